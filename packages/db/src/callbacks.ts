@@ -1,0 +1,37 @@
+import type { Handle } from './db.ts';
+import { DaftariError } from './errors.ts';
+import { query } from './statement.ts';
+import type { Statement } from './statement.ts';
+
+/** Which route a message came by. */
+export type CallbackKind =
+  'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'STK_CALLBACK' | 'STATEMENT' | 'PULL' | 'API';
+
+/** A message that moves no money: one that cannot be understood, that only asked, or whose recording failed. */
+export interface StoredCallback {
+  readonly kind: CallbackKind;
+  /** Null when none could be read. */
+  readonly receipt: string | null;
+  readonly outcome: 'QUARANTINED' | 'VALIDATED' | 'FAILED';
+  /** Why, as a code; null when nothing is wrong. */
+  readonly error: string | null;
+  readonly source: string | null;
+  /** The bytes as received. */
+  readonly body: Uint8Array;
+}
+
+/** Writes one row of the inbox; committed when this resolves (unless the handle is a transaction). */
+export async function storeCallback(db: Handle, callback: StoredCallback): Promise<{ readonly id: string }> {
+  const { kind, receipt, outcome, error, source, body } = callback;
+  const [row] = await query<{ id: string }>(db, STORE, [kind, receipt, outcome, error, source, body]);
+  if (row === undefined) throw new DaftariError('database_error');
+  return row;
+}
+
+const STORE: Statement = {
+  name: 'callback_store',
+  text: `
+INSERT INTO services.mpesa_callbacks (kind, receipt, outcome, error, source, body)
+VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING id::text AS id`,
+};

@@ -1,0 +1,92 @@
+import { isTransient } from './database-error.ts';
+import { RECORD_DEPOSITS, batchValues, requireValid } from './deposit-batch.ts';
+import type { Deposit, DepositResult, SuspenseReason } from './deposit.ts';
+import { DaftariError } from './errors.ts';
+import type { Handle } from './db.ts';
+import { query } from './statement.ts';
+
+/**
+ * Records one payment that M-PESA reported: credited exactly once, however often and by however many it is reported.
+ *
+ * The inbox row, the log row, the transaction, both balances and the SMS to the customer are one database
+ * transaction and one round trip. Given a transaction's handle it becomes part of that transaction.
+ *
+ * @throws DaftariError `invalid_deposit`, `invalid_amount`, `database_busy`, `database_unavailable`,
+ * `pool_exhausted`, `outcome_unknown` (repeat it: it is done once)
+ */
+export async function recordDeposit(db: Handle, deposit: Deposit): Promise<DepositResult> {
+  const [result] = await recordDeposits(db, [deposit]);
+  if (result === undefined) throw new DaftariError('database_error');
+  return result;
+}
+
+/**
+ * Records several payments as if one after the other, in one database transaction: all of them or none. The results
+ * are in the order of the deposits. Many callers with one payment each want `createDepositIntake` instead.
+ *
+ * @throws DaftariError as `recordDeposit` does
+ */
+export async function recordDeposits(db: Handle, deposits: readonly Deposit[]): Promise<DepositResult[]> {
+  deposits.forEach(requireValid);
+  if (deposits.length === 0) return [];
+  const rows = await query<DepositRow>(db, RECORD_DEPOSITS, batchValues(deposits));
+  const results: DepositResult[] = [];
+  for (const row of rows) {
+    const deposit = deposits[row.ord - 1];
+    if (deposit !== undefined) results[row.ord - 1] = resultOf(row, deposit.receipt);
+  }
+  if (rows.length !== deposits.length) throw new DaftariError('database_error');
+  return results;
+}
+
+interface DepositRow {
+  readonly ord: number;
+  readonly outcome: 'credited' | 'suspense' | 'duplicate' | 'conflict' | 'refused';
+  readonly original: 'credited' | 'suspense' | null;
+  readonly reason: string | null;
+  readonly suggestions: string | null;
+  readonly wallet: string;
+  readonly transaction_id: string;
+  readonly amount: string;
+  readonly balance_after: string;
+  readonly created_at_ms: string;
+  readonly verification_hash: string;
+  readonly recorded_short_code: string | null;
+}
+
+function resultOf(row: DepositRow, receipt: string): DepositResult {
+  switch (row.outcome) {
+    case 'conflict':
+      return {
+        outcome: 'conflict',
+        receipt,
+        recorded: { amount: row.amount, shortCode: row.recorded_short_code ?? '' },
+      };
+    case 'refused':
+      return { outcome: 'refused', receipt, reason: row.reason ?? '' };
+    case 'duplicate':
+      return { outcome: 'duplicate', original: row.original ?? 'credited', ...recordedOf(row, receipt) };
+    case 'suspense':
+      return {
+        outcome: 'suspense',
+        reason: row.reason as SuspenseReason,
+        suggestions: row.suggestions ? row.suggestions.split(',') : [],
+        ...recordedOf(row, receipt),
+      };
+    case 'credited':
+      return { outcome: 'credited', ...recordedOf(row, receipt) };
+  }
+}
+
+function recordedOf(row: DepositRow, receipt: string) {
+  return {
+    receipt,
+    reference: receipt,
+    transactionId: row.transaction_id,
+    wallet: row.wallet,
+    amount: row.amount,
+    balanceAfter: row.balance_after,
+    createdAt: new Date(Number(row.created_at_ms)),
+    verificationHash: row.verification_hash,
+  };
+}

@@ -1,0 +1,56 @@
+/** Every error that this package throws on purpose: its code, and what the reader should do. */
+const CATALOGUE = {
+  invalid_amount:
+    'The amount must be a decimal string of KES with at most two decimals, above zero and below 100,000,000,000,000,000.',
+  invalid_hash_input:
+    'The reference must be well-formed text without NUL, and the time a valid date of the years 1 to 9999.',
+  invalid_deposit: 'The deposit cannot be recorded as it is; the field named in `field` must be corrected.',
+  invalid_wallet: 'The wallet cannot be opened as it is; the field named in `field` must be corrected.',
+  wallet_exists: 'There is a wallet with this number already; look it up or choose another number.',
+  database_unavailable:
+    'The database cannot be reached; check DATABASE_URL and that the server is up. Nothing was recorded.',
+  pool_exhausted:
+    'All database connections are in use; raise maxConnections, or find what holds them open. Nothing was recorded.',
+  database_busy:
+    'The database could not finish this among concurrent work, after several tries; try again. Nothing was recorded.',
+  outcome_unknown:
+    'The connection was lost while the answer was awaited; the work may or may not be done. Repeat it with the same reference: it is done once.',
+  transaction_lost:
+    'The database rolled the transaction back at COMMIT because an earlier statement in it had failed; do not catch errors inside a transaction.',
+  schema_outdated: 'The database lacks a function, table or column of this release; run db:deploy.',
+  append_only: 'This table is append-only; correct a mistake with a reversal.',
+  around_the_door: 'Balances and transactions change only through the functions of this package.',
+  queue_full: 'The intake holds as many deposits as it may; slow down and try again. Nothing was recorded.',
+  intake_closed: 'The intake is closed and takes no more deposits. Nothing was recorded.',
+  deposit_failed: 'The database refused this deposit; the cause says how. Nothing was recorded.',
+  database_error: 'The database refused the statement; the cause says how.',
+} as const;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+interface ErrorOptionsWithField {
+  /** Which field of the request is meant, where there is one. */
+  readonly field?: string | undefined;
+  /** Scrubbed of values already: it may be logged. */
+  readonly cause?: unknown;
+}
+
+/** An error of this package. Neither its message nor its cause carries a phone number, a name or any value of a row. */
+export class DaftariError extends Error {
+  override readonly name = 'DaftariError';
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+
+  constructor(code: ErrorCode, options: ErrorOptionsWithField = {}) {
+    super(
+      options.field === undefined ? CATALOGUE[code] : `${CATALOGUE[code]} (${options.field})`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.field = options.field;
+  }
+}
+
+export function isDaftariError(error: unknown): error is DaftariError {
+  return error instanceof DaftariError;
+}

@@ -1,0 +1,45 @@
+import type { Db, Handle } from './db.ts';
+import { isTransient, toDaftariError } from './database-error.ts';
+import type { Prisma } from './generated/client.ts';
+import { retry } from './retry.ts';
+
+export interface TransactionOptions {
+  /** How long the whole may take before the database rolls it back; milliseconds, 10,000 unless said otherwise. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Runs `work` in one database transaction: all of it is committed, or none. Functions of this package take the
+ * handle that `work` is given, and its `prisma` writes into the same transaction.
+ *
+ * After a deadlock or a serialization failure the whole is undone and `work` runs again, up to five times: it must
+ * have no effect outside the database. An error that `work` catches and swallows still undoes everything, and is
+ * reported as `transaction_lost` instead of success.
+ *
+ * @throws DaftariError, and whatever `work` throws
+ */
+export async function transaction<Result>(
+  db: Db,
+  work: (handle: Handle) => Promise<Result>,
+  options: TransactionOptions = {},
+): Promise<Result> {
+  const timeout = options.timeoutMs ?? 10_000;
+  return retry(() => db.prisma.$transaction((tx) => work(handleOf(tx)), { timeout }), isTransient).catch(
+    (error: unknown) => {
+      throw isOfDatabase(error) ? toDaftariError(error) : error;
+    },
+  );
+}
+
+function handleOf(prisma: Prisma.TransactionClient): Handle {
+  return {
+    prisma,
+    // The error passes through as it is: `transaction` must recognise a deadlock to try again.
+    run: (statement, values) => prisma.$queryRawUnsafe<unknown[]>(statement.text, ...values),
+  };
+}
+
+// What `work` throws for reasons of its own is the caller's and stays as it is.
+function isOfDatabase(error: unknown): boolean {
+  return error instanceof Error && /^(PrismaClient|DriverAdapter)|^error$/.test(error.name);
+}

@@ -1,0 +1,116 @@
+import type { Currency } from './deposit.ts';
+import { DaftariError } from './errors.ts';
+import type { Handle } from './db.ts';
+import { query } from './statement.ts';
+import type { Statement } from './statement.ts';
+import { newWalletNumber } from './wallet-number.ts';
+
+export type WalletStatus = 'ACTIVE' | 'FROZEN' | 'CLOSED';
+
+/** A customer's wallet. Amounts are decimal strings with two decimals, in the wallet's currency. */
+export interface Wallet {
+  readonly number: string;
+  readonly holderName: string;
+  /** Digits with the country code, or null. */
+  readonly phone: string | null;
+  readonly currency: string;
+  readonly status: WalletStatus;
+  readonly balance: string;
+  /** Reserved by holds. */
+  readonly held: string;
+  /** What can be spent: balance less held. */
+  readonly available: string;
+}
+
+export interface NewWallet {
+  readonly holderName: string;
+  /** Any way a Kenyan mobile number is written: `0712 345 678`, `+254712345678`. */
+  readonly phone: string;
+  readonly currency?: Currency;
+  /** For wallets that have a number already; a random one with a check digit otherwise. */
+  readonly number?: string;
+}
+
+// A random number is taken already once in nine hundred million times the number of wallets; ten tries are plenty.
+const NUMBER_TRIES = 10;
+
+/**
+ * Opens a wallet with nothing in it.
+ *
+ * @throws DaftariError `invalid_wallet` with the field, or `wallet_exists` when the given number is taken
+ */
+export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet> {
+  const holderName = wallet.holderName.trim();
+  requireText('holderName', holderName, 120);
+  if (wallet.number !== undefined) requireText('number', wallet.number, 20);
+  for (let attempt = 1; attempt <= NUMBER_TRIES; attempt += 1) {
+    const number = wallet.number ?? newWalletNumber();
+    const rows = await query<WalletRow>(db, OPEN, [
+      number,
+      holderName,
+      wallet.phone.replace(/[\s-]/g, ''),
+      wallet.currency ?? 'KES',
+    ]);
+    const [row] = rows;
+    if (row === undefined) throw new DaftariError('invalid_wallet', { field: 'phone' });
+    if (row.opened) return walletOf(row);
+    if (wallet.number !== undefined) break;
+  }
+  throw new DaftariError('wallet_exists');
+}
+
+/** The customer's wallet with this number, or null. */
+export async function lookupWallet(db: Handle, number: string): Promise<Wallet | null> {
+  if (number.includes('\0')) return null;
+  const [row] = await query<WalletRow>(db, LOOKUP, [number.toWellFormed()]);
+  return row === undefined ? null : walletOf(row);
+}
+
+interface WalletRow {
+  readonly opened: boolean;
+  readonly number: string;
+  readonly holder_name: string;
+  readonly phone: string | null;
+  readonly currency: string;
+  readonly status: WalletStatus;
+  readonly balance: string;
+  readonly held: string;
+  readonly available: string;
+}
+
+const COLUMNS = `id AS number, holder_name, phone, currency::text, status, balance::text, held::text,
+       (balance - held)::text AS available`;
+
+// ON CONFLICT instead of catching the error: inside a transaction a caught error would undo everything.
+const OPEN: Statement = {
+  name: 'wallet_open',
+  text: `
+WITH given AS (
+    SELECT $1::varchar AS id, $2::varchar AS holder_name, core.normalize_phone($3::text) AS phone, $4::char(3) AS currency
+), opened AS (
+    INSERT INTO core.wallets (id, holder_name, phone, currency)
+    SELECT id, holder_name, phone, currency FROM given WHERE phone IS NOT NULL
+    ON CONFLICT (id) DO NOTHING
+    RETURNING *
+)
+SELECT true AS opened, ${COLUMNS} FROM opened
+UNION ALL
+SELECT false, id, holder_name, phone, currency::text, 'ACTIVE', '0.00', '0.00', '0.00'
+  FROM given
+ WHERE phone IS NOT NULL AND NOT EXISTS (SELECT 1 FROM opened)`,
+};
+
+const LOOKUP: Statement = {
+  name: 'wallet_lookup',
+  text: `SELECT ${COLUMNS} FROM core.wallets WHERE id = $1::varchar AND kind = 'CUSTOMER'`,
+};
+
+function walletOf(row: WalletRow): Wallet {
+  const { number, phone, currency, status, balance, held, available } = row;
+  return { number, holderName: row.holder_name, phone, currency, status, balance, held, available };
+}
+
+function requireText(field: string, text: string, longest: number): void {
+  const isFit = text !== '' && [...text].length <= longest && text.isWellFormed() && !text.includes('\0');
+  if (!isFit) throw new DaftariError('invalid_wallet', { field });
+}

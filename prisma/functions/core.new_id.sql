@@ -1,0 +1,8 @@
+-- The default of every id: a UUID version 7 of this moment.
+CREATE OR REPLACE FUNCTION core.new_id()
+RETURNS uuid
+LANGUAGE sql
+VOLATILE
+AS $$
+    SELECT core.uuid_v7((extract(epoch FROM clock_timestamp()) * 1000)::bigint, 0)
+$$;

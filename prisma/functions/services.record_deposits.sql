@@ -1,0 +1,181 @@
+-- Records a batch of payments that M-PESA reported, each credited exactly once, in one round trip.
+--
+-- Arrays of equal length, one element a payment, in the order in which they arrived. The bodies of the callbacks
+-- come as one run of bytes (p_bodies): each begins at p_body_starts, counted from 1, and is p_body_lengths long.
+--
+-- Before: nothing is locked.
+-- After:  for each element one row in the inbox (services.mpesa_callbacks); for each receipt that is new one row
+--         in services.mpesa_logs, one transaction in core.transactions, the balances moved through
+--         core.post_transactions, and a PENDING row in services.sms_logs where there is somebody to tell.
+--         Nothing of it is visible before the caller commits, and all of it afterwards.
+--
+-- outcome per element:
+--   credited   new; the money is in the customer's wallet
+--   suspense   new; the money is in the suspense wallet, reason says why, suggestions who may have been meant
+--   duplicate  this receipt with the same amount and short code is there already; nothing moved
+--   conflict   this receipt is there with another amount or short code (recorded_*); nothing moved
+--   refused    no money moved and none could (reason), for instance a sum that the column cannot hold
+-- One row an element comes back, in no order: ord says which. suggestions are wallet numbers joined by commas.
+-- The transaction, the log, the SMS and the inbox row of a new payment share one id.
+CREATE OR REPLACE FUNCTION services.record_deposits(
+    p_receipts     text[],
+    p_amounts      numeric[],
+    p_short_codes  text[],
+    p_accounts     text[],
+    p_paid_at      timestamp[],
+    p_phones       text[],
+    p_phone_hashes text[],
+    p_names        text[],
+    p_payloads     text[], -- NULL: the body itself is fit for jsonb
+    p_kinds        text[],
+    p_sources      text[],
+    p_body_starts  integer[],
+    p_body_lengths integer[],
+    p_bodies       bytea
+)
+RETURNS TABLE (
+    ord integer, outcome text, original text, reason text, suggestions text,
+    wallet text, transaction_id uuid, amount numeric, balance_after numeric,
+    created_at timestamp, verification_hash text, recorded_short_code text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    n         constant integer := coalesce(array_length(p_receipts, 1), 0);
+    c_float   constant text := 'MPESA-FLOAT';
+    c_suspense constant text := 'SUSPENSE';
+    v_now     timestamp;
+    v_ms      bigint;
+    v_targets text[];
+    v_reasons text[];
+    v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
+    v_outcomes text[];
+    v_post    record;
+BEGIN
+    SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+           array_agg(
+               CASE
+                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
+                       THEN array_to_string(core.nearest_wallets(t.account), ',')
+               END ORDER BY t.ord
+           )
+      INTO v_targets, v_reasons, v_suggestions
+      FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
+     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+
+    SELECT *
+      INTO v_post
+      FROM core.post_transactions(
+        p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
+        v_targets, array_fill(c_suspense, ARRAY[n]), p_amounts,
+        array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
+        array_fill(NULL::uuid, ARRAY[n])
+      );
+    v_now := v_post.posted_at;
+    v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
+
+    INSERT INTO services.mpesa_logs (
+        id, mpesa_receipt, phone, amount, raw_payload, created_at,
+        short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
+    )
+    SELECT t.id, t.receipt,
+           CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
+           t.amount,
+           coalesce(t.payload, convert_from(substr(p_bodies, t.first, t.length), 'UTF8'))::jsonb,
+           v_now, t.short_code, t.account, t.paid_at, t.phone_hash, t.payer_name,
+           CASE WHEN t.credited = c_suspense THEN 'SUSPENSE' ELSE 'CREDITED' END,
+           CASE WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason) END,
+           CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
+           t.credited
+      FROM unnest(
+        v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
+        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited
+      ) AS t (
+        id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
+        payload, first, length, reason, suggestions, door_reason, credited
+      )
+     WHERE t.id IS NOT NULL;
+
+    INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
+    SELECT t.id, t.recipient, t.message, 'PENDING', v_now
+      FROM (
+        SELECT p.id,
+               CASE WHEN p.credited = c_suspense THEN p.phone ELSE w.phone END AS recipient,
+               services.deposit_sms(p.receipt, p.amount, nullif(p.credited, c_suspense), p.balance) AS message
+          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_post.credited, v_post.credit_balances)
+               AS p (id, receipt, amount, phone, credited, balance)
+          JOIN core.wallets w ON w.id = p.credited
+      ) t
+     WHERE t.recipient ~ '^[0-9]{9,15}$';
+
+    -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
+    -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
+    v_outcomes := v_post.outcomes;
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) THEN
+        SELECT array_agg(
+                   CASE
+                       WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
+                       WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
+                            AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
+                       ELSE 'conflict'
+                   END ORDER BY t.ord
+               )
+          INTO v_outcomes
+          FROM unnest(p_receipts, p_amounts, p_short_codes, v_post.outcomes)
+               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt;
+    END IF;
+
+    INSERT INTO services.mpesa_callbacks (id, kind, receipt, outcome, error, source, body, received_at)
+    SELECT coalesce(t.id, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+           CASE
+               WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
+               WHEN t.outcome = 'created' THEN 'CREDITED'
+               WHEN t.outcome = 'refused' THEN 'FAILED'
+               ELSE upper(t.outcome)
+           END,
+           CASE
+               WHEN t.outcome = 'refused' THEN t.door_reason
+               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+           END,
+           t.source, substr(p_bodies, t.first, t.length), v_now
+      FROM unnest(
+        v_post.ids, p_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
+        v_post.reasons, v_post.credited
+      ) WITH ORDINALITY AS t (id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, ord);
+
+    RETURN QUERY
+    SELECT t.ord::integer,
+           CASE
+               WHEN t.id IS NULL THEN t.outcome
+               WHEN t.credited = c_suspense THEN 'suspense'
+               ELSE 'credited'
+           END,
+           NULL, coalesce(t.door_reason, t.reason), t.suggestions,
+           t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
+      FROM unnest(
+        v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
+        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes
+      ) WITH ORDINALITY AS t (
+        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, ord
+      )
+     WHERE t.outcome IN ('created', 'refused');
+
+    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
+        RETURN QUERY
+        SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
+               x.credit_wallet_id::text, x.id, x.amount, x.credit_balance_after,
+               x.created_at::timestamp, x.verification_hash::text, l.short_code::text
+          FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
+          JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
+         WHERE t.outcome IN ('duplicate', 'conflict');
+    END IF;
+END
+$$;
