@@ -1,0 +1,135 @@
+import { verificationHash } from '@repo/db';
+import type { Client } from 'pg';
+import type { Scene } from './scenes.ts';
+import { renderTable } from './table.ts';
+
+// Everything here is read from the database by plain SQL, after the fact, and past the package under demonstration.
+
+/** What the database says about one scene, and whether it is what M-PESA's side of the story demands. */
+export interface Verdict {
+  readonly cells: readonly string[];
+  readonly isRight: boolean;
+}
+
+const HEADER = [
+  'what happened at M-PESA',
+  'sent',
+  'acknowledged',
+  'in the inbox',
+  'credited',
+  'KES',
+  'to',
+  '',
+];
+
+export async function judgeScenes(client: Client, scenes: readonly Scene[]): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const scene of scenes) verdicts.push(await judge(client, scene));
+  return verdicts;
+}
+
+export function renderVerdicts(verdicts: readonly Verdict[]): string {
+  return renderTable(
+    HEADER,
+    verdicts.map(({ cells, isRight }) => [...cells, isRight ? 'right' : 'WRONG']),
+  );
+}
+
+async function judge(client: Client, scene: Scene): Promise<Verdict> {
+  const receipts = [...scene.receipts];
+  const { rows: moved } = await client.query<{
+    postings: number;
+    right: number;
+    kes: string;
+    wallets: string;
+  }>(
+    `SELECT count(*)::int AS postings,
+            count(*) FILTER (WHERE amount = $2::numeric AND credit_wallet_id = $3)::int AS right,
+            coalesce(sum(amount), 0)::numeric(19,2)::text AS kes,
+            coalesce(string_agg(DISTINCT credit_wallet_id, ', '), '-') AS wallets
+       FROM core.transactions WHERE reference = ANY ($1)`,
+    [receipts, scene.amount, scene.wallet],
+  );
+  const { rows: inbox } = await client.query<{ outcome: string; messages: number }>(
+    `SELECT outcome, count(*)::int AS messages
+       FROM services.mpesa_callbacks
+      WHERE receipt = ANY ($1)
+      GROUP BY outcome ORDER BY outcome`,
+    [receipts],
+  );
+  const ledger = moved[0] ?? { postings: 0, right: 0, kes: '0.00', wallets: '-' };
+  const found = Object.fromEntries(inbox.map(({ outcome, messages }) => [outcome, messages]));
+  const postings = scene.wallet === null ? 0 : receipts.length;
+  const isRight =
+    scene.acknowledged === scene.sent &&
+    ledger.postings === postings &&
+    ledger.right === postings &&
+    (scene.inbox === null || sameCounts(scene.inbox, found));
+  const counts = inbox.map(({ outcome, messages }) => `${String(messages)} ${outcome}`).join(', ');
+  const numbers = [
+    String(scene.sent),
+    String(scene.acknowledged),
+    counts,
+    String(ledger.postings),
+    ledger.kes,
+  ];
+  return { cells: [scene.title, ...numbers, ledger.wallets], isRight };
+}
+
+/** Laws that hold whatever happened. Returns a line for each, and whether all of them hold. */
+export async function judgeLedger(
+  client: Client,
+): Promise<{ readonly lines: string[]; readonly isRight: boolean }> {
+  const { rows: sums } = await client.query<{ sum: string; wrong: number }>(
+    `SELECT sum(w.balance)::text AS sum,
+            count(*) FILTER (WHERE w.balance <> coalesce(c.sum, 0) - coalesce(d.sum, 0))::int AS wrong
+       FROM core.wallets w
+       LEFT JOIN (SELECT credit_wallet_id AS id, sum(amount) FROM core.transactions GROUP BY 1) c ON c.id = w.id
+       LEFT JOIN (SELECT debit_wallet_id AS id, sum(amount) FROM core.transactions GROUP BY 1) d ON d.id = w.id`,
+  );
+  const { rows } = await client.query<{ reference: string; amount: string; ms: string; hash: string }>(
+    `SELECT reference, amount::text, (extract(epoch FROM created_at) * 1000)::bigint::text AS ms,
+            verification_hash AS hash
+       FROM core.transactions`,
+  );
+  const genuine = rows.filter(
+    ({ reference, amount, ms, hash }) =>
+      verificationHash({ reference, amount, createdAt: new Date(Number(ms)) }) === hash,
+  ).length;
+  const { sum = '', wrong = -1 } = sums[0] ?? {};
+  return {
+    lines: [
+      `sum of all balances: ${sum}`,
+      `wallets whose balance is not the sum of their transactions: ${String(wrong)}`,
+      `transactions whose verification hash is right: ${String(genuine)} of ${String(rows.length)}`,
+    ],
+    isRight: sum === '0.00' && wrong === 0 && genuine === rows.length,
+  };
+}
+
+export async function renderWallets(client: Client): Promise<string> {
+  const { rows } = await client.query<{ id: string; holder_name: string; balance: string; version: string }>(
+    `SELECT id, holder_name, balance::text, version::text FROM core.wallets ORDER BY kind, id`,
+  );
+  return renderTable(
+    ['wallet', 'holder', 'balance KES', 'postings'],
+    rows.map((row) => [row.id, row.holder_name, row.balance, row.version]),
+  );
+}
+
+/** How many messages wait to be sent, and one of them. */
+export async function renderSms(client: Client): Promise<string> {
+  const { rows } = await client.query<{ waiting: number; example: string | null }>(
+    `SELECT count(*)::int AS waiting, min(message) AS example FROM services.sms_logs WHERE status = 'PENDING'`,
+  );
+  const { waiting = 0, example } = rows[0] ?? {};
+  return `${String(waiting)} SMS wait to be sent, for instance: “${example ?? ''}”`;
+}
+
+function sameCounts(
+  wanted: Readonly<Record<string, number>>,
+  found: Readonly<Record<string, number>>,
+): boolean {
+  const keys = new Set([...Object.keys(wanted), ...Object.keys(found)]);
+  return [...keys].every((key) => wanted[key] === found[key]);
+}

@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import { ROOT } from './database.ts';
+import type { Settings } from './env.ts';
+
+/** A service as a process of its own. */
+export interface Service {
+  readonly url: string;
+  /** Asks it to stop and waits until it has. */
+  stop(): Promise<void>;
+  /** Ends it where it stands, as a crash would. */
+  kill(): Promise<void>;
+}
+
+const READY_WITHIN_MS = 30_000;
+
+/** Runs one of the repository's scripts to its end and returns what it printed. Throws with that when it fails. */
+export async function runScript(settings: Settings, path: string, databaseUrl: string): Promise<string> {
+  const child = spawn(process.execPath, [join(ROOT, path)], {
+    cwd: ROOT,
+    env: { ...settings.inherited, DATABASE_URL: databaseUrl },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const printed: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => printed.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => printed.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  const text = Buffer.concat(printed).toString('utf8');
+  if (code !== 0) throw new Error(`${path} ended with ${String(code)}:\n${text}`);
+  return text;
+}
+
+/** Starts the M-PESA service and waits until it is ready. What it logs goes to `log`, or nowhere. */
+export async function startMpesa(
+  settings: Settings,
+  databaseUrl: string,
+  options: { readonly port: string; readonly log?: NodeJS.WritableStream },
+): Promise<Service> {
+  const child = spawn(process.execPath, ['src/main.ts'], {
+    cwd: join(ROOT, 'apps', 'mpesa'),
+    env: {
+      ...settings.inherited,
+      DATABASE_URL: databaseUrl,
+      API_KEY: settings.apiKey,
+      MPESA_CALLBACK_TOKEN: settings.callbackToken,
+      MPESA_PORT: options.port,
+      // The simulator calls from this machine, which is no address of M-PESA.
+      MPESA_SOURCE_CHECK: 'off',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (options.log ? options.log.write(chunk) : log.push(chunk)));
+  }
+  const url = `http://127.0.0.1:${options.port}`;
+  await untilReady(child, url, log);
+  return {
+    url,
+    stop: () => end(child, 'SIGTERM'),
+    kill: () => end(child, 'SIGKILL'),
+  };
+}
+
+/** A port that nobody listens on at this moment. */
+export async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return String(port);
+}
+
+async function untilReady(child: ChildProcess, url: string, log: readonly Buffer[]): Promise<void> {
+  const until = Date.now() + READY_WITHIN_MS;
+  while (child.exitCode === null && Date.now() < until) {
+    if (await isReady(url)) return;
+    await sleep(50);
+  }
+  child.kill('SIGKILL');
+  throw new Error(`the service at ${url} did not become ready:\n${Buffer.concat(log).toString('utf8')}`);
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const { statusCode, body } = await request(`${url}/health/ready`);
+    await body.dump();
+    return statusCode === 200;
+  } catch {
+    // Refused: it does not listen yet.
+    return false;
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { Client, escapeIdentifier } from 'pg';
+import { PostgresError, codeOf } from './errors.ts';
+
+/** The server itself waits 5 s for a template to be left before it refuses, so this waits 10 s in all. */
+const cloneAttempts = 2;
+
+/** Of these the pg driver leaves the percent-encoded form in the name that it reads from a URL. */
+const reservedCharacters = /[;/?:@&=+$,#]/;
+
+/** The URL of another database on the same server, for the same user and with the same parameters. */
+export function databaseUrl(serverUrl: string, name: string): string {
+  assertName(name);
+  const url = new URL(serverUrl);
+  url.pathname = `/${encodeURIComponent(name)}`;
+  return url.href;
+}
+
+/** Creates an empty database and answers its URL. */
+export async function createDatabase(serverUrl: string, name: string): Promise<string> {
+  // Nobody can be connected to template0, so any number of databases can be made from it at once.
+  return cloneDatabase(serverUrl, { template: 'template0', name });
+}
+
+/**
+ * Creates a database with all that `template` holds and answers its URL. Any number of clones may be under way, but
+ * nobody may be connected to the template.
+ *
+ * @throws {PostgresError} TEMPLATE_BUSY when somebody stays connected to the template.
+ */
+export async function cloneDatabase(
+  serverUrl: string,
+  { template, name = `clone_${randomBytes(8).toString('hex')}` }: { template: string; name?: string },
+): Promise<string> {
+  // The strategy is the default, WAL_LOG. FILE_COPY took as long when measured in turns on PostgreSQL 18 (8 MB: 27 ms
+  // at best and 20 ms each for four at once without fsync, about 300 ms with it), but forces two checkpoints on the
+  // whole server, at the expense of everything else that runs there.
+  const statement = `CREATE DATABASE ${quote(name)} TEMPLATE ${quote(template)}`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await execute(serverUrl, statement);
+      return databaseUrl(serverUrl, name);
+    } catch (error) {
+      if (codeOf(error) !== '55006') throw error;
+      if (attempt < cloneAttempts) continue;
+      throw new PostgresError('TEMPLATE_BUSY', `close the connections to ${template} before cloning it.`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Removes a database if there is one of this name, and disconnects whoever uses it. */
+export async function dropDatabase(serverUrl: string, name: string): Promise<void> {
+  await execute(serverUrl, `DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+}
+
+/** Runs SQL, one statement or many without parameters, in a connection of its own. */
+export async function execute(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  // A connection that breaks also fails the query under way, and that is where it is reported.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+function quote(name: string): string {
+  assertName(name);
+  return escapeIdentifier(name);
+}
+
+/**
+ * Refuses names that would reach another database than the one meant: PostgreSQL cuts long ones without a word, and
+ * some do not survive in a URL (`..` among them, which is the folder above).
+ */
+function assertName(name: string): void {
+  const bytes = Buffer.byteLength(name);
+  if (bytes > 0 && bytes <= 63 && !name.includes('\0') && isSafeInUrl(name)) return;
+  throw new PostgresError(
+    'NAME_INVALID',
+    `${JSON.stringify(name)}. Take 1 to 63 bytes, without NUL and the reserved characters of URLs; letters, digits ` +
+      'and underscores always work.',
+  );
+}
+
+function isSafeInUrl(name: string): boolean {
+  return name.isWellFormed() && !reservedCharacters.test(name) && name !== '.' && name !== '..';
+}

@@ -1,0 +1,24 @@
+import { delimiter } from 'node:path';
+
+/** The only file of this package that reads the environment. */
+type Environment = Record<string, string>;
+
+/** An administrator's URL to a server that the tests shall use in place of one of their own. */
+export function testDatabaseUrl(): string | undefined {
+  const url = process.env['TEST_DATABASE_URL'];
+  return url === undefined || url === '' ? undefined : url;
+}
+
+/**
+ * What the PostgreSQL programs get to see. PG* variables, a locale or a time zone of the person who happens to
+ * start the server must not change how it behaves, so nothing but the search path is passed on.
+ */
+export function serverEnvironment(): Environment {
+  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+}
+
+/** The environment of a command of this project: `binDirectory` comes first in the search path. */
+export function commandEnvironment(binDirectory: string, extra: Environment): NodeJS.ProcessEnv {
+  const path = [binDirectory, process.env['PATH'] ?? ''].filter((part) => part !== '').join(delimiter);
+  return { ...process.env, ...extra, PATH: path };
+}

@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { canEnter, findAccount } from './account.ts';
+import { PostgresError, codeOf } from './errors.ts';
+
+/**
+ * Where the development database of a repository lies: in `.daftari/postgres`, which Git ignores. When root works in
+ * a folder that is closed to the server's account (a repository below /root), it lies below /var/tmp instead, which
+ * survives a restart of the machine, under a name made from the repository's path.
+ */
+export async function reachableDevelopmentDirectory(rootDirectory: string): Promise<string> {
+  const root = await realpath(rootDirectory);
+  const directory = join(root, '.daftari', 'postgres');
+  const account = await findAccount(directory);
+  if (await canEnter(account, root)) return directory;
+  const name = createHash('sha256').update(root).digest('hex').slice(0, 12);
+  const place = join('/var/tmp', `daftari-${name}`);
+  await claim(place);
+  return join(place, 'postgres');
+}
+
+/** Everybody may create folders in /var/tmp, so one that is there already is used only if it is our own. */
+async function claim(place: string): Promise<void> {
+  try {
+    await mkdir(place);
+    await chmod(place, 0o755);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    const folder = await lstat(place);
+    if (folder.isDirectory() && folder.uid === process.geteuid?.()) return;
+    throw new PostgresError('DIRECTORY_UNREACHABLE', `${place} belongs to somebody else. Remove it.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { readFile, readlink, realpath } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf } from './errors.ts';
+
+/** Neither the end of another's child nor a server's progress is announced, so they are looked for this often. */
+const pollMilliseconds = 10;
+
+/** Answers once `condition` gives something, or undefined when `milliseconds` have passed. */
+export async function poll<T>(
+  condition: () => Promise<T | undefined>,
+  milliseconds: number,
+): Promise<T | undefined> {
+  const deadline = performance.now() + milliseconds;
+  for (;;) {
+    const answer = await condition();
+    if (answer !== undefined || performance.now() > deadline) return answer;
+    await delay(pollMilliseconds);
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, but is another user's.
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+/** Sends the signal; a process that has ended already is fine. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH') throw error;
+  }
+}
+
+/** Whether the process has ended within `milliseconds`. */
+export async function hasEnded(pid: number, milliseconds: number): Promise<boolean> {
+  const ended = await poll(() => Promise.resolve(isAlive(pid) ? undefined : true), milliseconds);
+  return ended ?? false;
+}
+
+/**
+ * Whether a live process is the server of a data directory. Process ids are used again (in containers, where they
+ * start from 1, soon), so a number in a file proves nothing. Only Linux lets us look; elsewhere it is 'unknown'.
+ */
+export async function isServerOf(pid: number, directory: string): Promise<'yes' | 'no' | 'unknown'> {
+  if (process.platform !== 'linux') return 'unknown';
+  const name = await look(() => readFile(`/proc/${pid}/comm`, 'utf8'));
+  if (name !== undefined && name.trim() !== 'postgres') return 'no';
+  const commandLine = await look(() => readFile(`/proc/${pid}/cmdline`, 'utf8'));
+  if (commandLine?.split('\0').includes(directory)) return 'yes';
+  // The server's working directory is its data directory. In a container root may not be allowed to see it.
+  const workingDirectory = await look(() => readlink(`/proc/${pid}/cwd`));
+  if (workingDirectory === undefined) return 'unknown';
+  return workingDirectory === (await realpath(directory)) ? 'yes' : 'no';
+}
+
+/** What the operating system tells about a process: nothing when it has just ended or is none of our business. */
+async function look(read: () => Promise<string>): Promise<string | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,183 @@
+import { resolve } from 'node:path';
+import { findAccount } from './account.ts';
+import { findBinaries } from './binaries.ts';
+import { ensureCluster, readPassword, superuser } from './cluster.ts';
+import { execute } from './database.ts';
+import { PostgresError, codeOf } from './errors.ts';
+import { type Launched, launch } from './launch.ts';
+import { joinLease, removeStaleLeases } from './lease.ts';
+import { reachableDevelopmentDirectory } from './places.ts';
+import { type Postmaster, findPostmaster } from './postmaster.ts';
+import { hasEnded, isServerOf, poll, signal } from './processes.ts';
+import { chooseTemporaryDirectory, removeTemporaryDirectory } from './temporary.ts';
+
+export type ServerOptions = {
+  /** Where the database is or shall be. Without it the server lives in a temporary folder that `stop` removes. */
+  dataDirectory?: string;
+  /** The TCP port on 127.0.0.1; a free one by default. */
+  port?: number;
+  /** False leaves fsync out: faster, and the data may be lost when the machine (not the server) crashes. */
+  durable?: boolean;
+  /** A folder with `postgres` and `initdb`, to use another installation than the one from npm. */
+  binaries?: string;
+};
+
+export type Server = AsyncDisposable & {
+  /** An administrator's URL, with the password, to the database `postgres`. */
+  url: string;
+  port: number;
+  dataDirectory: string;
+  /** The process id of the server itself. */
+  pid: number;
+  /** A fast shutdown: open transactions are rolled back, connections closed, everything is written. */
+  stop: () => Promise<void>;
+  /** A crash: the server is killed where it stands, and the next start on its directory recovers. */
+  kill: () => Promise<void>;
+};
+
+export type DevelopmentServer = AsyncDisposable & {
+  url: string;
+  /** Whether this call started the server; otherwise it found one running. */
+  started: boolean;
+  /** Gives up this command's share. The server stops when nobody has one any more, and this waits for that. */
+  stop: () => Promise<void>;
+};
+
+/** A server that this process started, and how to reach it. */
+type Started = Launched & { url: string };
+
+/** A fast shutdown writes a checkpoint, which on a slow disk takes its time. */
+const stopMilliseconds = 60_000;
+
+/** Another command's server may be in recovery, or stopping, when this one wants it. */
+const openMilliseconds = 180_000;
+
+/**
+ * Starts PostgreSQL on 127.0.0.1, in a new database or in the one that `dataDirectory` holds, which is recovered if
+ * it has crashed. The server also ends when this process does, however that happens.
+ *
+ * @throws {PostgresError} ALREADY_RUNNING when a server runs in the directory; the other codes say what to do.
+ */
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
+  const isTemporary = options.dataDirectory === undefined;
+  const dataDirectory = resolve(options.dataDirectory ?? (await chooseTemporaryDirectory()));
+  try {
+    return serverOf(await launchIn(dataDirectory, options), { dataDirectory, isTemporary });
+  } catch (error) {
+    if (isTemporary) await removeTemporaryDirectory(dataDirectory);
+    throw error;
+  }
+}
+
+/**
+ * The server that `dev` and the `db:*` commands share, with its data in `.daftari/postgres` below `rootDirectory`.
+ * It is started when it does not run, and stops with its last user.
+ */
+export async function openDevelopmentServer(rootDirectory: string): Promise<DevelopmentServer> {
+  const directory = await reachableDevelopmentDirectory(rootDirectory);
+  const opened = await poll(async () => {
+    const running = await findPostmaster(directory);
+    if (running === undefined) return startShared(directory);
+    // One that is starting or stopping is waited for.
+    return running.ready ? joinServer(directory, running) : undefined;
+  }, openMilliseconds);
+  if (opened !== undefined) return opened;
+  throw new PostgresError(
+    'START_FAILED',
+    `the server in ${directory} neither answers nor ends; see its server.log.`,
+  );
+}
+
+async function launchIn(dataDirectory: string, options: ServerOptions): Promise<Started> {
+  const account = await findAccount(dataDirectory);
+  const binaries = await findBinaries(account, options.binaries);
+  const durable = options.durable ?? true;
+  await ensureCluster(dataDirectory, { account, binaries, durable });
+  const running = await findPostmaster(dataDirectory);
+  if (running !== undefined) {
+    throw new PostgresError(
+      'ALREADY_RUNNING',
+      `process ${running.pid} serves ${dataDirectory} on port ${running.port}. Use it, stop it, or name another folder.`,
+    );
+  }
+  await removeStaleLeases(dataDirectory);
+  const password = await readPassword(dataDirectory);
+  const launched = await launch(dataDirectory, { account, binaries, durable, port: options.port });
+  return { ...launched, url: urlOf(launched.postmaster, password) };
+}
+
+function serverOf(
+  { postmaster, lease, kept, url }: Started,
+  { dataDirectory, isTemporary }: { dataDirectory: string; isTemporary: boolean },
+): Server {
+  const { pid, port } = postmaster;
+  const end = async (name: NodeJS.Signals): Promise<void> => {
+    if (!kept.isDown()) signal(pid, name);
+    await kept.untilDown();
+    lease.release();
+  };
+  const stop = async (): Promise<void> => {
+    await end('SIGINT');
+    if (isTemporary) await removeTemporaryDirectory(dataDirectory);
+  };
+  void kept.down.then(() => lease.release());
+  return { url, port, dataDirectory, pid, stop, kill: () => end('SIGKILL'), [Symbol.asyncDispose]: stop };
+}
+
+function urlOf({ port }: Postmaster, password: string): string {
+  return `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`;
+}
+
+async function startShared(directory: string): Promise<DevelopmentServer | undefined> {
+  try {
+    const { postmaster, lease, url } = await launchIn(directory, {});
+    return shareOf(postmaster, { url, started: true, release: lease.release });
+  } catch (error) {
+    // Somebody was faster: the next turn joins their server.
+    if (codeOf(error) === 'ALREADY_RUNNING') return undefined;
+    throw error;
+  }
+}
+
+async function joinServer(directory: string, postmaster: Postmaster): Promise<DevelopmentServer | undefined> {
+  const lease = await joinLease(directory);
+  if (lease === 'closing') {
+    await sendHome(directory, postmaster);
+    return undefined;
+  }
+  // A server that was started by hand is used, and left running.
+  const release = lease === 'unkept' ? () => false : lease.release;
+  const url = urlOf(postmaster, await readPassword(directory));
+  if (await isAnswering(url)) return shareOf(postmaster, { url, started: false, release });
+  // It has just crashed. The next turn finds it gone and starts it again.
+  release();
+  return undefined;
+}
+
+/** Its keeper is about to stop this server, or was killed itself; either way it ends here. */
+async function sendHome(directory: string, { pid }: Postmaster): Promise<void> {
+  if ((await isServerOf(pid, directory)) === 'yes') signal(pid, 'SIGINT');
+  await hasEnded(pid, stopMilliseconds);
+}
+
+async function isAnswering(url: string): Promise<boolean> {
+  try {
+    await execute(url, 'SELECT 1');
+    return true;
+  } catch (error) {
+    // Class 28 is a wrong password: that server lives, but is not one that was made here.
+    if (codeOf(error)?.startsWith('28')) throw error;
+    return false;
+  }
+}
+
+function shareOf(
+  { pid }: Postmaster,
+  { url, started, release }: { url: string; started: boolean; release: () => boolean },
+): DevelopmentServer {
+  const stop = async (): Promise<void> => {
+    if (!release() || (await hasEnded(pid, stopMilliseconds))) return;
+    throw new PostgresError('STOP_FAILED', `process ${pid} is still there; its log says what it waits for.`);
+  };
+  return { url, started, stop, [Symbol.asyncDispose]: stop };
+}

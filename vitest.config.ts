@@ -1,0 +1,21 @@
+import { configDefaults, defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: [
+      'packages/**/src/**/*.test.ts',
+      'apps/**/src/**/*.test.ts',
+      'e2e/**/*.test.ts',
+      'benchmarks/**/*.test.ts',
+    ],
+    exclude: [...configDefaults.exclude, '**/generated/**'],
+    // One PostgreSQL for the run; every test file makes its own databases on it.
+    globalSetup: ['packages/postgres/src/vitest-setup.ts'],
+    // Processes of their own, as tests start servers and take signals.
+    pool: 'forks',
+    // The database server needs processor time as well.
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
