@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { createDatabase, databaseUrl, dropDatabase } from '@repo/postgres/database';
 import { openDevelopmentServer } from '@repo/postgres/server';
 import { runScript } from './processes.ts';
+import { ROOT } from './env.ts';
 import type { Settings } from './env.ts';
-
-export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** A migrated database for as long as the command runs. */
 export interface OpenDatabase {

@@ -1,3 +1,8 @@
+import { fileURLToPath } from 'node:url';
+
+/** The repository. */
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
 /** What `demo` and `dev` take from the environment. The keys have defaults here because nothing real is behind them. */
 export interface Settings {
   /** A server to use instead of the embedded one; null for the embedded one. */

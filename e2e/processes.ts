@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { ROOT } from './database.ts';
+import { ROOT } from './env.ts';
 import type { Settings } from './env.ts';
 
 /** A service as a process of its own. */

@@ -60,7 +60,9 @@ export async function playScenes(
   const deposit = pay({ account: wallets.wanjiku, amount: '1500.00' });
   const message = confirmationOf(deposit);
   scenes.push(
-    sceneOf('a deposit, and the same message once more', deposit, wallets.wanjiku, {
+    sceneOf(deposit, {
+      title: 'a deposit, and the same message once more',
+      wallet: wallets.wanjiku,
       answers: [await sendConfirmation(first, message), await sendConfirmation(second, message)],
       inbox: { CREDITED: 1, DUPLICATE: 1 },
     }),
@@ -68,7 +70,9 @@ export async function playScenes(
 
   const storm = pay({ account: wallets.wanjiku, amount: '250.50' });
   scenes.push(
-    sceneOf(`${String(STORM)} copies at once, to two services`, storm, wallets.wanjiku, {
+    sceneOf(storm, {
+      title: `${String(STORM)} copies at once, to two services`,
+      wallet: wallets.wanjiku,
       answers: await sendStorm(targets, confirmationOf(storm, 'hashed'), STORM),
       inbox: { CREDITED: 1, DUPLICATE: STORM - 1 },
     }),
@@ -76,7 +80,9 @@ export async function playScenes(
 
   const forged = pay({ account: wallets.otieno, amount: '100.00' });
   scenes.push(
-    sceneOf('then the same receipt with another amount', forged, wallets.otieno, {
+    sceneOf(forged, {
+      title: 'then the same receipt with another amount',
+      wallet: wallets.otieno,
       answers: [
         await sendConfirmation(first, confirmationOf(forged)),
         await sendConfirmation(first, { ...confirmationOf(forged), TransAmount: '90000.00' }),
@@ -87,7 +93,9 @@ export async function playScenes(
 
   const byPhone = pay({ account: '0700-000 102', amount: '75.00' });
   scenes.push(
-    sceneOf('the account is the customer’s own phone', byPhone, wallets.otieno, {
+    sceneOf(byPhone, {
+      title: 'the account is the customer’s own phone',
+      wallet: wallets.otieno,
       answers: [await sendConfirmation(second, confirmationOf(byPhone, 'plain'))],
       inbox: { CREDITED: 1 },
     }),
@@ -95,7 +103,9 @@ export async function playScenes(
 
   const mistyped = pay({ account: swapDigits(wallets.otieno), amount: '320.00' });
   scenes.push(
-    sceneOf('two digits of the account swapped', mistyped, 'SUSPENSE', {
+    sceneOf(mistyped, {
+      title: 'two digits of the account swapped',
+      wallet: 'SUSPENSE',
       answers: [await sendConfirmation(first, confirmationOf(mistyped))],
       inbox: { SUSPENSE: 1 },
     }),
@@ -152,18 +162,23 @@ export async function playCrash(
 async function sendBroken(target: Target, payment: Payment): Promise<Scene> {
   const body = JSON.stringify(confirmationOf(payment)).replace(/,/, '');
   const answers = [await sendRaw(target, 'confirmation', body)];
-  return sceneOf('a message that is no JSON', payment, null, { answers, inbox: { QUARANTINED: 1 } });
+  return sceneOf(payment, {
+    title: 'a message that is no JSON',
+    wallet: null,
+    answers,
+    inbox: { QUARANTINED: 1 },
+  });
 }
 
-function sceneOf(
-  title: string,
-  payment: Payment,
-  wallet: string | null,
-  {
-    answers,
-    inbox,
-  }: { readonly answers: readonly Answer[]; readonly inbox: Readonly<Record<string, number>> },
-): Scene {
+interface Played {
+  readonly title: string;
+  readonly answers: readonly Answer[];
+  readonly inbox: Readonly<Record<string, number>>;
+  readonly wallet: string | null;
+}
+
+function sceneOf(payment: Payment, played: Played): Scene {
+  const { title, answers, inbox, wallet } = played;
   const acknowledged = answers.filter(({ accepted }) => accepted).length;
   const { receipt, amount } = payment;
   return { title, receipts: [receipt], sent: answers.length, acknowledged, inbox, wallet, amount };
@@ -172,5 +187,5 @@ function sceneOf(
 /** The first two different neighbours, swapped: a slip of the finger that a check digit always shows. */
 function swapDigits(number: string): string {
   const at = [...number].findIndex((digit, index) => index > 0 && digit !== number[index + 1]);
-  return number.slice(0, at) + [...number.slice(at, at + 2)].reverse().join('') + number.slice(at + 2);
+  return number.slice(0, at) + (number[at + 1] ?? '') + (number[at] ?? '') + number.slice(at + 2);
 }

@@ -1,4 +1,3 @@
-import { isTransient } from './database-error.ts';
 import { RECORD_DEPOSITS, batchValues, requireValid } from './deposit-batch.ts';
 import type { Deposit, DepositResult, SuspenseReason } from './deposit.ts';
 import { DaftariError } from './errors.ts';
@@ -55,27 +54,18 @@ interface DepositRow {
 }
 
 function resultOf(row: DepositRow, receipt: string): DepositResult {
-  switch (row.outcome) {
-    case 'conflict':
-      return {
-        outcome: 'conflict',
-        receipt,
-        recorded: { amount: row.amount, shortCode: row.recorded_short_code ?? '' },
-      };
-    case 'refused':
-      return { outcome: 'refused', receipt, reason: row.reason ?? '' };
-    case 'duplicate':
-      return { outcome: 'duplicate', original: row.original ?? 'credited', ...recordedOf(row, receipt) };
-    case 'suspense':
-      return {
-        outcome: 'suspense',
-        reason: row.reason as SuspenseReason,
-        suggestions: row.suggestions ? row.suggestions.split(',') : [],
-        ...recordedOf(row, receipt),
-      };
-    case 'credited':
-      return { outcome: 'credited', ...recordedOf(row, receipt) };
+  if (row.outcome === 'refused') return { outcome: 'refused', receipt, reason: row.reason ?? '' };
+  if (row.outcome === 'conflict') {
+    const recorded = { amount: row.amount, shortCode: row.recorded_short_code ?? '' };
+    return { outcome: 'conflict', receipt, recorded };
   }
+  const deposit = recordedOf(row, receipt);
+  if (row.outcome === 'credited') return { outcome: 'credited', ...deposit };
+  if (row.outcome === 'duplicate') {
+    return { outcome: 'duplicate', original: row.original ?? 'credited', ...deposit };
+  }
+  const suggestions = row.suggestions ? row.suggestions.split(',') : [];
+  return { outcome: 'suspense', reason: row.reason as SuspenseReason, suggestions, ...deposit };
 }
 
 function recordedOf(row: DepositRow, receipt: string) {

@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { formatCents, normalizeAmount, parseCents } from './money.ts';
+import { amounts, cents, largestCents } from './testing/arbitraries.ts';
+import { openTestDb } from './testing/test-db.ts';
+
+test('what is formatted is parsed back to the same cents', () => {
+  fc.assert(fc.property(cents, (value) => parseCents(formatCents(value)) === value));
+});
+
+test('negative cents are written with a minus before the digits', () => {
+  fc.assert(fc.property(cents, (value) => value === 0n || formatCents(-value) === `-${formatCents(value)}`));
+});
+
+test('a formatted sum has exactly two decimals and no leading zero', () => {
+  fc.assert(fc.property(cents, (value) => /^(0|[1-9]\d*)\.\d\d$/.test(formatCents(value))));
+});
+
+test('whole shillings and cents count as the integers that they are', () => {
+  const shillings = fc.bigInt({ min: 0n, max: 99_999_999_999_999_999n });
+  fc.assert(
+    fc.property(shillings, fc.integer({ min: 0, max: 99 }), (whole, rest) => {
+      const text = `${whole}.${String(rest).padStart(2, '0')}`;
+      expect(parseCents(text)).toBe(whole * 100n + BigInt(rest));
+    }),
+  );
+});
+
+test('zeros after the cents change nothing', () => {
+  fc.assert(
+    fc.property(cents, fc.nat(20), (value, zeros) => parseCents(formatCents(value) + '0'.repeat(zeros)) === value),
+  );
+});
+
+test('any part of a cent is refused, however small', () => {
+  const parts = fc.tuple(fc.nat(30), fc.integer({ min: 1, max: 9 }), fc.nat(5));
+  fc.assert(
+    fc.property(cents, parts, (value, [zeros, digit, more]) => {
+      const text = formatCents(value) + '0'.repeat(zeros) + String(digit) + '0'.repeat(more);
+      expect(() => parseCents(text)).toThrow(expect.objectContaining({ code: 'invalid_amount' }));
+    }),
+  );
+});
+
+test('one decimal is tenths of a shilling', () => {
+  expect(parseCents('10.5')).toBe(1_050n);
+});
+
+test('leading zeros are dropped', () => {
+  expect(normalizeAmount('0010.5')).toBe('10.50');
+});
+
+test('the largest sum of the column is accepted', () => {
+  expect(parseCents('99999999999999999.99')).toBe(largestCents);
+});
+
+test.for([
+  ['half a cent', '100.005'],
+  ['an exponent', '1e3'],
+  ['a minus', '-1'],
+  ['a plus', '+1'],
+  ['a space before', ' 1'],
+  ['a space after', '1 '],
+  ['a line break after', '1\n'],
+  ['grouping', '1,000'],
+  ['no digit before the point', '.5'],
+  ['no digit after the point', '1.'],
+  ['two points', '1.0.0'],
+  ['a decimal comma', '1,5'],
+  ['nothing', ''],
+  ['no number', 'NaN'],
+  ['infinity', 'Infinity'],
+  ['hexadecimal', '0x10'],
+  ['digits of another script', '١٠'],
+  ['full-width digits', '１０'],
+  ['18 digits', '100000000000000000'],
+  ['18 digits of which the first is zero', '010000000000000000'],
+])('%s is refused', ([, amount]) => {
+  expect(() => parseCents(amount ?? '')).toThrow(expect.objectContaining({ code: 'invalid_amount' }));
+});
+
+test('no text at all makes anything but a sum in range or a refusal', () => {
+  const odd = fc.oneof(fc.string(), fc.stringMatching(/^[-+ ]?[0-9.,eE]{0,25}$/));
+  fc.assert(
+    fc.property(odd, (text) => {
+      try {
+        const value = parseCents(text);
+        expect(value >= 0n && value <= largestCents && /^\d+(\.\d+)?$/.test(text)).toBe(true);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'invalid_amount' });
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('every sum survives the way into a DECIMAL(19,2) column and back', async () => {
+  await using database = await openTestDb();
+  await database.sql('CREATE TEMP TABLE sums (place int, amount DECIMAL(19,2))');
+  await fc.assert(
+    fc.asyncProperty(fc.array(amounts, { minLength: 1, maxLength: 500 }), async (sent) => {
+      await database.sql('TRUNCATE sums');
+      await database.sql(
+        'INSERT INTO sums SELECT place, amount FROM unnest($1::numeric[]) WITH ORDINALITY AS t (amount, place)',
+        [sent],
+      );
+      const rows = await database.sql('SELECT amount::text AS amount FROM sums ORDER BY place');
+      expect(rows.map((row) => row['amount'])).toEqual(sent);
+    }),
+    { numRuns: 10 },
+  );
+});

@@ -1,0 +1,51 @@
+import { createTestDatabase } from '@repo/postgres/testing';
+import { Client } from 'pg';
+import { createDb } from '../db.ts';
+import type { Db, DbOptions } from '../db.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A statement past the package, as the database's owner. */
+export type Sql = (text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+export interface TestDb extends AsyncDisposable {
+  readonly url: string;
+  readonly db: Db;
+  /** Looks into the database on a connection of its own, one statement after the other. */
+  readonly sql: Sql;
+}
+
+/** A migrated database of the test's own, open through the package and beside it. */
+export async function openTestDb(options: Omit<Partial<DbOptions>, 'url'> = {}): Promise<TestDb> {
+  const database = await createTestDatabase();
+  const client = await connect(database.url);
+  const db = createDb({ ...options, url: database.url });
+  return {
+    url: database.url,
+    db,
+    sql: sqlOf(client),
+    [Symbol.asyncDispose]: async () => {
+      await db.close();
+      await client.end();
+      await database.drop();
+    },
+  };
+}
+
+/** A plain connection. One that is cut fails the statement under way, and the test sees it there. */
+export async function connect(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+export function sqlOf(client: Client): Sql {
+  return async (text, values = []) => (await client.query<Record<string, unknown>>(text, [...values])).rows;
+}
+
+/** The only value of the only row. */
+export async function valueOf(sql: Sql, text: string, values: readonly unknown[] = []): Promise<unknown> {
+  const [row] = await sql(text, values);
+  return Object.values(row ?? {})[0];
+}

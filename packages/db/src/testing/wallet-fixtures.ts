@@ -1,0 +1,47 @@
+import { openWallet } from '../wallets.ts';
+import type { NewWallet } from '../wallets.ts';
+import { post } from './post.ts';
+import { newReceipt } from './sample-deposit.ts';
+import type { Sql, TestDb } from './test-db.ts';
+import type { Handle } from '../db.ts';
+
+let phones = 0;
+
+/** A phone number that no other wallet of this process has. */
+export function newPhone(): string {
+  phones += 1;
+  return `2547${String(phones).padStart(8, '0')}`;
+}
+
+/** Opens a customer's wallet and answers its number. */
+export async function openCustomer(db: Handle, wallet: Partial<NewWallet> = {}): Promise<string> {
+  const { number } = await openWallet(db, { holderName: 'Wanjiku Kamau', phone: newPhone(), ...wallet });
+  return number;
+}
+
+/** Opens a wallet with money in it, which came from the float as all money does. */
+export async function openFunded(test: Pick<TestDb, 'db' | 'sql'>, amount: string): Promise<string> {
+  const number = await openCustomer(test.db);
+  await post(test.sql, [{ reference: newReceipt(), from: 'MPESA-FLOAT', to: number, amount, type: 'DEPOSIT' }]);
+  return number;
+}
+
+export async function setStatus(sql: Sql, number: string, status: string): Promise<void> {
+  await sql('UPDATE core.wallets SET status = $2 WHERE id = $1', [number, status]);
+}
+
+/**
+ * Sets columns that the guards protect, through the door's own setting: nothing in this release writes `held`, and a
+ * wallet of another currency has no way in yet.
+ */
+export async function setGuarded(sql: Sql, number: string, column: 'held' | 'currency', value: string): Promise<void> {
+  await sql('BEGIN');
+  await sql(`SELECT set_config('daftari.door', 'open', true)`);
+  await sql(`UPDATE core.wallets SET ${column} = $2 WHERE id = $1`, [number, value]);
+  await sql('COMMIT');
+}
+
+export async function balanceOf(sql: Sql, number: string): Promise<string> {
+  const [row] = await sql('SELECT balance::text AS balance FROM core.wallets WHERE id = $1', [number]);
+  return String(row?.['balance']);
+}
