@@ -53,18 +53,20 @@ DECLARE
     v_ms      bigint;
     v_targets text[];
     v_reasons text[];
+    v_phones  text[]; -- of the wallets' holders
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
     v_post    record;
 BEGIN
     SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+           array_agg(r.phone ORDER BY t.ord),
            array_agg(
                CASE
                    WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
                        THEN array_to_string(core.nearest_wallets(t.account), ',')
                END ORDER BY t.ord
            )
-      INTO v_targets, v_reasons, v_suggestions
+      INTO v_targets, v_reasons, v_phones, v_suggestions
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
 
@@ -101,15 +103,15 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
+    -- A payer whose number came masked or hashed cannot be told that his money waits.
     INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
-    SELECT t.id, t.recipient, t.message, 'PENDING', v_now
+    SELECT t.id, t.recipient, services.deposit_sms(t.receipt, t.amount, nullif(t.credited, c_suspense), t.balance),
+           'PENDING', v_now
       FROM (
-        SELECT p.id,
-               CASE WHEN p.credited = c_suspense THEN p.phone ELSE w.phone END AS recipient,
-               services.deposit_sms(p.receipt, p.amount, nullif(p.credited, c_suspense), p.balance) AS message
-          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_post.credited, v_post.credit_balances)
-               AS p (id, receipt, amount, phone, credited, balance)
-          JOIN core.wallets w ON w.id = p.credited
+        SELECT p.*, CASE WHEN p.credited = c_suspense THEN p.payer_phone ELSE p.holder_phone END AS recipient
+          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_phones, v_post.credited, v_post.credit_balances)
+               AS p (id, receipt, amount, payer_phone, holder_phone, credited, balance)
+         WHERE p.id IS NOT NULL
       ) t
      WHERE t.recipient ~ '^[0-9]{9,15}$';
 

@@ -17,10 +17,22 @@ export class ScrubbedCause extends Error {
     this.code = code;
     this.constraint = constraint;
     this.table = table;
-    // The frames tell where it happened; the first lines of a stack repeat the message and are left out.
-    const frames = (source.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
-    this.stack = [`${this.name}: ${this.message}`, ...frames].join('\n');
+    this.stack = [`${this.name}: ${this.message}`, ...framesOf(source)].join('\n');
   }
+}
+
+/**
+ * Where it happened. A stack begins with the message, which is left out; when it does not begin with the message as it
+ * is now, nobody can tell what of it is a frame and what is a quoted value that only looks like one.
+ */
+function framesOf(error: Error): string[] {
+  const stack = error.stack ?? '';
+  const start = stack.indexOf(error.message);
+  if (start === -1) return [];
+  return stack
+    .slice(start + error.message.length)
+    .split('\n')
+    .filter((line) => line.startsWith('    at '));
 }
 
 const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
@@ -33,6 +45,10 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '42P01': 'schema_outdated',
   '42703': 'schema_outdated',
   '3F000': 'schema_outdated',
+  // A standby, or a primary that has just become one.
+  '25006': 'database_unavailable',
+  '53100': 'database_unavailable',
+  '53200': 'database_unavailable',
   '53300': 'database_unavailable',
   '57P03': 'database_unavailable',
   '28P01': 'database_unavailable',
@@ -52,16 +68,14 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   ECONNRESET: 'outcome_unknown',
   EPIPE: 'outcome_unknown',
   P1001: 'database_unavailable',
-  P2024: 'pool_exhausted',
+  P1017: 'outcome_unknown',
+  P2028: 'transaction_timeout',
   P2034: 'database_busy',
 };
 
-// Errors that pg raises itself carry no code; its own tests pin these texts.
-const BY_MESSAGE: readonly (readonly [RegExp, ErrorCode])[] = [
-  [/timeout exceeded when trying to connect/, 'pool_exhausted'],
-  [/Connection terminated due to connection timeout/, 'database_unavailable'],
-  [/Connection terminated|connection error and is not queryable|Query read timeout/, 'outcome_unknown'],
-];
+// Errors that pg raises itself carry no code. A test cuts connections to see that these are still its words.
+const LOST_CONNECTION =
+  /^(Connection terminated|Client has encountered a connection error|Query read timeout)/;
 
 /** Turns whatever the driver or Prisma threw into an error of the catalogue. */
 export function toDaftariError(error: unknown, fallback: ErrorCode = 'database_error'): DaftariError {
@@ -69,13 +83,21 @@ export function toDaftariError(error: unknown, fallback: ErrorCode = 'database_e
   if (!(error instanceof Error)) return new DaftariError(fallback);
   const code = databaseCode(error);
   const known = code === null ? undefined : BY_SQLSTATE[code];
-  const spoken = BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1];
+  const spoken = LOST_CONNECTION.test(error.message) ? 'outcome_unknown' : undefined;
   return new DaftariError(known ?? spoken ?? fallback, { cause: new ScrubbedCause(error, code) });
+}
+
+/** Whether pg, Prisma or its adapter threw this; anything else is the business of whoever threw it. */
+export function isOfDatabase(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  return /^(PrismaClient|DriverAdapter)|^error$/.test(error.name) || LOST_CONNECTION.test(error.message);
 }
 
 /** Worth another try, because the database undid all of it: deadlock and serialization failure. */
 export function isTransient(error: unknown): boolean {
-  const code = error instanceof Error ? databaseCode(error) : null;
+  if (!(error instanceof Error)) return false;
+  const cause = isDaftariError(error) ? error.cause : undefined;
+  const code = cause instanceof ScrubbedCause ? cause.code : databaseCode(error);
   return code === '40001' || code === '40P01' || code === 'P2034';
 }
 

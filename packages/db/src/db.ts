@@ -1,11 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { Pool } from 'pg';
-import type { PoolConfig } from 'pg';
-import { DaftariError } from './errors.ts';
+import type { PoolConfig, QueryConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import { PrismaClient } from './generated/client.ts';
 import type { Prisma } from './generated/client.ts';
-import { GuardedClient } from './guarded-client.ts';
+import { GuardedPool } from './guarded-pool.ts';
 import { retry } from './retry.ts';
 import type { Statement, Value } from './statement.ts';
 
@@ -45,35 +43,50 @@ export interface Db extends Handle {
  * The session's time zone does not matter: every time is TIMESTAMP(3) in UTC, written and read as such.
  */
 export function createDb(options: DbOptions): Db {
-  const pool = new Pool({ ...poolConfig(options), Client: GuardedClient });
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
-  pool.on('error', () => undefined);
+  const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const pool = new GuardedPool(poolConfig(options, { connectTimeoutMs, statementTimeoutMs }));
   const named = options.pooler !== true;
   const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
   const prisma = new PrismaClient({
     adapter,
     errorFormat: 'minimal',
-    transactionOptions: { maxWait: 5_000 },
+    // The pool answers first: it knows why there is no connection.
+    transactionOptions: { maxWait: connectTimeoutMs + 1_000 },
   });
+  let closed: Promise<void> | null = null;
   return {
     prisma,
-    async run(statement, values) {
+    async run({ name, text }, values) {
+      const config: TimedQuery = {
+        text,
+        values: [...values],
+        ...(named ? { name } : {}),
+        query_timeout: statementTimeoutMs + ANSWER_GRACE_MS,
+      };
       try {
-        const config = { text: statement.text, values: [...values] };
-        const prepared = named ? { ...config, name: statement.name } : config;
         // One statement is one transaction: when a deadlock undid it, it can simply be said again.
-        const result = await retry(() => pool.query(prepared), isTransient);
+        const result = await retry(() => pool.query<Record<string, unknown>>(config), isTransient);
         return result.rows;
       } catch (error) {
-        throw explain(error, pool);
+        throw toDaftariError(error);
       }
     },
-    async close() {
-      await prisma.$disconnect();
-      await pool.end();
+    close() {
+      closed ??= prisma.$disconnect().then(() => pool.end());
+      return closed;
     },
   };
 }
+
+/**
+ * How much longer than the statement may run we wait for its answer; milliseconds. It ends the waiting when the network
+ * swallows the answer, or when a pooler is between and the server knows no limit. The pool drops such a connection.
+ */
+const ANSWER_GRACE_MS = 2_000;
+
+/** pg's types leave the limit of one query out. */
+type TimedQuery = QueryConfig & { readonly query_timeout: number };
 
 /** Throws unless the database answers and carries this release's functions. */
 export async function ping(db: Handle): Promise<void> {
@@ -86,16 +99,24 @@ const PING: Statement = {
   text: `SELECT 'services.record_deposits'::regproc::text AS ready`,
 };
 
-function poolConfig(options: DbOptions): PoolConfig {
+interface Timeouts {
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+}
+
+function poolConfig(options: DbOptions, { connectTimeoutMs, statementTimeoutMs }: Timeouts): PoolConfig {
   const limits = {
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    statement_timeout: statementTimeoutMs,
     idle_in_transaction_session_timeout: 60_000,
   };
   return {
     connectionString: options.url,
     max: options.maxConnections ?? 10,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    connectionTimeoutMillis: connectTimeoutMs,
     application_name: 'daftari',
+    // A server that vanished without a word is noticed also while nothing is being said.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     ...(options.pooler === true ? {} : limits),
   };
 }
@@ -104,11 +125,4 @@ function nameOf(query: { readonly sql: string }): string {
   let hash = 5381;
   for (let i = 0; i < query.sql.length; i += 1) hash = (hash * 33) ^ query.sql.charCodeAt(i);
   return `q${query.sql.length}_${(hash >>> 0).toString(36)}`;
-}
-
-function explain(error: unknown, pool: Pool): DaftariError {
-  const explained = toDaftariError(error);
-  // The pool says the same words when it is full and when a server does not answer; its counts tell which.
-  const isWaiting = explained.code === 'pool_exhausted' && pool.totalCount < pool.options.max;
-  return isWaiting ? new DaftariError('database_unavailable', { cause: explained.cause }) : explained;
 }

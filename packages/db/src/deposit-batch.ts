@@ -63,7 +63,9 @@ const LONGEST: readonly (readonly [string, number, (deposit: Deposit) => string 
  */
 export function requireValid(deposit: Deposit): void {
   if (parseCents(deposit.amount) === 0n) throw new DaftariError('invalid_amount');
-  if (!/^\S+$/.test(deposit.receipt)) throw new DaftariError('invalid_deposit', { field: 'receipt' });
+  // A receipt in lower case would be another key, and the same money credited twice.
+  const isReceipt = /^\S+$/.test(deposit.receipt) && deposit.receipt === deposit.receipt.toUpperCase();
+  if (!isReceipt) throw new DaftariError('invalid_deposit', { field: 'receipt' });
   if (deposit.shortCode === '') throw new DaftariError('invalid_deposit', { field: 'shortCode' });
   const year = deposit.paidAt.getUTCFullYear();
   if (!(year >= 1 && year <= 9999)) throw new DaftariError('invalid_deposit', { field: 'paidAt' });

@@ -30,6 +30,7 @@ interface Waiting {
 
 /** After these nothing is wrong with any deposit of the batch, and splitting it would only ask in vain more often. */
 const NOT_THE_DEPOSITS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'outcome_unknown',
   'database_unavailable',
   'pool_exhausted',
   'database_busy',
@@ -39,34 +40,48 @@ const NOT_THE_DEPOSITS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** After a lost connection the batch is said again, as often as this: every deposit is still recorded once. */
 const TRIES_AFTER_LOSS = 3;
 
+/** Round trips under way at once, at most. */
+const LANES = 2;
+
 /**
  * Group commit: while one round trip is under way, deposits gather, and go together in the next. There is no timer:
  * a deposit that comes alone goes at once. One that the database refuses fails alone, never its neighbours.
  *
- * A batch takes the lock of the float wallet for as long as it runs, so that a second one of this process could only
- * wait for the first; there is one at a time.
+ * Every batch takes the lock of the float wallet, so batches pass one after the other. A second one leaves only when
+ * it is full: it routes its deposits while the first one commits, and halves nobody's group.
  */
 export function createDepositIntake(db: Handle, options: DepositIntakeOptions = {}): DepositIntake {
   const maxQueue = options.maxQueue ?? 20_000;
   const maxBatch = Math.min(Math.max(options.maxBatch ?? 1_000, 1), 4_000);
+  const underWay = new Set<Promise<void>>();
   let waiting: Waiting[] = [];
   let inFlight = 0;
-  let running: Promise<void> | null = null;
+  let isScheduled = false;
   let isClosed = false;
 
-  async function drain(): Promise<void> {
-    // Callers of one turn of the event loop travel together.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (waiting.length > 0) {
+  function dispatch(): void {
+    isScheduled = false;
+    while (
+      waiting.length > 0 &&
+      (underWay.size === 0 || (underWay.size < LANES && waiting.length >= maxBatch))
+    ) {
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(batch.length);
-      inFlight = batch.length;
-      await settle(db, batch);
-      inFlight = 0;
-      // Whoever was answered just now gets to ask again before the next batch leaves.
-      await new Promise((resolve) => setImmediate(resolve));
+      inFlight += batch.length;
+      const lane = settle(db, batch).finally(() => {
+        inFlight -= batch.length;
+        underWay.delete(lane);
+        schedule();
+      });
+      underWay.add(lane);
     }
-    running = null;
+  }
+
+  // Callers of one turn of the event loop travel together, and whoever was answered in it gets to ask again first.
+  function schedule(): void {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(dispatch);
   }
 
   return {
@@ -76,12 +91,15 @@ export function createDepositIntake(db: Handle, options: DepositIntakeOptions = 
       requireValid(deposit);
       return new Promise((resolve, reject) => {
         waiting.push({ deposit, resolve, reject });
-        running ??= drain();
+        schedule();
       });
     },
     async close() {
       isClosed = true;
-      await running;
+      while (waiting.length + inFlight > 0) {
+        dispatch();
+        await Promise.race(underWay);
+      }
     },
     get depth() {
       return waiting.length + inFlight;
@@ -104,29 +122,32 @@ async function settle(db: Handle, batch: readonly Waiting[]): Promise<void> {
 }
 
 async function settleFailed(db: Handle, batch: readonly Waiting[], error: unknown): Promise<void> {
-  const isBlameless = isDaftariError(error) && NOT_THE_DEPOSITS.has(error.code);
-  if (batch.length > 1 && !isBlameless) {
+  if (batch.length > 1 && !isBlameless(error)) {
     const middle = Math.ceil(batch.length / 2);
     await settle(db, batch.slice(0, middle));
     await settle(db, batch.slice(middle));
     return;
   }
-  const answer =
-    isBlameless || isUnknown(error) ? error : new DaftariError('deposit_failed', { cause: error });
+  const answer = isBlameless(error) ? error : new DaftariError('deposit_failed', { cause: error });
   batch.forEach(({ reject }) => reject(answer));
 }
 
 async function recordPersistently(db: Handle, batch: readonly Waiting[]): Promise<DepositResult[]> {
   const deposits = batch.map(({ deposit }) => deposit);
+  let lost: DaftariError | null = null;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await recordDeposits(db, deposits);
     } catch (error) {
-      if (!isUnknown(error) || attempt === TRIES_AFTER_LOSS) throw error;
+      if (!isBlameless(error)) throw error;
+      // Once an answer was lost, an error that says "nothing was recorded" speaks for its own try only.
+      if (error.code !== 'outcome_unknown') throw lost ?? error;
+      if (attempt === TRIES_AFTER_LOSS) throw error;
+      lost = error;
     }
   }
 }
 
-function isUnknown(error: unknown): error is DaftariError {
-  return isDaftariError(error) && error.code === 'outcome_unknown';
+function isBlameless(error: unknown): error is DaftariError {
+  return isDaftariError(error) && NOT_THE_DEPOSITS.has(error.code);
 }

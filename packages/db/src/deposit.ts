@@ -64,6 +64,7 @@ export interface RecordedDeposit {
   /** The wallet's balance right after this deposit. */
   readonly balanceAfter: string;
   readonly createdAt: Date;
+  /** Empty for a transaction that is older than the hash. */
   readonly verificationHash: string;
 }
 

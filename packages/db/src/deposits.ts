@@ -49,7 +49,8 @@ interface DepositRow {
   readonly amount: string;
   readonly balance_after: string;
   readonly created_at_ms: string;
-  readonly verification_hash: string;
+  /** Null on a transaction that is older than the column. */
+  readonly verification_hash: string | null;
   readonly recorded_short_code: string | null;
 }
 
@@ -77,6 +78,6 @@ function recordedOf(row: DepositRow, receipt: string) {
     amount: row.amount,
     balanceAfter: row.balance_after,
     createdAt: new Date(Number(row.created_at_ms)),
-    verificationHash: row.verification_hash,
+    verificationHash: row.verification_hash ?? '',
   };
 }

@@ -8,7 +8,7 @@ const CATALOGUE = {
   invalid_wallet: 'The wallet cannot be opened as it is; the field named in `field` must be corrected.',
   wallet_exists: 'There is a wallet with this number already; look it up or choose another number.',
   database_unavailable:
-    'The database cannot be reached; check DATABASE_URL and that the server is up. Nothing was recorded.',
+    'The database cannot be reached or takes no writes; check DATABASE_URL, and that the server is up, is the primary and has room. Nothing was recorded.',
   pool_exhausted:
     'All database connections are in use; raise maxConnections, or find what holds them open. Nothing was recorded.',
   database_busy:
@@ -17,6 +17,8 @@ const CATALOGUE = {
     'The connection was lost while the answer was awaited; the work may or may not be done. Repeat it with the same reference: it is done once.',
   transaction_lost:
     'The database rolled the transaction back at COMMIT because an earlier statement in it had failed; do not catch errors inside a transaction.',
+  transaction_timeout:
+    'The transaction took longer than timeoutMs and was rolled back; do less in it, or raise timeoutMs. Nothing was recorded.',
   schema_outdated: 'The database lacks a function, table or column of this release; run db:deploy.',
   append_only: 'This table is append-only; correct a mistake with a reversal.',
   around_the_door: 'Balances and transactions change only through the functions of this package.',

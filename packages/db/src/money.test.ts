@@ -28,7 +28,11 @@ test('whole shillings and cents count as the integers that they are', () => {
 
 test('zeros after the cents change nothing', () => {
   fc.assert(
-    fc.property(cents, fc.nat(20), (value, zeros) => parseCents(formatCents(value) + '0'.repeat(zeros)) === value),
+    fc.property(
+      cents,
+      fc.nat(20),
+      (value, zeros) => parseCents(formatCents(value) + '0'.repeat(zeros)) === value,
+    ),
   );
 });
 

@@ -1,5 +1,5 @@
 import type { Db, Handle } from './db.ts';
-import { isTransient, toDaftariError } from './database-error.ts';
+import { isOfDatabase, isTransient, toDaftariError } from './database-error.ts';
 import type { Prisma } from './generated/client.ts';
 import { retry } from './retry.ts';
 
@@ -26,6 +26,7 @@ export async function transaction<Result>(
   const timeout = options.timeoutMs ?? 10_000;
   return retry(() => db.prisma.$transaction((tx) => work(handleOf(tx)), { timeout }), isTransient).catch(
     (error: unknown) => {
+      // What `work` throws for reasons of its own is the caller's and stays as it is.
       throw isOfDatabase(error) ? toDaftariError(error) : error;
     },
   );
@@ -34,12 +35,12 @@ export async function transaction<Result>(
 function handleOf(prisma: Prisma.TransactionClient): Handle {
   return {
     prisma,
-    // The error passes through as it is: `transaction` must recognise a deadlock to try again.
-    run: (statement, values) => prisma.$queryRawUnsafe<unknown[]>(statement.text, ...values),
+    async run(statement, values) {
+      try {
+        return await prisma.$queryRawUnsafe<unknown[]>(statement.text, ...values);
+      } catch (error) {
+        throw toDaftariError(error);
+      }
+    },
   };
-}
-
-// What `work` throws for reasons of its own is the caller's and stays as it is.
-function isOfDatabase(error: unknown): boolean {
-  return error instanceof Error && /^(PrismaClient|DriverAdapter)|^error$/.test(error.name);
 }

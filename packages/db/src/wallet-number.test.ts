@@ -67,7 +67,11 @@ test.for([
 
 test('TypeScript and SQL agree on what is a number', async () => {
   await using database = await openTestDb();
-  const texts = fc.oneof(numbers, fc.stringMatching(/^[0-9]{8,11}\n?$/), fc.stringMatching(/^[0-9 a١]{0,12}$/));
+  const texts = fc.oneof(
+    numbers,
+    fc.stringMatching(/^[0-9]{8,11}\n?$/),
+    fc.stringMatching(/^[0-9 a١]{0,12}$/),
+  );
   await fc.assert(
     fc.asyncProperty(fc.array(texts, { minLength: 500, maxLength: 1_000 }), async (cases) => {
       const rows = await database.sql(
@@ -80,9 +84,8 @@ test('TypeScript and SQL agree on what is a number', async () => {
   );
 });
 
-test("the table is Damm's kind: a Latin square, zeros on the diagonal, no swap that comes out the same", async () => {
-  // The table is private, so it is measured: the state after a prefix is the check digit that fits it. All ten states
-  // are reached by one digit more from any prefix, as each row of a Latin square holds each digit once.
+test("the table is of Damm's kind: a Latin square, and no swap comes out the same", () => {
+  // The table is private, so it is measured: the state after some digits is the check digit that fits them.
   const stateAfter = (digits: string) => Number(checkDigits(digits.padStart(9, '1'))[0]);
   const prefixOf = new Map<number, string>();
   for (let i = 0; i < 100 && prefixOf.size < 10; i += 1) {
@@ -96,7 +99,6 @@ test("the table is Damm's kind: a Latin square, zeros on the diagonal, no swap t
 
   expect(table).toHaveLength(10);
   for (const line of [...table, ...columns]) expect(new Set(line).size).toBe(10);
-  expect(table.map((row, state) => row[state])).toEqual(Array(10).fill(0));
   for (const row of table) {
     for (let x = 0; x < 10; x += 1) {
       for (let y = 0; y < x; y += 1) {

@@ -42,7 +42,10 @@ const NUMBER_TRIES = 10;
 export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet> {
   const holderName = wallet.holderName.trim();
   requireText('holderName', holderName, 120);
+  requireText('phone', wallet.phone, 40);
   if (wallet.number !== undefined) requireText('number', wallet.number, 20);
+  // Spaces around it nobody sees, and no payer types.
+  if (wallet.number?.trim() !== wallet.number) throw new DaftariError('invalid_wallet', { field: 'number' });
   for (let attempt = 1; attempt <= NUMBER_TRIES; attempt += 1) {
     const number = wallet.number ?? newWalletNumber();
     const rows = await query<WalletRow>(db, OPEN, [

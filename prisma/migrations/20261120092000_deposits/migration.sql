@@ -86,38 +86,43 @@ $$;
 -- Tried in this order: the number exactly as typed; without spaces and hyphens; the customer's own phone number,
 -- if exactly one wallet has it. Never "the first that matches", and never a system wallet.
 --
--- After: one row. wallet_id is the wallet, or NULL with the reason: no_account, ambiguous_phone,
---        wrong_check_digit (ten digits, but no number of ours can look so), unknown_account.
+-- After: one row. wallet_id is the wallet and phone its holder's, or both are NULL with the reason: no_account,
+--        ambiguous_phone, wrong_check_digit (ten digits, but no number of ours can look so), unknown_account.
 CREATE OR REPLACE FUNCTION core.route_account(p_account text)
-RETURNS TABLE (wallet_id text, reason text)
+RETURNS TABLE (wallet_id text, phone text, reason text)
 LANGUAGE sql
 STABLE
 AS $$
-    SELECT m.wallet_id,
+    SELECT coalesce(e.id, w.id)::text,
+           coalesce(e.phone, w.phone)::text,
            CASE
-               WHEN m.wallet_id IS NOT NULL THEN NULL
-               WHEN m.typed = '' THEN 'no_account'
+               WHEN e.id IS NOT NULL OR w.id IS NOT NULL THEN NULL
+               WHEN s.typed = '' THEN 'no_account'
                WHEN EXISTS (
-                   SELECT 1 FROM core.wallets w WHERE w.phone = core.normalize_phone(m.typed) AND w.kind = 'CUSTOMER'
+                   SELECT 1 FROM core.wallets a WHERE a.phone = core.normalize_phone(s.typed) AND a.kind = 'CUSTOMER'
                ) THEN 'ambiguous_phone'
-               WHEN m.typed ~ '^[1-9][0-9]{9}$' AND NOT core.has_check_digit(m.typed) THEN 'wrong_check_digit'
+               WHEN s.typed ~ '^[1-9][0-9]{9}$' AND NOT core.has_check_digit(s.typed) THEN 'wrong_check_digit'
                ELSE 'unknown_account'
            END
-      FROM (
-        SELECT s.typed,
-               coalesce(
-                   (SELECT w.id FROM core.wallets w WHERE w.id = p_account AND w.kind = 'CUSTOMER'),
-                   (SELECT w.id FROM core.wallets w WHERE w.id = s.typed AND w.kind = 'CUSTOMER'),
-                   (
-                       SELECT min(w.id)
-                         FROM core.wallets w
-                        WHERE w.phone = core.normalize_phone(s.typed) AND w.kind = 'CUSTOMER'
-                       HAVING count(*) = 1
-                   )
-               ) AS wallet_id
-          FROM (SELECT regexp_replace(coalesce(p_account, ''), '[\s\u00a0-]', '', 'g')) AS s (typed)
-        OFFSET 0 -- so that the look-ups above run once, not once for each mention of wallet_id
-      ) m
+      FROM (SELECT 1) AS one
+      LEFT JOIN core.wallets e ON e.id = p_account AND e.kind = 'CUSTOMER'
+     -- What follows is looked at only when nothing has exactly the number that was typed.
+     CROSS JOIN LATERAL (
+        SELECT CASE
+                   WHEN e.id IS NULL THEN regexp_replace(coalesce(p_account, ''), '[\s\u00a0-]', '', 'g')
+               END
+     ) AS s (typed)
+      LEFT JOIN core.wallets w ON w.id = CASE
+        WHEN e.id IS NULL THEN coalesce(
+            (SELECT n.id FROM core.wallets n WHERE n.id = s.typed AND n.kind = 'CUSTOMER'),
+            (
+                SELECT min(p.id)
+                  FROM core.wallets p
+                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER'
+                HAVING count(*) = 1
+            )
+        )
+     END
 $$;
 
 -- Wallet numbers that are one slip of the finger away from what was typed: one digit wrong, or two neighbours
@@ -237,18 +242,20 @@ DECLARE
     v_ms      bigint;
     v_targets text[];
     v_reasons text[];
+    v_phones  text[]; -- of the wallets' holders
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
     v_post    record;
 BEGIN
     SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+           array_agg(r.phone ORDER BY t.ord),
            array_agg(
                CASE
                    WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
                        THEN array_to_string(core.nearest_wallets(t.account), ',')
                END ORDER BY t.ord
            )
-      INTO v_targets, v_reasons, v_suggestions
+      INTO v_targets, v_reasons, v_phones, v_suggestions
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
 
@@ -285,15 +292,15 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
+    -- A payer whose number came masked or hashed cannot be told that his money waits.
     INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
-    SELECT t.id, t.recipient, t.message, 'PENDING', v_now
+    SELECT t.id, t.recipient, services.deposit_sms(t.receipt, t.amount, nullif(t.credited, c_suspense), t.balance),
+           'PENDING', v_now
       FROM (
-        SELECT p.id,
-               CASE WHEN p.credited = c_suspense THEN p.phone ELSE w.phone END AS recipient,
-               services.deposit_sms(p.receipt, p.amount, nullif(p.credited, c_suspense), p.balance) AS message
-          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_post.credited, v_post.credit_balances)
-               AS p (id, receipt, amount, phone, credited, balance)
-          JOIN core.wallets w ON w.id = p.credited
+        SELECT p.*, CASE WHEN p.credited = c_suspense THEN p.payer_phone ELSE p.holder_phone END AS recipient
+          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_phones, v_post.credited, v_post.credit_balances)
+               AS p (id, receipt, amount, payer_phone, holder_phone, credited, balance)
+         WHERE p.id IS NOT NULL
       ) t
      WHERE t.recipient ~ '^[0-9]{9,15}$';
 

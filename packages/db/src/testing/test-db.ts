@@ -1,5 +1,6 @@
 import { createTestDatabase } from '@repo/postgres/testing';
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
+import { afterAll, beforeAll } from 'vitest';
 import { createDb } from '../db.ts';
 import type { Db, DbOptions } from '../db.ts';
 
@@ -18,17 +19,42 @@ export interface TestDb extends AsyncDisposable {
 /** A migrated database of the test's own, open through the package and beside it. */
 export async function openTestDb(options: Omit<Partial<DbOptions>, 'url'> = {}): Promise<TestDb> {
   const database = await createTestDatabase();
-  const client = await connect(database.url);
+  // A pool of one: its statements wait for each other.
+  const own = new Pool({ connectionString: database.url, max: 1, idleTimeoutMillis: 0 });
+  own.on('error', () => undefined);
   const db = createDb({ ...options, url: database.url });
   return {
     url: database.url,
     db,
-    sql: sqlOf(client),
+    sql: sqlOf(own),
     [Symbol.asyncDispose]: async () => {
       await db.close();
-      await client.end();
+      await own.end();
       await database.drop();
     },
+  };
+}
+
+/** One database for all tests of a file, which then look at rows of their own only. */
+export function useTestDb(): Omit<TestDb, keyof AsyncDisposable> {
+  const opened: TestDb[] = [];
+  beforeAll(async () => {
+    opened.push(await openTestDb());
+  });
+  afterAll(() => current()[Symbol.asyncDispose]());
+  const current = (): TestDb => {
+    const [database] = opened;
+    if (database === undefined) throw new Error('useTestDb: the database is there once the tests run');
+    return database;
+  };
+  return {
+    get url() {
+      return current().url;
+    },
+    get db() {
+      return current().db;
+    },
+    sql: (text, values) => current().sql(text, values),
   };
 }
 
@@ -40,7 +66,7 @@ export async function connect(url: string): Promise<Client> {
   return client;
 }
 
-export function sqlOf(client: Client): Sql {
+export function sqlOf(client: Client | Pool): Sql {
   return async (text, values = []) => (await client.query<Record<string, unknown>>(text, [...values])).rows;
 }
 

@@ -22,7 +22,9 @@ export async function openCustomer(db: Handle, wallet: Partial<NewWallet> = {}):
 /** Opens a wallet with money in it, which came from the float as all money does. */
 export async function openFunded(test: Pick<TestDb, 'db' | 'sql'>, amount: string): Promise<string> {
   const number = await openCustomer(test.db);
-  await post(test.sql, [{ reference: newReceipt(), from: 'MPESA-FLOAT', to: number, amount, type: 'DEPOSIT' }]);
+  await post(test.sql, [
+    { reference: newReceipt(), from: 'MPESA-FLOAT', to: number, amount, type: 'DEPOSIT' },
+  ]);
   return number;
 }
 
@@ -34,7 +36,12 @@ export async function setStatus(sql: Sql, number: string, status: string): Promi
  * Sets columns that the guards protect, through the door's own setting: nothing in this release writes `held`, and a
  * wallet of another currency has no way in yet.
  */
-export async function setGuarded(sql: Sql, number: string, column: 'held' | 'currency', value: string): Promise<void> {
+export async function setGuarded(
+  sql: Sql,
+  number: string,
+  column: 'held' | 'currency',
+  value: string,
+): Promise<void> {
   await sql('BEGIN');
   await sql(`SELECT set_config('daftari.door', 'open', true)`);
   await sql(`UPDATE core.wallets SET ${column} = $2 WHERE id = $1`, [number, value]);

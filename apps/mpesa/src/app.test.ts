@@ -1,0 +1,288 @@
+import {
+  confirmationOf,
+  createPayment,
+  createRandom,
+  c2bShapes,
+  sendConfirmation,
+  sendRaw,
+  sendValidation,
+  validationOf,
+} from '@repo/simulator';
+import { expect, onTestFinished, test } from 'vitest';
+import { getDeposit, openCustomerWallet, startTestService, testKey } from './testing.ts';
+import type { TestService } from './testing.ts';
+
+const random = createRandom('app.test');
+const acknowledged = { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', accepted: true };
+
+/** The inbox in the order of arrival. */
+async function readInbox({ database }: TestService) {
+  return database.query(
+    `SELECT kind, receipt, outcome, error, convert_from(body, 'UTF8') AS body
+       FROM services.mpesa_callbacks ORDER BY received_at, id`,
+  );
+}
+
+async function balanceOf({ database }: TestService, wallet: string): Promise<unknown> {
+  const rows = await database.query(`SELECT balance::text FROM core.wallets WHERE id = '${wallet}'`);
+  return rows[0]?.['balance'];
+}
+
+test.each(c2bShapes)(
+  'a %s payment is acknowledged, recorded with its exact amount and time, and kept as it came',
+  async (shape) => {
+    await using service = await startTestService();
+    const account = await openCustomerWallet(service.db);
+    const payment = createPayment(random, {
+      account,
+      amount: '1520.50',
+      paidAt: new Date('2026-08-04T06:13:30Z'),
+    });
+    const message = confirmationOf(payment, shape);
+    expect(await sendConfirmation(service.target, message)).toEqual(acknowledged);
+
+    const hasAccount = message.BillRefNumber === account;
+    const deposit = (await (await getDeposit(service, payment.receipt)).json()) as Record<string, unknown>;
+    expect(deposit).toMatchObject({
+      receipt: payment.receipt,
+      outcome: hasAccount ? 'credited' : 'suspense',
+      ...(hasAccount ? { wallet: account } : { reason: 'no_account' }),
+      amount: '1520.50',
+      reference: payment.receipt,
+      paidAt: '2026-08-04T06:13:30.000Z',
+      verificationHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      callbacks: [{ kind: 'C2B_CONFIRMATION', outcome: hasAccount ? 'CREDITED' : 'SUSPENSE' }],
+    });
+    expect(await readInbox(service)).toMatchObject([
+      { receipt: payment.receipt, body: JSON.stringify(message) },
+    ]);
+  },
+);
+
+test('a payment that is reported again is acknowledged again and credited once', async () => {
+  await using service = await startTestService();
+  const account = await openCustomerWallet(service.db);
+  const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
+  for (let repeat = 0; repeat < 3; repeat += 1) {
+    expect(await sendConfirmation(service.target, message)).toEqual(acknowledged);
+  }
+  expect(await balanceOf(service, account)).toBe('100.00');
+  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual([
+    'CREDITED',
+    'DUPLICATE',
+    'DUPLICATE',
+  ]);
+});
+
+test('the same receipt with another amount is acknowledged as a conflict and moves no money', async () => {
+  await using service = await startTestService();
+  const account = await openCustomerWallet(service.db);
+  const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
+  await sendConfirmation(service.target, message);
+  expect(await sendConfirmation(service.target, { ...message, TransAmount: '900.00' })).toEqual(acknowledged);
+  expect(await balanceOf(service, account)).toBe('100.00');
+  const deposit = (await (await getDeposit(service, message.TransID)).json()) as {
+    amount: string;
+    callbacks: unknown[];
+  };
+  expect(deposit.amount).toBe('100.00');
+  expect(deposit.callbacks).toMatchObject([{ outcome: 'CREDITED' }, { outcome: 'CONFLICT' }]);
+});
+
+test('a receipt in lower case with spaces is the same receipt', async () => {
+  await using service = await startTestService();
+  const account = await openCustomerWallet(service.db);
+  const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
+  await sendConfirmation(service.target, message);
+  await sendConfirmation(service.target, { ...message, TransID: ` ${message.TransID.toLowerCase()} ` });
+  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['CREDITED', 'DUPLICATE']);
+  expect((await getDeposit(service, message.TransID.toLowerCase())).status).toBe(200);
+});
+
+test('a validation credits nothing, and the confirmation after it does', async () => {
+  await using service = await startTestService();
+  const account = await openCustomerWallet(service.db);
+  const payment = createPayment(random, { account, amount: '100.00' });
+  const answer = await sendValidation(service.target, validationOf(payment));
+  expect(answer).toEqual({ status: 200, body: '{"ResultCode":"0","ResultDesc":"Accepted"}', accepted: true });
+  expect(await balanceOf(service, account)).toBe('0.00');
+  expect(await (await getDeposit(service, payment.receipt)).json()).toMatchObject({
+    outcome: 'none',
+    callbacks: [{ kind: 'C2B_VALIDATION', outcome: 'VALIDATED', error: null }],
+  });
+
+  await sendConfirmation(service.target, confirmationOf(payment));
+  expect(await balanceOf(service, account)).toBe('100.00');
+  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['VALIDATED', 'CREDITED']);
+});
+
+const receipt = 'UH4SP1L7W6';
+const facts = `"TransID":"${receipt}","TransTime":"20260804091330","BusinessShortCode":"600100"`;
+
+test.each([
+  ['nothing', { body: '', error: 'body_empty', read: null }],
+  ['bytes that are not text', { body: Buffer.from([0xff, 0x00]), error: 'body_not_utf8', read: null }],
+  ['a form', { body: `TransID=${receipt}&TransAmount=10`, error: 'body_not_json', read: null }],
+  [
+    'a message that lacks commas',
+    { body: `{"TransID":"${receipt}" "TransAmount":"10"}`, error: 'body_not_json', read: receipt },
+  ],
+  ['a list', { body: '[]', error: 'body_not_object', read: null }],
+  ['a wrong amount', { body: `{${facts},"TransAmount":"ten"}`, error: 'amount_invalid', read: receipt }],
+  ['part of a cent', { body: `{${facts},"TransAmount":1.005}`, error: 'amount_below_cent', read: receipt }],
+  [
+    'two amounts',
+    { body: `{${facts},"TransAmount":"10","TransAmount":"20"}`, error: 'duplicate_key', read: receipt },
+  ],
+])('%s is acknowledged and kept in quarantine', async (_what, { body, error, read }) => {
+  await using service = await startTestService();
+  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(acknowledged);
+  const rows = await service.database.query(
+    `SELECT outcome, error, receipt, encode(body, 'hex') AS body FROM services.mpesa_callbacks`,
+  );
+  expect(rows).toEqual([
+    { outcome: 'QUARANTINED', error, receipt: read, body: Buffer.from(body).toString('hex') },
+  ]);
+  const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${testKey}` } });
+  expect(await metrics.text()).toContain(
+    `mpesa_callbacks_quarantined_total{reason="${error}",service="mpesa"} 1`,
+  );
+});
+
+test('text that the database cannot hold does not stop a payment', async () => {
+  await using service = await startTestService();
+  const account = await openCustomerWallet(service.db);
+  const body = `{${facts},"TransAmount":10.00,"BillRefNumber":"${account}","FirstName":"A\\u0000\\ud800","X":1e400000}`;
+  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(acknowledged);
+  expect(await balanceOf(service, account)).toBe('10.00');
+  expect(await readInbox(service)).toMatchObject([{ outcome: 'CREDITED', body }]);
+  const rows = await service.database.query('SELECT raw_payload FROM services.mpesa_logs');
+  expect(rows).toMatchObject([{ raw_payload: { FirstName: 'A\uFFFD\uFFFD', X: '1e400000' } }]);
+});
+
+test('a body over 64 KiB is refused with 413 and its beginning is kept', async () => {
+  await using service = await startTestService();
+  const body = Buffer.alloc(65_537, '{"TransID":"');
+  const answer = await sendRaw(service.target, 'confirmation', body);
+  expect(answer.status).toBe(413);
+  expect(JSON.parse(answer.body)).toMatchObject({ code: 'body_too_large' });
+  const rows = await service.database.query(
+    'SELECT outcome, error, length(body) AS length FROM services.mpesa_callbacks',
+  );
+  expect(rows).toEqual([{ outcome: 'QUARANTINED', error: 'body_too_large', length: 65_536 }]);
+});
+
+test('a wrong token is answered exactly like an unknown path, and nothing is stored', async () => {
+  await using service = await startTestService();
+  const post = async (path: string) => {
+    const response = await fetch(`${service.url}${path}`, {
+      method: 'POST',
+      body: `{${facts},"TransAmount":"10"}`,
+    });
+    const { requestId, ...body } = (await response.json()) as Record<string, unknown>;
+    const headers = [...response.headers].filter(([name]) => !['date', 'x-request-id'].includes(name));
+    expect(requestId).toBe(response.headers.get('x-request-id'));
+    return { status: response.status, headers, body };
+  };
+  const unknown = await post('/c2b/V1StGXR8Z5jdHi6BmyT0kL9w/nothing');
+  expect(unknown.status).toBe(404);
+  expect(await post('/c2b/wrong/confirmation')).toEqual(unknown);
+  expect(await post(`/c2b/${'w'.repeat(8_000)}/validation`)).toEqual(unknown);
+  expect(await readInbox(service)).toEqual([]);
+});
+
+test('a deposit that fails by itself is kept as FAILED and acknowledged, and its neighbours are credited', async () => {
+  await using service = await startTestService();
+  const account = await openCustomerWallet(service.db);
+  await service.database.query(
+    `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'out of order'; END $$;
+     CREATE TRIGGER refuse BEFORE INSERT ON services.mpesa_logs FOR EACH ROW
+       WHEN (NEW.mpesa_receipt = 'POISON0000') EXECUTE FUNCTION public.refuse()`,
+  );
+  const payments = ['GOOD000001', 'POISON0000', 'GOOD000002'].map((each) => {
+    return confirmationOf(createPayment(random, { account, amount: '10.00', receipt: each }));
+  });
+  const answers = await Promise.all(payments.map((message) => sendConfirmation(service.target, message)));
+  expect(answers).toEqual([acknowledged, acknowledged, acknowledged]);
+  expect(await balanceOf(service, account)).toBe('20.00');
+  const rows = await service.database.query(
+    `SELECT outcome, error FROM services.mpesa_callbacks WHERE receipt = 'POISON0000'`,
+  );
+  expect(rows).toEqual([{ outcome: 'FAILED', error: 'deposit_failed' }]);
+});
+
+test('a payment that no wallet can hold is acknowledged and kept as FAILED', async () => {
+  await using service = await startTestService();
+  const account = await openCustomerWallet(service.db);
+  const amount = '99999999999999999.99';
+  const [first, second] = [1, 2].map(() => confirmationOf(createPayment(random, { account, amount })));
+  for (const message of [first, second]) {
+    if (message !== undefined) expect(await sendConfirmation(service.target, message)).toEqual(acknowledged);
+  }
+  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['CREDITED', 'FAILED']);
+  expect(await balanceOf(service, account)).toBe(amount);
+});
+
+test('a deposit is shown only to who has a key, and an unknown receipt is a 404', async () => {
+  await using service = await startTestService();
+  expect((await fetch(`${service.url}/deposits/${receipt}`)).status).toBe(401);
+  const response = await getDeposit(service, receipt);
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({
+    code: 'not_found',
+    detail: expect.stringContaining('receipt') as string,
+  });
+  expect((await getDeposit(service, 'not-a-receipt')).status).toBe(404);
+});
+
+test('neither the log nor the metrics hold a number, a name, an account, a body or the token', async () => {
+  await using service = await startTestService({
+    validation: 'strict',
+    sourceCheck: { mode: 'log', allowlist: [] },
+  });
+  const account = await openCustomerWallet(service.db);
+  const payment = createPayment(random, {
+    account,
+    phone: '254700000126',
+    firstName: 'ATIENO',
+    lastName: 'OTIENO',
+  });
+  await sendValidation(service.target, validationOf({ ...payment, account: '5550001112' }, 'plain'));
+  await sendConfirmation(service.target, confirmationOf(payment, 'plain'));
+  await sendConfirmation(service.target, { ...confirmationOf(payment, 'plain'), TransAmount: 'ATIENO' });
+  await sendRaw(service.target, 'confirmation', '{"MSISDN":"254700000126",');
+  service.network.cut();
+  await sendConfirmation(
+    service.target,
+    confirmationOf(createPayment(random, { account, phone: '254700000126' }), 'plain'),
+  );
+  service.network.restore();
+  const metrics = await (
+    await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${testKey}` } })
+  ).text();
+  const written = `${service.lines.join('')}${metrics}`;
+  expect(written).toContain('the request');
+  for (const secret of [
+    '254700000126',
+    '700000126',
+    'ATIENO',
+    'OTIENO',
+    account,
+    '5550001112',
+    'V1StGXR8Z5jdHi6BmyT0kL9w',
+  ]) {
+    expect(written).not.toContain(secret);
+  }
+});
+
+test('the service says that it is ready only while it reaches its database', async () => {
+  await using service = await startTestService();
+  expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+  service.network.cut();
+  expect((await fetch(`${service.url}/health/ready`)).status).toBe(503);
+  service.network.restore();
+  onTestFinished(() => {
+    service.network.restore();
+  });
+  expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+});

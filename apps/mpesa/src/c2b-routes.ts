@@ -1,0 +1,78 @@
+import { createSecretCheck, httpProblem } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+import type { FastifyRequest } from 'fastify';
+import type { C2bMetrics } from './c2b-metrics.ts';
+import { callbackOf } from './callback.ts';
+import type { Callback } from './callback.ts';
+import { confirmationSchema, validationSchema } from './c2b-schemas.ts';
+import { takeConfirmation } from './confirmation.ts';
+import type { AppDependencies } from './dependencies.ts';
+import { refuseSource, refuseTooLarge } from './quarantine.ts';
+import type { CallbackContext } from './quarantine.ts';
+import { takeRawBodies } from './raw-body.ts';
+import { createSourceCheck } from './source-check.ts';
+import { answerValidation } from './validation.ts';
+
+/** M-PESA waits about eight seconds for the answer to a validation, which has two steps. */
+const usualDeadlineMs = 3_000;
+
+/** The largest callback that is read as a message: real ones have less than one KiB. */
+const maxCallbackBytes = 65_536;
+
+const acknowledged = { ResultCode: 0, ResultDesc: 'Accepted' } as const;
+
+/** Adds the two routes that M-PESA calls. They are never rate-limited: a 429 would be a lost payment. */
+export async function addC2bRoutes(
+  app: HttpServer,
+  deps: AppDependencies,
+  metrics: C2bMetrics,
+): Promise<void> {
+  const { db, intake, settings } = deps;
+  const isToken = createSecretCheck(settings.callbackToken);
+  const receive = createReceiver(deps, metrics);
+
+  await app.register((scope: HttpServer, _options, done) => {
+    scope.addHook('onRequest', (request, _reply, next) => {
+      const { token } = request.params as { token: string };
+      next(isToken(token) ? undefined : httpProblem('not_found'));
+    });
+    takeRawBodies(scope, maxCallbackBytes);
+    // The schemas describe; nothing is refused by them.
+    scope.setValidatorCompiler(() => (value: unknown) => ({ value }));
+
+    scope.post('/c2b/:token/confirmation', { schema: confirmationSchema }, async (request) => {
+      const callback = await receive(request, 'C2B_CONFIRMATION');
+      await takeConfirmation({ db, intake, metrics, log: request.log }, callback);
+      return acknowledged;
+    });
+
+    scope.post('/c2b/:token/validation', { schema: validationSchema }, async (request) => {
+      const callback = await receive(request, 'C2B_VALIDATION');
+      const isStrict = settings.validation === 'strict';
+      const deadlineMs = settings.validationDeadlineMs ?? usualDeadlineMs;
+      return answerValidation({ db, metrics, log: request.log, isStrict, deadlineMs }, callback);
+    });
+    done();
+  });
+}
+
+/** Builds what both routes do first: see where a callback comes from and that it is not too large. */
+function createReceiver({ db, settings }: AppDependencies, metrics: C2bMetrics) {
+  const checkSource = createSourceCheck(settings.sourceCheck);
+  return async (request: FastifyRequest, kind: Callback['kind']): Promise<Callback> => {
+    const context: CallbackContext = { db, metrics, log: request.log };
+    const callback = callbackOf(request, kind);
+    const { allowed, isListed, isNews } = checkSource(callback.source);
+    if (!isListed) metrics.unlistedSources.inc();
+    if (isNews) {
+      const { source } = callback;
+      request.log.warn(
+        { source, allowed },
+        'a callback from an address that is not in MPESA_SOURCE_ALLOWLIST',
+      );
+    }
+    if (!allowed) await refuseSource(context, callback);
+    if (callback.body.isCut) await refuseTooLarge(context, callback);
+    return callback;
+  };
+}

@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { confirmationOf, createPayment, createRandom, validationOf } from '@repo/simulator';
+import { expect, onTestFinished, test } from 'vitest';
+import { startTestService, testToken } from './testing.ts';
+import type { TestService } from './testing.ts';
+
+const script = fileURLToPath(new URL('conformance.ts', import.meta.url));
+
+/** A folder with a confirmation, a validation, a broken message and one that is none of its business. */
+async function writeSamples(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'conformance-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const payment = createPayment(createRandom('conformance'), {
+    amount: '152.00',
+    paidAt: new Date('2026-08-04T06:13:30Z'),
+  });
+  const samples = {
+    '1-confirmation': { category: 'c2b-confirmation', raw: JSON.stringify(confirmationOf(payment)) },
+    '2-validation': { category: 'c2b-validation', raw: JSON.stringify(validationOf(payment)) },
+    '3-broken': { category: 'c2b-confirmation', raw: '{"TransID":' },
+    '4-other': { category: 'stk-callback', raw: '{}' },
+  };
+  for (const [name, sample] of Object.entries(samples)) {
+    await writeFile(join(folder, `${name}.json`), JSON.stringify(sample));
+  }
+  return folder;
+}
+
+async function run(service: TestService, token: string) {
+  const options = ['--database', service.database.url, '--url', service.url, '--token', token];
+  const child = spawn(process.execPath, [script, await writeSamples(), ...options], { env: {} });
+  const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  return { out, code: code as number };
+}
+
+test('it posts the C2B messages of a folder and shows what the database says of them', async () => {
+  await using service = await startTestService();
+  const { out, code } = await run(service, testToken);
+  expect(out).toContain('3 messages sent, 0 lost or refused');
+  expect(code).toBe(0);
+  expect(out).toMatch(/1-confirmation.*SUSPENSE.*152\.00.*2026-08-04T06:13:30Z/);
+  expect(out).toMatch(/2-validation.*VALIDATED/);
+  expect(out).toMatch(/3-broken.*QUARANTINED \(body_not_json\)/);
+});
+
+test('messages that were refused are told and end it with 1', async () => {
+  await using service = await startTestService();
+  const { out, code } = await run(service, 'wrong-token');
+  expect(out).toContain('3 messages sent, 3 lost or refused');
+  expect(out).toContain('LOST');
+  expect(code).toBe(1);
+});

@@ -1,0 +1,22 @@
+import type { Db, DepositIntake } from '@repo/db';
+import type { SourceCheckSettings } from './source-check.ts';
+
+/** How the service behaves. */
+export interface AppSettings {
+  readonly apiKey: string;
+  readonly callbackToken: string;
+  readonly validation: 'accept' | 'strict';
+  /** How long each of the two steps of a validation may take; milliseconds, 3,000 when absent. */
+  readonly validationDeadlineMs?: number;
+  readonly sourceCheck: SourceCheckSettings;
+  /** Addresses or networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: readonly string[];
+  readonly logLevel: string;
+}
+
+/** What the service works with. The caller made it and closes it. */
+export interface AppDependencies {
+  readonly db: Db;
+  readonly intake: DepositIntake;
+  readonly settings: AppSettings;
+}

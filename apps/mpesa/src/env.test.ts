@@ -1,0 +1,62 @@
+import { EnvironmentError, parseEnvironment } from '@repo/http';
+import { expect, test } from 'vitest';
+import { environmentSchema } from './env.ts';
+import { officialSources } from './networks.ts';
+
+const required = {
+  DATABASE_URL: 'postgresql://mpesa:secret@localhost:5432/daftari',
+  API_KEY: 'a-key',
+  MPESA_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
+};
+
+const read = (environment: Record<string, string>) =>
+  parseEnvironment('mpesa', environmentSchema, environment);
+
+test('three variables are enough, and the rest has safe defaults', () => {
+  expect(read(required)).toEqual({
+    ...required,
+    DATABASE_CONNECTIONS: 10,
+    DATABASE_POOLER: 'none',
+    MPESA_PORT: 4002,
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'info',
+    MPESA_VALIDATION: 'accept',
+    MPESA_SOURCE_CHECK: 'log',
+    MPESA_SOURCE_ALLOWLIST: [...officialSources],
+    TRUST_PROXY: [],
+  });
+});
+
+test('the callback token has no default', () => {
+  expect(() => read({ ...required, MPESA_CALLBACK_TOKEN: '' })).toThrow(
+    /MPESA_CALLBACK_TOKEN {2}is not set: an unguessable text/,
+  );
+});
+
+test('lists are split at commas', () => {
+  const environment = read({
+    ...required,
+    MPESA_SOURCE_ALLOWLIST: '10.0.0.1, 10.1.0.0/16,',
+    TRUST_PROXY: 'loopback,10.9.0.1',
+  });
+  expect(environment.MPESA_SOURCE_ALLOWLIST).toEqual(['10.0.0.1', '10.1.0.0/16']);
+  expect(environment.TRUST_PROXY).toEqual(['loopback', '10.9.0.1']);
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://localhost/x'],
+  ['MPESA_CALLBACK_TOKEN', 'with/slash'],
+  ['MPESA_PORT', '65536'],
+  ['MPESA_PORT', 'port'],
+  ['DATABASE_CONNECTIONS', '0'],
+  ['DATABASE_POOLER', 'session'],
+  ['LOG_LEVEL', 'loud'],
+  ['MPESA_VALIDATION', 'maybe'],
+  ['MPESA_SOURCE_CHECK', 'on'],
+  ['MPESA_SOURCE_ALLOWLIST', '10.0.0.1,somewhere'],
+  ['TRUST_PROXY', 'true'],
+])('%s=%s is refused by name', (name, value) => {
+  const reading = () => read({ ...required, [name]: value });
+  expect(reading).toThrow(EnvironmentError);
+  expect(reading).toThrow(`${name}  is not valid`);
+});

@@ -1,0 +1,76 @@
+import { isUtf8 } from 'node:buffer';
+import { readable, unreadable } from './reasons.ts';
+import type { Read } from './reasons.ts';
+
+/** A body that is a JSON object. */
+export interface JsonBody {
+  /** The text without a byte order mark. */
+  readonly text: string;
+  readonly object: Readonly<Record<string, unknown>>;
+  /** Whether the bytes began with a byte order mark, which JSON does not allow but some senders write. */
+  readonly hadByteOrderMark: boolean;
+}
+
+const byteOrderMark = '\uFEFF';
+
+/**
+ * A payment message is flat. Deep nesting is somebody's attempt to exhaust the stack of whoever walks through it,
+ * here or in the database.
+ */
+const maxDepth = 32;
+
+/** Reads a body as a JSON object. Only its bytes count; the content type that came with them does not. */
+export function readJsonBody(body: Buffer): Read<JsonBody> {
+  if (body.length === 0) return unreadable('body_empty');
+  if (!isUtf8(body)) return unreadable('body_not_utf8');
+  const decoded = body.toString('utf8');
+  const hadByteOrderMark = decoded.startsWith(byteOrderMark);
+  const text = hadByteOrderMark ? decoded.slice(1) : decoded;
+  if (text.trim() === '') return unreadable('body_empty');
+  if (isDeeperThan(maxDepth, text)) return unreadable('body_too_deep');
+  const value = tryParse(text);
+  if (value === undefined) return unreadable('body_not_json');
+  if (!isObject(value)) return unreadable('body_not_object');
+  return readable({ text, object: value, hadByteOrderMark });
+}
+
+/** Looks for the receipt in a text that is not JSON: the payment can be looked up by it. */
+export function findReceiptText(body: Buffer): string | null {
+  const found = [...body.toString('latin1').matchAll(/"TransID"\s*:\s*"([^"\\]{1,64})"/g)].map(
+    (match) => match[1],
+  );
+  const [first = null] = found;
+  return found.every((text) => text === first) ? first : null;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function tryParse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // `undefined` is no JSON value, so it can stand for "not JSON"; any other failure is ours.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Counts brackets outside strings. Texts with few brackets at all, the rule, are not walked through. */
+function isDeeperThan(limit: number, text: string): boolean {
+  if ((text.match(/[[{]/g)?.length ?? 0) <= limit) return false;
+  let depth = 0;
+  let insideString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (insideString) {
+      if (character === '\\') at += 1;
+      else if (character === '"') insideString = false;
+    } else if (character === '"') insideString = true;
+    else if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    if (depth > limit) return true;
+  }
+  return false;
+}

@@ -1,0 +1,19 @@
+import { readable, unreadable } from './reasons.ts';
+import type { Read } from './reasons.ts';
+
+/** What systems write where there is no receipt: the word for nothing in one language or another. */
+const placeholders = new Set(['NONE', 'NULL', 'NIL', 'UNDEFINED', 'NAN']);
+
+/**
+ * Reads an M-PESA receipt: trimmed and upper-cased, for statements and relays change the case. `O` and `0` both
+ * occur and are left alone. A receipt is ten characters today, but neither its length nor the date that its first
+ * letters tell is promised anywhere, so money is never refused for them.
+ */
+export function readReceipt(text: string): Read<string> {
+  const trimmed = text.trim();
+  if (trimmed === '') return unreadable('receipt_missing');
+  // Checked before the upper case is made: some foreign letters have ASCII capitals.
+  if (!/^[A-Za-z0-9]{1,50}$/.test(trimmed)) return unreadable('receipt_invalid');
+  const receipt = trimmed.toUpperCase();
+  return placeholders.has(receipt) ? unreadable('receipt_missing') : readable(receipt);
+}

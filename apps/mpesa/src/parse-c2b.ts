@@ -1,0 +1,125 @@
+import { readAmount } from './message/amount.ts';
+import { findReceiptText, isObject, readJsonBody } from './message/body.ts';
+import type { JsonBody } from './message/body.ts';
+import { hasConflictingKey } from './message/duplicate-keys.ts';
+import { readEatTime } from './message/eat-time.ts';
+import { parseKeepingNumbers, scalarText } from './message/json-numbers.ts';
+import { readMsisdn } from './message/msisdn.ts';
+import type { Msisdn } from './message/msisdn.ts';
+import { storablePayload } from './message/payload.ts';
+import { readable, unreadable } from './message/reasons.ts';
+import type { Read, UnreadableReason } from './message/reasons.ts';
+import { readReceipt } from './message/receipt.ts';
+import { storableText } from './message/text.ts';
+
+/** A C2B message that was understood. */
+export interface C2bMessage {
+  readonly receipt: string;
+  /** Decimal string of KES with two decimals, more than zero. */
+  readonly amount: string;
+  readonly shortCode: string;
+  /** What the payer typed as the account, exactly as sent up to 1,000 characters; empty for a till. */
+  readonly account: string;
+  readonly paidAt: Date;
+  readonly msisdn: Msisdn;
+  /** The names that were sent, joined by one space; null when none was. */
+  readonly name: string | null;
+  /** JSON text that `jsonb` can hold, or null when the body is such a text itself. */
+  readonly payload: string | null;
+}
+
+/** A message, or why it could not be understood and the receipt if at least that could be read. */
+export type ParsedC2b =
+  | { readonly ok: true; readonly message: C2bMessage }
+  | { readonly ok: false; readonly reason: UnreadableReason; readonly receipt: string | null };
+
+/** The fields that are read; every other field is kept in the payload and otherwise ignored. */
+const fields = [
+  'TransID',
+  'TransTime',
+  'TransAmount',
+  'BusinessShortCode',
+  'BillRefNumber',
+  'MSISDN',
+  'FirstName',
+  'MiddleName',
+  'LastName',
+] as const;
+
+type Field = (typeof fields)[number];
+
+const maxShortCodeLength = 20;
+
+/** The longest account and name that a deposit takes; the payload keeps the whole. */
+const maxTextLength = 1_000;
+
+/**
+ * Understands a C2B validation or confirmation. Only TransID, TransTime, TransAmount and BusinessShortCode are
+ * required: M-PESA leaves out or empties every other field in one kind of payment or another.
+ */
+export function parseC2b(body: Buffer): ParsedC2b {
+  const json = readJsonBody(body);
+  if (!json.ok) return { ...json, receipt: receiptOrNull(findReceiptText(body)) };
+  const { text } = json.value;
+  const field = fieldReader(json.value);
+  const receipt = readReceipt(field('TransID') ?? '');
+  if (hasConflictingKey(text, fields)) {
+    const receiptIsCertain = !hasConflictingKey(text, ['TransID']);
+    return { ...unreadable('duplicate_key'), receipt: receiptIsCertain && receipt.ok ? receipt.value : null };
+  }
+  if (!receipt.ok) return { ...receipt, receipt: null };
+
+  const paidAt = readEatTime(field('TransTime') ?? '');
+  const amount = readAmount(field('TransAmount') ?? '');
+  const shortCode = readShortCode(field('BusinessShortCode'));
+  if (!amount.ok) return { ...amount, receipt: receipt.value };
+  if (!paidAt.ok) return { ...paidAt, receipt: receipt.value };
+  if (!shortCode.ok) return { ...shortCode, receipt: receipt.value };
+  return {
+    ok: true,
+    message: {
+      receipt: receipt.value,
+      amount: amount.value,
+      shortCode: shortCode.value,
+      account: fitting(field('BillRefNumber') ?? ''),
+      paidAt: paidAt.value,
+      msisdn: readMsisdn(field('MSISDN') ?? ''),
+      name: joinNames([field('FirstName'), field('MiddleName'), field('LastName')]),
+      payload: storablePayload(text) ?? (json.value.hadByteOrderMark ? text : null),
+    },
+  };
+}
+
+/** Reads fields as text. A number gives its digits as they were sent; null, objects and absent fields give undefined. */
+function fieldReader({ object, text }: JsonBody): (name: Field) => string | undefined {
+  const hasNumber = fields.some((name) => typeof object[name] === 'number');
+  const kept = hasNumber ? parseKeepingNumbers(text) : object;
+  const source = isObject(kept) ? kept : object;
+  return (name) => {
+    // A key of the prototype is no field of the message.
+    const value = Object.hasOwn(source, name) ? scalarText(source[name]) : undefined;
+    return value === undefined ? undefined : storableText(value);
+  };
+}
+
+function readShortCode(text: string | undefined): Read<string> {
+  const shortCode = text?.trim() ?? '';
+  if (shortCode === '') return unreadable('short_code_missing');
+  return shortCode.length <= maxShortCodeLength ? readable(shortCode) : unreadable('short_code_invalid');
+}
+
+function joinNames(names: readonly (string | undefined)[]): string | null {
+  const present = names.map((name) => name?.trim() ?? '').filter((name) => name !== '');
+  return present.length === 0 ? null : fitting(present.join(' '));
+}
+
+/** A text too long to be an account or a name is cut and marked, so that the rest cannot pass for the whole. */
+function fitting(text: string): string {
+  if (text.length <= maxTextLength) return text;
+  return storableText(`${text.slice(0, maxTextLength - 1)}…`);
+}
+
+function receiptOrNull(text: string | null): string | null {
+  const receipt = readReceipt(text ?? '');
+  return receipt.ok ? receipt.value : null;
+}

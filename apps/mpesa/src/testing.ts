@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { createDb, createDepositIntake, openWallet } from '@repo/db';
+import type { Db } from '@repo/db';
+import { stopServer } from '@repo/http';
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { openTarget } from '@repo/simulator';
+import type { Target } from '@repo/simulator';
+import { createApp } from './app.ts';
+import type { AppSettings } from './dependencies.ts';
+
+export const testToken = 'V1StGXR8Z5jdHi6BmyT0kL9w';
+export const testKey = 'test-key';
+
+/** The service on a free port over a database of its own, with everything a test wants to look at. */
+export interface TestService extends AsyncDisposable {
+  readonly url: string;
+  readonly db: Db;
+  readonly target: Target;
+  readonly database: TestStore;
+  /** Everything the service logged. */
+  readonly lines: string[];
+  /** Cuts the service off from its database, and lets it back in. */
+  readonly network: DatabaseProxy;
+}
+
+/** Looks into a database past the service. */
+interface TestStore {
+  readonly url: string;
+  query(sql: string): Promise<Record<string, unknown>[]>;
+}
+
+export async function startTestService(settings: Partial<AppSettings> = {}): Promise<TestService> {
+  const database = await createTestDatabase();
+  const network = await startDatabaseProxy(database.url);
+  const db = createDb({ url: network.url, connectTimeoutMs: 1_000 });
+  const intake = createDepositIntake(db);
+  const lines: string[] = [];
+  const server = await createApp(
+    { db, intake, settings: { ...testSettings, ...settings } },
+    { logDestination: { write: (line) => lines.push(line) } },
+  );
+  const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  const target = openTarget({ url, token: testToken });
+  return {
+    url,
+    db,
+    target,
+    lines,
+    network,
+    database: { url: database.url, query: (sql) => execute(database.url, sql) },
+    [Symbol.asyncDispose]: async () => {
+      await target.close();
+      await stopServer(server);
+      await intake.close();
+      await db.close();
+      await network.close();
+      await database.drop();
+    },
+  };
+}
+
+const testSettings: AppSettings = {
+  apiKey: testKey,
+  callbackToken: testToken,
+  validation: 'accept',
+  sourceCheck: { mode: 'off', allowlist: [] },
+  trustProxy: [],
+  logLevel: 'trace',
+};
+
+/** Opens a customer's wallet and gives its number. */
+export async function openCustomerWallet(db: Db, phone = '254700000126'): Promise<string> {
+  const wallet = await openWallet(db, { holderName: 'Atieno Otieno', phone });
+  return wallet.number;
+}
+
+/** What `GET /deposits/:receipt` answers with the test's key. */
+export async function getDeposit(service: Pick<TestService, 'url'>, receipt: string): Promise<Response> {
+  return fetch(`${service.url}/deposits/${receipt}`, { headers: { authorization: `Bearer ${testKey}` } });
+}
+
+/** A TCP proxy in front of the database that can be cut like a cable. */
+interface DatabaseProxy {
+  /** The database's URL through the proxy. */
+  readonly url: string;
+  cut(): void;
+  restore(): void;
+  close(): Promise<void>;
+}
+
+async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseProxy> {
+  const upstream = new URL(databaseUrl);
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    // A socket that breaks is closed on the other side as well; there is nobody to tell.
+    socket.on('error', () => socket.destroy());
+  };
+  const server = createServer((client) => {
+    keep(client);
+    if (isCut) {
+      client.destroy();
+      return;
+    }
+    const backend = connect(Number(upstream.port), upstream.hostname);
+    keep(backend);
+    client.pipe(backend).pipe(client);
+    client.on('close', () => backend.destroy());
+    backend.on('close', () => client.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = () => {
+    isCut = true;
+    for (const socket of sockets) socket.destroy();
+  };
+  const url = new URL(databaseUrl);
+  url.hostname = '127.0.0.1';
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    cut,
+    restore: () => {
+      isCut = false;
+    },
+    close: async () => {
+      cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

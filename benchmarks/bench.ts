@@ -1,0 +1,76 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { drawChart } from './chart.ts';
+import { openDatabases } from './databases.ts';
+import { createCustomers, createSupply } from './deposits.ts';
+import type { Supply } from './deposits.ts';
+import { describeMachine } from './machine.ts';
+import type { Machine } from './machine.ts';
+import { USAGE, parseOptions } from './options.ts';
+import type { Options } from './options.ts';
+import { showProgress } from './progress.ts';
+import { renderFigures, renderReport } from './report.ts';
+import { measureRound } from './round.ts';
+import type { Round } from './round.ts';
+import { summarize } from './summary.ts';
+
+const WALLETS = 10_000;
+
+interface Findings {
+  readonly rounds: readonly Round[];
+  readonly machine: Machine;
+  readonly messageBytes: number;
+}
+
+/** How many messages tell the average size. */
+const SAMPLE = 1_000;
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.wantsHelp) process.stdout.write(`${USAGE}\n`);
+  else await bench(options);
+} catch (error) {
+  // An error without a code is one that nobody foresaw: where it came from is all there is to go by.
+  const isForeseen = error instanceof Error && 'code' in error;
+  process.stderr.write(`${isForeseen ? error.message : inspect(error)}\n`);
+  process.exitCode = 1;
+}
+
+async function bench(options: Options): Promise<void> {
+  const { rounds, machine, messageBytes } = await measure(options);
+  const summary = summarize(rounds);
+  process.stdout.write(`${renderFigures(summary)}\n`);
+  if (options.output === null) return;
+  const run = {
+    date: new Date(),
+    command: ['pnpm bench', ...process.argv.slice(2)].join(' '),
+    isQuick: options.isQuick,
+    pace: options.pace,
+    messageBytes,
+    wallets: WALLETS,
+  };
+  await mkdir(options.output, { recursive: true });
+  await writeFile(join(options.output, 'results.md'), renderReport(summary, machine, run));
+  await writeFile(join(options.output, 'results.svg'), drawChart(summary));
+}
+
+async function measure({ rounds: count, pace }: Options): Promise<Findings> {
+  using progress = showProgress();
+  progress.step('starting PostgreSQL and preparing the databases');
+  const customers = createCustomers(WALLETS);
+  await using databases = await openDatabases(customers);
+  const machine = await describeMachine(databases.server);
+  progress.step('making up payments');
+  const supply = createSupply(customers, pace.prebuilt);
+  const rounds: Round[] = [];
+  for (let round = 1; round <= count; round += 1) {
+    rounds.push(await measureRound({ databases, supply, pace, progress }, { round, of: count }));
+  }
+  return { rounds, machine, messageBytes: averageSize(supply) };
+}
+
+function averageSize(supply: Supply): number {
+  const sizes = Array.from({ length: SAMPLE }, (_, place) => supply.at(place).callback.body.byteLength);
+  return sizes.reduce((sum, size) => sum + size, 0) / SAMPLE;
+}

@@ -1,0 +1,27 @@
+/** Every way in which the benchmark fails on purpose. The code is for programs, the message for people. */
+const CATALOGUE = {
+  options_invalid: 'These options cannot be used',
+  command_failed: 'A command that prepares the database failed',
+  counts_wrong: 'The database does not hold what was acknowledged, so no figure of this run can be believed',
+  not_credited: 'A deposit was not credited to its customer',
+  service_not_ready: 'The M-PESA service did not become ready',
+} as const;
+
+export type BenchmarkErrorCode = keyof typeof CATALOGUE;
+
+export class BenchmarkError extends Error {
+  override readonly name = 'BenchmarkError';
+  readonly code: BenchmarkErrorCode;
+
+  /** `detail` says what happened in particular, and what to do about it. */
+  constructor(code: BenchmarkErrorCode, detail: string, options?: ErrorOptions) {
+    super(`${CATALOGUE[code]}: ${detail}`, options);
+    this.code = code;
+  }
+}
+
+/** What to count an error under: its code, or else its name. */
+export function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}

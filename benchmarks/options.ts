@@ -1,0 +1,91 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BenchmarkError } from './errors.ts';
+
+export const USAGE = `pnpm bench [--rounds N] [--quick] [--output FOLDER]
+
+  --rounds N       how often everything is measured; 5 unless said otherwise
+  --quick          one round of short windows, to see that the benchmark works; its figures mean nothing and
+                   are printed only
+  --output FOLDER  where results.md and results.svg go; this folder unless said otherwise`;
+
+export interface Options {
+  readonly rounds: number;
+  /** A smoke test: are the parts in order? Its figures are noise. */
+  readonly isQuick: boolean;
+  /** Where the results are written; null to print them only. */
+  readonly output: string | null;
+  readonly wantsHelp: boolean;
+  readonly pace: Pace;
+}
+
+/** How long things take, in milliseconds. */
+export interface Pace {
+  /** The least time before a window opens; connections, plans and machine code are made in it. */
+  readonly warmUp: number;
+  /** A window opens when every caller has been answered once, and at the latest after this time. */
+  readonly warmUpAtMost: number;
+  readonly window: number;
+  /** The window of 2,000 callers. */
+  readonly longWindow: number;
+  /** The window of the service, and its rest before its memory is read again. */
+  readonly serviceWindow: number;
+  readonly idle: number;
+  /** Deposits that are made up before anything is measured. */
+  readonly prebuilt: number;
+}
+
+const FULL: Pace = {
+  warmUp: 700,
+  warmUpAtMost: 30_000,
+  window: 1_500,
+  longWindow: 3_000,
+  serviceWindow: 6_000,
+  idle: 5_000,
+  prebuilt: 150_000,
+};
+
+const QUICK: Pace = {
+  warmUp: 150,
+  warmUpAtMost: 1_000,
+  window: 300,
+  longWindow: 500,
+  serviceWindow: 1_000,
+  idle: 200,
+  prebuilt: 20_000,
+};
+
+/** @throws BenchmarkError `options_invalid` */
+export function parseOptions(args: readonly string[]): Options {
+  const values = parse(args);
+  const isQuick = values.quick ?? false;
+  const rounds = Number(values.rounds ?? (isQuick ? '1' : '5'));
+  if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100)) {
+    throw new BenchmarkError('options_invalid', '--rounds takes a whole number from 1 to 100.');
+  }
+  const folder = isQuick ? null : import.meta.dirname;
+  return {
+    rounds,
+    isQuick,
+    output: values.output === undefined ? folder : resolve(values.output),
+    wantsHelp: values.help ?? false,
+    pace: isQuick ? QUICK : FULL,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        rounds: { type: 'string' },
+        quick: { type: 'boolean' },
+        output: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BenchmarkError('options_invalid', `${reason}\n\n${USAGE}`, { cause });
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * The nearest-rank percentile: the smallest of the values that at least `percent` per cent of them do not exceed.
+ * It is always one of the values. NaN when there are none.
+ *
+ * @param sorted ascending
+ * @param percent above 0, at most 100
+ */
+export function percentile(sorted: Float64Array, percent: number): number {
+  return sorted[Math.max(Math.ceil((sorted.length * percent) / 100), 1) - 1] ?? Number.NaN;
+}
+
+/** The middle value, or the mean of the two in the middle. NaN when there are none. */
+export function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).toSorted();
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
+}

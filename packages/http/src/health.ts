@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { within } from './deadline.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { httpProblem } from './problem.ts';
+import type { HttpServer } from './http-server.ts';
+
+/** Resolves when the service can do its work, rejects when it cannot (its database is away, say). */
+export type ReadinessCheck = () => Promise<void>;
+
+/** A check that has not answered by then counts as failed: probes give up after a few seconds themselves. */
+const checkDeadlineMs = 2_000;
+
+const status = z.object({ status: z.string() });
+
+/** Adds `GET /health/live` (the process runs) and `GET /health/ready` (it can do its work now). */
+export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: ReadinessCheck): void {
+  const checkOnce = shareWhileRunning(check);
+
+  app.get(
+    '/health/live',
+    { schema: { summary: 'The process runs.', tags: ['operations'], response: { 200: status } } },
+    () => ({ status: 'live' }),
+  );
+
+  app.get(
+    '/health/ready',
+    {
+      schema: {
+        summary: 'The service can do its work; 503 while it starts, stops or lacks its database.',
+        tags: ['operations'],
+        response: { 200: status },
+      },
+    },
+    async () => {
+      if (lifecycle.phase !== 'running')
+        throw httpProblem('not_ready', { detail: `It is ${lifecycle.phase}.` });
+      try {
+        await within(checkDeadlineMs, checkOnce());
+      } catch (cause) {
+        throw httpProblem('not_ready', { detail: 'Something that it depends on cannot be reached.', cause });
+      }
+      return { status: 'ready' };
+    },
+  );
+}
+
+/** Many probes at once cost one check. */
+function shareWhileRunning(check: ReadinessCheck): ReadinessCheck {
+  let running: Promise<void> | null = null;
+  return () => {
+    running ??= check().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+}

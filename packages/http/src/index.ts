@@ -1,0 +1,13 @@
+/** What the wallet, M-PESA and SMS services share: a server, its errors, auth, health, metrics, start and stop. */
+export { createKeyGuard, fullAccessKey } from './api-key.ts';
+export type { ApiKey, KeyGuard } from './api-key.ts';
+export { DeadlineError, within } from './deadline.ts';
+export { EnvironmentError, loadEnvironment, parseEnvironment } from './env.ts';
+export type { ErrorMapper } from './errors.ts';
+export type { HttpServer } from './http-server.ts';
+export { HttpProblem, httpProblem, problemResponse } from './problem.ts';
+export type { ProblemBody, ProblemCode, ProblemFacts, ProblemFinding } from './problem.ts';
+export { createSecretCheck } from './secrets.ts';
+export { createServer } from './server.ts';
+export type { Server, ServerOptions } from './server.ts';
+export { closeGracefully, stopServer } from './shutdown.ts';

@@ -1,0 +1,213 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { HttpProblem } from './problem.ts';
+import { startTestServer } from './testing.ts';
+
+const phone = '254712345678';
+
+/** The status, the content type and the body without the request id, which differs each time. */
+async function answerOf(response: Response) {
+  const { requestId, ...body } = (await response.json()) as Record<string, unknown>;
+  expect(requestId).toMatch(/^[0-9a-f-]{36}$/);
+  return { status: response.status, type: response.headers.get('content-type'), body };
+}
+
+const problemType = 'application/problem+json; charset=utf-8';
+
+test('an unknown path answers 404 as problem details whatever body is sent to it', async () => {
+  await using service = await startTestServer(() => {});
+  const answers = await Promise.all([
+    fetch(`${service.url}/nothing`).then(answerOf),
+    fetch(`${service.url}/nothing`, {
+      method: 'POST',
+      body: '<x/>',
+      headers: { 'content-type': 'text/xml' },
+    }).then(answerOf),
+    fetch(`${service.url}/nothing`, {
+      method: 'POST',
+      body: '{',
+      headers: { 'content-type': 'application/json' },
+    }).then(answerOf),
+  ]);
+  for (const answer of answers) {
+    expect(answer).toEqual({
+      status: 404,
+      type: problemType,
+      body: {
+        type: 'urn:daftari:problem:not_found',
+        title: 'There is nothing here.',
+        status: 404,
+        code: 'not_found',
+      },
+    });
+  }
+});
+
+test('each fault of a request has its own status', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.post('/items', { schema: { body: z.object({ name: z.string() }) } }, () => ({ ok: true }));
+  });
+  const post = async (body: string, type: string) => {
+    const response = await fetch(`${service.url}/items`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': type },
+    });
+    return (await answerOf(response)).body['code'];
+  };
+  expect(await post('{"name":', 'application/json')).toBe('malformed_request');
+  expect(await post('{"name":1}', 'application/json')).toBe('invalid_request');
+  expect(await post('name', 'text/xml')).toBe('unsupported_media_type');
+  expect(await post(JSON.stringify({ name: 'x'.repeat(65_536) }), 'application/json')).toBe('body_too_large');
+});
+
+test('a refused body says which field is wrong and does not repeat its value', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.post('/items', { schema: { body: z.object({ phone: z.number() }) } }, () => ({ ok: true }));
+  });
+  const response = await fetch(`${service.url}/items`, {
+    method: 'POST',
+    body: JSON.stringify({ phone }),
+    headers: { 'content-type': 'application/json' },
+  });
+  const answer = await answerOf(response);
+  expect(answer.status).toBe(422);
+  expect(answer.body['findings']).toEqual([
+    { where: 'body/phone', what: expect.stringContaining('number') as string },
+  ]);
+  expect(JSON.stringify(answer.body)).not.toContain(phone);
+});
+
+test('an unexpected error answers 500 and its message reaches neither the answer nor the log', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.get('/fails', () => {
+      throw new Error(`cannot handle ${phone}`);
+    });
+  });
+  const answer = await answerOf(await fetch(`${service.url}/fails`));
+  expect(answer.status).toBe(500);
+  expect(answer.body).toEqual({
+    type: 'urn:daftari:problem:internal_error',
+    title: 'The service failed to handle the request.',
+    status: 500,
+    code: 'internal_error',
+  });
+  expect(service.lines.join('')).toContain('server.test.ts');
+  expect(service.lines.join('')).not.toContain(phone);
+});
+
+test('an error with a status of its own that is not ours does not choose the answer', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.get('/fails', () => {
+      throw Object.assign(new Error('teapot'), { statusCode: 418, code: 'E_TEAPOT' });
+    });
+  });
+  expect((await fetch(`${service.url}/fails`)).status).toBe(500);
+});
+
+test('an error of the domain is answered as its mapper says, with its headers', async () => {
+  class Busy extends Error {}
+  const mapError = (error: unknown) =>
+    error instanceof Busy
+      ? new HttpProblem({ code: 'busy', status: 503, title: 'Busy.', headers: { 'retry-after': '1' } })
+      : null;
+  await using service = await startTestServer(
+    ({ app }) => {
+      app.get('/busy', () => {
+        throw new Busy();
+      });
+    },
+    { mapError },
+  );
+  const response = await fetch(`${service.url}/busy`);
+  expect(response.headers.get('retry-after')).toBe('1');
+  expect(await answerOf(response)).toMatchObject({ status: 503, body: { code: 'busy' } });
+});
+
+test('an answer that does not match its schema is a 500 without the data', async () => {
+  await using service = await startTestServer(({ app }) => {
+    const reply = z.object({ amount: z.string() });
+    app.get('/wrong', { schema: { response: { 200: reply } } }, () => ({ amount: 5, phone }) as never);
+  });
+  const answer = await answerOf(await fetch(`${service.url}/wrong`));
+  expect(answer.status).toBe(500);
+  expect(service.lines.join('')).not.toContain(phone);
+});
+
+test('a URL that cannot be decoded is a 400 problem', async () => {
+  await using service = await startTestServer(() => {});
+  expect(await answerOf(await fetch(`${service.url}/%zz`))).toMatchObject({
+    status: 400,
+    type: problemType,
+    body: { code: 'malformed_request' },
+  });
+});
+
+test('bytes that are not HTTP are answered with a 400 problem and the connection ends', async () => {
+  await using service = await startTestServer(() => {});
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+  socket.end('this is not HTTP\r\n\r\n');
+  const answer = await text(socket);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  expect(answer).toContain('"code":"malformed_request"');
+});
+
+test('the log shows the pattern of the route and never the URL or a secret', async () => {
+  await using service = await startTestServer(
+    ({ app }) => {
+      app.post('/hooks/:token', (request) => {
+        request.log.warn(`somebody wrote hook-secret-1 into a message`);
+        return { ok: true };
+      });
+    },
+    { secrets: ['hook-secret-1'] },
+  );
+  await fetch(`${service.url}/hooks/hook-secret-1?phone=${phone}`, { method: 'POST', body: phone });
+  const log = service.lines.join('');
+  expect(log).toContain('"route":"/hooks/:token"');
+  expect(log).not.toContain('hook-secret-1');
+  expect(log).not.toContain(phone);
+});
+
+test('a request id that the caller sends is not taken over', async () => {
+  await using service = await startTestServer(() => {});
+  const response = await fetch(`${service.url}/health/live`, {
+    headers: { 'x-request-id': phone, 'request-id': phone },
+  });
+  expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  expect(service.lines.join('')).not.toContain(phone);
+});
+
+test('the OpenAPI description lists the routes and the page to read it is served', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.get('/items/:id', { schema: { params: z.object({ id: z.string() }) } }, () => ({}));
+  });
+  const description = (await (await fetch(`${service.url}/docs/json`)).json()) as { paths: object };
+  expect(Object.keys(description.paths)).toContain('/items/{id}');
+  expect(Object.keys(description.paths)).not.toContain('/metrics');
+  const page = await fetch(`${service.url}/docs`);
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-type')).toContain('text/html');
+  expect(page.headers.get('content-security-policy')).not.toContain('upgrade-insecure-requests');
+});
+
+test('metrics need a key and count requests by route pattern, never by URL', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.get('/items/:id', () => ({}));
+  });
+  await fetch(`${service.url}/items/${phone}`);
+  await fetch(`${service.url}/unknown/${phone}`);
+  expect((await fetch(`${service.url}/metrics`)).status).toBe(401);
+  const response = await fetch(`${service.url}/metrics`, { headers: { authorization: 'Bearer test-key' } });
+  const metrics = await response.text();
+  expect(metrics).toContain(
+    'http_request_duration_seconds_count{service="test",method="GET",route="/items/:id",status="200"} 1',
+  );
+  expect(metrics).toContain(
+    'http_request_duration_seconds_count{service="test",method="GET",route="unmatched",status="404"} 1',
+  );
+  expect(metrics).toContain('process_resident_memory_bytes');
+  expect(metrics).not.toContain(phone);
+});

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import fastify from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { DestinationStream } from 'pino';
+import type { Registry } from 'prom-client';
+import { createKeyGuard } from './api-key.ts';
+import type { ApiKey, KeyGuard } from './api-key.ts';
+import { answerClientError } from './client-error.ts';
+import { DeadlineError } from './deadline.ts';
+import { addDocs } from './docs.ts';
+import type { TrustedError } from './error-log.ts';
+import { createErrorHandler, sendProblem, toProblem } from './errors.ts';
+import type { ErrorMapper } from './errors.ts';
+import { addHealthRoutes } from './health.ts';
+import type { ReadinessCheck } from './health.ts';
+import type { HttpServer } from './http-server.ts';
+import { createLifecycle } from './lifecycle.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { RequestLog, createLogger } from './log.ts';
+import { addMetrics, createRegistry } from './metrics.ts';
+import { HttpProblem, httpProblem } from './problem.ts';
+
+export interface ServerOptions {
+  /** The name of the service, in logs and metrics. */
+  readonly service: string;
+  /** One sentence for the API description. */
+  readonly description: string;
+  readonly version: string;
+  readonly logLevel: string;
+  /** Where log lines go; standard output when absent. */
+  readonly logDestination?: DestinationStream;
+  /** Texts that must never appear in the log. */
+  readonly secrets?: readonly string[];
+  /** Classes of errors whose messages hold no personal data, besides those of this package. */
+  readonly trustedErrors?: readonly TrustedError[];
+  /** The keys that may call guarded routes. */
+  readonly apiKeys: readonly ApiKey[];
+  /** Says whether the service can do its work now. */
+  readonly readiness: ReadinessCheck;
+  /** Translates errors of the domain into answers. */
+  readonly mapError?: ErrorMapper;
+  /** Addresses or networks of proxies whose `X-Forwarded-For` is believed; none when absent. */
+  readonly trustProxy?: readonly string[];
+  /** The largest JSON body in bytes; 64 KiB when absent. */
+  readonly bodyLimit?: number;
+}
+
+/** A server and what belongs to it. */
+export interface Server {
+  readonly app: HttpServer;
+  readonly lifecycle: Lifecycle;
+  /** The server's own registry, for metrics of the domain. */
+  readonly metrics: Registry;
+  /** Builds the hook that guards a route: `{ onRequest: requireKey('deposits:read') }`. */
+  readonly requireKey: (scope: string) => KeyGuard;
+}
+
+/** A request's line and headers have at most 16 KiB, so no path parameter is refused for its length. */
+const maxParamLength = 16_384;
+
+/** Time for a request to arrive as a whole: long for a phone network, too short to hold sockets for free. */
+const requestTimeoutMs = 30_000;
+
+/**
+ * Builds a server with everything the services share: request ids, JSON logs, problem details, OpenAPI at
+ * `/docs`, health at `/health/live` and `/health/ready`, metrics at `/metrics` (behind a key). It does not listen.
+ */
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const lifecycle = createLifecycle();
+  const metrics = createRegistry(options.service);
+  const requireKey = createKeyGuard(options.apiKeys);
+  const app = buildFastify(options);
+
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(createErrorHandler(options.mapError));
+  addCommonHooks(app, lifecycle);
+
+  await addDocs(app, { title: `Daftari ${options.service}`, ...options });
+  addMetrics(app, metrics, requireKey('metrics:read'));
+  addHealthRoutes(app, lifecycle, options.readiness);
+  return { app, lifecycle, metrics, requireKey };
+}
+
+function buildFastify(options: ServerOptions): HttpServer {
+  const loggerInstance: FastifyBaseLogger = createLogger({
+    service: options.service,
+    level: options.logLevel,
+    trustedErrors: [HttpProblem, DeadlineError, ...(options.trustedErrors ?? [])],
+    ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
+    ...(options.logDestination === undefined ? {} : { destination: options.logDestination }),
+  });
+  return fastify({
+    loggerInstance,
+    logController: new RequestLog({ requestIdLogLabel: 'requestId' }),
+    // A caller's own id could carry anything into the log, so every request gets one of ours.
+    genReqId: () => randomUUID(),
+    trustProxy:
+      options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
+    bodyLimit: options.bodyLimit ?? 65_536,
+    requestTimeout: requestTimeoutMs,
+    routerOptions: { maxParamLength },
+    // What still arrives on an open connection while the server stops is served, not turned away.
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply, toProblem(error, options.mapError));
+    },
+  }).withTypeProvider<ZodTypeProvider>();
+}
+
+function addCommonHooks(app: HttpServer, lifecycle: Lifecycle): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.headers({
+      'x-request-id': request.id,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
+    // Decided before a body is read, so that an unknown path answers the same whatever is sent to it.
+    done(request.is404 ? httpProblem('not_found') : undefined);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (lifecycle.phase === 'stopping') void reply.header('connection', 'close');
+  });
+  app.addHook('onListen', (done) => {
+    lifecycle.run();
+    done();
+  });
+  app.addHook('preClose', (done) => {
+    lifecycle.stop();
+    done();
+  });
+}

@@ -1,0 +1,77 @@
+import { withConnection } from '../connection.ts';
+import { deploy } from '../deployment.ts';
+import { compareDumps, describeDifference } from '../dump/compare-dumps.ts';
+import type { DumpObject } from '../dump/dump-object.ts';
+import { readDumpFile } from '../dump/files.ts';
+import { readDump } from '../dump/read-dump.ts';
+import { messageOf } from '../errors.ts';
+import { readMigrations } from '../migrations.ts';
+import { runPrisma } from '../prisma-cli.ts';
+import type { Project } from '../project.ts';
+import { checkFunctionSources } from './function-sources.ts';
+import { checkWayBack, readStages } from './way-back.ts';
+
+/** A claim about the repository, and what contradicts it. */
+export type DriftCheck = { claim: string; run: (context: DriftContext) => Promise<string[]> };
+
+export type DriftContext = {
+  project: Project;
+  /** A database that the CLI has just migrated. */
+  url: string;
+  /** An empty one. */
+  emptyUrl: string;
+};
+
+/** What must hold of every commit. The last check changes its databases. */
+export const driftChecks: readonly DriftCheck[] = [
+  { claim: 'every migration has a way back', run: checkDownFiles },
+  { claim: 'prisma/schema.sql is the migrated database', run: checkDumpFile },
+  { claim: 'prisma/functions has each function as it is deployed', run: checkSources },
+  { claim: 'prisma/schema has the tables as they are', run: checkModels },
+  { claim: 'each way back leads to what was before, and up again to the same', run: checkUpDownUp },
+];
+
+/** Runs one check. An error in it counts as a contradiction. */
+export async function runDriftCheck({ run }: DriftCheck, context: DriftContext): Promise<string[]> {
+  try {
+    return await run(context);
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
+
+async function checkDownFiles({ project }: DriftContext): Promise<string[]> {
+  const migrations = await readMigrations(project.migrations);
+  return migrations
+    .filter(({ downSql }) => downSql === undefined)
+    .map(({ name }) => `${name} has no down.sql`);
+}
+
+async function checkDumpFile({ project, url }: DriftContext): Promise<string[]> {
+  const problems = compareDumps(await readDumpFile(project.dump), await dumpOf(url)).map(describeDifference);
+  return problems.length === 0 ? [] : [...problems, 'If the migrations are right, make it again with db:dump.'];
+}
+
+function checkSources({ project, url }: DriftContext): Promise<string[]> {
+  return withConnection(url, (client) => checkFunctionSources(client, project.functions));
+}
+
+async function checkModels({ project, url }: DriftContext): Promise<string[]> {
+  const args = ['migrate', 'diff', '--from-config-datasource', '--to-schema', project.models, '--exit-code'];
+  const { exitCode, output } = await runPrisma(project, args, { url, output: 'keep' });
+  return exitCode === 0 ? [] : [output.trim()];
+}
+
+async function checkUpDownUp({ project, url, emptyUrl }: DriftContext): Promise<string[]> {
+  const start = await dumpOf(url);
+  const stages = await readStages(emptyUrl, await readMigrations(project.migrations));
+  const problems = await checkWayBack(url, stages, project.migrations);
+  const { exitCode, output } = await deploy({ project, url, output: 'keep' });
+  if (exitCode !== 0) return [...problems, output.trim()];
+  const again = compareDumps(start, await dumpOf(url)).map(describeDifference);
+  return [...problems, ...again.map((difference) => `after going up again: ${difference}`)];
+}
+
+function dumpOf(url: string): Promise<DumpObject[]> {
+  return withConnection(url, (client) => readDump(client));
+}

@@ -1,0 +1,31 @@
+// db:dump: writes prisma/schema.sql from a freshly migrated database.
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { print, runCommand } from './command.ts';
+import { withConnection } from './connection.ts';
+import { deploy } from './deployment.ts';
+import { renderDump } from './dump/dump-text.ts';
+import { readDump } from './dump/read-dump.ts';
+import { readEnvironment } from './env.ts';
+import { showProgress } from './progress.ts';
+import { projectAt } from './project.ts';
+import { openScratchDatabase } from './scratch.ts';
+
+await runCommand(async () => {
+  parseArgs({ options: {} });
+  const project = projectAt();
+  using progress = showProgress();
+  progress.step('making a fresh database');
+  await using scratch = await openScratchDatabase(readEnvironment(project.root).testServerUrl);
+  progress.step('applying the migrations');
+  const { exitCode, output } = await deploy({ project, url: scratch.url, output: 'keep' });
+  progress[Symbol.dispose]();
+  if (exitCode !== 0) {
+    process.stderr.write(output);
+    return exitCode;
+  }
+  const objects = await withConnection(scratch.url, (client) => readDump(client));
+  await writeFile(project.dump, renderDump(objects));
+  print(`prisma/schema.sql: ${objects.length} objects`);
+  return 0;
+});

@@ -1,0 +1,58 @@
+import type { Client } from 'pg';
+
+/** One thing in the database that can be there, be missing or differ: a table, a function, a trigger. */
+export type DumpObject = {
+  kind: string;
+  /** As people say it: `core.wallets`, `wallets_pkey on core.wallets`. */
+  name: string;
+  /** The statements that make it, with every setting that is not the default. */
+  sql: string;
+};
+
+/** As the catalog queries answer it. */
+export type CatalogObject = DumpObject & {
+  /** The schema that it is in, or is. */
+  schema: string;
+};
+
+/** Reads all objects of one kind, in no order. */
+export type Reader = (client: Client) => Promise<CatalogObject[]>;
+
+/** What people call it, and by which dumps are compared: `trigger wallets_open_empty on core.wallets`. */
+export function titleOf({ kind, name }: Pick<DumpObject, 'kind' | 'name'>): string {
+  return `${kind} ${name}`;
+}
+
+// A dump can be run from top to bottom on an empty database: what others are made of comes first.
+const order = [
+  'extension',
+  'schema',
+  'type',
+  'domain',
+  'sequence',
+  'function',
+  'table',
+  'constraint',
+  'foreign key',
+  'view',
+  'materialized view',
+  'index',
+  'rule',
+  'policy',
+  'trigger',
+];
+
+/** Sorts by kind, then by name, by code points: the same everywhere, whatever the collation. */
+export function compareObjects(a: DumpObject, b: DumpObject): number {
+  return rankOf(a) - rankOf(b) || compareText(a.kind, b.kind) || compareText(a.name, b.name);
+}
+
+function rankOf({ kind }: DumpObject): number {
+  const rank = order.indexOf(kind);
+  return rank === -1 ? order.length : rank;
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,31 @@
+import type { CatalogObject, Reader } from './dump-object.ts';
+import { isUserSchema, standsAlone } from './catalog.ts';
+import { withoutNeedlessQualification } from './view-text.ts';
+
+type ViewRow = CatalogObject & { definition: string };
+
+const VIEWS = `
+  SELECT n.nspname AS schema, CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind,
+         format('%I.%I', n.nspname, c.relname) AS name,
+         format('CREATE %s %I.%I%s AS', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END,
+                n.nspname, c.relname, coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '')) AS sql,
+         pg_get_viewdef(c.oid) AS definition
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind IN ('v', 'm') AND c.relpersistence <> 't'
+     AND ${isUserSchema} AND ${standsAlone('pg_class', 'c.oid')}`;
+
+const lastVersionThatQualifies = 15;
+
+/** Views and materialized views, in the same words from every version. */
+export const readViews: Reader = async (client) => {
+  const version = await client.query<{ major: number }>(
+    `SELECT current_setting('server_version_num')::int / 10000 AS major`,
+  );
+  const qualifies = (version.rows[0]?.major ?? 0) <= lastVersionThatQualifies;
+  const { rows } = await client.query<ViewRow>(VIEWS);
+  return rows.map(({ definition, sql, ...view }) => ({
+    ...view,
+    sql: `${sql}\n${qualifies ? withoutNeedlessQualification(definition) : definition}`,
+  }));
+};

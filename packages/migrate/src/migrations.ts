@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MigrateError, codeOf, messageOf } from './errors.ts';
+
+/** A folder below the migrations folder. */
+export type Migration = {
+  /** The folder's name, which begins with its time: the order of names is the order of migrations. */
+  name: string;
+  sql: string;
+  /** The way back, if it has one. */
+  downSql: string | undefined;
+};
+
+/** The migrations on disk, oldest first. @throws {MigrateError} MIGRATION_UNREADABLE */
+export async function readMigrations(directory: string): Promise<Migration[]> {
+  const names = await listFolders(directory);
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      sql: await readScript(join(directory, name, 'migration.sql')),
+      downSql: await readScriptIfThere(join(directory, name, 'down.sql')),
+    })),
+  );
+}
+
+/** The checksum that Prisma keeps of an applied migration: SHA-256 of migration.sql, in hexadecimal. */
+export function checksumOf(sql: string): string {
+  return createHash('sha256').update(sql, 'utf8').digest('hex');
+}
+
+/** Whether a script is the one with this checksum; like Prisma, whatever the line ends of the checkout are. */
+export function hasChecksum(sql: string, checksum: string): boolean {
+  const unix = sql.replaceAll('\r\n', '\n');
+  return [sql, unix, unix.replaceAll('\n', '\r\n')].some((text) => checksumOf(text) === checksum);
+}
+
+async function listFolders(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+      .toSorted();
+  } catch (cause) {
+    throw unreadable(cause);
+  }
+}
+
+async function readScript(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw unreadable(cause);
+  }
+}
+
+async function readScriptIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return undefined;
+    throw unreadable(cause);
+  }
+}
+
+function unreadable(cause: unknown): MigrateError {
+  return new MigrateError(
+    'MIGRATION_UNREADABLE',
+    `${messageOf(cause)}. Each folder in it needs a migration.sql.`,
+    { cause },
+  );
+}

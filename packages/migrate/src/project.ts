@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+
+/** Where the files are that the commands work with. */
+export type Project = {
+  root: string;
+  /** One folder a migration, with migration.sql and down.sql. */
+  migrations: string;
+  /** One file a function, named `<schema>.<name>.sql`. */
+  functions: string;
+  /** The committed dump of the migrated database. */
+  dump: string;
+  /** The folder with Prisma's models. */
+  models: string;
+  /** Prisma's configuration. */
+  config: string;
+};
+
+/** The project in a folder; without one, the repository that these sources are in. */
+export function projectAt(root = join(import.meta.dirname, '..', '..', '..')): Project {
+  const prisma = join(root, 'prisma');
+  return {
+    root,
+    migrations: join(prisma, 'migrations'),
+    functions: join(prisma, 'functions'),
+    dump: join(prisma, 'schema.sql'),
+    models: join(prisma, 'schema'),
+    config: join(root, 'prisma.config.ts'),
+  };
+}

@@ -1,0 +1,70 @@
+import type { Client } from 'pg';
+import { isNotHistory, isUserSchema } from '../dump/catalog.ts';
+
+/** A table that holds rows. */
+export type Table = {
+  oid: number;
+  /** For people: `core.wallets`. */
+  label: string;
+  /** The same, quoted for SQL. */
+  sql: string;
+  columns: Column[];
+  /** The numbers of the primary key's columns; none without a primary key. */
+  key: number[];
+  /** The file that its rows are in, which a TRUNCATE replaces. */
+  file: number;
+  /** Whether this session's user may lock it. */
+  isOwned: boolean;
+};
+
+export type Column = {
+  /** A column keeps its number when it is renamed. */
+  number: number;
+  name: string;
+  sql: string;
+  type: string;
+  default: string | null;
+  isGenerated: boolean;
+};
+
+const TABLES = `
+  SELECT c.oid, n.nspname || '.' || c.relname AS label, format('%I.%I', n.nspname, c.relname) AS sql,
+         pg_relation_filenode(c.oid) AS file,
+         pg_has_role(c.relowner, 'USAGE') AS "isOwned",
+         coalesce((SELECT array_agg(k::int4) FROM pg_index x, unnest(x.indkey) AS k
+                    WHERE x.indrelid = c.oid AND x.indisprimary), '{}') AS key,
+         coalesce((
+           SELECT jsonb_agg(jsonb_build_object(
+                    'number', a.attnum, 'name', a.attname, 'sql', quote_ident(a.attname),
+                    'type', format_type(a.atttypid, a.atttypmod), 'default', pg_get_expr(d.adbin, d.adrelid),
+                    'isGenerated', a.attgenerated <> '') ORDER BY a.attnum)
+             FROM pg_attribute a
+             LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${isUserSchema} AND ${isNotHistory}
+   ORDER BY n.nspname, c.relname`;
+
+/** All tables with rows of their own in all schemas but PostgreSQL's, as the open transaction sees them. */
+export async function readTables(client: Client): Promise<Table[]> {
+  const { rows } = await client.query<Table>(TABLES);
+  return rows;
+}
+
+/** The oids of the tables in which the open transaction has inserted, updated or deleted, however indirectly. */
+export async function readWritten(client: Client): Promise<Set<number>> {
+  const { rows } = await client.query<{ oid: number }>(`
+    SELECT relation AS oid
+      FROM pg_locks
+     WHERE pid = pg_backend_pid() AND locktype = 'relation' AND mode = 'RowExclusiveLock'
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+  return new Set(rows.map(({ oid }) => oid));
+}
+
+const literal = /^\(?(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|true|false|NULL)\)?(?:::[\w" .,()[\]]+)?$/i;
+
+/** Whether a default is one value for all rows, not a call such as now() that gives each row its own. */
+export function isConstant(expression: string): boolean {
+  return literal.test(expression);
+}

@@ -1,0 +1,75 @@
+import type { Client } from 'pg';
+import { readTables, readWritten } from './catalog.ts';
+import type { Column, Table } from './catalog.ts';
+import type { Step } from './plan.ts';
+import { explainDownFailure, isNotTransactional, runScript } from './script.ts';
+
+/** What down scripts do to the tables that were there before. */
+export type Effect = {
+  /** Tables that go. */
+  tables: Table[];
+  /** Columns that go from tables that stay. */
+  columns: { table: Table; column: Column }[];
+  /** Tables that stay and whose rows are written or replaced, as they were and as they are then. */
+  written: { before: Table; after: Table }[];
+};
+
+/** Does something and undoes it in the database, whatever comes of it. */
+export async function rehearse<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query('SAVEPOINT rehearsal');
+  try {
+    return await work();
+  } finally {
+    await client.query('ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal');
+  }
+}
+
+/** Runs the down scripts, the last applied migration's first. */
+export async function runDowns(client: Client, steps: readonly Step[], schema: string): Promise<void> {
+  for (const { name, downSql } of steps) {
+    try {
+      await runScript(client, { sql: downSql, schema });
+    } catch (error) {
+      throw explainDownFailure(error, name, downSql);
+    }
+  }
+}
+
+/**
+ * Runs the migrations again after their down scripts. One that cannot run in a transaction builds an index or the like,
+ * brings no rows, and is left out.
+ *
+ * @returns whether they could be run
+ */
+export async function runUps(client: Client, steps: readonly Step[], schema: string): Promise<boolean> {
+  for (const { sql } of steps.toReversed()) {
+    await client.query('SAVEPOINT up');
+    try {
+      await runScript(client, { sql, schema });
+    } catch (error) {
+      await client.query('ROLLBACK TO SAVEPOINT up');
+      if (!isNotTransactional(error)) return false;
+    }
+    await client.query('RELEASE SAVEPOINT up');
+  }
+  return true;
+}
+
+/** What has become of tables since they were read, in the open transaction. */
+export async function readEffect(client: Client, before: readonly Table[]): Promise<Effect> {
+  const after = new Map((await readTables(client)).map((table) => [table.oid, table]));
+  const writtenOids = await readWritten(client);
+  const effect: Effect = { tables: [], columns: [], written: [] };
+  for (const table of before) {
+    const now = after.get(table.oid);
+    if (now === undefined) {
+      effect.tables.push(table);
+      continue;
+    }
+    const left = new Set(now.columns.map(({ number }) => number));
+    const gone = table.columns.filter(({ number }) => !left.has(number));
+    effect.columns.push(...gone.map((column) => ({ table, column })));
+    if (writtenOids.has(table.oid) || table.file !== now.file) effect.written.push({ before: table, after: now });
+  }
+  return effect;
+}

@@ -1,0 +1,144 @@
+import type { Client } from 'pg';
+import { withConnection, historySchema } from '../connection.ts';
+import { MigrateError, codeOf } from '../errors.ts';
+import { forgetAttempt, readHistory } from '../history.ts';
+import type { HistoryPlace } from '../history.ts';
+import { takeMigrationLock } from '../migration-lock.ts';
+import type { LockOptions } from '../migration-lock.ts';
+import { readMigrations } from '../migrations.ts';
+import { noProgress } from '../progress.ts';
+import type { Progress } from '../progress.ts';
+import { readTables } from './catalog.ts';
+import type { Table } from './catalog.ts';
+import { describeLoss, measureLoss } from './loss.ts';
+import type { Loss } from './loss.ts';
+import { planRollback } from './plan.ts';
+import type { Step } from './plan.ts';
+import { readEffect, rehearse, runDowns } from './rehearsal.ts';
+import type { Effect } from './rehearsal.ts';
+import { busyAdvice } from './script.ts';
+
+export type RollbackOptions = {
+  url: string;
+  /** The migrations folder. */
+  migrations: string;
+  /** The migration to walk back to, which stays; without it, one step. */
+  to?: string | undefined;
+  /** Walk back although rows are lost. */
+  discardData?: boolean;
+  lock?: LockOptions;
+  progress?: Progress;
+};
+
+export type RollbackReport = {
+  /** What was walked back, in this order. */
+  steps: { name: string; milliseconds: number }[];
+  /** What was lost by it. */
+  losses: Loss[];
+};
+
+/** A deploy that has to be waited for may take its time. */
+const defaultLock: LockOptions = { waitMilliseconds: 120_000 };
+
+/** While a table is waited for, everybody who comes after this rollback waits behind it. */
+const tableLockTimeout = '10s';
+
+/** How often to begin again when the server has ended the transaction to break a circle of waiting sessions. */
+const attempts = 5;
+
+/**
+ * Walks migrations back with their down.sql and Prisma's history, all in one transaction: what was asked for happens as
+ * a whole or not at all. Under Prisma's migration lock, so that no deploy runs meanwhile.
+ *
+ * @throws {MigrateError} DATA_WOULD_BE_LOST with counts, and every reason for which a rollback cannot be done. In each
+ *   of these cases the database is as it was.
+ */
+export async function rollBack(options: RollbackOptions): Promise<RollbackReport> {
+  const migrations = await readMigrations(options.migrations);
+  return withConnection(options.url, async (client) => {
+    await takeMigrationLock(client, options.lock ?? defaultLock);
+    const place = { client, schema: historySchema(options.url) };
+    const steps = planRollback(migrations, await readHistory(place), options.to);
+    if (steps.length === 0) return { steps: [], losses: [] };
+    return withoutDeadlock(() => walkBack(place, steps, options));
+  });
+}
+
+/** One transaction. Tables stay locked against writers from the first measurement to the commit. */
+async function walkBack(
+  place: HistoryPlace,
+  steps: readonly Step[],
+  { discardData = false, progress = noProgress }: RollbackOptions,
+): Promise<RollbackReport> {
+  const { client, schema } = place;
+  await client.query('BEGIN');
+  try {
+    await client.query(
+      `SET LOCAL lock_timeout = '${tableLockTimeout}'; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off`,
+    );
+    const before = await readTables(client);
+    await lockTables(client, before);
+    progress.step('rehearsing');
+    const effect = await rehearse(client, async () => {
+      await runDowns(client, steps, schema);
+      return readEffect(client, before);
+    });
+    progress.step('counting what would be lost');
+    const losses = await measureLoss(client, effect, { steps, schema });
+    if (losses.length > 0 && !discardData) throw refusal(losses);
+    progress.step('walking back');
+    const done = await runSteps(place, steps);
+    assertSame(effect, await readEffect(client, before));
+    await client.query('COMMIT');
+    return { steps: done, losses };
+  } catch (error) {
+    // It may have been the connection that failed, and then there is nothing to roll back.
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw codeOf(error) === '55P03' && error instanceof Error
+      ? new MigrateError('TABLES_BUSY', busyAdvice(error), { cause: error })
+      : error;
+  }
+}
+
+async function runSteps(place: HistoryPlace, steps: readonly Step[]): Promise<RollbackReport['steps']> {
+  const done: RollbackReport['steps'] = [];
+  for (const step of steps) {
+    const start = performance.now();
+    await runDowns(place.client, [step], place.schema);
+    await forgetAttempt(place, step.attempt);
+    done.push({ name: step.name, milliseconds: Math.round(performance.now() - start) });
+  }
+  return done;
+}
+
+/** What a script touches is known only after it has run, and then it is too late to keep others from writing there. */
+async function lockTables(client: Client, tables: readonly Table[]): Promise<void> {
+  const names = tables.filter(({ isOwned }) => isOwned).map(({ sql }) => sql);
+  if (names.length > 0) await client.query(`LOCK TABLE ${names.join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
+}
+
+/** A table that somebody has made since the rehearsal could go without having been counted. */
+function assertSame(rehearsed: Effect, real: Effect): void {
+  const names = ({ tables, columns }: Effect): string =>
+    JSON.stringify([
+      tables.map(({ label }) => label),
+      columns.map(({ table, column }) => [table.label, column.name]),
+    ]);
+  if (names(rehearsed) === names(real)) return;
+  throw new MigrateError('SCHEMA_CHANGED', 'somebody else changes tables. Try again when they have finished.');
+}
+
+function refusal(losses: readonly Loss[]): MigrateError {
+  const list = losses.map((loss) => `\n  ${describeLoss(loss)}`).join('');
+  return new MigrateError('DATA_WOULD_BE_LOST', `${list}\nTo walk back and lose them, say --discard-data.`);
+}
+
+async function withoutDeadlock<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (codeOf(error) !== '40P01' || attempt === attempts) throw error;
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { Client, DatabaseError } from 'pg';
+import type { FieldDef, QueryArrayResult, Submittable } from 'pg';
+import { clientConfig } from './connection-url.ts';
+import type { ConnectionTarget } from './connection-url.ts';
+import { connectFailure } from './database-errors.ts';
+import { errors } from './errors.ts';
+
+type Row = (string | null)[];
+
+/** A result as the server sent it: every value in its text form. */
+export type TextResult = { fields: FieldDef[]; rows: Row[]; rowCount: number };
+
+/**
+ * Unqualified names mean the schema of the connection string, as with the native engine. Values are read in their text
+ * form, so the form of dates must not depend on the server's settings; the order of day and month in what a script
+ * writes stays as it is.
+ */
+const PREPARE_SESSION = `SELECT pg_backend_pid(),
+  set_config('search_path', quote_ident($1), false),
+  set_config('datestyle', 'ISO', false)`;
+
+const asText = { getTypeParser: () => (value: string) => value };
+
+/**
+ * One session on one database. There is no pool: a migration, its lock and its bookkeeping belong to one session.
+ * Server errors come out as the driver's `DatabaseError`; a session that is gone as P1017.
+ */
+export class Connection {
+  readonly target: ConnectionTarget;
+  readonly #client: Client;
+  #serverProcess: string | null = null;
+  #lost: Error | undefined;
+  #running = 0;
+
+  private constructor(target: ConnectionTarget, client: Client) {
+    this.target = target;
+    this.#client = client;
+    client.on('error', (error) => (this.#lost ??= error));
+  }
+
+  static async open(target: ConnectionTarget): Promise<Connection> {
+    try {
+      const connection = new Connection(target, await connectClient(target));
+      await connection.#prepare();
+      return connection;
+    } catch (cause) {
+      throw connectFailure(cause, target);
+    }
+  }
+
+  /** One statement, with parameters in their text form; or several without parameters, for the result of the last. */
+  async query(sql: string, values: unknown[] = []): Promise<TextResult> {
+    const result = await this.#run<QueryArrayResult<Row> | QueryArrayResult<Row>[]>(() =>
+      this.#client.query<Row>({ text: sql, values, rowMode: 'array', types: asText }),
+    );
+    const last = Array.isArray(result) ? result.at(-1) : result;
+    return { fields: last?.fields ?? [], rows: last?.rows ?? [], rowCount: last?.rowCount ?? 0 };
+  }
+
+  /**
+   * A whole script as one message of the simple protocol. The server, not this program, splits it into statements, so
+   * any SQL that `psql` takes is taken; and it runs them as one transaction, so a failing script leaves nothing.
+   */
+  async script(sql: string): Promise<void> {
+    try {
+      await this.#run(() => this.#client.query(sql));
+    } catch (error) {
+      // The script may have begun a transaction of its own; what follows must not run inside it. A connection that is
+      // lost meanwhile is found out by whatever uses it next: the script's error is the one to report.
+      await this.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+    if (this.#client.getTransactionStatus() !== 'I') {
+      await this.query('ROLLBACK');
+      throw errors.openTransaction();
+    }
+    // A script made from a dump empties the search path; the engine's own statements need it.
+    await this.#prepare();
+  }
+
+  /** Hands a query object to the driver that speaks the protocol by itself. */
+  submit(query: Submittable): void {
+    this.#client.query(query);
+  }
+
+  /** Stops the statement that is running, if one is. It then fails with SQLSTATE 57014. */
+  async cancel(): Promise<void> {
+    if (this.#running === 0 || this.#lost) return;
+    const other = await connectClient(this.target);
+    try {
+      await other.query('SELECT pg_cancel_backend($1)', [this.#serverProcess]);
+    } finally {
+      await other.end();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.end();
+  }
+
+  async #prepare(): Promise<void> {
+    const { rows } = await this.query(PREPARE_SESSION, [this.target.schema ?? 'public']);
+    this.#serverProcess = rows[0]?.[0] ?? null;
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#lost) throw errors.connectionLost(this.target, this.#lost);
+    this.#running += 1;
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof DatabaseError && !this.#lost && cause.severity !== 'FATAL') throw cause;
+      this.#lost ??= cause instanceof Error ? cause : new Error(String(cause));
+      throw errors.connectionLost(this.target, cause);
+    } finally {
+      this.#running -= 1;
+    }
+  }
+}
+
+/** Opens a session, over TLS where the connection string wants it or allows it and the server has it. */
+async function connectClient(target: ConnectionTarget): Promise<Client> {
+  const { tls } = target;
+  if (tls.use === 'never' || target.host.startsWith('/')) return startClient(target, false);
+  try {
+    return await startClient(target, tls.options);
+  } catch (error) {
+    const refused = error instanceof Error && error.message === 'The server does not support SSL connections';
+    if (tls.use === 'prefer' && refused) return startClient(target, false);
+    throw error;
+  }
+}
+
+async function startClient(target: ConnectionTarget, ssl: false | object): Promise<Client> {
+  const client = new Client({ ...clientConfig(target), ssl });
+  // Without a listener a failure after the promise below has settled would end the process.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}

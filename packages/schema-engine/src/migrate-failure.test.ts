@@ -1,0 +1,152 @@
+import { execute } from '@repo/postgres/database';
+import { describe, expect, it, vi } from 'vitest';
+import { DatabaseOwner } from './fixtures/database-owner.ts';
+import { EngineClient, applyInput } from './fixtures/engine-client.ts';
+import { CLI_TIMEOUT, PrismaProject } from './fixtures/prisma-project.ts';
+
+vi.setConfig({ testTimeout: CLI_TIMEOUT });
+
+const BROKEN = `CREATE TABLE half (id INT);
+INSERT INTO half VALUES (1);
+
+INSERT INTO missing VALUES ('ü');
+SELECT 1;`;
+
+/** Says whether the table that the failing migrations begin with is there. */
+const HALF = `SELECT to_regclass('half') AS half`;
+
+describe('a migration that fails', () => {
+  it('leaves nothing behind, is reported with its place, blocks the next deploy, and can be resolved', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    await using project = await PrismaProject.create({
+      databaseUrl,
+      migrations: { '20240101000000_broken': BROKEN },
+    });
+
+    const failed = await project.prisma('migrate', 'deploy');
+    expect(failed.exitCode).toBe(1);
+    for (const part of [
+      'P3018',
+      'Migration name: 20240101000000_broken',
+      'Database error code: 42P01',
+      'relation "missing" does not exist',
+      'Position: line 4, column 13',
+      `>    4 | INSERT INTO missing VALUES ('ü');`,
+      '     5 | SELECT 1;',
+    ]) {
+      expect(failed.output).toContain(part);
+    }
+    expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
+
+    const blocked = await project.prisma('migrate', 'deploy');
+    expect(blocked.output).toContain('P3009');
+    expect(blocked.output).toContain('20240101000000_broken');
+    expect(blocked.exitCode).toBe(1);
+    expect((await project.prisma('migrate', 'status')).output).toContain('20240101000000_broken');
+
+    const resolved = await project.prisma('migrate', 'resolve', '--rolled-back', '20240101000000_broken');
+    expect(resolved.exitCode).toBe(0);
+    await project.writeMigration(
+      '20240101000000_broken',
+      BROKEN.replace('missing', 'half').replace(`'ü'`, '2'),
+    );
+    expect((await project.prisma('migrate', 'deploy')).exitCode).toBe(0);
+    expect(await execute(databaseUrl, 'SELECT id FROM half')).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+
+  it('is reported with the detail, the hint and the line inside a function that the server gives', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    const raise = `DO $$ BEGIN
+      RAISE 'no' USING DETAIL = 'a detail', HINT = 'a hint', ERRCODE = 'DF001'; END $$;`;
+    await using project = await PrismaProject.create({
+      databaseUrl,
+      migrations: { '20240101000000_raise': raise },
+    });
+
+    const { output } = await project.prisma('migrate', 'deploy');
+    for (const part of [
+      'code: DF001',
+      'DETAIL: a detail',
+      'HINT: a hint',
+      'inline_code_block line 2 at RAISE',
+    ]) {
+      expect(output).toContain(part);
+    }
+    const [row] = await execute(databaseUrl, 'SELECT logs FROM _prisma_migrations');
+    expect(row?.['logs']).toContain('(SQLSTATE DF001)');
+  });
+
+  it('is named rightly when an earlier one has the same text', async () => {
+    await using owner = await DatabaseOwner.create();
+    await using engine = EngineClient.on(await owner.createDatabase());
+    const once = 'CREATE TABLE half (id INT);';
+    const twice = applyInput({ '20240101000000_first': once, '20240102000000_again': once });
+    const { failure } = await engine.call('applyMigrations', twice);
+    expect(failure?.meta).toMatchObject({
+      migration_name: '20240102000000_again',
+      database_error_code: '42P07',
+    });
+  });
+
+  it('because it leaves a transaction open is rolled back and reported, and recorded as failed', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    await using engine = EngineClient.on(databaseUrl);
+    const open = applyInput({ '20240101000000_open': 'BEGIN; CREATE TABLE half (id INT);' });
+
+    const { failure } = await engine.call('applyMigrations', open);
+    expect(failure).toMatchObject({ error_code: 'P3018', message: expect.stringContaining('Remove BEGIN') });
+    expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
+    expect((await engine.call('applyMigrations', open)).failure?.error_code).toBe('P3009');
+  });
+
+  it('because its own transaction failed before its COMMIT is recorded as failed', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    await using engine = EngineClient.on(databaseUrl);
+    const own = applyInput({
+      '20240101000000_own': 'BEGIN; CREATE TABLE half (id INT); SELECT 1 / 0; COMMIT;',
+    });
+
+    expect((await engine.call('applyMigrations', own)).failure).toMatchObject({
+      error_code: 'P3018',
+      meta: { database_error_code: '22012' },
+    });
+    expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
+    expect((await engine.call('applyMigrations', own)).failure?.error_code).toBe('P3009');
+  });
+
+  it('because the connection is cut ends with a message that says so, and leaves nothing behind', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    const cut = `CREATE TABLE half (id INT); SELECT pg_terminate_backend(pg_backend_pid());`;
+    await using project = await PrismaProject.create({
+      databaseUrl,
+      migrations: { '20240101000000_cut': cut },
+    });
+
+    const { output, exitCode } = await project.prisma('migrate', 'deploy');
+    expect(output).toContain('Migration name: 20240101000000_cut');
+    expect(output).toContain('The connection to the database server');
+    expect(exitCode).toBe(1);
+    expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
+  });
+});
+
+describe('migrate resolve', () => {
+  it('--applied takes the history of a database that was there before', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    await execute(databaseUrl, 'CREATE TABLE wallet (id INT PRIMARY KEY)');
+    const migrations = { '20240101000000_base': 'CREATE TABLE wallet (id INT PRIMARY KEY);' };
+    await using project = await PrismaProject.create({ databaseUrl, migrations });
+
+    expect((await project.prisma('migrate', 'deploy')).output).toContain('P3005');
+    expect(await project.prisma('migrate', 'resolve', '--applied', '20240101000000_base')).toMatchObject({
+      exitCode: 0,
+    });
+    expect((await project.prisma('migrate', 'status')).output).toContain('up to date');
+  });
+});

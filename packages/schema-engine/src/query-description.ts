@@ -1,0 +1,31 @@
+import type { Connection as Wire, FieldDef } from 'pg';
+import type { Connection } from './connection.ts';
+
+/** What the server says about a statement without running it. */
+export type QueryDescription = { parameterTypes: number[]; columns: FieldDef[] };
+
+/**
+ * Asks the server to parse and describe one statement. The driver itself never asks for the types of parameters, so
+ * this hands it a query object that sends the messages and hears the answers.
+ */
+export function describeQuery(connection: Connection, text: string): Promise<QueryDescription> {
+  const { promise, resolve, reject } = Promise.withResolvers<QueryDescription>();
+  const description: QueryDescription = { parameterTypes: [], columns: [] };
+  const query = {
+    submit(wire: Wire) {
+      wire.once('parameterDescription', (message: { dataTypeIDs: number[] }) => {
+        description.parameterTypes = message.dataTypeIDs;
+      });
+      wire.parse({ name: '', text, types: [] }, true);
+      wire.describe({ type: 'S', name: '' }, true);
+      wire.sync();
+    },
+    handleRowDescription(message: { fields: FieldDef[] }) {
+      description.columns = message.fields;
+    },
+    handleError: reject,
+    handleReadyForQuery: () => resolve(description),
+  };
+  connection.submit(query);
+  return promise;
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import * as glue from '@prisma/schema-engine-wasm/schema_engine_bg';
+import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
+import { watchPanics } from './wasm-panic.ts';
+
+/** The WebAssembly module, loaded. */
+export type WasmModule = {
+  /** Which engine this is, with its version. */
+  name: string;
+  start(input: EngineInput): Promise<SchemaEngine>;
+  /** Runs a call into the module. It rejects when the module panics, where the call alone would never settle. */
+  call<T>(work: () => Promise<T>): Promise<T>;
+};
+
+type EngineInput = {
+  schemas: [path: string, content: string][];
+  adapters: SqlMigrationAwareDriverAdapterFactory;
+  log: (line: string) => void;
+};
+
+/** Compiles and links the module. Its glue code expects to be imported under its own name. */
+export async function loadWasm(): Promise<WasmModule> {
+  const panics = watchPanics();
+  const file = new URL(
+    'schema_engine_bg.wasm',
+    import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'),
+  );
+  const { instance } = await WebAssembly.instantiate(await readFile(file), {
+    './schema_engine_bg.js': { ...glue },
+  });
+  glue.__wbg_set_wasm(instance.exports);
+  const start = instance.exports['__wbindgen_start'];
+  if (typeof start === 'function') start();
+  return {
+    name: `schema-engine-wasm ${glue.version()}`,
+    start: ({ schemas, adapters, log }) =>
+      glue.SchemaEngine.new(
+        { datamodels: schemas.length > 0 ? schemas : undefined },
+        log,
+        bindMigrationAwareSqlAdapterFactory(adapters),
+      ),
+    call: async (work) => {
+      panics.throwIfPanicked();
+      return Promise.race([work(), panics.next]);
+    },
+  };
+}

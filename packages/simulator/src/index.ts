@@ -1,0 +1,12 @@
+/** Sends what M-PESA sends: C2B validations and confirmations in all the forms in which they really come. */
+export { c2bShapes, confirmationOf, validationOf } from './c2b-message.ts';
+export type { C2bMessage, C2bShape } from './c2b-message.ts';
+export { createPayment } from './payment.ts';
+export type { Payment } from './payment.ts';
+export { createRandom } from './random.ts';
+export type { Random } from './random.ts';
+export { receiptFor } from './receipt.ts';
+export { sendConfirmation, sendRaw, sendStorm, sendTogether, sendValidation } from './send.ts';
+export type { Answer } from './send.ts';
+export { RemoteTargetError, openTarget } from './target.ts';
+export type { Target, TargetOptions } from './target.ts';

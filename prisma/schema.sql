@@ -1,0 +1,785 @@
+-- The database as the migrations leave it: every object with every setting that is not the default, without owners
+-- and privileges. Made by "pnpm db:dump" from a freshly migrated database, read by "pnpm db:verify", compared by
+-- "pnpm check". Do not edit it: write a migration and make it again.
+
+-- Functions and tables refer to each other.
+SET check_function_bodies = false;
+
+-- ==== schema: core ====
+CREATE SCHEMA core;
+
+-- ==== schema: services ====
+CREATE SCHEMA services;
+
+-- ==== function: core.guard_transactions ====
+CREATE OR REPLACE FUNCTION core.guard_transactions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF current_setting('daftari.door', true) IS DISTINCT FROM 'open' THEN
+        RAISE EXCEPTION 'INSERT into core.transactions is refused: it would leave the balances behind'
+            USING ERRCODE = 'DF002',
+                  HINT = 'Call core.post_transactions, or recordDeposit and its like in @repo/db, which call it.';
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+-- ==== function: core.guard_wallets ====
+CREATE OR REPLACE FUNCTION core.guard_wallets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a wallet is never deleted'
+            USING ERRCODE = 'DF004', HINT = 'Set its status to CLOSED; its number stays taken and its past readable.';
+    END IF;
+    RAISE EXCEPTION '% of a wallet''s number, kind, currency, balance, held or version is refused', TG_OP
+        USING ERRCODE = 'DF003',
+              HINT = 'A wallet opens with nothing in it, and money moves with core.post_transactions, or with recordDeposit and its like in @repo/db, which call it.';
+END
+$function$;
+
+-- ==== function: core.has_check_digit ====
+CREATE OR REPLACE FUNCTION core.has_check_digit(p_number text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+DECLARE
+    c_table constant text :=
+        '0317598642' || '7092154863' || '4206871359' || '1750983426' || '6123045978'
+        || '3674209581' || '5869720134' || '8945362017' || '9438617205' || '2581436790';
+    v_state integer := 0;
+BEGIN
+    IF p_number !~ '^[1-9][0-9]{9}$' THEN
+        RETURN false;
+    END IF;
+    FOR i IN 1 .. 10 LOOP
+        v_state := substr(c_table, v_state * 10 + substr(p_number, i, 1)::integer + 1, 1)::integer;
+    END LOOP;
+    RETURN v_state = 0;
+END
+$function$;
+
+-- ==== function: core.nearest_wallets ====
+CREATE OR REPLACE FUNCTION core.nearest_wallets(p_account text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT coalesce(array_agg(w.id ORDER BY w.id), '{}')
+      FROM (
+        SELECT w.id
+          FROM (SELECT regexp_replace(coalesce(p_account, ''), '[\s\u00a0-]', '', 'g')) AS t (typed)
+         CROSS JOIN LATERAL (
+            SELECT overlay(t.typed PLACING digit.value::text FROM place.value FOR 1)
+              FROM generate_series(1, 10) AS place (value), generate_series(0, 9) AS digit (value)
+             UNION
+            SELECT overlay(t.typed PLACING reverse(substr(t.typed, place.value, 2)) FROM place.value FOR 2)
+              FROM generate_series(1, 9) AS place (value)
+          ) AS candidate (number)
+          JOIN core.wallets w ON w.id = candidate.number AND w.kind = 'CUSTOMER'
+         WHERE t.typed ~ '^[0-9]{10}$'
+         ORDER BY w.id
+         LIMIT 5
+      ) w
+$function$;
+
+-- ==== function: core.new_id ====
+CREATE OR REPLACE FUNCTION core.new_id()
+ RETURNS uuid
+ LANGUAGE sql
+AS $function$
+    SELECT core.uuid_v7((extract(epoch FROM clock_timestamp()) * 1000)::bigint, 0)
+$function$;
+
+-- ==== function: core.normalize_phone ====
+CREATE OR REPLACE FUNCTION core.normalize_phone(p_typed text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT '254' || substring(p_typed FROM '^(?:\+?254|00254|0)?([17][0-9]{8})$')
+$function$;
+
+-- ==== function: core.phone_of_hash ====
+CREATE OR REPLACE FUNCTION core.phone_of_hash(p_hash text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT min(w.phone)
+      FROM core.wallets w
+     WHERE encode(sha256(w.phone::bytea), 'hex') COLLATE "C" >= split_part(p_hash, '*', 1)
+       AND encode(sha256(w.phone::bytea), 'hex') COLLATE "C" < split_part(p_hash, '*', 1) || 'g'
+       AND encode(sha256(w.phone::bytea), 'hex') LIKE '%' || substring(p_hash FROM '[^*]*$')
+       AND length(split_part(p_hash, '*', 1)) >= 16
+    HAVING count(DISTINCT w.phone) = 1
+$function$;
+
+-- ==== function: core.post_transactions ====
+CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types text[], p_debits text[], p_credits text[], p_fallbacks text[], p_amounts numeric[], p_currencies text[], p_keys text[], p_digests text[], p_reverses uuid[], OUT outcomes text[], OUT reasons text[], OUT ids uuid[], OUT credited text[], OUT debit_balances numeric[], OUT credit_balances numeric[], OUT hashes text[], OUT posted_at timestamp without time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "daftari.door" TO 'open'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+    n              constant integer := coalesce(array_length(p_references, 1), 0);
+    c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
+    v_milliseconds bigint;
+    -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
+    w_ids        text[];
+    w_balances   numeric[];
+    w_available  numeric[]; -- balance - held - floor; NULL: this wallet has no floor
+    w_versions   bigint[];
+    w_statuses   text[];    -- NULL: there is no such wallet
+    w_currencies text[];
+    w_counts     integer[];
+    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i), and of its
+    -- reference among the references.
+    i_places     integer[];
+    i_references integer[];
+    -- What each reference already moved: set from the table, then by the items before this one.
+    r_amounts    numeric[];
+    r_debits     text[];
+    r_credits    text[];
+    -- Filled for created items.
+    o_debit_versions  bigint[];
+    o_credit_versions bigint[];
+    w_found      text[];
+    d integer; c integer; f integer; r integer; a numeric; v_reason text;
+BEGIN
+    outcomes := array_fill(NULL::text, ARRAY[n]);
+    reasons := outcomes; credited := outcomes; hashes := outcomes;
+    ids := array_fill(NULL::uuid, ARRAY[n]);
+    debit_balances := array_fill(NULL::numeric, ARRAY[n]);
+    credit_balances := debit_balances;
+    o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
+    o_credit_versions := o_debit_versions;
+
+    -- Each wallet of the batch gets a number: its rank in sorted order.
+    SELECT array_agg(CASE WHEN l.id IS NOT NULL THEN l.place END ORDER BY l.slot),
+           array_agg(l.id ORDER BY l.place) FILTER (WHERE l.is_first AND l.id IS NOT NULL)
+      INTO i_places, w_ids
+      FROM (
+        SELECT s.slot, s.id,
+               (dense_rank() OVER sorted)::integer AS place,
+               lag(s.id) OVER sorted IS DISTINCT FROM s.id AS is_first
+          FROM unnest(p_debits || p_credits || p_fallbacks) WITH ORDINALITY AS s (id, slot)
+        WINDOW sorted AS (ORDER BY s.id COLLATE "C")
+      ) l;
+
+    -- The locks of the whole batch, in the one global order. A row that somebody else held is returned as he left
+    -- it, so what is read here is what we hold.
+    SELECT array_agg(l.id ORDER BY l.id COLLATE "C"),
+           array_agg(l.balance ORDER BY l.id COLLATE "C"),
+           array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
+           array_agg(l.version ORDER BY l.id COLLATE "C"),
+           array_agg(l.status ORDER BY l.id COLLATE "C"),
+           array_agg(l.currency ORDER BY l.id COLLATE "C")
+      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies
+      FROM (
+        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text
+          FROM core.wallets w
+         WHERE w.id = ANY (w_ids)
+         ORDER BY w.kind = 'SYSTEM', w.id COLLATE "C"
+           FOR NO KEY UPDATE
+      ) l;
+
+    -- A wallet that there is not leaves a gap; everything after it moves up by one place.
+    IF w_found IS DISTINCT FROM w_ids THEN
+        SELECT array_agg(l.balance ORDER BY s.place), array_agg(l.available ORDER BY s.place),
+               array_agg(l.version ORDER BY s.place), array_agg(l.status ORDER BY s.place),
+               array_agg(l.currency ORDER BY s.place)
+          INTO w_balances, w_available, w_versions, w_statuses, w_currencies
+          FROM unnest(w_ids) WITH ORDINALITY AS s (id, place)
+          LEFT JOIN unnest(w_found, w_balances, w_available, w_versions, w_statuses, w_currencies)
+               AS l (id, balance, available, version, status, currency) ON l.id = s.id;
+    END IF;
+    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
+
+    -- The references in the same way, with what is recorded under them. Read after the locks: a statement sees what
+    -- was committed before it began.
+    SELECT array_agg(s.place ORDER BY s.ord),
+           array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
+           array_agg(t.debit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first),
+           array_agg(t.credit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first)
+      INTO i_references, r_amounts, r_debits, r_credits
+      FROM (
+        SELECT q.ord, q.reference,
+               (dense_rank() OVER sorted)::integer AS place,
+               lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
+          FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
+        WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
+      ) s
+      LEFT JOIN core.transactions t ON t.reference = s.reference;
+
+    posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
+
+    FOR i IN 1 .. n LOOP
+        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i]; r := i_references[i];
+        a := p_amounts[i]; v_reason := NULL;
+
+        IF r_amounts[r] IS NOT NULL THEN
+            outcomes[i] := CASE
+                WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
+                     AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
+                ELSE 'exists_different'
+            END;
+            CONTINUE;
+        END IF;
+
+        -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
+        IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
+        ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+        ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
+        ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+        END IF;
+        IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
+            reasons[i] := v_reason; v_reason := NULL; c := f;
+        END IF;
+
+        IF v_reason IS NOT NULL THEN NULL;
+        ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
+        ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
+        ELSIF d = c THEN v_reason := 'same_wallet';
+        ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+        ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
+        ELSIF w_currencies[d] <> p_currencies[i] OR w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+        ELSIF w_available[d] < a THEN v_reason := 'insufficient_funds';
+        -- A sum that the column cannot hold is refused alone instead of failing the whole batch.
+        ELSIF w_balances[c] + a > c_largest OR w_balances[d] - a < -c_largest THEN v_reason := 'invalid_amount';
+        END IF;
+        IF v_reason IS NOT NULL THEN
+            outcomes[i] := 'refused'; reasons[i] := v_reason;
+            CONTINUE;
+        END IF;
+
+        w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
+        w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
+        w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
+        w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
+        outcomes[i] := 'created';
+        ids[i] := core.uuid_v7(v_milliseconds, i & 4095);
+        credited[i] := w_ids[c];
+        hashes[i] := core.verification_hash(p_references[i], a, posted_at);
+        debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
+        credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
+        r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+    END LOOP;
+
+    INSERT INTO core.transactions (
+        id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
+        debit_version, debit_balance_after, credit_version, credit_balance_after,
+        idempotency_key, request_digest, reverses_id, created_at, verification_hash, xact_id
+    )
+    SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
+           t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
+           t.key, t.digest, t.reverses, posted_at, t.hash, pg_current_xact_id()::text::bigint
+      FROM unnest(
+        ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
+        o_debit_versions, debit_balances, o_credit_versions, credit_balances,
+        p_keys, p_digests, p_reverses, hashes
+      ) AS t (
+        id, reference, type, debit, credit, amount, currency,
+        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, hash
+      )
+     WHERE t.id IS NOT NULL;
+
+    UPDATE core.wallets w
+       SET balance = t.balance, version = t.version, updated_at = posted_at
+      FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
+     WHERE w.id = t.id AND t.postings > 0;
+END
+$function$;
+
+-- ==== function: core.refuse_change ====
+CREATE OR REPLACE FUNCTION core.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% on %.% is refused: the table is append-only', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'DF001', HINT = TG_ARGV[0];
+END
+$function$;
+
+-- ==== function: core.route_account ====
+CREATE OR REPLACE FUNCTION core.route_account(p_account text)
+ RETURNS TABLE(wallet_id text, phone text, reason text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT coalesce(e.id, w.id)::text,
+           coalesce(e.phone, w.phone)::text,
+           CASE
+               WHEN e.id IS NOT NULL OR w.id IS NOT NULL THEN NULL
+               WHEN s.typed = '' THEN 'no_account'
+               WHEN EXISTS (
+                   SELECT 1 FROM core.wallets a WHERE a.phone = core.normalize_phone(s.typed) AND a.kind = 'CUSTOMER'
+               ) THEN 'ambiguous_phone'
+               WHEN s.typed ~ '^[1-9][0-9]{9}$' AND NOT core.has_check_digit(s.typed) THEN 'wrong_check_digit'
+               ELSE 'unknown_account'
+           END
+      FROM (SELECT 1) AS one
+      LEFT JOIN core.wallets e ON e.id = p_account AND e.kind = 'CUSTOMER'
+     -- What follows is looked at only when nothing has exactly the number that was typed.
+     CROSS JOIN LATERAL (
+        SELECT CASE
+                   WHEN e.id IS NULL THEN regexp_replace(coalesce(p_account, ''), '[\s\u00a0-]', '', 'g')
+               END
+     ) AS s (typed)
+      LEFT JOIN core.wallets w ON w.id = CASE
+        WHEN e.id IS NULL THEN coalesce(
+            (SELECT n.id FROM core.wallets n WHERE n.id = s.typed AND n.kind = 'CUSTOMER'),
+            (
+                SELECT min(p.id)
+                  FROM core.wallets p
+                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER'
+                HAVING count(*) = 1
+            )
+        )
+     END
+$function$;
+
+-- ==== function: core.uuid_v7 ====
+CREATE OR REPLACE FUNCTION core.uuid_v7(p_milliseconds bigint, p_sequence integer)
+ RETURNS uuid
+ LANGUAGE sql
+AS $function$
+    -- A random UUID (version 4) whose first eight bytes become the time, the version and the sequence; its
+    -- last eight bytes already carry the variant and 62 random bits.
+    SELECT encode(
+        overlay(uuid_send(gen_random_uuid()) PLACING int8send((p_milliseconds << 16) | 28672 | p_sequence) FROM 1 FOR 8),
+        'hex'
+    )::uuid
+$function$;
+
+-- ==== function: core.verification_hash ====
+CREATE OR REPLACE FUNCTION core.verification_hash(p_reference text, p_amount numeric, p_created_at timestamp without time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT encode(
+        sha256(convert_to(
+            p_reference || round(p_amount, 2)::text || to_char(p_created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+            'UTF8'
+        )),
+        'hex'
+    )
+$function$;
+
+-- ==== function: services.deposit_sms ====
+CREATE OR REPLACE FUNCTION services.deposit_sms(p_receipt text, p_amount numeric, p_wallet text, p_balance numeric)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    SELECT p_receipt || ' confirmed. KES ' || to_char(p_amount, 'FM99,999,999,999,999,990.00')
+           || CASE
+                  WHEN p_wallet IS NULL THEN
+                      ' received, but the account you typed is not a wallet of ours. Your money is safe: contact us with this code.'
+                  ELSE
+                      ' received in wallet ' || p_wallet || '. New balance KES '
+                      || to_char(p_balance, 'FM99,999,999,999,999,990.00') || '.'
+              END
+$function$;
+
+-- ==== function: services.record_deposits ====
+CREATE OR REPLACE FUNCTION services.record_deposits(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_payloads text[], p_kinds text[], p_sources text[], p_body_starts integer[], p_body_lengths integer[], p_bodies bytea)
+ RETURNS TABLE(ord integer, outcome text, original text, reason text, suggestions text, wallet text, transaction_id uuid, amount numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, recorded_short_code text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    n         constant integer := coalesce(array_length(p_receipts, 1), 0);
+    c_float   constant text := 'MPESA-FLOAT';
+    c_suspense constant text := 'SUSPENSE';
+    v_now     timestamp;
+    v_ms      bigint;
+    v_targets text[];
+    v_reasons text[];
+    v_phones  text[]; -- of the wallets' holders
+    v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
+    v_outcomes text[];
+    v_post    record;
+BEGIN
+    SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+           array_agg(r.phone ORDER BY t.ord),
+           array_agg(
+               CASE
+                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
+                       THEN array_to_string(core.nearest_wallets(t.account), ',')
+               END ORDER BY t.ord
+           )
+      INTO v_targets, v_reasons, v_phones, v_suggestions
+      FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
+     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+
+    SELECT *
+      INTO v_post
+      FROM core.post_transactions(
+        p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
+        v_targets, array_fill(c_suspense, ARRAY[n]), p_amounts,
+        array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
+        array_fill(NULL::uuid, ARRAY[n])
+      );
+    v_now := v_post.posted_at;
+    v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
+
+    INSERT INTO services.mpesa_logs (
+        id, mpesa_receipt, phone, amount, raw_payload, created_at,
+        short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
+    )
+    SELECT t.id, t.receipt,
+           CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
+           t.amount,
+           coalesce(t.payload, convert_from(substr(p_bodies, t.first, t.length), 'UTF8'))::jsonb,
+           v_now, t.short_code, t.account, t.paid_at, t.phone_hash, t.payer_name,
+           CASE WHEN t.credited = c_suspense THEN 'SUSPENSE' ELSE 'CREDITED' END,
+           CASE WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason) END,
+           CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
+           t.credited
+      FROM unnest(
+        v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
+        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited
+      ) AS t (
+        id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
+        payload, first, length, reason, suggestions, door_reason, credited
+      )
+     WHERE t.id IS NOT NULL;
+
+    -- A payer whose number came masked or hashed cannot be told that his money waits.
+    INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
+    SELECT t.id, t.recipient, services.deposit_sms(t.receipt, t.amount, nullif(t.credited, c_suspense), t.balance),
+           'PENDING', v_now
+      FROM (
+        SELECT p.*, CASE WHEN p.credited = c_suspense THEN p.payer_phone ELSE p.holder_phone END AS recipient
+          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_phones, v_post.credited, v_post.credit_balances)
+               AS p (id, receipt, amount, payer_phone, holder_phone, credited, balance)
+         WHERE p.id IS NOT NULL
+      ) t
+     WHERE t.recipient ~ '^[0-9]{9,15}$';
+
+    -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
+    -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
+    v_outcomes := v_post.outcomes;
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) THEN
+        SELECT array_agg(
+                   CASE
+                       WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
+                       WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
+                            AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
+                       ELSE 'conflict'
+                   END ORDER BY t.ord
+               )
+          INTO v_outcomes
+          FROM unnest(p_receipts, p_amounts, p_short_codes, v_post.outcomes)
+               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt;
+    END IF;
+
+    INSERT INTO services.mpesa_callbacks (id, kind, receipt, outcome, error, source, body, received_at)
+    SELECT coalesce(t.id, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+           CASE
+               WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
+               WHEN t.outcome = 'created' THEN 'CREDITED'
+               WHEN t.outcome = 'refused' THEN 'FAILED'
+               ELSE upper(t.outcome)
+           END,
+           CASE
+               WHEN t.outcome = 'refused' THEN t.door_reason
+               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+           END,
+           t.source, substr(p_bodies, t.first, t.length), v_now
+      FROM unnest(
+        v_post.ids, p_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
+        v_post.reasons, v_post.credited
+      ) WITH ORDINALITY AS t (id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, ord);
+
+    RETURN QUERY
+    SELECT t.ord::integer,
+           CASE
+               WHEN t.id IS NULL THEN t.outcome
+               WHEN t.credited = c_suspense THEN 'suspense'
+               ELSE 'credited'
+           END,
+           NULL, coalesce(t.door_reason, t.reason), t.suggestions,
+           t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
+      FROM unnest(
+        v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
+        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes
+      ) WITH ORDINALITY AS t (
+        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, ord
+      )
+     WHERE t.outcome IN ('created', 'refused');
+
+    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
+        RETURN QUERY
+        SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
+               x.credit_wallet_id::text, x.id, x.amount, x.credit_balance_after,
+               x.created_at::timestamp, x.verification_hash::text, l.short_code::text
+          FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
+          JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
+         WHERE t.outcome IN ('duplicate', 'conflict');
+    END IF;
+END
+$function$;
+
+-- ==== table: core.transactions ====
+CREATE TABLE core.transactions (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    reference character varying(50) NOT NULL,
+    type character varying(20) NOT NULL,
+    debit_wallet_id character varying(20) NOT NULL,
+    credit_wallet_id character varying(20) NOT NULL,
+    amount numeric(19,2) NOT NULL,
+    currency character(3) DEFAULT 'KES'::bpchar NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    verification_hash character varying(64),
+    debit_version bigint NOT NULL,
+    debit_balance_after numeric(19,2) NOT NULL,
+    credit_version bigint NOT NULL,
+    credit_balance_after numeric(19,2) NOT NULL,
+    idempotency_key character varying(255),
+    request_digest character varying(64),
+    reverses_id uuid,
+    xact_id bigint NOT NULL
+);
+
+-- ==== table: core.wallets ====
+CREATE TABLE core.wallets (
+    id character varying(20) NOT NULL,
+    holder_name character varying(120) NOT NULL,
+    phone character varying(20),
+    currency character(3) DEFAULT 'KES'::bpchar NOT NULL,
+    balance numeric(19,2) DEFAULT 0 NOT NULL,
+    status character varying(20) DEFAULT 'ACTIVE'::character varying NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    updated_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    kind character varying(10) DEFAULT 'CUSTOMER'::character varying NOT NULL,
+    held numeric(19,2) DEFAULT 0 NOT NULL,
+    min_balance numeric(19,2) DEFAULT 0,
+    version bigint DEFAULT 0 NOT NULL
+) WITH (fillfactor=50);
+
+-- ==== table: services.mpesa_callbacks ====
+CREATE TABLE services.mpesa_callbacks (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    kind character varying(20) NOT NULL,
+    receipt character varying(50),
+    outcome character varying(20) NOT NULL,
+    error text,
+    source character varying(64),
+    body bytea NOT NULL,
+    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.mpesa_logs ====
+CREATE TABLE services.mpesa_logs (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    mpesa_receipt character varying(50) NOT NULL,
+    phone character varying(20),
+    amount numeric(19,2) NOT NULL,
+    raw_payload jsonb,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    short_code character varying(20),
+    account text,
+    paid_at timestamp(3) without time zone,
+    phone_hash character varying(100),
+    payer_name text,
+    outcome character varying(20),
+    reason character varying(40),
+    suggestions text[] DEFAULT '{}'::text[] NOT NULL,
+    wallet_id character varying(20)
+);
+
+-- ==== table: services.sms_logs ====
+CREATE TABLE services.sms_logs (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    recipient character varying(20) NOT NULL,
+    message text NOT NULL,
+    cost numeric(10,4),
+    status character varying(20) DEFAULT 'PENDING'::character varying NOT NULL,
+    provider_message_id character varying(255),
+    error_message text,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== constraint: mpesa_callbacks_outcome_check on services.mpesa_callbacks ====
+ALTER TABLE services.mpesa_callbacks
+    ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY ((ARRAY['CREDITED'::character varying, 'DUPLICATE'::character varying, 'SUSPENSE'::character varying, 'CONFLICT'::character varying, 'QUARANTINED'::character varying, 'VALIDATED'::character varying, 'FAILED'::character varying])::text[])));
+
+-- ==== constraint: mpesa_callbacks_pkey on services.mpesa_callbacks ====
+ALTER TABLE services.mpesa_callbacks
+    ADD CONSTRAINT mpesa_callbacks_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_logs_amount_check on services.mpesa_logs ====
+ALTER TABLE services.mpesa_logs
+    ADD CONSTRAINT mpesa_logs_amount_check CHECK ((amount > (0)::numeric));
+
+-- ==== constraint: mpesa_logs_outcome_check on services.mpesa_logs ====
+ALTER TABLE services.mpesa_logs
+    ADD CONSTRAINT mpesa_logs_outcome_check CHECK (((outcome)::text = ANY ((ARRAY['CREDITED'::character varying, 'SUSPENSE'::character varying])::text[])));
+
+-- ==== constraint: mpesa_logs_pkey on services.mpesa_logs ====
+ALTER TABLE services.mpesa_logs
+    ADD CONSTRAINT mpesa_logs_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_logs_pkey on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_logs_status_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_status_check CHECK (((status)::text = ANY ((ARRAY['SENT'::character varying, 'FAILED'::character varying, 'PENDING'::character varying])::text[])));
+
+-- ==== constraint: transactions_amount_check on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_amount_check CHECK ((amount > (0)::numeric));
+
+-- ==== constraint: transactions_pkey on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_pkey PRIMARY KEY (id);
+
+-- ==== constraint: transactions_request_check on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_request_check CHECK (((idempotency_key IS NULL) = (request_digest IS NULL)));
+
+-- ==== constraint: transactions_reverses_check on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_reverses_check CHECK ((((type)::text = 'REVERSAL'::text) = (reverses_id IS NOT NULL)));
+
+-- ==== constraint: transactions_type_check on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_type_check CHECK (((type)::text = ANY ((ARRAY['DEPOSIT'::character varying, 'TRANSFER'::character varying, 'WITHDRAWAL'::character varying, 'FEE'::character varying, 'REVERSAL'::character varying, 'ASSIGNMENT'::character varying])::text[])));
+
+-- ==== constraint: transactions_wallets_check on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_wallets_check CHECK (((debit_wallet_id)::text <> (credit_wallet_id)::text));
+
+-- ==== constraint: wallets_currency_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text));
+
+-- ==== constraint: wallets_funds_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_funds_check CHECK (((balance - held) >= min_balance));
+
+-- ==== constraint: wallets_held_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_held_check CHECK ((held >= (0)::numeric));
+
+-- ==== constraint: wallets_kind_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_kind_check CHECK (((kind)::text = ANY ((ARRAY['CUSTOMER'::character varying, 'SYSTEM'::character varying])::text[])));
+
+-- ==== constraint: wallets_phone_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_phone_check CHECK (((phone)::text ~ '^[0-9]{9,15}$'::text));
+
+-- ==== constraint: wallets_pkey on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_pkey PRIMARY KEY (id);
+
+-- ==== constraint: wallets_status_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_status_check CHECK (((status)::text = ANY ((ARRAY['ACTIVE'::character varying, 'FROZEN'::character varying, 'CLOSED'::character varying])::text[])));
+
+-- ==== constraint: wallets_version_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_version_check CHECK ((version >= 0));
+
+-- ==== foreign key: transactions_credit_wallet_id_fkey on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_credit_wallet_id_fkey FOREIGN KEY (credit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: transactions_debit_wallet_id_fkey on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_debit_wallet_id_fkey FOREIGN KEY (debit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: transactions_reverses_id_fkey on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_reverses_id_fkey FOREIGN KEY (reverses_id) REFERENCES core.transactions(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== index: idx_mpesa_callbacks_attention on services.mpesa_callbacks ====
+CREATE INDEX idx_mpesa_callbacks_attention ON services.mpesa_callbacks USING btree (outcome, received_at) WHERE ((outcome)::text = ANY ((ARRAY['CONFLICT'::character varying, 'QUARANTINED'::character varying, 'FAILED'::character varying])::text[]));
+
+-- ==== index: idx_mpesa_callbacks_receipt on services.mpesa_callbacks ====
+CREATE INDEX idx_mpesa_callbacks_receipt ON services.mpesa_callbacks USING btree (receipt) WHERE (receipt IS NOT NULL);
+
+-- ==== index: idx_mpesa_logs_phone on services.mpesa_logs ====
+CREATE INDEX idx_mpesa_logs_phone ON services.mpesa_logs USING btree (phone);
+
+-- ==== index: idx_mpesa_logs_receipt on services.mpesa_logs ====
+CREATE UNIQUE INDEX idx_mpesa_logs_receipt ON services.mpesa_logs USING btree (mpesa_receipt);
+
+-- ==== index: idx_sms_logs_created on services.sms_logs ====
+CREATE INDEX idx_sms_logs_created ON services.sms_logs USING btree (created_at);
+
+-- ==== index: idx_sms_logs_recipient on services.sms_logs ====
+CREATE INDEX idx_sms_logs_recipient ON services.sms_logs USING btree (recipient);
+
+-- ==== index: idx_wallets_number on core.wallets ====
+CREATE INDEX idx_wallets_number ON core.wallets USING btree (id varchar_pattern_ops);
+
+-- ==== index: idx_wallets_phone on core.wallets ====
+CREATE INDEX idx_wallets_phone ON core.wallets USING btree (phone);
+
+-- ==== index: idx_wallets_phone_sha256 on core.wallets ====
+CREATE INDEX idx_wallets_phone_sha256 ON core.wallets USING btree (encode(sha256((phone)::bytea), 'hex'::text) COLLATE "C");
+
+-- ==== index: transactions_credit_posting_key on core.transactions ====
+CREATE UNIQUE INDEX transactions_credit_posting_key ON core.transactions USING btree (credit_wallet_id, credit_version);
+
+-- ==== index: transactions_debit_posting_key on core.transactions ====
+CREATE UNIQUE INDEX transactions_debit_posting_key ON core.transactions USING btree (debit_wallet_id, debit_version);
+
+-- ==== index: transactions_idempotency_key_key on core.transactions ====
+CREATE UNIQUE INDEX transactions_idempotency_key_key ON core.transactions USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
+
+-- ==== index: transactions_reference_key on core.transactions ====
+CREATE UNIQUE INDEX transactions_reference_key ON core.transactions USING btree (reference);
+
+-- ==== index: transactions_reverses_id_idx on core.transactions ====
+CREATE INDEX transactions_reverses_id_idx ON core.transactions USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
+
+-- ==== trigger: mpesa_callbacks_append_only on services.mpesa_callbacks ====
+CREATE TRIGGER mpesa_callbacks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_callbacks FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what reached us; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_logs_append_only on services.mpesa_logs ====
+CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA reported; use a fresh database for trials.');
+
+-- ==== trigger: sms_logs_never_deleted on services.sms_logs ====
+CREATE TRIGGER sms_logs_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was sent and paid for; use a fresh database for trials.');
+
+-- ==== trigger: transactions_append_only on core.transactions ====
+CREATE TRIGGER transactions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
+
+-- ==== trigger: transactions_through_the_door on core.transactions ====
+CREATE TRIGGER transactions_through_the_door BEFORE INSERT ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.guard_transactions();
+
+-- ==== trigger: wallets_never_deleted on core.wallets ====
+CREATE TRIGGER wallets_never_deleted BEFORE DELETE ON core.wallets FOR EACH ROW EXECUTE FUNCTION core.guard_wallets();
+
+-- ==== trigger: wallets_never_truncated on core.wallets ====
+CREATE TRIGGER wallets_never_truncated BEFORE TRUNCATE ON core.wallets FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Close wallets by their status; use a fresh database for trials.');
+
+-- ==== trigger: wallets_open_empty on core.wallets ====
+CREATE TRIGGER wallets_open_empty BEFORE INSERT ON core.wallets FOR EACH ROW WHEN (((new.balance <> (0)::numeric) OR (new.held <> (0)::numeric) OR (new.version <> 0))) EXECUTE FUNCTION core.guard_wallets();
+
+-- ==== trigger: wallets_through_the_door on core.wallets ====
+CREATE TRIGGER wallets_through_the_door BEFORE UPDATE ON core.wallets FOR EACH ROW WHEN (((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text) AND ((((((old.balance IS DISTINCT FROM new.balance) OR (old.held IS DISTINCT FROM new.held)) OR (old.version IS DISTINCT FROM new.version)) OR ((old.id)::text IS DISTINCT FROM (new.id)::text)) OR ((old.kind)::text IS DISTINCT FROM (new.kind)::text)) OR (old.currency IS DISTINCT FROM new.currency)))) EXECUTE FUNCTION core.guard_wallets();
