@@ -26,6 +26,9 @@ interface Findings {
 /** How many messages tell the average size. */
 const SAMPLE = 1_000;
 
+// What the benchmark has started ends with it, also when it is interrupted; that it does on `exit`.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options.wantsHelp) process.stdout.write(`${USAGE}\n`);

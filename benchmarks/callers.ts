@@ -66,6 +66,7 @@ export async function runLoad(work: (caller: number) => Promise<void>, load: Loa
   await sleep(load.windowMs);
   phase = 'over';
   const seconds = (performance.now() - opened) / 1_000;
+  // Answers that arrive from now on are awaited, but belong to no window.
   const sorted = Float64Array.from(latencies).toSorted();
   await callers;
   return {

@@ -121,6 +121,7 @@ function text(
   return `<text class="${style}" x="${n(px)}" y="${n(py)}" text-anchor="${anchor}">${words}</text>`;
 }
 
+/** A tenth of a pixel is fine enough, and keeps the file small. */
 function n(value: number): string {
   return String(Math.round(value * 10) / 10);
 }

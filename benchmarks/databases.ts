@@ -6,7 +6,7 @@ import { startServer } from '@repo/postgres/server';
 import type { Server } from '@repo/postgres/server';
 import { Client } from 'pg';
 import type { Customer } from './deposits.ts';
-import { ROOT, childEnvironment } from './env.ts';
+import { ROOT, commandEnvironment } from './env.ts';
 import { BenchmarkError } from './errors.ts';
 
 const run = promisify(execFile);
@@ -73,7 +73,7 @@ async function migrate(url: string): Promise<void> {
   try {
     await run(join(ROOT, 'node_modules', '.bin', 'prisma'), ['migrate', 'deploy'], {
       cwd: ROOT,
-      env: childEnvironment({ DATABASE_URL: url }),
+      env: commandEnvironment({ DATABASE_URL: url }),
     });
   } catch (cause) {
     throw new BenchmarkError('command_failed', `prisma migrate deploy. ${String(cause)}`, { cause });

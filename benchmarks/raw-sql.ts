@@ -59,6 +59,7 @@ function arrayOf(values: readonly (string | null)[]): string {
   return `{${values.map((value) => (value === null ? 'NULL' : `"${value}"`)).join(',')}}`;
 }
 
+// What Prisma was seen to send, with its lists of all columns written as an asterisk.
 const FIND_LOG = 'SELECT * FROM services.mpesa_logs WHERE mpesa_receipt = $1 LIMIT 1';
 
 const CREATE_LOG = `

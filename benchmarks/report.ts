@@ -127,6 +127,6 @@ function renderMachine(machine: Machine): string {
 - ${machine.processor}, ${whole(machine.cores)} cores, ${rounded(machine.memoryGiB)} GiB of memory; load average before the run: ${rounded(machine.loadBefore)}
 - ${machine.system}; Node ${machine.node}
 - ${version}, the binaries from npm, built by ${compiler} with \`${level}\`${forSize}
-- \`${machine.postgresSettings}\`; all settings are PostgreSQL’s defaults
+- \`${machine.postgresSettings}\`, as PostgreSQL comes
 - 8 KiB written through to the disk (fdatasync): p50 ${rounded(machine.syncP50)} ms, p99 ${rounded(machine.syncP99)} ms`;
 }

@@ -10,7 +10,7 @@ import type { Pace } from './options.ts';
 import { watchMemory } from './service-memory.ts';
 import { startService } from './service-process.ts';
 
-export const SERVICE_CALLERS = 2_000;
+const SERVICE_CALLERS = 2_000;
 
 export interface ServiceFigures extends Measured {
   /** Memory of the service in MiB: when it was ready, at most, and some seconds after the last answer. */

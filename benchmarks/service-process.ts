@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ROOT, childEnvironment } from './env.ts';
+import { ROOT, serviceEnvironment } from './env.ts';
 import { BenchmarkError } from './errors.ts';
 
 /** The M-PESA service as a process of its own. */
@@ -21,14 +22,13 @@ const READY_WITHIN_MS = 30_000;
 
 const token = 'benchmark-callback-token';
 
-/** Starts the service with its default settings and waits until it is ready. Its log goes into a file, as it would. */
+/** Starts the service with its default settings and waits until it is ready. */
 export async function startService(databaseUrl: string): Promise<Service> {
   const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'daftari-benchmark-'));
-  const log = await open(join(folder, 'mpesa.log'), 'w');
+  const log = await openLog();
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: join(ROOT, 'apps', 'mpesa'),
-    env: childEnvironment({
+    env: serviceEnvironment({
       DATABASE_URL: databaseUrl,
       API_KEY: 'benchmark-key',
       MPESA_CALLBACK_TOKEN: token,
@@ -38,18 +38,38 @@ export async function startService(databaseUrl: string): Promise<Service> {
     }),
     stdio: ['ignore', log.fd, log.fd],
   });
-  await log.close();
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const stop = async () => {
     await end(child);
-    await rm(folder, { recursive: true, force: true });
+    process.off('exit', kill);
+    await log.close();
   };
   const url = `http://127.0.0.1:${String(port)}`;
   if (child.pid !== undefined && (await untilReady(child, url))) {
     return { url, token, pid: child.pid, [Symbol.asyncDispose]: stop };
   }
-  const said = await readFile(join(folder, 'mpesa.log'), 'utf8');
+  await end(child);
+  const said = await readLog(log);
   await stop();
-  throw new BenchmarkError('service_not_ready', `its log ends with:\n${said.slice(-2_000)}`);
+  throw new BenchmarkError('service_not_ready', `its log ends with:\n${said}`);
+}
+
+/** A file for the log, as a service has in earnest. It has no name any more, so that nothing of it is left behind. */
+async function openLog(): Promise<FileHandle> {
+  const folder = await mkdtemp(join(tmpdir(), 'daftari-benchmark-'));
+  try {
+    return await open(join(folder, 'mpesa.log'), 'w+');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function readLog(log: FileHandle): Promise<string> {
+  const { size } = await log.stat();
+  const length = Math.min(size, 4_096);
+  const { buffer } = await log.read(Buffer.alloc(length), { position: size - length });
+  return buffer.toString('utf8');
 }
 
 async function untilReady(child: ChildProcess, url: string): Promise<boolean> {

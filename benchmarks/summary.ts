@@ -5,7 +5,7 @@ import type { ServiceFigures } from './service-load.ts';
 import type { WayName } from './ways.ts';
 
 /** Medians over the rounds. */
-export interface Figures {
+interface Figures {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
@@ -17,6 +17,7 @@ export interface WayFigures extends Figures {
   readonly fastest: number;
 }
 
+/** A row of the tables. */
 export interface CallersSummary {
   readonly callers: number;
   readonly ways: Readonly<Record<WayName, WayFigures>>;
@@ -54,6 +55,7 @@ export function figuresOf(summary: Summary, way: WayName, callers: number): WayF
   return summary.byCallers.find((row) => row.callers === callers)?.ways[way];
 }
 
+// A ratio of two rounds would compare what the machine did besides; so it is taken within each round.
 function summarizeCallers(rounds: readonly Round[], callers: number): CallersSummary {
   const samples = (way: WayName) =>
     rounds.flatMap(({ ways }) => ways.filter((sample) => sample.way === way && sample.callers === callers));

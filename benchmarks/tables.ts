@@ -2,6 +2,7 @@ import { rounded, table, whole } from './markdown.ts';
 import { aims, figuresOf } from './summary.ts';
 import type { Summary, WayFigures } from './summary.ts';
 
+/** The main table: deposits per second, and how many times the textbook's the intake's are. */
 export function throughputTable({ byCallers }: Summary): string {
   return table(
     ['callers', 'textbook', 'one call', 'intake', 'intake / textbook', 'in single rounds'],
@@ -16,6 +17,7 @@ export function throughputTable({ byCallers }: Summary): string {
   );
 }
 
+/** Waiting times of the same windows. */
 export function latencyTable({ byCallers }: Summary): string {
   const cell = ({ p50, p99 }: WayFigures) => `${rounded(p50)} / ${rounded(p99)}`;
   return table(
@@ -29,6 +31,7 @@ export function latencyTable({ byCallers }: Summary): string {
   );
 }
 
+/** Raw SQL beside what the package makes of it, so that its own cost can be seen. */
 export function ceilingTable(summary: Summary): string {
   return table(
     ['statements of one connection', 'deposits at a time', 'deposits/s', 'the package with as many callers'],
@@ -47,6 +50,7 @@ export function ceilingTable(summary: Summary): string {
   );
 }
 
+/** An aim that is missed says so, and by how much. */
 export function aimTable(summary: Summary): string {
   return table(
     ['the intake', 'aim', 'measured', 'slowest to fastest round', ''],
@@ -63,6 +67,7 @@ export function aimTable(summary: Summary): string {
   );
 }
 
+/** Requests per second and memory of the whole service. */
 export function serviceTable({ service }: Summary): string {
   return table(
     ['the M-PESA service, 2,000 HTTP callers', ''],

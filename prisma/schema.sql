@@ -11,6 +11,181 @@ CREATE SCHEMA core;
 -- ==== schema: services ====
 CREATE SCHEMA services;
 
+-- ==== function: core.assign_suspense ====
+CREATE OR REPLACE FUNCTION core.assign_suspense(p_receipt text, p_wallet text, OUT outcome text, OUT reason text, OUT reference text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    t         core.transactions;
+    v_current core.transactions;
+    v_earlier integer;
+    v_post    record;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
+    SELECT * INTO v_current FROM core.transactions x WHERE x.reference = core.current_assignment(p_receipt);
+    reason := CASE
+        WHEN t.id IS NULL THEN 'unknown_transaction'
+        WHEN t.credit_wallet_id <> 'SUSPENSE' THEN 'not_in_suspense'
+        WHEN v_current.credit_wallet_id <> p_wallet THEN 'already_assigned'
+        WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
+        WHEN NOT EXISTS (SELECT 1 FROM core.wallets w WHERE w.id = p_wallet AND w.kind = 'CUSTOMER') THEN 'unknown_wallet'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        RETURN;
+    END IF;
+    IF v_current.id IS NOT NULL THEN
+        outcome := 'replayed';
+        reference := v_current.reference;
+        RETURN;
+    END IF;
+
+    SELECT count(*) INTO v_earlier
+      FROM core.transactions a
+     WHERE a.type = 'ASSIGNMENT' AND a.debit_wallet_id = 'SUSPENSE'
+       AND (a.reference = 'AS-' || p_receipt OR a.reference LIKE 'AS-' || p_receipt || '-%');
+    reference := 'AS-' || p_receipt || CASE WHEN v_earlier > 0 THEN '-' || (v_earlier + 1) ELSE '' END;
+    SELECT * INTO v_post FROM core.post_transactions(
+        ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
+        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::uuid[]
+    );
+    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' ELSE 'refused' END;
+    reason := v_post.reasons[1];
+END
+$function$;
+
+-- ==== function: core.capture_hold ====
+CREATE OR REPLACE FUNCTION core.capture_hold(p_key text, p_digest text, p_hold_id uuid, p_to text, p_amount numeric, p_reference text, p_narrative text, OUT outcome text, OUT reason text, OUT reference text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "daftari.door" TO 'open'
+AS $function$
+DECLARE
+    v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    h      core.holds;
+    w      core.wallets;
+    v_type text;
+    v_fee  record;
+    v_legs integer;
+    v_post record;
+BEGIN
+    PERFORM core.lock_wallets(
+        ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
+    );
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome IS NOT NULL THEN
+        SELECT q.reason, q.reference INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key AND outcome = 'replayed';
+        RETURN;
+    END IF;
+
+    SELECT * INTO h FROM core.holds WHERE id = p_hold_id;
+    p_amount := coalesce(p_amount, h.amount);
+    reason := CASE
+        WHEN h.id IS NULL THEN 'unknown_hold'
+        WHEN h.status <> 'ACTIVE' OR h.expires_at <= v_now THEN 'hold_closed'
+        WHEN p_amount > h.amount THEN 'exceeds_hold'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
+    v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
+    SELECT f.fee, CASE f.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END AS wallet
+      INTO v_fee FROM core.fee_of(v_type, w.currency, p_amount) AS f;
+    v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
+
+    -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
+    UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    SELECT * INTO v_post FROM core.post_transactions(
+        (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
+        (ARRAY[v_type, 'FEE'])[1:v_legs],
+        (ARRAY[h.wallet_id::text, v_fee.wallet::text])[1:v_legs],
+        (ARRAY[p_to, 'FEES'])[1:v_legs],
+        (ARRAY[NULL, NULL]::text[])[1:v_legs],
+        (ARRAY[p_amount, v_fee.fee])[1:v_legs],
+        (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
+        (ARRAY[p_key, NULL])[1:v_legs],
+        (ARRAY[p_digest, NULL])[1:v_legs],
+        (ARRAY[NULL, NULL]::uuid[])[1:v_legs],
+        (ARRAY[1, 1])[1:v_legs],
+        (ARRAY[p_narrative, NULL])[1:v_legs]
+    );
+    IF v_post.outcomes[1] = 'created' THEN
+        outcome := 'posted';
+        reference := p_reference;
+        UPDATE core.holds SET status = 'CAPTURED', captured = p_amount, closed_at = v_now WHERE id = h.id;
+    ELSE
+        outcome := CASE v_post.outcomes[1] WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+        reason := v_post.reasons[1];
+        UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
+    END IF;
+END
+$function$;
+
+-- ==== function: core.current_assignment ====
+CREATE OR REPLACE FUNCTION core.current_assignment(p_receipt text)
+ RETURNS text
+ LANGUAGE sql
+AS $function$
+    SELECT a.reference
+      FROM core.transactions a
+     WHERE a.reference = ANY (
+            ARRAY['AS-' || p_receipt]
+            || (SELECT array_agg('AS-' || p_receipt || '-' || i) FROM generate_series(2, 20) AS i)
+        )
+       AND core.remaining_of(a.id) > 0
+     LIMIT 1
+$function$;
+
+-- ==== function: core.fee_of ====
+CREATE OR REPLACE FUNCTION core.fee_of(p_type text, p_currency text, p_amount numeric)
+ RETURNS TABLE(fee numeric, payer text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT f.fee, f.payer
+      FROM (
+        SELECT round(r.flat + p_amount * r.rate, 2) AS fee, r.payer::text
+          FROM core.fee_rules r
+         WHERE r.transaction_type = p_type AND r.currency = p_currency AND r.min_amount <= p_amount
+           AND r.valid_from <= now() AT TIME ZONE 'UTC'
+           AND (r.valid_until IS NULL OR r.valid_until > now() AT TIME ZONE 'UTC')
+         ORDER BY r.min_amount DESC, r.valid_from DESC
+         LIMIT 1
+      ) f
+     WHERE f.fee > 0
+$function$;
+
+-- ==== function: core.find_request ====
+CREATE OR REPLACE FUNCTION core.find_request(p_key text, p_digest text)
+ RETURNS text
+ LANGUAGE sql
+AS $function$
+    SELECT CASE WHEN q.digest = p_digest THEN 'replayed' ELSE 'key_reused' END
+      FROM core.requests q
+     WHERE q.idempotency_key = p_key
+$function$;
+
+-- ==== function: core.guard_holds ====
+CREATE OR REPLACE FUNCTION core.guard_holds()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% on core.holds is refused: it would leave the wallet''s held money behind', TG_OP
+        USING ERRCODE = 'DF003',
+              HINT = 'Call core.place_hold, core.capture_hold or core.release_hold, or hold and its like in @repo/db.';
+END
+$function$;
+
 -- ==== function: core.guard_transactions ====
 CREATE OR REPLACE FUNCTION core.guard_transactions()
  RETURNS trigger
@@ -61,6 +236,20 @@ BEGIN
         v_state := substr(c_table, v_state * 10 + substr(p_number, i, 1)::integer + 1, 1)::integer;
     END LOOP;
     RETURN v_state = 0;
+END
+$function$;
+
+-- ==== function: core.lock_wallets ====
+CREATE OR REPLACE FUNCTION core.lock_wallets(p_ids text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM 1
+       FROM core.wallets w
+      WHERE w.id = ANY (p_ids)
+      ORDER BY w.kind = 'SYSTEM', w.id COLLATE "C"
+        FOR NO KEY UPDATE;
 END
 $function$;
 
@@ -120,8 +309,50 @@ AS $function$
     HAVING count(DISTINCT w.phone) = 1
 $function$;
 
+-- ==== function: core.place_hold ====
+CREATE OR REPLACE FUNCTION core.place_hold(p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp without time zone, p_narrative text, OUT outcome text, OUT reason text, OUT hold_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "daftari.door" TO 'open'
+AS $function$
+DECLARE
+    w core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome IS NOT NULL THEN
+        SELECT q.reason, q.reference::uuid INTO reason, hold_id
+          FROM core.requests q WHERE q.idempotency_key = p_key AND outcome = 'replayed';
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
+        WHEN w.balance - w.held - w.min_balance < p_amount THEN 'insufficient_funds'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    outcome := 'posted';
+    hold_id := core.new_id();
+    UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative)
+    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', hold_id::text);
+END
+$function$;
+
 -- ==== function: core.post_transactions ====
-CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types text[], p_debits text[], p_credits text[], p_fallbacks text[], p_amounts numeric[], p_currencies text[], p_keys text[], p_digests text[], p_reverses uuid[], OUT outcomes text[], OUT reasons text[], OUT ids uuid[], OUT credited text[], OUT debit_balances numeric[], OUT credit_balances numeric[], OUT hashes text[], OUT posted_at timestamp without time zone)
+CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types text[], p_debits text[], p_credits text[], p_fallbacks text[], p_amounts numeric[], p_currencies text[], p_keys text[], p_digests text[], p_reverses uuid[], p_groups integer[] DEFAULT NULL::integer[], p_narratives text[] DEFAULT NULL::text[], OUT outcomes text[], OUT reasons text[], OUT ids uuid[], OUT credited text[], OUT debit_balances numeric[], OUT credit_balances numeric[], OUT hashes text[], OUT posted_at timestamp without time zone)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -153,6 +384,11 @@ DECLARE
     o_debit_versions  bigint[];
     o_credit_versions bigint[];
     w_found      text[];
+    -- The keys of the batch, in the same way as the references; only looked at when there is one.
+    v_has_keys   constant boolean := array_length(array_remove(p_keys, NULL), 1) > 0;
+    i_keys       integer[];
+    k_digests    text[];
+    k integer; g integer;
     d integer; c integer; f integer; r integer; a numeric; v_reason text;
 BEGIN
     outcomes := array_fill(NULL::text, ARRAY[n]);
@@ -220,12 +456,40 @@ BEGIN
       ) s
       LEFT JOIN core.transactions t ON t.reference = s.reference;
 
+    IF v_has_keys THEN
+        SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
+               array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
+          INTO i_keys, k_digests
+          FROM (
+            SELECT t.ord, t.key,
+                   (dense_rank() OVER sorted)::integer AS place,
+                   row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
+              FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
+            WINDOW sorted AS (ORDER BY t.key COLLATE "C")
+          ) s
+          LEFT JOIN core.requests q ON q.idempotency_key = s.key;
+    END IF;
+
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     FOR i IN 1 .. n LOOP
         d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i]; r := i_references[i];
-        a := p_amounts[i]; v_reason := NULL;
+        a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
+
+        -- A later leg goes the way of the first.
+        IF g = p_groups[i - 1] AND outcomes[i - 1] <> 'created' THEN
+            outcomes[i] := 'skipped';
+            CONTINUE;
+        END IF;
+        IF v_has_keys THEN
+            k := i_keys[i];
+            IF k_digests[k] IS NOT NULL THEN
+                outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
+                CONTINUE;
+            END IF;
+            k_digests[k] := p_digests[i];
+        END IF;
 
         IF r_amounts[r] IS NOT NULL THEN
             outcomes[i] := CASE
@@ -259,6 +523,17 @@ BEGIN
         END IF;
         IF v_reason IS NOT NULL THEN
             outcomes[i] := 'refused'; reasons[i] := v_reason;
+            -- The legs before it are taken back, last first.
+            FOR j IN REVERSE i - 1 .. 1 LOOP
+                EXIT WHEN g IS NULL OR p_groups[j] IS DISTINCT FROM g OR outcomes[j] <> 'created';
+                d := i_places[j]; c := array_position(w_ids, credited[j]); a := p_amounts[j];
+                w_balances[d] := w_balances[d] + a; w_available[d] := w_available[d] + a;
+                w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
+                w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
+                w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
+                r_amounts[i_references[j]] := NULL;
+                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
+            END LOOP;
             CONTINUE;
         END IF;
 
@@ -278,25 +553,118 @@ BEGIN
     INSERT INTO core.transactions (
         id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
         debit_version, debit_balance_after, credit_version, credit_balance_after,
-        idempotency_key, request_digest, reverses_id, created_at, verification_hash, xact_id
+        idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id
     )
     SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
            t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, posted_at, t.hash, pg_current_xact_id()::text::bigint
+           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, pg_current_xact_id()::text::bigint
       FROM unnest(
         ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
         o_debit_versions, debit_balances, o_credit_versions, credit_balances,
-        p_keys, p_digests, p_reverses, hashes
+        p_keys, p_digests, p_reverses, p_narratives, hashes
       ) AS t (
         id, reference, type, debit, credit, amount, currency,
-        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, hash
+        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash
       )
      WHERE t.id IS NOT NULL;
+
+    IF v_has_keys THEN
+        INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
+        SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
+               CASE WHEN t.outcome <> 'created' THEN coalesce(t.reason, t.outcome) END,
+               CASE WHEN t.outcome = 'created' THEN t.reference END, posted_at
+          FROM unnest(p_keys, p_digests, outcomes, reasons, p_references)
+               AS t (key, digest, outcome, reason, reference)
+         WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
+    END IF;
 
     UPDATE core.wallets w
        SET balance = t.balance, version = t.version, updated_at = posted_at
       FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
      WHERE w.id = t.id AND t.postings > 0;
+END
+$function$;
+
+-- ==== function: core.record_transfers ====
+CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[])
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    n        constant integer := coalesce(array_length(p_keys, 1), 0);
+    v_items  integer[]; -- which element each leg belongs to
+    v_legs   record;
+    v_post   record;
+    v_fees   numeric[];
+BEGIN
+    -- One leg for the transfer and one for its fee, if it has one, behind it.
+    SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
+           array_agg(CASE l.leg WHEN 1 THEN p_references[l.item] ELSE p_references[l.item] || '-F' END ORDER BY l.item, l.leg) AS refs,
+           array_agg(CASE l.leg WHEN 1 THEN 'TRANSFER' ELSE 'FEE' END ORDER BY l.item, l.leg) AS types,
+           array_agg(l.debit ORDER BY l.item, l.leg) AS debits,
+           array_agg(l.credit ORDER BY l.item, l.leg) AS credits,
+           array_agg(l.amount ORDER BY l.item, l.leg) AS amounts,
+           array_agg(p_currencies[l.item] ORDER BY l.item, l.leg) AS currencies,
+           array_agg(CASE l.leg WHEN 1 THEN p_keys[l.item] END ORDER BY l.item, l.leg) AS keys,
+           array_agg(CASE l.leg WHEN 1 THEN p_digests[l.item] END ORDER BY l.item, l.leg) AS digests,
+           array_agg(CASE l.leg WHEN 1 THEN p_narratives[l.item] END ORDER BY l.item, l.leg) AS narratives
+      INTO v_legs
+      FROM (
+        SELECT t.item::integer, 1 AS leg, t.debit, t.credit, t.amount
+          FROM unnest(p_debits, p_credits, p_amounts) WITH ORDINALITY AS t (debit, credit, amount, item)
+        UNION ALL
+        SELECT t.item::integer, 2, CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END, 'FEES', f.fee
+          FROM unnest(p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
+               AS t (debit, credit, amount, currency, item)
+         CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
+         WHERE EXISTS (SELECT 1 FROM core.fee_rules)
+      ) l;
+    v_items := v_legs.items;
+
+    SELECT *
+      INTO v_post
+      FROM core.post_transactions(
+        v_legs.refs, v_legs.types, v_legs.debits, v_legs.credits, array_fill(NULL::text, ARRAY[array_length(v_items, 1)]),
+        v_legs.amounts, v_legs.currencies, v_legs.keys, v_legs.digests,
+        array_fill(NULL::uuid, ARRAY[array_length(v_items, 1)]), v_items, v_legs.narratives
+      );
+
+    SELECT array_agg(t.fee ORDER BY t.item)
+      INTO v_fees
+      FROM (
+        SELECT x.item, coalesce(sum(x.amount) FILTER (WHERE x.type = 'FEE' AND x.outcome = 'created'), 0) AS fee
+          FROM unnest(v_items, v_legs.types, v_legs.amounts, v_post.outcomes) AS x (item, type, amount, outcome)
+         GROUP BY x.item
+      ) t;
+
+    RETURN QUERY
+    SELECT t.item, CASE t.outcome WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END,
+           t.reason, t.reference, t.id, t.amount, v_fees[t.item],
+           -- The fee of the sender is the next leg and leaves his balance lower still.
+           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
+                THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
+           v_post.posted_at, t.hash
+      FROM unnest(
+        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.amounts,
+        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.hashes
+      ) WITH ORDINALITY AS t (item, type, reference, debit, amount, outcome, reason, id, balance, hash, leg)
+     WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
+
+    IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
+        RETURN QUERY
+        SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
+               CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
+               x.created_at::timestamp, x.verification_hash::text
+          FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
+          JOIN core.requests q ON q.idempotency_key = t.key
+          LEFT JOIN core.transactions x ON x.reference = q.reference
+          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F'
+         WHERE t.outcome IN ('replayed', 'key_reused');
+    END IF;
 END
 $function$;
 
@@ -308,6 +676,102 @@ AS $function$
 BEGIN
     RAISE EXCEPTION '% on %.% is refused: the table is append-only', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'DF001', HINT = TG_ARGV[0];
+END
+$function$;
+
+-- ==== function: core.refuse_request ====
+CREATE OR REPLACE FUNCTION core.refuse_request(p_key text, p_digest text, p_reason text)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reason)
+    VALUES (p_key, p_digest, 'REFUSED', p_reason)
+$function$;
+
+-- ==== function: core.release_hold ====
+CREATE OR REPLACE FUNCTION core.release_hold(p_hold_id uuid, p_status text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "daftari.door" TO 'open'
+AS $function$
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    h core.holds;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)]);
+    SELECT * INTO h FROM core.holds WHERE id = p_hold_id;
+    IF h.status = p_status THEN
+        outcome := 'replayed';
+        RETURN;
+    END IF;
+    reason := CASE
+        WHEN h.id IS NULL THEN 'unknown_hold'
+        WHEN h.status <> 'ACTIVE' THEN 'hold_closed'
+        WHEN p_status = 'EXPIRED' AND (h.expires_at IS NULL OR h.expires_at > v_now) THEN 'not_expired'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
+    IF reason IS NULL THEN
+        UPDATE core.wallets SET held = held - h.amount, updated_at = v_now WHERE id = h.wallet_id;
+        UPDATE core.holds SET status = p_status, closed_at = v_now WHERE id = h.id;
+    END IF;
+END
+$function$;
+
+-- ==== function: core.remaining_of ====
+CREATE OR REPLACE FUNCTION core.remaining_of(p_id uuid)
+ RETURNS numeric
+ LANGUAGE sql
+AS $function$
+    SELECT t.amount - coalesce((SELECT sum(r.amount) FROM core.transactions r WHERE r.reverses_id = t.id), 0)
+      FROM core.transactions t
+     WHERE t.id = p_id
+$function$;
+
+-- ==== function: core.reverse_transaction ====
+CREATE OR REPLACE FUNCTION core.reverse_transaction(p_key text, p_digest text, p_original text, p_amount numeric, p_reference text, p_narrative text, OUT outcome text, OUT reason text, OUT reference text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    t           core.transactions;
+    v_remaining numeric;
+    v_post      record;
+BEGIN
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_original;
+    PERFORM core.lock_wallets(ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text]);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome IS NOT NULL THEN
+        SELECT q.reason, q.reference INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key AND outcome = 'replayed';
+        RETURN;
+    END IF;
+
+    v_remaining := core.remaining_of(t.id);
+    p_amount := coalesce(p_amount, v_remaining);
+    reason := CASE
+        WHEN t.id IS NULL THEN 'unknown_transaction'
+        WHEN t.type = 'REVERSAL' THEN 'not_reversible'
+        WHEN v_remaining = 0 THEN 'already_reversed'
+        WHEN p_amount > v_remaining THEN 'exceeds_remaining'
+        WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND core.current_assignment(t.reference) IS NOT NULL
+            THEN 'already_assigned'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_post FROM core.post_transactions(
+        ARRAY[p_reference], ARRAY['REVERSAL'], ARRAY[t.credit_wallet_id::text], ARRAY[t.debit_wallet_id::text],
+        ARRAY[NULL]::text[], ARRAY[p_amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[t.id],
+        NULL, ARRAY[p_narrative]
+    );
+    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+    reason := v_post.reasons[1];
+    reference := CASE WHEN outcome = 'posted' THEN p_reference END;
 END
 $function$;
 
@@ -347,6 +811,30 @@ AS $function$
             )
         )
      END
+$function$;
+
+-- ==== function: core.set_wallet_status ====
+CREATE OR REPLACE FUNCTION core.set_wallet_status(p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' AND p_status <> 'CLOSED' THEN 'wallet_closed'
+        WHEN p_status = 'CLOSED' AND (w.balance <> 0 OR w.held <> 0) THEN 'wallet_not_empty'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NULL AND w.status <> p_status THEN
+        UPDATE core.wallets SET status = p_status, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+        INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
+    END IF;
+END
 $function$;
 
 -- ==== function: core.uuid_v7 ====
@@ -539,6 +1027,42 @@ BEGIN
 END
 $function$;
 
+-- ==== table: core.fee_rules ====
+CREATE TABLE core.fee_rules (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    transaction_type character varying(20) NOT NULL,
+    currency character(3) DEFAULT 'KES'::bpchar NOT NULL,
+    min_amount numeric(19,2) DEFAULT 0 NOT NULL,
+    flat numeric(19,2) DEFAULT 0 NOT NULL,
+    rate numeric(9,6) DEFAULT 0 NOT NULL,
+    payer character varying(10) DEFAULT 'SENDER'::character varying NOT NULL,
+    valid_from timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    valid_until timestamp(3) without time zone
+);
+
+-- ==== table: core.holds ====
+CREATE TABLE core.holds (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    wallet_id character varying(20) NOT NULL,
+    amount numeric(19,2) NOT NULL,
+    captured numeric(19,2) DEFAULT 0 NOT NULL,
+    status character varying(20) DEFAULT 'ACTIVE'::character varying NOT NULL,
+    expires_at timestamp(3) without time zone,
+    narrative character varying(255),
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    closed_at timestamp(3) without time zone
+);
+
+-- ==== table: core.requests ====
+CREATE TABLE core.requests (
+    idempotency_key character varying(255) NOT NULL,
+    digest character varying(64) NOT NULL,
+    outcome character varying(20) NOT NULL,
+    reason character varying(40),
+    reference character varying(50),
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
 -- ==== table: core.transactions ====
 CREATE TABLE core.transactions (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -557,7 +1081,17 @@ CREATE TABLE core.transactions (
     idempotency_key character varying(255),
     request_digest character varying(64),
     reverses_id uuid,
-    xact_id bigint NOT NULL
+    xact_id bigint NOT NULL,
+    narrative character varying(255)
+);
+
+-- ==== table: core.wallet_events ====
+CREATE TABLE core.wallet_events (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    wallet_id character varying(20) NOT NULL,
+    status character varying(20) NOT NULL,
+    note text NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
 -- ==== table: core.wallets ====
@@ -575,6 +1109,16 @@ CREATE TABLE core.wallets (
     min_balance numeric(19,2) DEFAULT 0,
     version bigint DEFAULT 0 NOT NULL
 ) WITH (fillfactor=50);
+
+-- ==== table: services.api_keys ====
+CREATE TABLE services.api_keys (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    name character varying(100) NOT NULL,
+    key_hash character varying(64) NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    revoked_at timestamp(3) without time zone
+);
 
 -- ==== table: services.mpesa_callbacks ====
 CREATE TABLE services.mpesa_callbacks (
@@ -619,9 +1163,53 @@ CREATE TABLE services.sms_logs (
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
+-- ==== constraint: api_keys_pkey on services.api_keys ====
+ALTER TABLE services.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
+
+-- ==== constraint: api_keys_scopes_check on services.api_keys ====
+ALTER TABLE services.api_keys
+    ADD CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['read'::text, 'transact'::text, 'admin'::text]) AND (cardinality(scopes) > 0)));
+
+-- ==== constraint: fee_rules_amounts_check on core.fee_rules ====
+ALTER TABLE core.fee_rules
+    ADD CONSTRAINT fee_rules_amounts_check CHECK (((flat >= (0)::numeric) AND (rate >= (0)::numeric) AND (rate < (1)::numeric)));
+
+-- ==== constraint: fee_rules_payer_check on core.fee_rules ====
+ALTER TABLE core.fee_rules
+    ADD CONSTRAINT fee_rules_payer_check CHECK (((payer)::text = ANY (ARRAY[('SENDER'::character varying)::text, ('RECEIVER'::character varying)::text])));
+
+-- ==== constraint: fee_rules_pkey on core.fee_rules ====
+ALTER TABLE core.fee_rules
+    ADD CONSTRAINT fee_rules_pkey PRIMARY KEY (id);
+
+-- ==== constraint: fee_rules_type_check on core.fee_rules ====
+ALTER TABLE core.fee_rules
+    ADD CONSTRAINT fee_rules_type_check CHECK (((transaction_type)::text = ANY (ARRAY[('TRANSFER'::character varying)::text, ('WITHDRAWAL'::character varying)::text])));
+
+-- ==== constraint: holds_amount_check on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_amount_check CHECK ((amount > (0)::numeric));
+
+-- ==== constraint: holds_captured_check on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_captured_check CHECK (((captured >= (0)::numeric) AND (captured <= amount)));
+
+-- ==== constraint: holds_closed_check on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_closed_check CHECK ((((status)::text = 'ACTIVE'::text) = (closed_at IS NULL)));
+
+-- ==== constraint: holds_pkey on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_pkey PRIMARY KEY (id);
+
+-- ==== constraint: holds_status_check on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_status_check CHECK (((status)::text = ANY (ARRAY[('ACTIVE'::character varying)::text, ('CAPTURED'::character varying)::text, ('RELEASED'::character varying)::text, ('EXPIRED'::character varying)::text])));
+
 -- ==== constraint: mpesa_callbacks_outcome_check on services.mpesa_callbacks ====
 ALTER TABLE services.mpesa_callbacks
-    ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY ((ARRAY['CREDITED'::character varying, 'DUPLICATE'::character varying, 'SUSPENSE'::character varying, 'CONFLICT'::character varying, 'QUARANTINED'::character varying, 'VALIDATED'::character varying, 'FAILED'::character varying])::text[])));
+    ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('DUPLICATE'::character varying)::text, ('SUSPENSE'::character varying)::text, ('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('VALIDATED'::character varying)::text, ('FAILED'::character varying)::text])));
 
 -- ==== constraint: mpesa_callbacks_pkey on services.mpesa_callbacks ====
 ALTER TABLE services.mpesa_callbacks
@@ -633,11 +1221,27 @@ ALTER TABLE services.mpesa_logs
 
 -- ==== constraint: mpesa_logs_outcome_check on services.mpesa_logs ====
 ALTER TABLE services.mpesa_logs
-    ADD CONSTRAINT mpesa_logs_outcome_check CHECK (((outcome)::text = ANY ((ARRAY['CREDITED'::character varying, 'SUSPENSE'::character varying])::text[])));
+    ADD CONSTRAINT mpesa_logs_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('SUSPENSE'::character varying)::text])));
 
 -- ==== constraint: mpesa_logs_pkey on services.mpesa_logs ====
 ALTER TABLE services.mpesa_logs
     ADD CONSTRAINT mpesa_logs_pkey PRIMARY KEY (id);
+
+-- ==== constraint: requests_answer_check on core.requests ====
+ALTER TABLE core.requests
+    ADD CONSTRAINT requests_answer_check CHECK (
+CASE outcome
+    WHEN 'POSTED'::text THEN (reference IS NOT NULL)
+    ELSE (reason IS NOT NULL)
+END);
+
+-- ==== constraint: requests_outcome_check on core.requests ====
+ALTER TABLE core.requests
+    ADD CONSTRAINT requests_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('POSTED'::character varying)::text, ('REFUSED'::character varying)::text])));
+
+-- ==== constraint: requests_pkey on core.requests ====
+ALTER TABLE core.requests
+    ADD CONSTRAINT requests_pkey PRIMARY KEY (idempotency_key);
 
 -- ==== constraint: sms_logs_pkey on services.sms_logs ====
 ALTER TABLE services.sms_logs
@@ -645,7 +1249,7 @@ ALTER TABLE services.sms_logs
 
 -- ==== constraint: sms_logs_status_check on services.sms_logs ====
 ALTER TABLE services.sms_logs
-    ADD CONSTRAINT sms_logs_status_check CHECK (((status)::text = ANY ((ARRAY['SENT'::character varying, 'FAILED'::character varying, 'PENDING'::character varying])::text[])));
+    ADD CONSTRAINT sms_logs_status_check CHECK (((status)::text = ANY (ARRAY[('SENT'::character varying)::text, ('FAILED'::character varying)::text, ('PENDING'::character varying)::text])));
 
 -- ==== constraint: transactions_amount_check on core.transactions ====
 ALTER TABLE core.transactions
@@ -665,11 +1269,15 @@ ALTER TABLE core.transactions
 
 -- ==== constraint: transactions_type_check on core.transactions ====
 ALTER TABLE core.transactions
-    ADD CONSTRAINT transactions_type_check CHECK (((type)::text = ANY ((ARRAY['DEPOSIT'::character varying, 'TRANSFER'::character varying, 'WITHDRAWAL'::character varying, 'FEE'::character varying, 'REVERSAL'::character varying, 'ASSIGNMENT'::character varying])::text[])));
+    ADD CONSTRAINT transactions_type_check CHECK (((type)::text = ANY (ARRAY[('DEPOSIT'::character varying)::text, ('TRANSFER'::character varying)::text, ('WITHDRAWAL'::character varying)::text, ('FEE'::character varying)::text, ('REVERSAL'::character varying)::text, ('ASSIGNMENT'::character varying)::text])));
 
 -- ==== constraint: transactions_wallets_check on core.transactions ====
 ALTER TABLE core.transactions
     ADD CONSTRAINT transactions_wallets_check CHECK (((debit_wallet_id)::text <> (credit_wallet_id)::text));
+
+-- ==== constraint: wallet_events_pkey on core.wallet_events ====
+ALTER TABLE core.wallet_events
+    ADD CONSTRAINT wallet_events_pkey PRIMARY KEY (id);
 
 -- ==== constraint: wallets_currency_check on core.wallets ====
 ALTER TABLE core.wallets
@@ -685,7 +1293,7 @@ ALTER TABLE core.wallets
 
 -- ==== constraint: wallets_kind_check on core.wallets ====
 ALTER TABLE core.wallets
-    ADD CONSTRAINT wallets_kind_check CHECK (((kind)::text = ANY ((ARRAY['CUSTOMER'::character varying, 'SYSTEM'::character varying])::text[])));
+    ADD CONSTRAINT wallets_kind_check CHECK (((kind)::text = ANY (ARRAY[('CUSTOMER'::character varying)::text, ('SYSTEM'::character varying)::text])));
 
 -- ==== constraint: wallets_phone_check on core.wallets ====
 ALTER TABLE core.wallets
@@ -697,11 +1305,15 @@ ALTER TABLE core.wallets
 
 -- ==== constraint: wallets_status_check on core.wallets ====
 ALTER TABLE core.wallets
-    ADD CONSTRAINT wallets_status_check CHECK (((status)::text = ANY ((ARRAY['ACTIVE'::character varying, 'FROZEN'::character varying, 'CLOSED'::character varying])::text[])));
+    ADD CONSTRAINT wallets_status_check CHECK (((status)::text = ANY (ARRAY[('ACTIVE'::character varying)::text, ('FROZEN'::character varying)::text, ('CLOSED'::character varying)::text])));
 
 -- ==== constraint: wallets_version_check on core.wallets ====
 ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_version_check CHECK ((version >= 0));
+
+-- ==== foreign key: holds_wallet_id_fkey on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
 -- ==== foreign key: transactions_credit_wallet_id_fkey on core.transactions ====
 ALTER TABLE core.transactions
@@ -715,8 +1327,21 @@ ALTER TABLE core.transactions
 ALTER TABLE core.transactions
     ADD CONSTRAINT transactions_reverses_id_fkey FOREIGN KEY (reverses_id) REFERENCES core.transactions(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
+-- ==== foreign key: wallet_events_wallet_id_fkey on core.wallet_events ====
+ALTER TABLE core.wallet_events
+    ADD CONSTRAINT wallet_events_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== index: api_keys_key_hash_key on services.api_keys ====
+CREATE UNIQUE INDEX api_keys_key_hash_key ON services.api_keys USING btree (key_hash);
+
+-- ==== index: holds_due_idx on core.holds ====
+CREATE INDEX holds_due_idx ON core.holds USING btree (expires_at) WHERE ((status)::text = 'ACTIVE'::text);
+
+-- ==== index: holds_wallet_id_idx on core.holds ====
+CREATE INDEX holds_wallet_id_idx ON core.holds USING btree (wallet_id);
+
 -- ==== index: idx_mpesa_callbacks_attention on services.mpesa_callbacks ====
-CREATE INDEX idx_mpesa_callbacks_attention ON services.mpesa_callbacks USING btree (outcome, received_at) WHERE ((outcome)::text = ANY ((ARRAY['CONFLICT'::character varying, 'QUARANTINED'::character varying, 'FAILED'::character varying])::text[]));
+CREATE INDEX idx_mpesa_callbacks_attention ON services.mpesa_callbacks USING btree (outcome, received_at) WHERE ((outcome)::text = ANY (ARRAY[('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('FAILED'::character varying)::text]));
 
 -- ==== index: idx_mpesa_callbacks_receipt on services.mpesa_callbacks ====
 CREATE INDEX idx_mpesa_callbacks_receipt ON services.mpesa_callbacks USING btree (receipt) WHERE (receipt IS NOT NULL);
@@ -748,20 +1373,29 @@ CREATE UNIQUE INDEX transactions_credit_posting_key ON core.transactions USING b
 -- ==== index: transactions_debit_posting_key on core.transactions ====
 CREATE UNIQUE INDEX transactions_debit_posting_key ON core.transactions USING btree (debit_wallet_id, debit_version);
 
--- ==== index: transactions_idempotency_key_key on core.transactions ====
-CREATE UNIQUE INDEX transactions_idempotency_key_key ON core.transactions USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
-
 -- ==== index: transactions_reference_key on core.transactions ====
 CREATE UNIQUE INDEX transactions_reference_key ON core.transactions USING btree (reference);
 
 -- ==== index: transactions_reverses_id_idx on core.transactions ====
 CREATE INDEX transactions_reverses_id_idx ON core.transactions USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
 
+-- ==== index: wallet_events_wallet_id_idx on core.wallet_events ====
+CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wallet_id, created_at);
+
+-- ==== trigger: holds_never_truncated on core.holds ====
+CREATE TRIGGER holds_never_truncated BEFORE TRUNCATE ON core.holds FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Release holds instead; use a fresh database for trials.');
+
+-- ==== trigger: holds_through_the_door on core.holds ====
+CREATE TRIGGER holds_through_the_door BEFORE INSERT OR DELETE OR UPDATE ON core.holds FOR EACH ROW WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.guard_holds();
+
 -- ==== trigger: mpesa_callbacks_append_only on services.mpesa_callbacks ====
 CREATE TRIGGER mpesa_callbacks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_callbacks FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what reached us; use a fresh database for trials.');
 
 -- ==== trigger: mpesa_logs_append_only on services.mpesa_logs ====
 CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA reported; use a fresh database for trials.');
+
+-- ==== trigger: requests_append_only on core.requests ====
+CREATE TRIGGER requests_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.requests FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is what keeps a request from being done twice.');
 
 -- ==== trigger: sms_logs_never_deleted on services.sms_logs ====
 CREATE TRIGGER sms_logs_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was sent and paid for; use a fresh database for trials.');
@@ -771,6 +1405,9 @@ CREATE TRIGGER transactions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON c
 
 -- ==== trigger: transactions_through_the_door on core.transactions ====
 CREATE TRIGGER transactions_through_the_door BEFORE INSERT ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.guard_transactions();
+
+-- ==== trigger: wallet_events_append_only on core.wallet_events ====
+CREATE TRIGGER wallet_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.wallet_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who froze or closed a wallet.');
 
 -- ==== trigger: wallets_never_deleted on core.wallets ====
 CREATE TRIGGER wallets_never_deleted BEFORE DELETE ON core.wallets FOR EACH ROW EXECUTE FUNCTION core.guard_wallets();
@@ -782,4 +1419,4 @@ CREATE TRIGGER wallets_never_truncated BEFORE TRUNCATE ON core.wallets FOR EACH 
 CREATE TRIGGER wallets_open_empty BEFORE INSERT ON core.wallets FOR EACH ROW WHEN (((new.balance <> (0)::numeric) OR (new.held <> (0)::numeric) OR (new.version <> 0))) EXECUTE FUNCTION core.guard_wallets();
 
 -- ==== trigger: wallets_through_the_door on core.wallets ====
-CREATE TRIGGER wallets_through_the_door BEFORE UPDATE ON core.wallets FOR EACH ROW WHEN (((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text) AND ((((((old.balance IS DISTINCT FROM new.balance) OR (old.held IS DISTINCT FROM new.held)) OR (old.version IS DISTINCT FROM new.version)) OR ((old.id)::text IS DISTINCT FROM (new.id)::text)) OR ((old.kind)::text IS DISTINCT FROM (new.kind)::text)) OR (old.currency IS DISTINCT FROM new.currency)))) EXECUTE FUNCTION core.guard_wallets();
+CREATE TRIGGER wallets_through_the_door BEFORE UPDATE ON core.wallets FOR EACH ROW WHEN (((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text) AND ((old.balance IS DISTINCT FROM new.balance) OR (old.held IS DISTINCT FROM new.held) OR (old.version IS DISTINCT FROM new.version) OR ((old.id)::text IS DISTINCT FROM (new.id)::text) OR ((old.kind)::text IS DISTINCT FROM (new.kind)::text) OR (old.currency IS DISTINCT FROM new.currency)))) EXECUTE FUNCTION core.guard_wallets();

@@ -10,12 +10,18 @@
 --           created           inserted, both balances moved, both versions counted up by one
 --           exists            a transaction with this reference and the same facts is there already
 --           exists_different  one with this reference is there, but with another amount or other wallets
---           refused           nothing moved; reason says why
+--           replayed          this idempotency key was used for this very request before, whatever came of it then
+--           key_reused        this idempotency key was used for another request; nothing moved
+--           refused           nothing moved; reason says why, and the key, if there is one, is spent
+--           skipped           an earlier item of its group was not created
 --         The sum of all balances is what it was, no balance is below its wallet's floor.
 --
 -- p_fallbacks[i]:  a wallet to credit when the credit wallet cannot take the money (frozen, closed, unknown,
 --                  other currency), NULL to refuse instead. Money that has already arrived needs a place.
--- p_keys, p_digests: idempotency key and digest of the request, NULL where the reference is the key.
+-- p_keys, p_digests: idempotency key and digest of the request, NULL where the reference is the key. A refusal is
+--                  remembered under its key: who was told "no" must not find out later that it happened after all.
+-- p_groups:        neighbours with the same number are one posting of several legs (a transfer and its fee): all of
+--                  them are created or none. NULL, whole or for an item: it stands alone. The key is the first leg's.
 -- p_reverses[i]:   the transaction that this one reverses, or NULL.
 --
 -- reason: why a posting was refused or went to its fallback: unknown_wallet, wallet_frozen, wallet_closed,
@@ -31,6 +37,8 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
     p_keys       text[],
     p_digests    text[],
     p_reverses   uuid[],
+    p_groups     integer[] DEFAULT NULL,
+    p_narratives text[] DEFAULT NULL,
     OUT outcomes        text[],
     OUT reasons         text[],
     OUT ids             uuid[],
@@ -73,6 +81,11 @@ DECLARE
     o_debit_versions  bigint[];
     o_credit_versions bigint[];
     w_found      text[];
+    -- The keys of the batch, in the same way as the references; only looked at when there is one.
+    v_has_keys   constant boolean := array_length(array_remove(p_keys, NULL), 1) > 0;
+    i_keys       integer[];
+    k_digests    text[];
+    k integer; g integer;
     d integer; c integer; f integer; r integer; a numeric; v_reason text;
 BEGIN
     outcomes := array_fill(NULL::text, ARRAY[n]);
@@ -140,12 +153,40 @@ BEGIN
       ) s
       LEFT JOIN core.transactions t ON t.reference = s.reference;
 
+    IF v_has_keys THEN
+        SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
+               array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
+          INTO i_keys, k_digests
+          FROM (
+            SELECT t.ord, t.key,
+                   (dense_rank() OVER sorted)::integer AS place,
+                   row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
+              FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
+            WINDOW sorted AS (ORDER BY t.key COLLATE "C")
+          ) s
+          LEFT JOIN core.requests q ON q.idempotency_key = s.key;
+    END IF;
+
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     FOR i IN 1 .. n LOOP
         d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i]; r := i_references[i];
-        a := p_amounts[i]; v_reason := NULL;
+        a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
+
+        -- A later leg goes the way of the first.
+        IF g = p_groups[i - 1] AND outcomes[i - 1] <> 'created' THEN
+            outcomes[i] := 'skipped';
+            CONTINUE;
+        END IF;
+        k := i_keys[i];
+        IF k IS NOT NULL THEN
+            IF k_digests[k] IS NOT NULL THEN
+                outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
+                CONTINUE;
+            END IF;
+            k_digests[k] := p_digests[i];
+        END IF;
 
         IF r_amounts[r] IS NOT NULL THEN
             outcomes[i] := CASE
@@ -179,6 +220,17 @@ BEGIN
         END IF;
         IF v_reason IS NOT NULL THEN
             outcomes[i] := 'refused'; reasons[i] := v_reason;
+            -- The legs before it are taken back, last first.
+            FOR j IN REVERSE i - 1 .. 1 LOOP
+                EXIT WHEN g IS NULL OR p_groups[j] IS DISTINCT FROM g OR outcomes[j] <> 'created';
+                d := i_places[j]; c := array_position(w_ids, credited[j]); a := p_amounts[j];
+                w_balances[d] := w_balances[d] + a; w_available[d] := w_available[d] + a;
+                w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
+                w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
+                w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
+                r_amounts[i_references[j]] := NULL;
+                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
+            END LOOP;
             CONTINUE;
         END IF;
 
@@ -198,20 +250,30 @@ BEGIN
     INSERT INTO core.transactions (
         id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
         debit_version, debit_balance_after, credit_version, credit_balance_after,
-        idempotency_key, request_digest, reverses_id, created_at, verification_hash, xact_id
+        idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id
     )
     SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
            t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, posted_at, t.hash, pg_current_xact_id()::text::bigint
+           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, pg_current_xact_id()::text::bigint
       FROM unnest(
         ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
         o_debit_versions, debit_balances, o_credit_versions, credit_balances,
-        p_keys, p_digests, p_reverses, hashes
+        p_keys, p_digests, p_reverses, p_narratives, hashes
       ) AS t (
         id, reference, type, debit, credit, amount, currency,
-        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, hash
+        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash
       )
      WHERE t.id IS NOT NULL;
+
+    IF v_has_keys THEN
+        INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
+        SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
+               CASE WHEN t.outcome <> 'created' THEN coalesce(t.reason, t.outcome) END,
+               CASE WHEN t.outcome = 'created' THEN t.reference END, posted_at
+          FROM unnest(p_keys, p_digests, outcomes, reasons, p_references)
+               AS t (key, digest, outcome, reason, reference)
+         WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
+    END IF;
 
     UPDATE core.wallets w
        SET balance = t.balance, version = t.version, updated_at = posted_at

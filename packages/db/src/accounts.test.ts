@@ -168,7 +168,7 @@ test('asking for the route tells the same as paying, and moves nothing', async (
   );
   await setStatus(database.sql, frozen ?? '', 'FROZEN');
   await setStatus(database.sql, closed ?? '', 'CLOSED');
-  await setGuarded(database.sql, foreign ?? '', 'currency', 'UGX');
+  await setGuarded(database.sql, foreign ?? '', { currency: 'UGX' });
   const accounts = [active, frozen, closed, foreign, 'nobody', '', 'SUSPENSE'].map(
     (account) => account ?? '',
   );

@@ -93,12 +93,21 @@ export function isOfDatabase(error: unknown): error is Error {
   return /^(PrismaClient|DriverAdapter)|^error$/.test(error.name) || LOST_CONNECTION.test(error.message);
 }
 
-/** Worth another try, because the database undid all of it: deadlock and serialization failure. */
+/**
+ * Worth another try, because the database undid all of it: deadlock and serialization failure, and two different
+ * requests under one new key at the same moment, of which the later one, said again, finds the key.
+ */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const cause = isDaftariError(error) ? error.cause : undefined;
   const code = cause instanceof ScrubbedCause ? cause.code : databaseCode(error);
+  if (code === '23505') return constraintOf(error) === 'requests_pkey';
   return code === '40001' || code === '40P01' || code === 'P2034';
+}
+
+function constraintOf(error: Error): string | null {
+  const cause = isDaftariError(error) ? error.cause : undefined;
+  return cause instanceof ScrubbedCause ? cause.constraint : textOf(error, 'constraint');
 }
 
 /**

@@ -38,11 +38,10 @@ test('whatever was reported is what is kept: texts of all of Unicode, sums of th
     source: fc.option(texts),
     phone: fc.option(texts.filter((text) => text.length <= 20)),
     body: fc.uint8Array({ maxLength: 200 }),
-    payload: fc.constant('{}'),
   });
   await fc.assert(
     fc.asyncProperty(fc.array(facts, { minLength: 1, maxLength: 50 }), async (reports) => {
-      const deposits = reports.map((report) => sampleDeposit(report));
+      const deposits = reports.map((report) => sampleDeposit({ ...report, payload: '{}' }));
       await recordDeposits(database.db, deposits);
       const kept = await Promise.all(deposits.map(({ receipt }) => depositRows(database.sql, receipt)));
       const asTold = kept.map(({ logs: [log], callbacks: [callback] }) => ({
@@ -55,7 +54,7 @@ test('whatever was reported is what is kept: texts of all of Unicode, sums of th
         source: callback?.['source'],
         body: callback?.['body'],
       }));
-      const expected = reports.map(({ payload: _, ...report }) => ({
+      const expected = reports.map((report) => ({
         ...report,
         paidAt: report.paidAt.toISOString(),
         body: Buffer.from(report.body),
@@ -80,9 +79,8 @@ test('results are in the order of the batch, whatever became of each', async () 
   ];
   const results = await recordDeposits(database.db, batch);
   expect(results.map(({ receipt }) => receipt)).toEqual(batch.map(({ receipt }) => receipt));
-  expect(results.map(({ outcome }) => outcome)).toEqual([
-    ...['suspense', 'duplicate', 'credited', 'conflict', 'suspense', 'credited'],
-  ]);
+  const outcomes = results.map(({ outcome }) => outcome);
+  expect(outcomes).toEqual(['suspense', 'duplicate', 'credited', 'conflict', 'suspense', 'credited']);
 });
 
 test('an empty batch has an empty answer', async () => {

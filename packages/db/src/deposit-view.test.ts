@@ -44,10 +44,13 @@ test('a deposit in suspense is found with the reason and the suggestions', async
 test('every message about a receipt is shown, in the order in which they came', async () => {
   const deposit = sampleDeposit();
   const { receipt } = deposit;
-  const body = new Uint8Array(0);
   await storeCallback(database.db, {
-    ...{ kind: 'C2B_VALIDATION', outcome: 'VALIDATED', error: null, source: null },
-    ...{ receipt, body },
+    kind: 'C2B_VALIDATION',
+    outcome: 'VALIDATED',
+    error: null,
+    source: null,
+    receipt,
+    body: new Uint8Array(0),
   });
   await recordDeposit(database.db, deposit);
   await recordDeposit(database.db, deposit);

@@ -220,7 +220,7 @@ test.for([
 
 test('money for a wallet of another currency goes to suspense', async () => {
   const account = await openCustomer(database.db);
-  await setGuarded(database.sql, account, 'currency', 'UGX');
+  await setGuarded(database.sql, account, { currency: 'UGX' });
   const result = await recordDeposit(database.db, sampleDeposit({ account }));
   expect(result).toMatchObject({ outcome: 'suspense', reason: 'currency_mismatch' });
 });

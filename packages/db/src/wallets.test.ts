@@ -164,7 +164,7 @@ test('numbers with letters are told apart by case', async () => {
 
 test('what is held is not available', async () => {
   const number = await openFunded(database, '100.00');
-  await setGuarded(database.sql, number, 'held', '30.50');
+  await setGuarded(database.sql, number, { held: '30.50' });
   expect(await lookupWallet(database.db, number)).toMatchObject({
     balance: '100.00',
     held: '30.50',

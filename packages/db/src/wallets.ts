@@ -69,6 +69,23 @@ export async function lookupWallet(db: Handle, number: string): Promise<Wallet |
   return row === undefined ? null : walletOf(row);
 }
 
+/**
+ * Customers' wallets by their holder's phone (in any way it is written), by the first digits of their number, or both;
+ * in order of number, 20 unless said otherwise and 100 at most. Neither given finds nothing.
+ */
+export async function findWallets(
+  db: Handle,
+  filter: { readonly phone?: string; readonly prefix?: string; readonly limit?: number },
+): Promise<Wallet[]> {
+  const phone = filter.phone?.replace(/[\s-]/g, '') ?? null;
+  const prefix = filter.prefix ?? null;
+  if (phone === null && prefix === null) return [];
+  if ([phone, prefix].some((text) => text !== null && (text.includes('\0') || !text.isWellFormed())))
+    return [];
+  const limit = Math.min(Math.max(filter.limit ?? 20, 1), 100);
+  return (await query<WalletRow>(db, FIND, [phone, prefix, limit])).map(walletOf);
+}
+
 interface WalletRow {
   readonly opened: boolean;
   readonly number: string;
@@ -106,6 +123,19 @@ SELECT false, id, holder_name, phone, currency::text, 'ACTIVE', '0.00', '0.00', 
 const LOOKUP: Statement = {
   name: 'wallet_lookup',
   text: `SELECT ${COLUMNS} FROM core.wallets WHERE id = $1::varchar AND kind = 'CUSTOMER'`,
+};
+
+// LIKE with the wildcards of the prefix itself made plain; idx_wallets_number serves it.
+const FIND: Statement = {
+  name: 'wallets_find',
+  text: `
+SELECT ${COLUMNS}
+  FROM core.wallets
+ WHERE kind = 'CUSTOMER'
+   AND ($1::text IS NULL OR phone = core.normalize_phone($1::text))
+   AND ($2::text IS NULL OR id LIKE regexp_replace($2::text, '([\\\\%_])', '\\\\\\1', 'g') || '%')
+ ORDER BY id
+ LIMIT $3::integer`,
 };
 
 function walletOf(row: WalletRow): Wallet {

@@ -11,8 +11,21 @@ export interface ApiKey {
   readonly scopes: readonly string[];
 }
 
+/** Who calls: the key that a request came with, without the key. */
+export interface Caller {
+  /** Names the key for as long as it exists; it is no secret. */
+  readonly id: string;
+  /** What the key may do; `*` is everything. */
+  readonly scopes: readonly string[];
+}
+
+/** Finds the caller that a key belongs to, or null. Called with whatever a stranger sent. */
+export type FindKey = (key: string) => Promise<Caller | null>;
+
 /** A hook that lets a request pass only with a key that has the scope. */
 export type KeyGuard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+const callers = new WeakMap<FastifyRequest, Caller>();
 
 /** The key as it is given in the environment: one key that may do everything. */
 export function fullAccessKey(key: string): ApiKey {
@@ -21,31 +34,41 @@ export function fullAccessKey(key: string): ApiKey {
 
 /**
  * Builds `requireKey(scope)`, an `onRequest` hook. It throws 401 `unauthorized` without a known key in
- * `Authorization: Bearer <key>` (RFC 6750) and 403 `forbidden` when the key lacks the scope.
+ * `Authorization: Bearer <key>` (RFC 6750) and 403 `forbidden` when the key lacks the scope. Keys that are not
+ * among `keys` are asked of `findKey`, where there is one; what it throws becomes the answer.
  */
-export function createKeyGuard(keys: readonly ApiKey[]): (scope: string) => KeyGuard {
+export function createKeyGuard(keys: readonly ApiKey[], findKey?: FindKey): (scope: string) => KeyGuard {
   return (scope) => async (request) => {
-    const key = findKey(keys, request.headers.authorization);
-    if (key === null) {
+    const key = keyOf(request.headers.authorization);
+    const caller = key === null ? null : (findConfigured(keys, key) ?? (await findKey?.(key)) ?? null);
+    if (caller === null) {
       throw httpProblem('unauthorized', {
         detail: 'Send the API key as `Authorization: Bearer <key>`.',
         headers: { 'www-authenticate': 'Bearer' },
       });
     }
-    if (!key.scopes.includes('*') && !key.scopes.includes(scope)) {
+    callers.set(request, caller);
+    if (!caller.scopes.includes('*') && !caller.scopes.includes(scope)) {
       throw httpProblem('forbidden', { detail: `This API key lacks the scope \`${scope}\`.` });
     }
   };
 }
 
+/** Who sent a request whose key was recognised; null on open routes. */
+export function callerOf(request: FastifyRequest): Caller | null {
+  return callers.get(request) ?? null;
+}
+
+function keyOf(authorization: string | undefined): string | null {
+  return /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? null;
+}
+
 /** Compares with every key, also after a match, so that the time does not tell which one matched. */
-function findKey(keys: readonly ApiKey[], authorization: string | undefined): ApiKey | null {
-  const sent = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-  if (sent === undefined) return null;
-  const digest = secretDigest(sent);
-  let found: ApiKey | null = null;
-  for (const key of keys) {
-    if (timingSafeEqual(digest, key.hash)) found = key;
-  }
+function findConfigured(keys: readonly ApiKey[], key: string): Caller | null {
+  const digest = secretDigest(key);
+  let found: Caller | null = null;
+  keys.forEach(({ hash, scopes }, index) => {
+    if (timingSafeEqual(digest, hash)) found = { id: `configured-${String(index + 1)}`, scopes };
+  });
   return found;
 }

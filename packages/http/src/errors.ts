@@ -12,9 +12,8 @@ export function toProblem(error: unknown, mapError?: ErrorMapper): HttpProblem {
   const mapped = mapError?.(error) ?? null;
   if (mapped !== null) return mapped;
   if (isResponseSerializationError(error)) return httpProblem('internal_error', { cause: error });
-  if (hasZodFastifySchemaValidationErrors(error)) {
-    return httpProblem('invalid_request', { findings: findingsOf(error), cause: error });
-  }
+  const findings = validationFindings(error);
+  if (findings !== null) return httpProblem('invalid_request', { findings, cause: error });
   const status = frameworkStatus(error);
   return status === null ? httpProblem('internal_error', { cause: error }) : problemOfStatus(status, error);
 }
@@ -54,10 +53,12 @@ function frameworkStatus(error: unknown): number | null {
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : null;
 }
 
-/** Zod's messages name what was expected, never the value that was sent, so they may leave. */
-function findingsOf(
-  error: Pick<FastifyError, 'validationContext'> & { validation: unknown[] },
-): ProblemFinding[] {
+/**
+ * What a request's schema found wrong with it, such as `body/amount`; null when the error is another one.
+ * Zod's messages name what was expected, never the value that was sent, so they may leave.
+ */
+export function validationFindings(error: unknown): ProblemFinding[] | null {
+  if (!hasZodFastifySchemaValidationErrors(error)) return null;
   const part = error.validationContext ?? 'request';
   return error.validation.map((entry) => {
     const { instancePath = '', message = 'is not valid' } = entry as {

@@ -1,10 +1,13 @@
 /** What the wallet, M-PESA and SMS services share: a server, its errors, auth, health, metrics, start and stop. */
-export { createKeyGuard, fullAccessKey } from './api-key.ts';
-export type { ApiKey, KeyGuard } from './api-key.ts';
+export { callerOf, createKeyGuard, fullAccessKey } from './api-key.ts';
+export type { ApiKey, Caller, FindKey, KeyGuard } from './api-key.ts';
 export { DeadlineError, within } from './deadline.ts';
 export { EnvironmentError, loadEnvironment, parseEnvironment } from './env.ts';
+export { validationFindings } from './errors.ts';
 export type { ErrorMapper } from './errors.ts';
 export type { HttpServer } from './http-server.ts';
+export { createKeyCache } from './key-cache.ts';
+export type { KeyCache, KeyCacheOptions } from './key-cache.ts';
 export { HttpProblem, httpProblem, problemResponse } from './problem.ts';
 export type { ProblemBody, ProblemCode, ProblemFacts, ProblemFinding } from './problem.ts';
 export { createSecretCheck } from './secrets.ts';

@@ -2,6 +2,7 @@ import { LogController } from 'fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { callerOf } from './api-key.ts';
 import { createErrorSerializer } from './error-log.ts';
 import type { TrustedError } from './error-log.ts';
 
@@ -55,10 +56,13 @@ export class RequestLog extends LogController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
+    const caller = callerOf(request);
     const line = {
       method: request.method,
       route: routeOf(request),
       status: reply.statusCode,
+      // Who did it, by the name of the key and not the key.
+      ...(caller === null ? {} : { caller: caller.id }),
       ms: Math.round(reply.elapsedTime * 100) / 100,
     };
     if (error) request.log.error({ ...line, err: error }, 'the answer could not be sent');

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { HttpProblem } from './problem.ts';
+import { secretDigest } from './secrets.ts';
 import { startTestServer } from './testing.ts';
 
 const phone = '254712345678';
@@ -210,4 +211,11 @@ test('metrics need a key and count requests by route pattern, never by URL', asy
   );
   expect(metrics).toContain('process_resident_memory_bytes');
   expect(metrics).not.toContain(phone);
+});
+
+test('metrics ask for the scope that the service names', async () => {
+  const apiKeys = [{ hash: secretDigest('scraper'), scopes: ['read'] }];
+  await using service = await startTestServer(() => {}, { apiKeys, metricsScope: 'read' });
+  const headers = { authorization: 'Bearer scraper' };
+  expect((await fetch(`${service.url}/metrics`, { headers })).status).toBe(200);
 });

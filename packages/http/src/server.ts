@@ -6,7 +6,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { DestinationStream } from 'pino';
 import type { Registry } from 'prom-client';
 import { createKeyGuard } from './api-key.ts';
-import type { ApiKey, KeyGuard } from './api-key.ts';
+import type { ApiKey, FindKey, KeyGuard } from './api-key.ts';
 import { answerClientError } from './client-error.ts';
 import { DeadlineError } from './deadline.ts';
 import { addDocs } from './docs.ts';
@@ -37,6 +37,10 @@ export interface ServerOptions {
   readonly trustedErrors?: readonly TrustedError[];
   /** The keys that may call guarded routes. */
   readonly apiKeys: readonly ApiKey[];
+  /** Finds the caller of a key that is not among `apiKeys`; without it those are all. */
+  readonly findKey?: FindKey;
+  /** The scope that reads `/metrics`; `metrics:read` when absent. */
+  readonly metricsScope?: string;
   /** Says whether the service can do its work now. */
   readonly readiness: ReadinessCheck;
   /** Translates errors of the domain into answers. */
@@ -70,7 +74,7 @@ const requestTimeoutMs = 30_000;
 export async function createServer(options: ServerOptions): Promise<Server> {
   const lifecycle = createLifecycle();
   const metrics = createRegistry(options.service);
-  const requireKey = createKeyGuard(options.apiKeys);
+  const requireKey = createKeyGuard(options.apiKeys, options.findKey);
   const app = buildFastify(options);
 
   app.setValidatorCompiler(validatorCompiler);
@@ -79,7 +83,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   addCommonHooks(app, lifecycle);
 
   await addDocs(app, { title: `Daftari ${options.service}`, ...options });
-  addMetrics(app, metrics, requireKey('metrics:read'));
+  addMetrics(app, metrics, requireKey(options.metricsScope ?? 'metrics:read'));
   addHealthRoutes(app, lifecycle, options.readiness);
   return { app, lifecycle, metrics, requireKey };
 }

@@ -5,7 +5,7 @@ import * as nodeModule from 'node:module';
 import { constants as osConstants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chosenNode } from './env.mjs';
+import { chosenNode } from './environment.mjs';
 import { failBeforeStart } from './start-failure.mjs';
 
 /** Whether this very process can import TypeScript: Node 22.18 and up, unless it was switched off by a flag. */

@@ -121,6 +121,12 @@ export const errors = {
       `The script failed (SQLSTATE ${state}). What it had not committed by itself is undone.\n\nERROR: ${description}\n`,
       { cause },
     ),
+  migrationFileMissing: (migrations: readonly string[]) =>
+    new EngineError(
+      `The migration folder ${migrations.join(', ')} has no file migration.sql that can be read. Restore the file, ` +
+        'or delete the folder.',
+      { code: 'P3015' },
+    ),
   historyUnreadable: (cause: unknown) =>
     new EngineError(`The migration history in \`_prisma_migrations\` cannot be read: ${reason(cause)}`, {
       cause,

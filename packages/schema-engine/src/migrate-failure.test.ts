@@ -135,6 +135,18 @@ describe('a migration that fails', () => {
   });
 });
 
+describe('a migration folder without a file', () => {
+  it('is named (P3015)', async () => {
+    await using owner = await DatabaseOwner.create();
+    await using project = await PrismaProject.create({ databaseUrl: await owner.createDatabase() });
+    await project.write('prisma/migrations/20240101000000_empty/notes.txt', '');
+    const { output, exitCode } = await project.prisma('migrate', 'deploy');
+    expect(output).toContain('P3015');
+    expect(output).toContain('20240101000000_empty');
+    expect(exitCode).toBe(1);
+  });
+});
+
 describe('migrate resolve', () => {
   it('--applied takes the history of a database that was there before', async () => {
     await using owner = await DatabaseOwner.create();

@@ -1,8 +1,9 @@
-import { EngineError } from './errors.ts';
+import { EngineError, errors } from './errors.ts';
 import { describeScriptFailure, sqlState } from './script-failure.ts';
 import type { ScriptFailure } from './script-failure.ts';
 
-type MigrationDirectory = { path: string; migrationFile: { content: { tag: string; value: string } } };
+/** A migration as the CLI sends it: with the text of its file, or why that could not be read. */
+export type MigrationDirectory = { path: string; migrationFile: { content: { tag: string; value: string } } };
 
 /**
  * P3018, which the WebAssembly engine does not raise by itself: which migration failed, with which SQLSTATE, why and
@@ -30,4 +31,10 @@ export function migrationFailure(
     cause: failure.cause,
     meta: { migration_name: migration.path, database_error_code: code, database_error: description },
   });
+}
+
+/** P3015, of which the WebAssembly engine tells the name of the file, which is always the same, but not the folder. */
+export function missingFile(migrations: readonly MigrationDirectory[]): EngineError | undefined {
+  const missing = migrations.filter(({ migrationFile }) => migrationFile.content.tag === 'error');
+  return missing.length > 0 ? errors.migrationFileMissing(missing.map(({ path }) => path)) : undefined;
 }

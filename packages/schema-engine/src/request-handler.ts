@@ -2,7 +2,8 @@ import type { ApplyMigrationsInput, SchemaEngine } from '@prisma/schema-engine-w
 import { adapterFactory } from './adapter-factory.ts';
 import { DIRECT_METHODS } from './direct-methods.ts';
 import { errors } from './errors.ts';
-import { migrationFailure } from './migration-failure.ts';
+import { migrationFailure, missingFile } from './migration-failure.ts';
+import type { MigrationDirectory } from './migration-failure.ts';
 import { METHODS } from './rpc-methods.ts';
 import { rpcError } from './rpc-messages.ts';
 import type { RpcOutcome, RpcRequest } from './rpc-messages.ts';
@@ -65,11 +66,20 @@ export class RequestHandler {
   #explain(error: unknown, { method, params }: RpcRequest): unknown {
     const { failure, scriptFailure } = this.#session;
     this.#session.trace('error', error instanceof Error ? error.message : error);
-    if (scriptFailure && method === 'applyMigrations') {
-      const { migrationsList } = params as ApplyMigrationsInput;
-      const explained = migrationFailure(scriptFailure, migrationsList.migrationDirectories);
-      if (explained) return explained;
-    }
-    return failure ?? error;
+    const migrations = migrationsOf(params);
+    if (errorCode(error) === 'P3015') return missingFile(migrations) ?? error;
+    const failed =
+      method === 'applyMigrations' && scriptFailure && migrationFailure(scriptFailure, migrations);
+    return failed || failure || error;
   }
+}
+
+/** The migrations that a request speaks of, if it speaks of any. */
+function migrationsOf(params: unknown): readonly MigrationDirectory[] {
+  const { migrationsList } = (params ?? {}) as Partial<ApplyMigrationsInput>;
+  return migrationsList?.migrationDirectories ?? [];
+}
+
+function errorCode(error: unknown): unknown {
+  return error instanceof Error ? Reflect.get(error, 'code') : undefined;
 }

@@ -1,7 +1,7 @@
 import { errors } from './errors.ts';
 
 /** What a TypedSQL file says of a parameter in `-- @param {Type} $1:name? text`. */
-export type ParameterComment = {
+type ParameterComment = {
   type: string | undefined;
   name: string | undefined;
   nullable: boolean;

@@ -1,5 +1,5 @@
 import { createTestDatabase } from '@repo/postgres/testing';
-import { Client, Pool } from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { createDb } from '../db.ts';
 import type { Db, DbOptions } from '../db.ts';
@@ -19,17 +19,15 @@ export interface TestDb extends AsyncDisposable {
 /** A migrated database of the test's own, open through the package and beside it. */
 export async function openTestDb(options: Omit<Partial<DbOptions>, 'url'> = {}): Promise<TestDb> {
   const database = await createTestDatabase();
-  // A pool of one: its statements wait for each other.
-  const own = new Pool({ connectionString: database.url, max: 1, idleTimeoutMillis: 0 });
-  own.on('error', () => undefined);
+  const client = await connect(database.url);
   const db = createDb({ ...options, url: database.url });
   return {
     url: database.url,
     db,
-    sql: sqlOf(own),
+    sql: sqlOf(client),
     [Symbol.asyncDispose]: async () => {
       await db.close();
-      await own.end();
+      await client.end();
       await database.drop();
     },
   };
@@ -66,8 +64,15 @@ export async function connect(url: string): Promise<Client> {
   return client;
 }
 
-export function sqlOf(client: Client | Pool): Sql {
-  return async (text, values = []) => (await client.query<Record<string, unknown>>(text, [...values])).rows;
+/** Statements that are asked for at once wait for each other. */
+export function sqlOf(client: Client): Sql {
+  let last: Promise<unknown> = Promise.resolve();
+  return (text, values = []) => {
+    const next = last.then(() => client.query<Record<string, unknown>>(text, [...values]));
+    // Whoever asked hears of the failure; whoever asks next does not care.
+    last = next.catch(() => undefined);
+    return next.then(({ rows }) => rows);
+  };
 }
 
 /** The only value of the only row. */

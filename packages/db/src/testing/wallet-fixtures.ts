@@ -39,12 +39,15 @@ export async function setStatus(sql: Sql, number: string, status: string): Promi
 export async function setGuarded(
   sql: Sql,
   number: string,
-  column: 'held' | 'currency',
-  value: string,
+  columns: { readonly held?: string; readonly currency?: string },
 ): Promise<void> {
   await sql('BEGIN');
   await sql(`SELECT set_config('daftari.door', 'open', true)`);
-  await sql(`UPDATE core.wallets SET ${column} = $2 WHERE id = $1`, [number, value]);
+  const { held, currency } = columns;
+  await sql(
+    'UPDATE core.wallets SET held = coalesce($2, held), currency = coalesce($3, currency) WHERE id = $1',
+    [number, held, currency],
+  );
   await sql('COMMIT');
 }
 

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { readConstraints, readIndexes } from './constraints.ts';
 import { compareObjects } from './dump-object.ts';
 import type { CatalogObject, DumpObject, Reader } from './dump-object.ts';
+import { normalizeExpressions } from './expression-text.ts';
 import { readFunctions } from './functions.ts';
 import { readComments, readOthers } from './others.ts';
 import { readExtensions, readSchemas } from './schemas.ts';
@@ -46,9 +47,14 @@ export async function readDump(client: Client, schemas?: readonly string[]): Pro
     for (const read of readers) objects.push(...(await read(client)));
     return objects
       .filter(({ schema }) => schemas === undefined || schemas.includes(schema))
-      .map(({ kind, name, sql }) => ({ kind, name, sql }))
+      .map(({ kind, name, sql }) => ({ kind, name, sql: hasFreeText(kind) ? sql : normalizeExpressions(sql) }))
       .toSorted(compareObjects);
   } finally {
     await client.query('ROLLBACK');
   }
+}
+
+/** Whether an object is text that somebody wrote, and the server keeps as it is. */
+function hasFreeText(kind: string): boolean {
+  return kind === 'function' || kind === 'comment';
 }

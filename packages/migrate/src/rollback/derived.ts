@@ -1,14 +1,24 @@
-const declaration = /^--\s*Derived, computed again by migration\.sql:\s*(?<list>.*(?:,\s*\n--.*)*)$/gim;
+const beginning = /^--\s*Derived, computed again by migration\.sql:/i;
 
 /**
  * The columns that a down.sql declares as derived, as `schema.table.column`: dropping them loses nothing, as
- * migration.sql computes them from what is left.
+ * migration.sql computes them from what is left. The list goes on in the next comment line after a comma.
  *
  *     -- Derived, computed again by migration.sql: core.wallets.kind,
  *     -- core.wallets.version
  */
 export function derivedColumns(downSql: string): Set<string> {
-  const lists = [...downSql.replaceAll('\r\n', '\n').matchAll(declaration)];
-  const names = lists.flatMap(({ groups }) => (groups?.['list'] ?? '').replace(/\n--/g, ' ').split(','));
-  return new Set(names.map((name) => name.trim().replace(/\.$/, '')).filter((name) => name !== ''));
+  const names = new Set<string>();
+  let isInList = false;
+  for (const line of downSql.split(/\r?\n/).map((text) => text.trim())) {
+    const isBeginning = beginning.test(line);
+    if (!isBeginning && !(isInList && line.startsWith('--'))) {
+      isInList = false;
+      continue;
+    }
+    const list = line.replace(isBeginning ? beginning : /^--/, '').trim();
+    for (const name of list.split(',').map((part) => part.trim())) if (name !== '') names.add(name);
+    isInList = list.endsWith(',') || list === '';
+  }
+  return names;
 }

@@ -27,6 +27,8 @@ export type RollbackOptions = {
   /** Walk back although rows are lost. */
   discardData?: boolean;
   lock?: LockOptions;
+  /** How long to wait for a table that others use; while it waits, everybody who comes later waits behind it. */
+  tableWaitMilliseconds?: number;
   progress?: Progress;
 };
 
@@ -40,8 +42,7 @@ export type RollbackReport = {
 /** A deploy that has to be waited for may take its time. */
 const defaultLock: LockOptions = { waitMilliseconds: 120_000 };
 
-/** While a table is waited for, everybody who comes after this rollback waits behind it. */
-const tableLockTimeout = '10s';
+const defaultTableWait = 10_000;
 
 /** How often to begin again when the server has ended the transaction to break a circle of waiting sessions. */
 const attempts = 5;
@@ -68,13 +69,13 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackReport
 async function walkBack(
   place: HistoryPlace,
   steps: readonly Step[],
-  { discardData = false, progress = noProgress }: RollbackOptions,
+  { discardData = false, tableWaitMilliseconds = defaultTableWait, progress = noProgress }: RollbackOptions,
 ): Promise<RollbackReport> {
   const { client, schema } = place;
   await client.query('BEGIN');
   try {
     await client.query(
-      `SET LOCAL lock_timeout = '${tableLockTimeout}'; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off`,
+      `SET LOCAL lock_timeout = ${tableWaitMilliseconds}; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off`,
     );
     const before = await readTables(client);
     await lockTables(client, before);
@@ -130,7 +131,7 @@ function assertSame(rehearsed: Effect, real: Effect): void {
 
 function refusal(losses: readonly Loss[]): MigrateError {
   const list = losses.map((loss) => `\n  ${describeLoss(loss)}`).join('');
-  return new MigrateError('DATA_WOULD_BE_LOST', `${list}\nTo walk back and lose them, say --discard-data.`);
+  return new MigrateError('DATA_WOULD_BE_LOST', `to walk back and lose them, say --discard-data.${list}`);
 }
 
 async function withoutDeadlock<T>(work: () => Promise<T>): Promise<T> {

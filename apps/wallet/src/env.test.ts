@@ -1,0 +1,52 @@
+import { EnvironmentError, parseEnvironment } from '@repo/http';
+import { expect, test } from 'vitest';
+import { environmentSchema } from './env.ts';
+
+const required = {
+  DATABASE_URL: 'postgresql://wallet:secret@localhost:5432/daftari',
+  API_KEY: 'a-key',
+};
+
+const read = (environment: Record<string, string>, isProduction = false) =>
+  parseEnvironment('wallet', environmentSchema({ isProduction }), environment);
+
+test('two variables are enough outside production, and the rest has safe defaults', () => {
+  expect(read(required)).toEqual({
+    ...required,
+    DATABASE_CONNECTIONS: 10,
+    DATABASE_POOLER: 'none',
+    WALLET_PORT: 4001,
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'info',
+    LOOKUP_RATE: 600,
+  });
+});
+
+test('in production the signing keys have no default', () => {
+  expect(() => read(required, true)).toThrow(/RECEIPT_KEYS {2}is not set: the keys that sign receipts/);
+  expect(read({ ...required, RECEIPT_KEYS: '/run/keys.json' }, true).RECEIPT_KEYS).toBe('/run/keys.json');
+});
+
+test('everything that production lacks is named at once', () => {
+  const reading = () => read({}, true);
+  for (const name of ['DATABASE_URL', 'API_KEY', 'RECEIPT_KEYS']) expect(reading).toThrow(name);
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://localhost/x'],
+  ['WALLET_PORT', '65536'],
+  ['WALLET_PORT', 'port'],
+  ['DATABASE_CONNECTIONS', '0'],
+  ['DATABASE_POOLER', 'session'],
+  ['LOG_LEVEL', 'loud'],
+  ['PUBLIC_URL', 'pay.example'],
+  ['PUBLIC_URL', 'ftp://pay.example'],
+  ['PUBLIC_URL', 'https://user:secret@pay.example'],
+  ['PUBLIC_URL', 'https://pay.example?x=1'],
+  ['LOOKUP_RATE', '0'],
+])('%s=%s is refused by name and not repeated', (name, value) => {
+  const reading = () => read({ ...required, [name]: value });
+  expect(reading).toThrow(EnvironmentError);
+  expect(reading).toThrow(`${name}  is not valid`);
+  expect(reading).not.toThrow(value === '0' ? 'never' : value);
+});

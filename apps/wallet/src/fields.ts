@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/** Times go out in UTC with milliseconds. */
+export const time = z.iso.datetime().describe('ISO 8601, UTC');
+
+/** An amount in an answer. */
+export const money = z.string().describe('decimal string with two decimals').meta({ examples: ['1500.00'] });
+
+export const currency = z.string().describe('KES');
+
+export const verificationHash = z
+  .string()
+  .describe('SHA-256 over reference, amount and createdAt, in lower-case hex');
+
+/**
+ * An amount in a request. Its value is judged by the ledger, which says `invalid_amount`; here it only has to be a
+ * string: 0.1 + 0.2 is not 0.3 in JSON's numbers, and 100000000000000.01 loses its cent before anybody sees it.
+ */
+export const amount = z
+  .string({
+    error: ({ input }) =>
+      typeof input === 'number'
+        ? 'send the amount as a string, such as "150.00": a JSON number does not hold every sum exactly'
+        : 'must be a decimal string, such as "150.00"',
+  })
+  .describe('KES above zero as a decimal string with at most two decimals; a number is refused')
+  .meta({ examples: ['150.00'] });
+
+/** A wallet in a body. A number that no wallet can have is refused by the ledger like any unknown one. */
+export const walletNumber = z.string().min(1).max(20).describe('a wallet number, ten digits');
+
+export const narrative = z.string().min(1).max(255).describe('what it is for, in the caller\'s words');
+
+/** A wallet in the path: taken as it comes, so that every wrong number is answered the same way. */
+export const walletParams = z.object({ number: z.string().describe('the wallet number') });

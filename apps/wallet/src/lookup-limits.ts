@@ -1,0 +1,73 @@
+import { isDaftariError } from '@repo/db';
+import { HttpProblem, callerOf, httpProblem } from '@repo/http';
+import type { FastifyRequest } from 'fastify';
+import { createRateLimiter } from './rate-limiter.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+
+/**
+ * Keeps wallet numbers and references from being found by trying. A look-up answers with somebody's name, so each one
+ * counts. Elsewhere only those count that named nothing: who knows the numbers is never held up.
+ */
+export interface LookupLimits {
+  /** Counts a look-up. Throws 429 `rate_limited` when the caller has made too many. */
+  countLookup(request: FastifyRequest): void;
+  /** Does work that may name a wallet or a transaction that does not exist, and counts it if it does. */
+  countMisses<Result>(request: FastifyRequest, work: () => Promise<Result>): Promise<Result>;
+}
+
+export interface LookupLimitOptions {
+  /** Look-ups of one key in a minute, and as many misses elsewhere. */
+  readonly perMinute: number;
+  /** Told of each refusal. */
+  readonly onLimited: () => void;
+  readonly now?: () => number;
+}
+
+const missCodes = new Set(['unknown_wallet', 'unknown_transaction', 'unknown_hold']);
+
+/**
+ * Own buckets and not a plug-in: what counts is known only after the answer, and a refusal must be told before any
+ * work, so counting and refusing are two steps. Headers that count down are left out on purpose: they would tell a
+ * miss from a hit.
+ */
+export function createLookupLimits({ perMinute, onLimited, now }: LookupLimitOptions): LookupLimits {
+  const clock = now === undefined ? {} : { now };
+  const lookups = createRateLimiter({ perMinute, ...clock });
+  const misses = createRateLimiter({ perMinute, ...clock });
+
+  function requireRoom(limiter: RateLimiter, key: string): void {
+    const wait = limiter.waitMs(key);
+    if (wait === 0) return;
+    onLimited();
+    throw httpProblem('rate_limited', {
+      detail: 'This API key has asked for too many wallets or transactions. Wait as long as `retry-after` says.',
+      headers: { 'retry-after': String(Math.ceil(wait / 1_000)) },
+    });
+  }
+
+  return {
+    countLookup(request) {
+      const key = keyOf(request);
+      requireRoom(lookups, key);
+      lookups.spend(key);
+    },
+    async countMisses(request, work) {
+      const key = keyOf(request);
+      requireRoom(misses, key);
+      try {
+        return await work();
+      } catch (error) {
+        if (isMiss(error)) misses.spend(key);
+        throw error;
+      }
+    },
+  };
+}
+
+function keyOf(request: FastifyRequest): string {
+  return callerOf(request)?.id ?? 'public';
+}
+
+function isMiss(error: unknown): boolean {
+  return (isDaftariError(error) || error instanceof HttpProblem) && missCodes.has(error.code);
+}

@@ -1,0 +1,92 @@
+import { isDaftariError } from '@repo/db';
+import type { DaftariError, ErrorCode } from '@repo/db';
+import { HttpProblem, httpProblem, validationFindings } from '@repo/http';
+import type { ProblemFinding } from '@repo/http';
+
+interface Refusal {
+  readonly status: 404 | 409 | 422;
+  readonly title: string;
+}
+
+/**
+ * What the ledger says no to. 422: the request is understood and cannot be done. 409: it is at odds with what was
+ * done before, under its key or to the very thing in the path. 404: what the path names does not exist.
+ */
+const refusals: Partial<Readonly<Record<ErrorCode, Refusal>>> = {
+  invalid_amount: { status: 422, title: 'The amount is not a sum of money that can be moved.' },
+  invalid_wallet: { status: 422, title: 'The wallet cannot be opened as it is described.' },
+  invalid_request: { status: 422, title: 'The request does not have the required form.' },
+  insufficient_funds: { status: 422, title: 'There is not enough money available.' },
+  wallet_frozen: { status: 422, title: 'A wallet is frozen.' },
+  wallet_closed: { status: 422, title: 'A wallet is closed.' },
+  unknown_wallet: { status: 422, title: 'There is no such wallet.' },
+  same_wallet: { status: 422, title: 'Both sides are the same wallet.' },
+  currency_mismatch: { status: 422, title: 'The currencies differ.' },
+  exceeds_hold: { status: 422, title: 'That is more than is held.' },
+  exceeds_remaining: { status: 422, title: 'That is more than is left to send back.' },
+  funds_spent: { status: 422, title: 'The money has been spent.' },
+  not_reversible: { status: 422, title: 'This cannot be reversed.' },
+  key_reused: { status: 409, title: 'The idempotency key was used for another request.' },
+  already_reversed: { status: 409, title: 'This has been sent back already.' },
+  hold_closed: { status: 409, title: 'The hold is no longer active.' },
+  wallet_not_empty: { status: 409, title: 'The wallet is not empty.' },
+  unknown_transaction: { status: 404, title: 'There is no such transaction.' },
+  unknown_hold: { status: 404, title: 'There is no such hold.' },
+};
+
+/** Failures that are the service's and not the request's, and pass. */
+const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'queue_full',
+  'intake_closed',
+  'database_unavailable',
+  'pool_exhausted',
+  'database_busy',
+  'schema_outdated',
+]);
+
+/** Translates errors of the domain into answers. */
+export function mapError(error: unknown): HttpProblem | null {
+  if (isDaftariError(error)) return problemOf(error);
+  const findings = validationFindings(error);
+  // A wrong amount has one code, whether its type is wrong or its value.
+  const isAmount = findings?.every(({ where }) => where === 'body/amount') ?? false;
+  return findings !== null && isAmount ? refuse('invalid_amount', { findings, cause: error }) : null;
+}
+
+/** A refusal that the service itself comes to, with the words of the catalogue. */
+export function refuse(
+  code: ErrorCode,
+  facts: { readonly detail?: string; readonly findings?: readonly ProblemFinding[]; readonly cause?: unknown },
+): HttpProblem {
+  const refusal = refusals[code];
+  if (refusal === undefined) throw new RangeError(`${code} is no refusal`);
+  return new HttpProblem({ code, ...refusal, ...facts });
+}
+
+/**
+ * The one answer for a wallet in the path that the caller gets nothing of: whether its number was never given out, is
+ * mistyped or belongs to a system wallet. Nobody can tell from it which.
+ */
+export function unknownWallet(): HttpProblem {
+  const detail = 'No wallet with this number can be looked up. Check its digits.';
+  return new HttpProblem({ code: 'unknown_wallet', status: 404, title: 'There is no such wallet.', detail });
+}
+
+/** The transaction in the path does not exist. */
+export function unknownTransaction(): HttpProblem {
+  return refuse('unknown_transaction', { detail: 'No transaction has this reference. Check its letters and digits.' });
+}
+
+function problemOf(error: DaftariError): HttpProblem | null {
+  if (error.code === 'outcome_unknown') {
+    const detail = 'It is not known whether this was done. Send it again with the same `Idempotency-Key`: it is done once.';
+    return httpProblem('unavailable', { detail, headers: { 'retry-after': '1' }, cause: error });
+  }
+  if (passing.has(error.code)) {
+    const detail = 'Nothing was done. Send the request again.';
+    return httpProblem('unavailable', { detail, headers: { 'retry-after': '5' }, cause: error });
+  }
+  if (refusals[error.code] === undefined) return null;
+  const findings = error.field === undefined ? {} : { findings: [{ where: error.field, what: 'must be corrected' }] };
+  return refuse(error.code, { detail: error.message, ...findings, cause: error });
+}

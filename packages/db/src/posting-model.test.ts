@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { formatCents } from './money.ts';
+import { ledgerFaults } from './testing/ledger-faults.ts';
+import { post } from './testing/post.ts';
+import type { Posted, Posting } from './testing/post.ts';
+import { applyPosting } from './testing/posting-model.ts';
+import type { ModelLedger, ModelWallet } from './testing/posting-model.ts';
+import { newReceipt } from './testing/sample-deposit.ts';
+import { useTestDb } from './testing/test-db.ts';
+import type { Sql } from './testing/test-db.ts';
+import { openCustomer, setGuarded, setStatus } from './testing/wallet-fixtures.ts';
+
+const database = useTestDb();
+
+const FLOAT = 'MPESA-FLOAT';
+
+/** A wallet as a test begins with it; sums in cents. */
+const walletKinds = fc.record({
+  opening: fc.nat(500),
+  held: fc.constantFrom(0, 0, 0, 50),
+  floor: fc.constantFrom(0, 0, 0, 50, -200),
+  status: fc.constantFrom('ACTIVE', 'ACTIVE', 'ACTIVE', 'ACTIVE', 'FROZEN', 'CLOSED'),
+  currency: fc.constantFrom('KES', 'KES', 'KES', 'KES', 'UGX'),
+});
+type WalletKind = typeof walletKinds extends fc.Arbitrary<infer Kind> ? Kind : never;
+
+/** Wallets are named by place; -1 is the float, and 99 is nobody. */
+const places = fc.constantFrom(-1, 0, 1, 2, 3, 4, 99);
+const steps = fc.array(
+  fc.record({
+    reference: fc.nat(30),
+    from: places,
+    to: places,
+    fallback: fc.constantFrom(null, null, 0, 1, 99),
+    cents: fc.integer({ min: -1, max: 300 }),
+  }),
+  { maxLength: 40 },
+);
+type Step = typeof steps extends fc.Arbitrary<(infer One)[]> ? One : never;
+
+async function openAll(kinds: readonly WalletKind[]): Promise<string[]> {
+  const numbers: string[] = [];
+  for (const { opening, held, floor, status, currency } of kinds) {
+    const number = await openCustomer(database.db);
+    const amount = formatCents(BigInt(opening + 100));
+    await post(database.sql, [{ reference: newReceipt(), from: FLOAT, to: number, amount }]);
+    await database.sql('UPDATE core.wallets SET min_balance = $2::numeric / 100 WHERE id = $1', [
+      number,
+      floor,
+    ]);
+    await setGuarded(database.sql, number, { held: formatCents(BigInt(held)), currency });
+    await setStatus(database.sql, number, status);
+    numbers.push(number);
+  }
+  return numbers;
+}
+
+async function modelOf(sql: Sql, numbers: readonly string[]): Promise<ModelLedger> {
+  const rows = await sql(
+    `SELECT id, (balance * 100)::bigint::text AS balance, (held * 100)::bigint::text AS held,
+            (min_balance * 100)::bigint::text AS floor, status, currency::text AS currency
+       FROM core.wallets WHERE id = ANY ($1) OR id = $2`,
+    [numbers, FLOAT],
+  );
+  const wallets = rows.map((row): [string, ModelWallet] => [
+    String(row['id']),
+    {
+      balance: BigInt(String(row['balance'])),
+      held: BigInt(String(row['held'])),
+      floor: typeof row['floor'] === 'string' ? BigInt(row['floor']) : null,
+      status: String(row['status']),
+      currency: String(row['currency']),
+    },
+  ]);
+  return { wallets: new Map(wallets), recorded: new Map() };
+}
+
+function postingsOf(all: readonly Step[], numbers: readonly string[], prefix: string): Posting[] {
+  const name = (place: number) => (place === -1 ? FLOAT : (numbers[place] ?? 'NOBODY'));
+  return all.map((step) => ({
+    reference: `${prefix}-${step.reference}`,
+    from: name(step.from),
+    to: name(step.to),
+    fallback: step.fallback === null ? null : name(step.fallback),
+    amount: formatCents(BigInt(step.cents)),
+  }));
+}
+
+/** What both ways must agree on: the float moves with everybody else's money and is left out. */
+function answerOf({ outcome, reason }: Posted): string {
+  return `${outcome} ${reason ?? ''}`;
+}
+
+test('a batch does what the postings would do one after the other, and both do what the model says', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(walletKinds, { minLength: 3, maxLength: 5 }), steps, async (kinds, all) => {
+      const [together, apart] = [await openAll(kinds), await openAll(kinds)];
+      const model = await modelOf(database.sql, together);
+      const batch = postingsOf(all, together, newReceipt());
+      const expected = batch.map((posting) => applyPosting(model, posting));
+
+      expect(await post(database.sql, batch)).toEqual(expected);
+      const singles: Posted[] = [];
+      for (const posting of postingsOf(all, apart, newReceipt())) {
+        singles.push(...(await post(database.sql, [posting])));
+      }
+      expect(singles.map(answerOf)).toEqual(expected.map(answerOf));
+
+      const balances = async (numbers: readonly string[]) => {
+        const after = await modelOf(database.sql, numbers);
+        return numbers.map((number) => after.wallets.get(number)?.balance);
+      };
+      const modelled = together.map((number) => model.wallets.get(number)?.balance);
+      expect(await balances(together)).toEqual(modelled);
+      expect(await balances(apart)).toEqual(modelled);
+    }),
+    { numRuns: 30 },
+  );
+  expect(await ledgerFaults(database.sql)).toEqual([]);
+}, 60_000);

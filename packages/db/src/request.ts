@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { DaftariError } from './errors.ts';
+import { normalizeAmount, parseCents } from './money.ts';
+
+/**
+ * The digest that tells whether a key comes back with the same request: SHA-256 over its fields, each with its length
+ * before it, so that no two requests run together.
+ */
+export function requestDigest(kind: string, fields: readonly (string | null)[]): string {
+  const hash = createHash('sha256').update(kind);
+  for (const field of fields)
+    hash.update(field === null ? '\0-' : `\0${String(Buffer.byteLength(field))}:${field}`);
+  return hash.digest('hex');
+}
+
+/** @throws DaftariError `invalid_request` naming the field */
+export function requireText(field: string, text: string, longest: number): void {
+  const isFit = text !== '' && [...text].length <= longest && text.isWellFormed() && !text.includes('\0');
+  if (!isFit) throw new DaftariError('invalid_request', { field });
+}
+
+/** The amount with two decimals. @throws DaftariError `invalid_amount`, for zero too */
+export function requireAmount(amount: string): string {
+  if (parseCents(amount) === 0n) throw new DaftariError('invalid_amount');
+  return normalizeAmount(amount);
+}

@@ -1,0 +1,72 @@
+import type { Deposit, DepositResult } from '../deposit.ts';
+import { parseCents } from '../money.ts';
+
+export interface ModelCustomer {
+  readonly number: string;
+  readonly phone: string;
+  status: string;
+  cents: bigint;
+}
+
+interface ModelDeposit {
+  readonly cents: bigint;
+  readonly shortCode: string;
+  readonly outcome: 'credited' | 'suspense';
+  /** Who was told by SMS, and null when nobody could be. */
+  readonly told: string | null;
+}
+
+/** What a batch of deposits must have done, in plain maps and numbers. */
+export class DepositModel {
+  readonly customers: readonly ModelCustomer[];
+  readonly deposits = new Map<string, ModelDeposit>();
+  suspenseCents = 0n;
+  messages = 0;
+
+  constructor(customers: readonly ModelCustomer[]) {
+    this.customers = customers;
+  }
+
+  /** Takes one message in and says what its answer must be: the outcome, and the reason or the original outcome. */
+  record(deposit: Deposit): string {
+    this.messages += 1;
+    const cents = parseCents(deposit.amount);
+    const before = this.deposits.get(deposit.receipt);
+    if (before !== undefined) {
+      const isSame = before.cents === cents && before.shortCode === deposit.shortCode;
+      return isSame ? `duplicate ${before.outcome}` : 'conflict';
+    }
+    const { customer, reason } = this.#route(deposit.account);
+    const outcome = reason === null ? 'credited' : 'suspense';
+    if (customer !== null && reason === null) customer.cents += cents;
+    else this.suspenseCents += cents;
+    const phone = reason === null ? (customer?.phone ?? '') : (deposit.payer.phone ?? '');
+    const told = /^\d+$/.test(phone) ? phone : null;
+    this.deposits.set(deposit.receipt, { cents, shortCode: deposit.shortCode, outcome, told });
+    return `${outcome} ${reason ?? ''}`;
+  }
+
+  get smsRows(): number {
+    return [...this.deposits.values()].filter(({ told }) => told !== null).length;
+  }
+
+  #route(account: string): { customer: ModelCustomer | null; reason: string | null } {
+    const typed = account.replaceAll(' ', '');
+    if (typed === '') return { customer: null, reason: 'no_account' };
+    const found =
+      this.customers.find(({ number }) => number === typed) ??
+      this.customers.find(({ phone }) => phone === typed);
+    if (found === undefined) {
+      return { customer: null, reason: /^\d{10}$/.test(typed) ? 'wrong_check_digit' : 'unknown_account' };
+    }
+    const reasons: Readonly<Record<string, string>> = { FROZEN: 'wallet_frozen', CLOSED: 'wallet_closed' };
+    return { customer: found, reason: reasons[found.status] ?? null };
+  }
+}
+
+/** An answer in the words of the model. */
+export function summaryOf(result: DepositResult): string {
+  if (result.outcome === 'duplicate') return `duplicate ${result.original}`;
+  if (result.outcome === 'conflict') return 'conflict';
+  return `${result.outcome} ${'reason' in result ? result.reason : ''}`;
+}

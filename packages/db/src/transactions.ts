@@ -1,0 +1,91 @@
+import type { Handle } from './db.ts';
+import type { TransactionType } from './posted.ts';
+import { query } from './statement.ts';
+import type { Statement } from './statement.ts';
+
+/** A transaction as it is in the ledger. Amounts are decimal strings with two decimals. */
+export interface TransactionView {
+  readonly reference: string;
+  readonly type: TransactionType;
+  readonly from: Party;
+  readonly to: Party;
+  readonly amount: string;
+  readonly currency: string;
+  readonly createdAt: Date;
+  /** Null on rows older than the hash. */
+  readonly verificationHash: string | null;
+  readonly narrative: string | null;
+  /** The reference of the transaction that this one reverses. */
+  readonly reverses: string | null;
+  /** The references of its reversals, oldest first. */
+  readonly reversedBy: readonly string[];
+  /** What is left of it after its reversals. */
+  readonly remaining: string;
+}
+
+export interface Party {
+  readonly number: string;
+  readonly name: string;
+  readonly kind: 'CUSTOMER' | 'SYSTEM';
+}
+
+/** Finds a transaction by its reference (a deposit's is its M-PESA receipt), or null. */
+export async function findTransaction(db: Handle, reference: string): Promise<TransactionView | null> {
+  if (reference.includes('\0') || reference.length > 50) return null;
+  const [row] = await query<TransactionRow>(db, FIND, [reference.toWellFormed()]);
+  if (row === undefined) return null;
+  return {
+    reference: row.reference,
+    type: row.type,
+    from: { number: row.debit_wallet_id, name: row.debit_name, kind: row.debit_kind },
+    to: { number: row.credit_wallet_id, name: row.credit_name, kind: row.credit_kind },
+    amount: row.amount,
+    currency: row.currency,
+    createdAt: new Date(Number(row.created_at_ms)),
+    verificationHash: row.verification_hash,
+    narrative: row.narrative,
+    reverses: row.reverses,
+    reversedBy: row.reversed_by === '' ? [] : row.reversed_by.split(','),
+    remaining: row.remaining,
+  };
+}
+
+interface TransactionRow {
+  readonly reference: string;
+  readonly type: TransactionType;
+  readonly debit_wallet_id: string;
+  readonly debit_name: string;
+  readonly debit_kind: 'CUSTOMER' | 'SYSTEM';
+  readonly credit_wallet_id: string;
+  readonly credit_name: string;
+  readonly credit_kind: 'CUSTOMER' | 'SYSTEM';
+  readonly amount: string;
+  readonly currency: string;
+  readonly created_at_ms: string;
+  readonly verification_hash: string | null;
+  readonly narrative: string | null;
+  readonly reverses: string | null;
+  readonly reversed_by: string;
+  readonly remaining: string;
+}
+
+const FIND: Statement = {
+  name: 'transaction_find',
+  text: `
+SELECT t.reference, t.type, t.debit_wallet_id, d.holder_name AS debit_name, d.kind AS debit_kind,
+       t.credit_wallet_id, c.holder_name AS credit_name, c.kind AS credit_kind,
+       t.amount::text AS amount, t.currency::text AS currency,
+       (extract(epoch FROM t.created_at) * 1000)::bigint::text AS created_at_ms,
+       t.verification_hash, t.narrative, o.reference AS reverses,
+       coalesce(r.refs, '') AS reversed_by, (t.amount - coalesce(r.amount, 0))::text AS remaining
+  FROM core.transactions t
+  JOIN core.wallets d ON d.id = t.debit_wallet_id
+  JOIN core.wallets c ON c.id = t.credit_wallet_id
+  LEFT JOIN core.transactions o ON o.id = t.reverses_id
+ CROSS JOIN LATERAL (
+    SELECT string_agg(x.reference, ',' ORDER BY x.created_at, x.id) AS refs, sum(x.amount) AS amount
+      FROM core.transactions x
+     WHERE x.reverses_id = t.id
+  ) r
+ WHERE t.reference = $1`,
+};

@@ -1,0 +1,167 @@
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { Client } from 'pg';
+import { describe, expect, it } from 'vitest';
+import { deploy } from '../deployment.ts';
+import { codeOf } from '../errors.ts';
+import { appliedTo, dumpOf, until } from '../fixtures/databases.ts';
+import { base, more } from '../fixtures/shop.ts';
+import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
+import { migrationLock } from '../migration-lock.ts';
+import { readMigrations } from '../migrations.ts';
+import { rollBack } from './roll-back.ts';
+
+// Any number: who holds this lock stops a way back that asks for it, until he lets go.
+const gate = 4711;
+const waitAtGate = `SELECT pg_advisory_xact_lock(${gate});`;
+const someoneAtGate = `
+  SELECT 1 FROM pg_locks
+   WHERE locktype = 'advisory' AND objid = ${gate} AND NOT granted
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
+async function connected(url: string): Promise<Client & AsyncDisposable> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+}
+
+/** A shop with both migrations applied, and the folder that they came from. */
+async function openShop(url: string, down = more.down): Promise<TemporaryProject> {
+  const shop = await TemporaryProject.create({ empty: true });
+  await shop.writeMigration(base.name, base);
+  await shop.writeMigration(more.name, { ...more, down });
+  const { exitCode, output } = await deploy({ project: shop.project, url, output: 'keep' });
+  expect(exitCode, output).toBe(0);
+  return shop;
+}
+
+describe('a rollback among others', () => {
+  it('makes a deploy wait, which then applies again what was walked back', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { url } = database;
+    await using shop = await openShop(url, waitAtGate + more.down);
+    const before = await dumpOf(url);
+    await using keeper = await connected(url);
+    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+
+    const rollback = rollBack({ url, migrations: shop.project.migrations });
+    await until(url, someoneAtGate);
+    const deployment = deploy({ project: shop.project, url, output: 'keep' });
+    // The schema engine asks for the lock again and again, and is idle in between.
+    await until(url, `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND state = 'idle'
+                        AND application_name = 'prisma-schema-engine' AND datname = current_database()`);
+    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+
+    expect((await rollback).steps).toHaveLength(1);
+    expect(await deployment).toMatchObject({ exitCode: 0 });
+    expect(await appliedTo(url)).toEqual([base.name, more.name]);
+    expect(await dumpOf(url)).toBe(before);
+  });
+
+  it('waits for a deploy that is under way', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { url } = database;
+    await using shop = await openShop(url);
+    await using deployer = await connected(url);
+    await deployer.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    const waiting = Promise.withResolvers<void>();
+    const rollback = rollBack({
+      url,
+      migrations: shop.project.migrations,
+      lock: { waitMilliseconds: 60_000, onWait: waiting.resolve },
+    });
+    await waiting.promise;
+    expect(await appliedTo(url)).toHaveLength(2);
+    await deployer.query('SELECT pg_advisory_unlock($1)', [migrationLock]);
+    expect((await rollback).steps).toHaveLength(1);
+  });
+
+  it('gives up after the time it was given to wait', async () => {
+    await using database = await createTestDatabase();
+    await using deployer = await connected(database.url);
+    await deployer.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    const { migrations } = repository;
+    await expect(
+      rollBack({ url: database.url, migrations, lock: { waitMilliseconds: 0 } }),
+    ).rejects.toMatchObject({ code: 'MIGRATIONS_LOCKED' });
+  });
+
+  it('keeps writers out from before it counts until it has ended, so that no acknowledged row is lost', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { url } = database;
+    await using shop = await openShop(url, waitAtGate + more.down);
+    await using keeper = await connected(url);
+    await using writer = await connected(url);
+    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+
+    const rollback = rollBack({ url, migrations: shop.project.migrations });
+    await until(url, someoneAtGate);
+    const outcome = writer.query('INSERT INTO shop.orders (id) VALUES (1)').then(
+      () => 'written',
+      (error: unknown) => codeOf(error),
+    );
+    await until(url, `SELECT 1 FROM pg_locks WHERE relation = 'shop.orders'::regclass AND NOT granted`);
+    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+
+    // The table is gone, with the one row that came with it, and the writer knows that his was not written.
+    expect((await rollback).losses).toEqual([]);
+    expect(await outcome).toBe('42P01');
+  });
+
+  it('gives up when a table stays in use, and leaves everything as it was', async () => {
+    await using database = await createTestDatabase();
+    const { url } = database;
+    const { migrations } = repository;
+    await using user = await connected(url);
+    await user.query('BEGIN; LOCK TABLE core.wallets IN ROW EXCLUSIVE MODE');
+    const names = (await readMigrations(migrations)).map(({ name }) => name);
+    await expect(rollBack({ url, migrations, tableWaitMilliseconds: 50 })).rejects.toMatchObject({
+      code: 'TABLES_BUSY',
+    });
+    expect(await appliedTo(url)).toEqual(names);
+  });
+
+  it('begins again when the server ends it to break a deadlock', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { url } = database;
+    const second = 4712;
+    await using shop = await openShop(url, `${waitAtGate} SELECT pg_advisory_xact_lock(${second}); ${more.down}`);
+    await using keeper = await connected(url);
+    await using other = await connected(url);
+    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    // Whoever looks for a deadlock first is ended: not this one.
+    await other.query(`SET deadlock_timeout = '1h'`);
+    await other.query('BEGIN');
+    await other.query('SELECT pg_advisory_xact_lock($1)', [second]);
+
+    const rollback = rollBack({ url, migrations: shop.project.migrations });
+    await until(url, someoneAtGate);
+    const insertion = other.query('INSERT INTO shop.items (id) VALUES (1)');
+    await until(url, `SELECT 1 FROM pg_locks WHERE relation = 'shop.items'::regclass AND NOT granted`);
+    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+    await insertion;
+    await other.query('ROLLBACK');
+
+    expect((await rollback).steps).toHaveLength(1);
+    expect(await appliedTo(url)).toEqual([base.name]);
+  });
+
+  it('leaves everything as it was when its connection is cut', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { url } = database;
+    await using shop = await openShop(url, waitAtGate + more.down);
+    const before = await dumpOf(url);
+    await using keeper = await connected(url);
+    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    const rollback = rollBack({ url, migrations: shop.project.migrations }).catch((error: unknown) => error);
+    await until(url, someoneAtGate);
+    await execute(
+      url,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'daftari-migrate' AND datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    expect(await rollback).toBeInstanceOf(Error);
+    expect(await dumpOf(url)).toBe(before);
+    expect(await appliedTo(url)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,189 @@
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { describe, expect, it } from 'vitest';
+import { deploy } from '../deployment.ts';
+import { appliedTo, dumpOf, numberOf } from '../fixtures/databases.ts';
+import { moveMoney } from '../fixtures/money.ts';
+import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
+import { readMigrations } from '../migrations.ts';
+import { rollBack } from './roll-back.ts';
+
+const { migrations } = repository;
+const names = (await readMigrations(migrations)).map(({ name }) => name);
+const base = nameOf('base');
+const features = nameOf('add_new_features_schema');
+
+function nameOf(suffix: string): string {
+  const found = names.find((name) => name.endsWith(`_${suffix}`));
+  if (found === undefined) throw new RangeError(`there is no migration ${suffix}`);
+  return found;
+}
+
+async function deployAgain(url: string): Promise<void> {
+  const { exitCode, output } = await deploy({ project: repository, url, output: 'keep' });
+  expect(exitCode, output).toBe(0);
+}
+
+describe('walking back', () => {
+  it('undoes the last applied migration and its place in the history, and a deploy applies it again', async () => {
+    await using database = await createTestDatabase();
+    const { url } = database;
+    const before = await dumpOf(url);
+
+    const { steps } = await rollBack({ url, migrations });
+    expect(steps.map(({ name }) => name)).toEqual(names.slice(-1));
+    expect(await appliedTo(url)).toEqual(names.slice(0, -1));
+
+    await deployAgain(url);
+    expect(await appliedTo(url)).toEqual(names);
+    expect(await dumpOf(url)).toBe(before);
+  });
+
+  it('undoes all that came after the named migration, which stays', async () => {
+    await using database = await createTestDatabase();
+    const { steps } = await rollBack({ url: database.url, migrations, to: features });
+    expect(steps.map(({ name }) => name)).toEqual(names.slice(names.indexOf(features) + 1).toReversed());
+    expect(await appliedTo(database.url)).toEqual([base, features]);
+  });
+
+  it('does nothing when the named migration is the last', async () => {
+    await using database = await createTestDatabase();
+    const { steps } = await rollBack({ url: database.url, migrations, to: names.at(-1) });
+    expect(steps).toEqual([]);
+    expect(await appliedTo(database.url)).toEqual(names);
+  });
+
+  it('leads from a database that nobody has used to an empty one, without a word about data', async () => {
+    await using database = await createTestDatabase();
+    await using empty = await createTestDatabase({ empty: true });
+    for (const name of names.toReversed()) {
+      const { steps, losses } = await rollBack({ url: database.url, migrations });
+      expect(steps.map((step) => step.name)).toEqual([name]);
+      expect(losses).toEqual([]);
+    }
+    expect(await dumpOf(database.url)).toBe(await dumpOf(empty.url));
+  });
+
+  it('with rows in every table, down to the base and up again, ends in the same database', async () => {
+    await using database = await createTestDatabase();
+    const { url } = database;
+    const before = await dumpOf(url);
+    await moveMoney(url);
+    const money = await execute(url, 'SELECT id, balance, version, kind FROM core.wallets ORDER BY id');
+    const ledger = 'SELECT reference, amount, debit_version, debit_balance_after FROM core.transactions ORDER BY reference';
+    const transactions = await execute(url, ledger);
+
+    await rollBack({ url, migrations, to: base, discardData: true });
+    await deployAgain(url);
+    expect(await dumpOf(url)).toBe(before);
+    // What the way back declares as derived has been computed again from the transactions.
+    expect(await execute(url, 'SELECT id, balance, version, kind FROM core.wallets ORDER BY id')).toEqual(money);
+    expect(await execute(url, ledger)).toEqual(transactions);
+  });
+
+  it('from the features leaves core exactly as the base migration made it', async () => {
+    await using database = await createTestDatabase();
+    await using reference = await createTestDatabase({ empty: true });
+    const [first] = await readMigrations(migrations);
+    await execute(reference.url, first?.sql ?? '');
+    await moveMoney(database.url);
+
+    await rollBack({ url: database.url, migrations, to: base, discardData: true });
+    expect(await dumpOf(database.url, ['core'])).toBe(await dumpOf(reference.url, ['core']));
+    expect(await dumpOf(database.url)).toBe(await dumpOf(reference.url));
+    expect(await numberOf(database.url, 'SELECT count(*) AS n FROM core.transactions')).toBe(3);
+  });
+
+  it('from the features keeps schema services for a table that somebody else has in it', async () => {
+    await using database = await createTestDatabase();
+    await execute(database.url, 'CREATE TABLE services.ours AS SELECT 7 AS n');
+    await rollBack({ url: database.url, migrations, to: base });
+    expect(await numberOf(database.url, 'SELECT n FROM services.ours')).toBe(7);
+    expect(await dumpOf(database.url, ['services'])).not.toContain('mpesa_logs');
+  });
+});
+
+describe('a rollback that loses rows', () => {
+  it('is refused with the number of rows of each table', async () => {
+    await using database = await createTestDatabase();
+    const { url } = database;
+    await moveMoney(url);
+    const before = await dumpOf(url);
+    const refusal: unknown = await rollBack({ url, migrations, to: base }).catch((error: unknown) => error);
+    for (const table of ['services.mpesa_callbacks', 'services.mpesa_logs', 'services.sms_logs']) {
+      const count = await numberOf(url, `SELECT count(*) AS n FROM ${table}`);
+      expect(count).toBeGreaterThan(1);
+      expect(String(refusal)).toContain(`\n  ${count} rows of ${table}`);
+    }
+    const hashes = await numberOf(url, 'SELECT count(verification_hash) AS n FROM core.transactions');
+    expect(String(refusal)).toContain(`\n  ${hashes} values of core.transactions.verification_hash`);
+    // Wallets and transactions stay, and what the ledger adds to them is computed again.
+    expect(String(refusal)).not.toMatch(/of core\.(?:wallets|transactions\.debit)/);
+    expect(await dumpOf(url)).toBe(before);
+    expect(await appliedTo(url)).toEqual(names);
+  });
+
+  it('is done with --discard-data, and reports every row of every table that is gone', async () => {
+    await using database = await createTestDatabase();
+    const { url } = database;
+    await moveMoney(url);
+    const before = await countTables(url);
+    const { losses } = await rollBack({ url, migrations, to: base, discardData: true });
+    const after = await countTables(url);
+    const gone = [...before].filter(([table, count]) => !after.has(table) && count > 0n);
+    expect(gone.length).toBeGreaterThan(2);
+    expect(losses.filter(({ kind }) => kind === 'row')).toEqual(
+      gone.map(([of, count]) => ({ kind: 'row', of, count })),
+    );
+    expect(await appliedTo(url)).toEqual([base]);
+  });
+});
+
+async function countTables(url: string): Promise<Map<string, bigint>> {
+  const tables = await execute(
+    url,
+    `SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname IN ('core', 'services') ORDER BY 1`,
+  );
+  const counts = new Map<string, bigint>();
+  for (const { name } of tables) {
+    counts.set(String(name), BigInt(await numberOf(url, `SELECT count(*) AS n FROM ${String(name)}`)));
+  }
+  return counts;
+}
+
+describe('a way back that fails', () => {
+  it('leaves everything as it was, the steps before it included', async () => {
+    await using database = await createTestDatabase();
+    await using temporary = await TemporaryProject.create();
+    const before = await dumpOf(database.url);
+    await temporary.write(`migrations/${features}/down.sql`, 'DROP TABLE services.sms_logs;\nDROP TABLE core.nothing;');
+    const refusal = rollBack({ url: database.url, migrations: temporary.project.migrations, to: base });
+    await expect(refusal).rejects.toThrow(`${features}/down.sql: table "nothing" does not exist (42P01)`);
+    expect(await dumpOf(database.url)).toBe(before);
+    expect(await appliedTo(database.url)).toEqual(names);
+  });
+
+  it('only when the transaction ends leaves everything as it was, too', async () => {
+    await using database = await createTestDatabase();
+    await using temporary = await TemporaryProject.create();
+    await execute(
+      database.url,
+      `CREATE TABLE public.late (id int PRIMARY KEY, other int REFERENCES public.late DEFERRABLE INITIALLY DEFERRED)`,
+    );
+    await temporary.write(`migrations/${names.at(-1)}/down.sql`, 'INSERT INTO public.late VALUES (1, 2);');
+    await expect(rollBack({ url: database.url, migrations: temporary.project.migrations })).rejects.toThrow(
+      'violates foreign key constraint',
+    );
+    expect(await numberOf(database.url, 'SELECT count(*) AS n FROM public.late')).toBe(0);
+    expect(await appliedTo(database.url)).toEqual(names);
+  });
+
+  it('with CONCURRENTLY is said to need a hand', async () => {
+    await using database = await createTestDatabase();
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(`migrations/${names.at(-1)}/down.sql`, 'DROP INDEX CONCURRENTLY core.idx_wallets_phone;');
+    await expect(rollBack({ url: database.url, migrations: temporary.project.migrations })).rejects.toThrow(
+      /cannot run inside a transaction, so nothing was changed: .*psql/,
+    );
+  });
+});

@@ -1,0 +1,34 @@
+import { createDb } from '@repo/db';
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { describe, expect, it } from 'vitest';
+import { openSampleWallets, sampleWallets } from './sample-wallets.ts';
+
+describe('the sample wallets', () => {
+  it('are opened once, and are there as they are the next time', async () => {
+    await using database = await createTestDatabase();
+    const db = createDb({ url: database.url, maxConnections: 1 });
+    try {
+      const first = await openSampleWallets(db);
+      expect(first.opened).toBe(sampleWallets.length);
+      await execute(database.url, `UPDATE core.wallets SET status = 'FROZEN' WHERE id = '${sampleWallets[0]?.number}'`);
+      const second = await openSampleWallets(db);
+      expect(second.opened).toBe(0);
+      expect(second.wallets.map(({ number }) => number)).toEqual(sampleWallets.map(({ number }) => number));
+      expect(second.wallets[0]?.status).toBe('FROZEN');
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('have numbers with a check digit, of which none is a slip of the finger away from another', async () => {
+    await using database = await createTestDatabase();
+    const numbers = sampleWallets.map(({ number }) => `('${number}')`).join(', ');
+    await execute(database.url, `INSERT INTO core.wallets (id, holder_name) SELECT n, 'x' FROM (VALUES ${numbers}) v (n)`);
+    const wrong = await execute(
+      database.url,
+      `SELECT n FROM (VALUES ${numbers}) v (n) WHERE NOT core.has_check_digit(n) OR core.nearest_wallets(n) <> ARRAY[n]`,
+    );
+    expect(wrong).toEqual([]);
+  });
+});

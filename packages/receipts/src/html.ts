@@ -1,0 +1,36 @@
+/** Text that is markup already. Only the functions of this file make it. */
+export class Html {
+  readonly markup: string;
+
+  constructor(markup: string) {
+    this.markup = markup;
+  }
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Makes text harmless in an element or a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? '');
+}
+
+/**
+ * Template tag for markup: whatever is put into it is escaped, unless it is markup itself. Forgetting to escape is
+ * thereby not possible.
+ */
+export function html(strings: TemplateStringsArray, ...values: readonly (string | number | Html | Html[])[]): Html {
+  const parts = values.map((value, index) => `${markupOf(value)}${strings[index + 1] ?? ''}`);
+  return new Html(`${strings[0] ?? ''}${parts.join('')}`);
+}
+
+function markupOf(value: string | number | Html | Html[]): string {
+  if (value instanceof Html) return value.markup;
+  if (Array.isArray(value)) return value.map((part) => part.markup).join('');
+  return escapeHtml(String(value));
+}

@@ -1,0 +1,23 @@
+/** Receipts: masked, signed, drawn as HTML, PDF and JSON, and checked again by anybody. */
+export { ReceiptError } from './errors.ts';
+export type { ReceiptErrorCode } from './errors.ts';
+export { pickLanguage } from './language.ts';
+export type { Language } from './language.ts';
+export { maskFacts, maskName, maskNumber } from './masking.ts';
+export type { MaskedFacts, MaskedParty } from './masking.ts';
+export { matchesHash } from './matches-hash.ts';
+export type { Party, ReceiptFacts, TransactionType } from './receipt-facts.ts';
+export { verifyReceiptFile } from './receipt-file.ts';
+export type { FileVerification } from './receipt-file.ts';
+export { receiptHtml } from './receipt-html.ts';
+export type { RenderOptions } from './receipt-html.ts';
+export { receiptJson } from './receipt-json.ts';
+export type { ReceiptJson } from './receipt-json.ts';
+export { receiptPdf } from './receipt-pdf.ts';
+export type { Paper } from './receipt-styles.ts';
+export { forgeryReasons, signReceipt, verifySignedReceipt } from './signed-receipt.ts';
+export type { ForgeryReason, Receipt, Verification } from './signed-receipt.ts';
+export { createSigningKeys, newSigningKey, publicJwks, readPublicJwks } from './signing-keys.ts';
+export type { PublicJwk, PublicJwks, SigningKeys } from './signing-keys.ts';
+export { verdictJson, verifyPage } from './verify-page.ts';
+export type { Verdict, VerdictJson } from './verify-page.ts';

@@ -1,0 +1,85 @@
+import type { Party, ReceiptFacts, TransactionType } from './receipt-facts.ts';
+
+/** One side of a receipt as it may be shown. */
+export interface MaskedParty {
+  readonly kind: 'CUSTOMER' | 'SYSTEM';
+  /** `******8848`; null for a system wallet, whose number tells nobody anything. */
+  readonly number: string | null;
+  /** `J*** M*****`, or the plain English label of a system wallet; null when no name is known. */
+  readonly name: string | null;
+}
+
+/** The facts of a receipt as they may be shown: the only form that is signed, drawn or sent. */
+export interface MaskedFacts {
+  readonly reference: string;
+  readonly type: TransactionType;
+  readonly amount: string;
+  readonly currency: 'KES';
+  /** ISO 8601 in UTC with milliseconds. */
+  readonly createdAt: string;
+  readonly verificationHash: string;
+  readonly from: MaskedParty;
+  readonly to: MaskedParty;
+}
+
+/** Labels of the system wallets, by their number in the ledger. */
+const systemLabels = new Map([
+  ['MPESA-FLOAT', 'M-PESA'],
+  ['SUSPENSE', 'Suspense account'],
+  ['FEES', 'Fees'],
+]);
+
+const UNNAMED_SYSTEM_WALLET = 'System account';
+
+/** Names beyond these words are not hinted at: the payer recognises a name by its beginning. */
+const LONGEST_NAME_IN_WORDS = 4;
+const SHOWN_DIGITS = 4;
+
+/** Masks both parties. Everything that leaves this package went through here. */
+export function maskFacts(facts: ReceiptFacts): MaskedFacts {
+  return {
+    reference: facts.reference,
+    type: facts.type,
+    amount: facts.amount,
+    currency: facts.currency,
+    createdAt: facts.createdAt.toISOString(),
+    verificationHash: facts.verificationHash,
+    from: maskParty(facts.from),
+    to: maskParty(facts.to),
+  };
+}
+
+function maskParty({ kind, number, name }: Party): MaskedParty {
+  if (kind === 'SYSTEM') return { kind, number: null, name: systemLabels.get(number) ?? UNNAMED_SYSTEM_WALLET };
+  return { kind, number: maskNumber(number), name: name === null ? null : maskName(name) };
+}
+
+/**
+ * The initial of each word, then stars: `John Mwangi` becomes `J*** M*****`. Three to five stars each, so that very
+ * short and very long words do not tell their length. An initial that is no letter or digit becomes a star, which
+ * leaves nothing in the result that could be markup or turn the reading direction. Null when nothing is left.
+ */
+export function maskName(name: string): string | null {
+  const words = name
+    .normalize('NFC')
+    // Invisible characters: controls, marks of direction, joiners, lone surrogates.
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]/gu, '')
+    .split(/\p{White_Space}+/u)
+    .filter((word) => word !== '')
+    .slice(0, LONGEST_NAME_IN_WORDS);
+  return words.length === 0 ? null : words.map(maskWord).join(' ');
+}
+
+function maskWord(word: string): string {
+  const [initial = ''] = word;
+  const stars = Math.min(Math.max([...word].length - 1, 3), 5);
+  return `${/[\p{L}\p{N}]/u.test(initial) ? initial : '*'}${'*'.repeat(stars)}`;
+}
+
+/** The last four digits behind stars; of a number shorter than eight signs, at most half. */
+export function maskNumber(number: string): string {
+  const signs = [...number];
+  const shown = Math.min(SHOWN_DIGITS, Math.floor(signs.length / 2));
+  const end = signs.slice(signs.length - shown).map((sign) => (/[\p{L}\p{N}-]/u.test(sign) ? sign : '*'));
+  return `${'*'.repeat(signs.length - shown)}${end.join('')}`;
+}

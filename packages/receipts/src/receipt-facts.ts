@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { ReceiptError } from './errors.ts';
+
+export const transactionTypes = [
+  'DEPOSIT',
+  'TRANSFER',
+  'WITHDRAWAL',
+  'FEE',
+  'REVERSAL',
+  'ASSIGNMENT',
+] as const;
+
+export type TransactionType = (typeof transactionTypes)[number];
+
+export interface Party {
+  /** The wallet number; for a system wallet its name in the ledger, such as `MPESA-FLOAT`. */
+  readonly number: string;
+  /** The holder's name as stored; null when none is known. */
+  readonly name: string | null;
+  readonly kind: 'CUSTOMER' | 'SYSTEM';
+}
+
+/** One transaction of the ledger, unmasked: what a receipt is made of. Nothing of it is shown as it is. */
+export interface ReceiptFacts {
+  readonly reference: string;
+  readonly type: TransactionType;
+  /** Decimal string with exactly two decimals and no grouping: `"1500.00"`. */
+  readonly amount: string;
+  readonly currency: 'KES';
+  readonly createdAt: Date;
+  /** 64 lower-case hex digits, as stored with the transaction. */
+  readonly verificationHash: string;
+  readonly from: Party;
+  readonly to: Party;
+}
+
+/** Seventeen digits before the point are what a DECIMAL(19,2) column holds. */
+export const AMOUNT = /^(?:0|[1-9]\d{0,16})\.\d{2}$/;
+
+/** Twice what the ledger's column holds, so that escaping never makes a page or a QR code too long to be drawn. */
+export const LONGEST_REFERENCE = 100;
+
+/**
+ * The verification hash that belongs to a reference, an amount (two decimals) and a time (ISO 8601, UTC, with
+ * milliseconds). Computed here a second time, apart from the ledger's own function: who checks should not trust the
+ * code that wrote, and an offline check needs no database package. A test holds the two together.
+ */
+export function expectedHash(facts: { reference: string; amount: string; createdAt: string }): string {
+  return createHash('sha256').update(`${facts.reference}${facts.amount}${facts.createdAt}`, 'utf8').digest('hex');
+}
+
+/**
+ * Refuses facts that no receipt may vouch for.
+ *
+ * @throws ReceiptError `FACTS_INVALID`, `AMOUNT_INVALID`, or `FACTS_CONTRADICT_HASH` when the row was changed after
+ * its hash was written: signing it would make a tampered row look genuine.
+ */
+export function checkFacts(facts: ReceiptFacts): void {
+  if (!AMOUNT.test(facts.amount)) {
+    throw new ReceiptError('AMOUNT_INVALID', 'pass a decimal string with two decimals and no grouping');
+  }
+  const year = facts.createdAt.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) {
+    throw new ReceiptError('FACTS_INVALID', 'its time is not a date between the years 1 and 9999');
+  }
+  const { reference } = facts;
+  const isText = reference !== '' && !reference.includes('\0') && reference.isWellFormed();
+  if (!isText || reference.length > LONGEST_REFERENCE) {
+    throw new ReceiptError('FACTS_INVALID', `its reference must be text of 1 to ${LONGEST_REFERENCE} characters`);
+  }
+  const hash = expectedHash({ reference, amount: facts.amount, createdAt: facts.createdAt.toISOString() });
+  if (hash !== facts.verificationHash) {
+    throw new ReceiptError('FACTS_CONTRADICT_HASH', 'have the ledger audited before anything else');
+  }
+}

@@ -1,0 +1,67 @@
+import { html } from './html.ts';
+import type { Html } from './html.ts';
+import type { Language } from './language.ts';
+import { renderPage } from './page.ts';
+import { present } from './presentation.ts';
+import type { Row } from './presentation.ts';
+import { QUIET_ZONE, qrCode } from './qr-code.ts';
+import { receiptStyles } from './receipt-styles.ts';
+import type { Paper } from './receipt-styles.ts';
+import type { Receipt } from './signed-receipt.ts';
+import { wordings } from './wording.ts';
+
+export interface RenderOptions {
+  /** A4 unless said otherwise; `roll` is an 80 mm till roll. */
+  readonly paper?: Paper;
+  /** English unless said otherwise. */
+  readonly language?: Language;
+}
+
+/** The name under which a page carries its signed receipt. */
+export const JWS_META = 'daftari-receipt';
+
+/**
+ * The receipt as one HTML document, for the screen and for paper. It needs no other file and no script, and carries
+ * the signed receipt in a `meta` element, so that a saved copy can be checked offline. The same receipt and options
+ * give the same bytes.
+ */
+export function receiptHtml(receipt: Receipt, { paper = 'a4', language = 'en' }: RenderOptions = {}): string {
+  const words = wordings[language];
+  const shown = present(receipt.facts, words);
+  return renderPage({
+    language,
+    title: `${words.receipt}: ${shown.type}, ${shown.amount}`,
+    styles: receiptStyles[paper],
+    head: html`<meta name="${JWS_META}" content="${receipt.jws}">
+`,
+    body: html`<main>
+<h1>${words.receipt}</h1>
+<p class="amount" data-field="amount">${shown.amount}</p>
+<dl>
+${shown.rows.map(renderRow)}</dl>
+<div class="check">
+<a class="code" href="${receipt.verifyUrl}" aria-label="${words.openCheck}">${renderQrCode(receipt.verifyUrl, words.qrCode)}</a>
+<div>
+<p>${words.scan}</p>
+<p class="on-screen"><a href="${receipt.verifyUrl}">${words.openCheck}</a></p>
+<p class="small">${shown.hash.label}</p>
+<p class="hash" data-field="hash">${shown.hash.value}</p>
+<p class="small">${words.signed}</p>
+</div>
+</div>
+</main>`,
+  });
+}
+
+/** `bdi` keeps a name or reference in another script from reordering what stands beside it. */
+export function renderRow({ field, label, value }: Row): Html {
+  return html`<div><dt>${label}</dt><dd data-field="${field}"><bdi>${value}</bdi></dd></div>
+`;
+}
+
+function renderQrCode(text: string, label: string): Html {
+  const { size, path } = qrCode(text);
+  const side = size + 2 * QUIET_ZONE;
+  const viewBox = `${-QUIET_ZONE} ${-QUIET_ZONE} ${side} ${side}`;
+  return html`<svg role="img" aria-label="${label}" viewBox="${viewBox}" shape-rendering="crispEdges"><path fill="#fff" d="M${-QUIET_ZONE} ${-QUIET_ZONE}h${side}v${side}h-${side}z"/><path fill="#000" d="${path}"/></svg>`;
+}

@@ -1,0 +1,113 @@
+import type { Language } from './language.ts';
+import type { TransactionType } from './receipt-facts.ts';
+
+/** Every word that a page or a PDF shows, in one language. */
+export interface Wording {
+  readonly receipt: string;
+  readonly types: Readonly<Record<TransactionType, string>>;
+  readonly labels: Readonly<Record<'amount' | 'time' | 'from' | 'to' | 'reference' | 'type' | 'hash', string>>;
+  /** Labels of system wallets, by their English label. */
+  readonly systemWallets: Readonly<Record<string, string>>;
+  /** January first. */
+  readonly months: readonly string[];
+  readonly scan: string;
+  readonly openCheck: string;
+  readonly qrCode: string;
+  readonly signed: string;
+  readonly verdict: VerdictWording;
+}
+
+export interface VerdictWording {
+  readonly genuine: string;
+  readonly genuineHelp: string;
+  readonly compare: string;
+  readonly reversed: string;
+  /** Takes the amount that was given back. */
+  readonly reversedHelp: (amount: string) => string;
+  readonly notGenuine: string;
+  readonly notGenuineHelp: string;
+  readonly notGenuineAdvice: string;
+  readonly scanAgain: string;
+}
+
+const english: Wording = {
+  receipt: 'Receipt',
+  types: {
+    DEPOSIT: 'Deposit',
+    TRANSFER: 'Transfer',
+    WITHDRAWAL: 'Withdrawal',
+    FEE: 'Fee',
+    REVERSAL: 'Reversal',
+    ASSIGNMENT: 'Payment placed in its wallet',
+  },
+  labels: {
+    amount: 'Amount',
+    time: 'Date and time',
+    from: 'From',
+    to: 'To',
+    reference: 'Reference number',
+    type: 'Type',
+    hash: 'Verification hash',
+  },
+  systemWallets: {},
+  months: ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'],
+  scan: 'Scan this QR code to check the receipt.',
+  openCheck: 'Check this receipt',
+  qrCode: 'QR code that opens the page to check this receipt',
+  signed: 'Digitally signed: any change to it can be found.',
+  verdict: {
+    genuine: 'Genuine receipt',
+    genuineHelp: 'This payment is in our records.',
+    compare: 'Compare the amount, the time and the names with what you were shown.',
+    reversed: 'Genuine, but the money was given back',
+    reversedHelp: (amount) => `${amount} of this payment was given back. Do not hand over goods for it.`,
+    notGenuine: 'Not genuine',
+    notGenuineHelp: 'This link does not match any receipt of ours.',
+    notGenuineAdvice: 'Do not hand over goods or money because of this receipt.',
+    scanAgain: 'If you think this is a mistake, scan the QR code again.',
+  },
+};
+
+const swahili: Wording = {
+  receipt: 'Risiti',
+  types: {
+    DEPOSIT: 'Kuweka pesa',
+    TRANSFER: 'Kutuma pesa',
+    WITHDRAWAL: 'Kutoa pesa',
+    FEE: 'Ada',
+    REVERSAL: 'Kurudisha pesa',
+    ASSIGNMENT: 'Malipo kuwekwa kwenye pochi yake',
+  },
+  labels: {
+    amount: 'Kiasi',
+    time: 'Tarehe na saa',
+    from: 'Kutoka',
+    to: 'Kwenda',
+    reference: 'Nambari ya kumbukumbu',
+    type: 'Aina',
+    hash: 'Alama ya uthibitisho',
+  },
+  systemWallets: {
+    'Suspense account': 'Akaunti ya muda',
+    Fees: 'Ada',
+    'System account': 'Akaunti ya mfumo',
+  },
+  months: ['Jan', 'Feb', 'Mac', 'Apr', 'Mei', 'Jun', 'Jul', 'Ago', 'Sep', 'Okt', 'Nov', 'Des'],
+  scan: 'Skani msimbo huu wa QR ili kuhakiki risiti.',
+  openCheck: 'Hakiki risiti hii',
+  qrCode: 'Msimbo wa QR unaofungua ukurasa wa kuhakiki risiti hii',
+  signed: 'Ina sahihi ya kidijitali: badiliko lolote linaweza kugunduliwa.',
+  verdict: {
+    genuine: 'Risiti halali',
+    genuineHelp: 'Malipo haya yamo kwenye rekodi zetu.',
+    compare: 'Linganisha kiasi, saa na majina na yale uliyoonyeshwa.',
+    reversed: 'Risiti halali, lakini pesa zimerudishwa',
+    reversedHelp: (amount) => `${amount} za malipo haya zimerudishwa. Usitoe bidhaa kwa ajili yake.`,
+    notGenuine: 'Risiti si halali',
+    notGenuineHelp: 'Kiungo hiki hakilingani na risiti yetu yoyote.',
+    notGenuineAdvice: 'Usitoe bidhaa wala pesa kwa sababu ya risiti hii.',
+    scanAgain: 'Ukidhani ni kosa, skani msimbo wa QR tena.',
+  },
+};
+
+export const wordings: Readonly<Record<Language, Wording>> = { en: english, sw: swahili };

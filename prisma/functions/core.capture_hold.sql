@@ -1,0 +1,82 @@
+-- Pays out of a hold, whole or part; the rest goes back to the wallet, and the hold is closed.
+--
+-- p_amount: NULL for the whole. p_to: a system wallet (a WITHDRAWAL) or a customer's (a TRANSFER).
+-- After: outcome 'posted' and the transaction's reference; 'replayed' with the reference of then (or reason);
+--        'key_reused'; or 'refused' with reason: unknown_hold, hold_closed (captured, released or expired already),
+--        exceeds_hold, or a reason of core.post_transactions. A refused capture leaves the hold as it was.
+CREATE OR REPLACE FUNCTION core.capture_hold(
+    p_key text, p_digest text, p_hold_id uuid, p_to text, p_amount numeric, p_reference text, p_narrative text,
+    OUT outcome text, OUT reason text, OUT reference text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET daftari.door = 'open'
+AS $$
+DECLARE
+    v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    h      core.holds;
+    w      core.wallets;
+    v_type text;
+    v_fee  record;
+    v_legs integer;
+    v_post record;
+BEGIN
+    PERFORM core.lock_wallets(
+        ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
+    );
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO h FROM core.holds WHERE id = p_hold_id;
+    p_amount := coalesce(p_amount, h.amount);
+    reason := CASE
+        WHEN h.id IS NULL THEN 'unknown_hold'
+        WHEN h.status <> 'ACTIVE' OR h.expires_at <= v_now THEN 'hold_closed'
+        WHEN p_amount > h.amount THEN 'exceeds_hold'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
+    v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
+    SELECT f.fee, CASE f.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END AS wallet
+      INTO v_fee FROM core.fee_of(v_type, w.currency, p_amount) AS f;
+    v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
+
+    -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
+    UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    SELECT * INTO v_post FROM core.post_transactions(
+        (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
+        (ARRAY[v_type, 'FEE'])[1:v_legs],
+        (ARRAY[h.wallet_id::text, v_fee.wallet::text])[1:v_legs],
+        (ARRAY[p_to, 'FEES'])[1:v_legs],
+        (ARRAY[NULL, NULL]::text[])[1:v_legs],
+        (ARRAY[p_amount, v_fee.fee])[1:v_legs],
+        (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
+        (ARRAY[p_key, NULL])[1:v_legs],
+        (ARRAY[p_digest, NULL])[1:v_legs],
+        (ARRAY[NULL, NULL]::uuid[])[1:v_legs],
+        (ARRAY[1, 1])[1:v_legs],
+        (ARRAY[p_narrative, NULL])[1:v_legs]
+    );
+    IF v_post.outcomes[1] = 'created' THEN
+        outcome := 'posted';
+        reference := p_reference;
+        UPDATE core.holds SET status = 'CAPTURED', captured = p_amount, closed_at = v_now WHERE id = h.id;
+    ELSE
+        outcome := CASE v_post.outcomes[1] WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+        reason := v_post.reasons[1];
+        UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
+    END IF;
+END
+$$;

@@ -1,0 +1,50 @@
+-- Reserves money of a wallet: it stays in the balance and can no longer be spent.
+--
+-- After: outcome 'posted' and the new hold; 'replayed' with the hold of then (or reason, if it was refused then);
+--        'key_reused'; or 'refused' with reason: unknown_wallet, wallet_frozen, wallet_closed, invalid_amount,
+--        insufficient_funds.
+CREATE OR REPLACE FUNCTION core.place_hold(
+    p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp, p_narrative text,
+    OUT outcome text, OUT reason text, OUT hold_id uuid
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET daftari.door = 'open'
+AS $$
+DECLARE
+    w core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference::uuid INTO reason, hold_id
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
+        WHEN w.balance - w.held - w.min_balance < p_amount THEN 'insufficient_funds'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    outcome := 'posted';
+    hold_id := core.new_id();
+    UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative)
+    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', hold_id::text);
+END
+$$;

@@ -1,0 +1,107 @@
+-- Records a batch of transfers between wallets, each once for its idempotency key, in one round trip.
+--
+-- Arrays of equal length, in the order in which they arrived. p_references are new references of ours; the fee of a
+-- transfer, if a rule in core.fee_rules asks for one, is posted with it under the same reference with "-F" behind.
+--
+-- Before: nothing is locked.
+-- After:  as core.post_transactions leaves it. One row an element, in no order: ord says which.
+--   posted      new
+--   replayed    the key was used for this very request: reason is set if it was refused then
+--   key_reused  the key was used for another request
+--   refused     nothing moved (reason); remembered under the key
+--   collision   the new reference is taken already: the caller must think of another one
+-- balance_after is the debited wallet's, the fee included.
+CREATE OR REPLACE FUNCTION core.record_transfers(
+    p_keys       text[],
+    p_digests    text[],
+    p_references text[],
+    p_debits     text[],
+    p_credits    text[],
+    p_amounts    numeric[],
+    p_currencies text[],
+    p_narratives text[]
+)
+RETURNS TABLE (
+    ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric,
+    balance_after numeric, created_at timestamp, verification_hash text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    n        constant integer := coalesce(array_length(p_keys, 1), 0);
+    v_items  integer[]; -- which element each leg belongs to
+    v_legs   record;
+    v_post   record;
+    v_fees   numeric[];
+BEGIN
+    -- One leg for the transfer and one for its fee, if it has one, behind it.
+    SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
+           array_agg(CASE l.leg WHEN 1 THEN p_references[l.item] ELSE p_references[l.item] || '-F' END ORDER BY l.item, l.leg) AS refs,
+           array_agg(CASE l.leg WHEN 1 THEN 'TRANSFER' ELSE 'FEE' END ORDER BY l.item, l.leg) AS types,
+           array_agg(l.debit ORDER BY l.item, l.leg) AS debits,
+           array_agg(l.credit ORDER BY l.item, l.leg) AS credits,
+           array_agg(l.amount ORDER BY l.item, l.leg) AS amounts,
+           array_agg(p_currencies[l.item] ORDER BY l.item, l.leg) AS currencies,
+           array_agg(CASE l.leg WHEN 1 THEN p_keys[l.item] END ORDER BY l.item, l.leg) AS keys,
+           array_agg(CASE l.leg WHEN 1 THEN p_digests[l.item] END ORDER BY l.item, l.leg) AS digests,
+           array_agg(CASE l.leg WHEN 1 THEN p_narratives[l.item] END ORDER BY l.item, l.leg) AS narratives
+      INTO v_legs
+      FROM (
+        SELECT t.item::integer, 1 AS leg, t.debit, t.credit, t.amount
+          FROM unnest(p_debits, p_credits, p_amounts) WITH ORDINALITY AS t (debit, credit, amount, item)
+        UNION ALL
+        SELECT t.item::integer, 2, CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END, 'FEES', f.fee
+          FROM unnest(p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
+               AS t (debit, credit, amount, currency, item)
+         CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
+         WHERE EXISTS (SELECT 1 FROM core.fee_rules)
+      ) l;
+    v_items := v_legs.items;
+
+    SELECT *
+      INTO v_post
+      FROM core.post_transactions(
+        v_legs.refs, v_legs.types, v_legs.debits, v_legs.credits, array_fill(NULL::text, ARRAY[array_length(v_items, 1)]),
+        v_legs.amounts, v_legs.currencies, v_legs.keys, v_legs.digests,
+        array_fill(NULL::uuid, ARRAY[array_length(v_items, 1)]), v_items, v_legs.narratives
+      );
+
+    SELECT array_agg(t.fee ORDER BY t.item)
+      INTO v_fees
+      FROM (
+        SELECT x.item, coalesce(sum(x.amount) FILTER (WHERE x.type = 'FEE' AND x.outcome = 'created'), 0) AS fee
+          FROM unnest(v_items, v_legs.types, v_legs.amounts, v_post.outcomes) AS x (item, type, amount, outcome)
+         GROUP BY x.item
+      ) t;
+
+    RETURN QUERY
+    SELECT t.item, CASE t.outcome WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END,
+           t.reason, t.reference, t.id, t.amount, v_fees[t.item],
+           -- The fee of the sender is the next leg and leaves his balance lower still.
+           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
+                THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
+           v_post.posted_at, t.hash
+      FROM unnest(
+        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.amounts,
+        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.hashes
+      ) WITH ORDINALITY AS t (item, type, reference, debit, amount, outcome, reason, id, balance, hash, leg)
+     WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
+
+    IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
+        RETURN QUERY
+        SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
+               CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
+               x.created_at::timestamp, x.verification_hash::text
+          FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
+          JOIN core.requests q ON q.idempotency_key = t.key
+          LEFT JOIN core.transactions x ON x.reference = q.reference
+          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F'
+         WHERE t.outcome IN ('replayed', 'key_reused');
+    END IF;
+END
+$$;

@@ -1,0 +1,28 @@
+-- Freezes, thaws or closes a customer's wallet and writes down who wanted it and why.
+--
+-- After: outcome 'done' (also when it had this status already), or 'refused' with reason: unknown_wallet,
+--        wallet_closed (a closed wallet stays closed), wallet_not_empty (only an empty wallet without holds closes).
+CREATE OR REPLACE FUNCTION core.set_wallet_status(
+    p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    w core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' AND p_status <> 'CLOSED' THEN 'wallet_closed'
+        WHEN p_status = 'CLOSED' AND (w.balance <> 0 OR w.held <> 0) THEN 'wallet_not_empty'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NULL AND w.status <> p_status THEN
+        UPDATE core.wallets SET status = p_status, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+        INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
+    END IF;
+END
+$$;
