@@ -77,9 +77,11 @@ BEGIN
         ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
     );
     outcome := core.find_request(p_key, p_digest);
-    IF outcome IS NOT NULL THEN
+    IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
-          FROM core.requests q WHERE q.idempotency_key = p_key AND outcome = 'replayed';
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
         RETURN;
     END IF;
 
@@ -321,9 +323,11 @@ DECLARE
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet]);
     outcome := core.find_request(p_key, p_digest);
-    IF outcome IS NOT NULL THEN
+    IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference::uuid INTO reason, hold_id
-          FROM core.requests q WHERE q.idempotency_key = p_key AND outcome = 'replayed';
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
         RETURN;
     END IF;
 
@@ -482,8 +486,8 @@ BEGIN
             outcomes[i] := 'skipped';
             CONTINUE;
         END IF;
-        IF v_has_keys THEN
-            k := i_keys[i];
+        k := i_keys[i];
+        IF k IS NOT NULL THEN
             IF k_digests[k] IS NOT NULL THEN
                 outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
                 CONTINUE;
@@ -742,9 +746,11 @@ BEGIN
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_original;
     PERFORM core.lock_wallets(ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text]);
     outcome := core.find_request(p_key, p_digest);
-    IF outcome IS NOT NULL THEN
+    IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
-          FROM core.requests q WHERE q.idempotency_key = p_key AND outcome = 'replayed';
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
         RETURN;
     END IF;
 

@@ -26,7 +26,7 @@ await runCommand(async () => {
   for (const check of driftChecks) {
     progress.step(check.claim);
     const problems = await runDriftCheck(check, { project, url: migrated.url, emptyUrl: empty.url });
-    progress[Symbol.dispose]();
+    progress.end();
     print(`  ${problems.length === 0 ? 'ok   ' : 'WRONG'}  ${check.claim}`);
     for (const problem of problems) print(`         ${problem.replaceAll('\n', '\n         ')}`);
     if (problems.length > 0) failures += 1;

@@ -19,7 +19,7 @@ await runCommand(async () => {
   await using scratch = await openScratchDatabase(readEnvironment(project.root).testServerUrl);
   progress.step('applying the migrations');
   const { exitCode, output } = await deploy({ project, url: scratch.url, output: 'keep' });
-  progress[Symbol.dispose]();
+  progress.end();
   if (exitCode !== 0) {
     process.stderr.write(output);
     return exitCode;

@@ -1,23 +1,33 @@
 import type { WriteStream } from 'node:tty';
 
 /** Says what is being done while it is done: on a terminal one line that is written over, in a pipe nothing. */
-export type Progress = Disposable & { step: (what: string) => void };
+export type Progress = Disposable & {
+  step: (what: string) => void;
+  /** Takes the line away, for what is printed next. */
+  end: () => void;
+};
 
 const clearLine = '\r\u001B[K';
 
 /** Progress on standard error, so that what a command prints can be piped on. */
 export function showProgress(stream: Pick<WriteStream, 'isTTY' | 'write'> = process.stderr): Progress {
-  const clear = (): void => {
-    if (stream.isTTY) stream.write(clearLine);
+  let isShown = false;
+  const end = (): void => {
+    if (isShown) stream.write(clearLine);
+    isShown = false;
   };
-  return {
-    step: (what) => {
-      clear();
-      if (stream.isTTY) stream.write(`${what} ...`);
-    },
-    [Symbol.dispose]: clear,
+  const step = (what: string): void => {
+    end();
+    if (!stream.isTTY) return;
+    stream.write(`${what} ...`);
+    isShown = true;
   };
+  return { step, end, [Symbol.dispose]: end };
 }
 
 /** For callers that want none. */
-export const noProgress: Progress = { step: () => undefined, [Symbol.dispose]: () => undefined };
+export const noProgress: Progress = {
+  step: () => undefined,
+  end: () => undefined,
+  [Symbol.dispose]: () => undefined,
+};

@@ -38,7 +38,7 @@ await runCommand(async () => {
     },
     progress,
   });
-  progress[Symbol.dispose]();
+  progress.end();
   for (const { name, milliseconds } of steps) print(`${name}: walked back in ${milliseconds} ms`);
   if (steps.length === 0) print(`${values.to} is the last applied migration: nothing to walk back`);
   for (const loss of losses) print(`lost: ${describeLoss(loss)}`);

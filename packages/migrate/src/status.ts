@@ -12,7 +12,7 @@ await runCommand(async () => {
   await using target = await openTarget(project);
   using progress = showProgress();
   const status = await readStatus({ url: target.url, migrations: project.migrations, progress });
-  progress[Symbol.dispose]();
+  progress.end();
   for (const line of renderStatus(status)) print(line);
   return status.balances.every(({ isZero }) => isZero) ? 0 : 1;
 });

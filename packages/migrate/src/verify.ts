@@ -15,7 +15,7 @@ await runCommand(async () => {
   using progress = showProgress();
   progress.step('verifying');
   const verification = await verifyDatabase({ url: target.url, project });
-  progress[Symbol.dispose]();
+  progress.end();
   for (const line of renderReport(verification)) print(line);
   return verification.checks.some(isWrong) ? 1 : 0;
 });

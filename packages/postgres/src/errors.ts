@@ -1,5 +1,5 @@
 /** Every way in which this package fails on purpose. The code is for programs, the message for people. */
-export const errorCodes = {
+const errorCodes = {
   ACCOUNT_MISSING: 'no unprivileged account to run the server',
   ALREADY_RUNNING: 'a server already runs in this data directory',
   BINARIES_MISSING: 'no PostgreSQL for this platform',

@@ -33,7 +33,7 @@ describe('drift is found out', () => {
 
   it('when the committed dump is not the migrated database', async () => {
     const problems = await problemsOf(/schema\.sql/, repository, 'CREATE TABLE core.forgotten ()');
-    expect(problems[0]).toBe('table core.forgotten is there and should not be');
+    expect(problems).toContain('table core.forgotten is there and should not be');
   });
 
   it('when a table is not in the models', async () => {

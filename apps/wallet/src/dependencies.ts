@@ -1,0 +1,39 @@
+import type { Db, TransferIntake } from '@repo/db';
+import type { KeyGuard } from '@repo/http';
+import type { SigningKeys } from '@repo/receipts';
+import type { LookupLimits } from './lookup-limits.ts';
+import type { WalletMetrics } from './wallet-metrics.ts';
+
+/** How the service behaves. */
+export interface AppSettings {
+  /** The first key, which may do everything. */
+  readonly apiKey: string;
+  /** Where the public reaches the service; the address it listens on when absent. */
+  readonly publicUrl?: string;
+  /** Look-ups of one API key in a minute. */
+  readonly lookupRate: number;
+  /** How long a key that was found is believed; milliseconds, 5,000 when absent. */
+  readonly keyCacheMs?: number;
+  readonly logLevel: string;
+}
+
+/** What the service works with. The caller made it and closes it. */
+export interface AppDependencies {
+  readonly db: Db;
+  readonly transfers: TransferIntake;
+  readonly receiptKeys: SigningKeys;
+  readonly settings: AppSettings;
+}
+
+/** What a key may be allowed to do, from harmless to powerful. */
+export const scopes = ['read', 'transact', 'admin'] as const;
+
+export type Scope = (typeof scopes)[number];
+
+/** What the routes share. */
+export interface RouteContext {
+  readonly db: Db;
+  readonly limits: LookupLimits;
+  readonly metrics: WalletMetrics;
+  readonly requireKey: (scope: Scope) => KeyGuard;
+}

@@ -1,0 +1,138 @@
+import { DaftariError, captureHold, hold, releaseHold } from '@repo/db';
+import type { Hold } from '@repo/db';
+import { problemResponse } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+import { z } from 'zod';
+import type { RouteContext } from './dependencies.ts';
+import { amount, money, narrative, time, walletNumber } from './fields.ts';
+import { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
+import { postedBody, postedSchema, statusOf } from './posted.ts';
+import { keyProblems, limitProblem, secured } from './responses.ts';
+
+const holdSchema = z.object({
+  id: z.string(),
+  wallet: walletNumber,
+  amount: money,
+  captured: money.describe('what of it has been paid out'),
+  status: z.enum(['ACTIVE', 'CAPTURED', 'RELEASED', 'EXPIRED']),
+  expiresAt: time.nullable().describe('null when it stays until it is captured or released'),
+  available: money.describe('what can be spent from the wallet now'),
+  createdAt: time,
+});
+
+const params = z.object({ id: z.string().describe('the id of the hold') });
+const unknown = problemResponse('`unknown_hold`: there is no such hold.');
+const badRequest = problemResponse('`Idempotency-Key` is missing, or the body is not JSON.');
+
+const placeSchema = {
+  ...secured('holds', 'Reserves money in a wallet for a payout.'),
+  headers: idempotencyHeaders,
+  body: z.strictObject({
+    wallet: walletNumber,
+    amount,
+    expiresAt: z.iso
+      .datetime({ offset: true, error: 'must be a time with its zone, such as 2026-03-01T00:00:00Z' })
+      .optional()
+      .describe('when the money is free again if nobody captures it'),
+    narrative: narrative.optional(),
+  }),
+  response: {
+    201: holdSchema.describe('The money is reserved.'),
+    200: holdSchema.describe('It was reserved before, for the same key.'),
+    400: badRequest,
+    ...keyProblems,
+    409: problemResponse('`key_reused`: the key was used for another request.'),
+    422: problemResponse('Nothing is reserved: `insufficient_funds`, `wallet_frozen`, `unknown_wallet` and others.'),
+    ...limitProblem,
+  },
+};
+
+const captureSchema = {
+  ...secured('holds', 'Pays out what is held, whole or in part; the rest is free again.'),
+  headers: idempotencyHeaders,
+  params,
+  body: z.strictObject({
+    to: walletNumber,
+    amount: amount.optional().describe('all that is held when absent'),
+  }),
+  response: {
+    201: postedSchema.extend({ hold: holdSchema }),
+    200: postedSchema.extend({ hold: holdSchema }).describe('It was paid out before, for the same key.'),
+    400: badRequest,
+    ...keyProblems,
+    404: unknown,
+    409: problemResponse('`hold_closed`: captured, released or expired before; or `key_reused`.'),
+    422: problemResponse('Nothing moved: `exceeds_hold`, `unknown_wallet`, `wallet_closed` and others.'),
+    ...limitProblem,
+  },
+};
+
+const releaseSchema = {
+  ...secured('holds', 'Gives up a hold: the money is free again. Said again, the answer is the same.'),
+  params,
+  response: {
+    200: holdSchema,
+    ...keyProblems,
+    404: unknown,
+    409: problemResponse('`hold_closed`: it was captured.'),
+    ...limitProblem,
+  },
+};
+
+/** Adds the routes that reserve money, pay it out and give it up. */
+export function addHoldRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+  const mayTransact = requireKey('transact');
+
+  const place = { onRequest: [mayTransact, requireIdempotencyKey], schema: placeSchema };
+  app.post('/holds', place, (request, reply) =>
+    limits.countMisses(request, async () => {
+      const { expiresAt, narrative: text, ...reserve } = request.body;
+      const placed = await hold(db, {
+        ...reserve,
+        idempotencyKey: request.headers['idempotency-key'],
+        ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
+        ...(text === undefined ? {} : { narrative: text }),
+      });
+      return reply.code(statusOf(placed)).send(holdBody(placed));
+    }),
+  );
+
+  const capture = { onRequest: [mayTransact, requireIdempotencyKey], schema: captureSchema };
+  app.post('/holds/:id/capture', capture, (request, reply) =>
+    limits.countMisses(request, async () => {
+      const { to, amount: part } = request.body;
+      const posted = await captureHold(db, {
+        holdId: holdIdOf(request.params.id),
+        to,
+        idempotencyKey: request.headers['idempotency-key'],
+        ...(part === undefined ? {} : { amount: part }),
+      });
+      return reply.code(statusOf(posted)).send({ ...postedBody(posted), hold: holdBody(posted.hold) });
+    }),
+  );
+
+  app.delete('/holds/:id', { onRequest: mayTransact, schema: releaseSchema }, (request) =>
+    limits.countMisses(request, async () =>
+      holdBody(await releaseHold(db, { holdId: holdIdOf(request.params.id) })),
+    ),
+  );
+}
+
+/** A text that is no UUID names no hold, and is not shown to the database, which would call it a mistake. */
+function holdIdOf(text: string): string {
+  if (!z.guid().safeParse(text).success) throw new DaftariError('unknown_hold');
+  return text;
+}
+
+function holdBody({ id, wallet, captured, status, expiresAt, available, createdAt, ...rest }: Hold) {
+  return {
+    id,
+    wallet,
+    amount: rest.amount,
+    captured,
+    status,
+    expiresAt: expiresAt?.toISOString() ?? null,
+    available,
+    createdAt: createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,82 @@
+import { walletStatement } from '@repo/db';
+import type { Statement } from '@repo/db';
+import { problemResponse } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+import { z } from 'zod';
+import type { RouteContext } from './dependencies.ts';
+import { currency, money, time, walletNumber, walletParams } from './fields.ts';
+import { keyProblems, limitProblem, secured } from './responses.ts';
+import { ofPath } from './wallet-status-routes.ts';
+
+/** A moment in a query. A `+` of an offset that nobody encoded has become a space on its way here. */
+const moment = z
+  .string()
+  .transform((text) => text.replace(/ (?=\d\d:\d\d$)/, '+'))
+  .pipe(
+    z.iso.datetime({
+      offset: true,
+      error: 'must be a time with its zone, such as 2026-03-01T00:00:00Z or 2026-03-01T00:00:00+03:00',
+    }),
+  )
+  .transform((text) => new Date(text));
+
+const line = z.object({
+  reference: z.string(),
+  type: z.string(),
+  direction: z.enum(['debit', 'credit']),
+  counterparty: z.string().describe('the wallet on the other side'),
+  amount: money,
+  balanceAfter: money,
+  createdAt: time,
+  narrative: z.string().nullable(),
+});
+
+const statementSchema = {
+  ...secured('wallets', 'What went in and out of a wallet, oldest first, with its balance after each.'),
+  params: walletParams,
+  querystring: z.strictObject({
+    from: moment.optional().describe('the first moment of the period'),
+    to: moment.optional().describe('the first moment after the period'),
+    cursor: z.string().min(1).max(500).optional().describe('`nextCursor` of the page before'),
+    limit: z.coerce.number().int().min(1).max(500).default(50),
+  }),
+  response: {
+    200: z.object({
+      wallet: walletNumber,
+      currency,
+      openingBalance: money,
+      closingBalance: money,
+      lines: z.array(line),
+      nextCursor: z.string().nullable().describe('null on the last page'),
+    }),
+    ...keyProblems,
+    404: problemResponse('No wallet that can be looked up has this number.'),
+    422: problemResponse('A parameter is unknown or wrong.'),
+    ...limitProblem,
+  },
+};
+
+/** Adds `GET /wallets/:number/statement`. */
+export function addStatementRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+  const options = { onRequest: requireKey('read'), schema: statementSchema };
+  app.get('/wallets/:number/statement', options, (request) =>
+    limits.countMisses(request, async () => {
+      const { from, to, cursor, limit } = request.query;
+      const statement = walletStatement(db, {
+        wallet: request.params.number,
+        limit,
+        ...(from === undefined ? {} : { from }),
+        ...(to === undefined ? {} : { to }),
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      return bodyOf(await ofPath(statement));
+    }),
+  );
+}
+
+function bodyOf(statement: Statement) {
+  return {
+    ...statement,
+    lines: statement.lines.map((each) => ({ ...each, createdAt: each.createdAt.toISOString() })),
+  };
+}

@@ -1,0 +1,99 @@
+import { findTransaction, reverseTransaction } from '@repo/db';
+import type { TransactionView } from '@repo/db';
+import { problemResponse } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+import { z } from 'zod';
+import type { RouteContext } from './dependencies.ts';
+import { amount, currency, money, narrative, time, verificationHash, walletNumber } from './fields.ts';
+import { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
+import { postedBody, postedSchema, statusOf } from './posted.ts';
+import { unknownTransaction } from './problems.ts';
+import { readReference } from './reference.ts';
+import { keyProblems, limitProblem, secured } from './responses.ts';
+
+const params = z.object({ reference: z.string().describe('the reference, in any case') });
+const unknown = problemResponse('`unknown_transaction`: no transaction has this reference.');
+
+const viewSchema = {
+  ...secured('transactions', 'A movement of money, and what was sent back of it.'),
+  params,
+  response: {
+    200: z.object({
+      reference: z.string(),
+      type: z.string(),
+      from: walletNumber,
+      to: walletNumber,
+      amount: money,
+      currency,
+      createdAt: time,
+      verificationHash: verificationHash.nullable(),
+      narrative: z.string().nullable(),
+      reverses: z.string().optional().describe('the transaction that this one sends back'),
+      reversedBy: z.array(z.string()).optional().describe('the transactions that send this one back'),
+      remaining: money.describe('what can still be sent back'),
+    }),
+    ...keyProblems,
+    404: unknown,
+    ...limitProblem,
+  },
+};
+
+const reversalSchema = {
+  ...secured('transactions', 'Sends money back, whole or in part, up to what is left of the transaction.'),
+  headers: idempotencyHeaders,
+  params,
+  body: z
+    .strictObject({
+      amount: amount.optional().describe('all that is left when absent'),
+      narrative: narrative.optional(),
+    })
+    .nullish(),
+  response: {
+    201: postedSchema.extend({ reverses: z.string(), remaining: money }),
+    200: postedSchema
+      .extend({ reverses: z.string(), remaining: money })
+      .describe('It was sent back before, for the same key.'),
+    400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
+    ...keyProblems,
+    404: unknown,
+    409: problemResponse('`already_reversed`: nothing is left of it; or `key_reused`.'),
+    422: problemResponse('Nothing moved: `funds_spent`, `exceeds_remaining`, `not_reversible` and others.'),
+    ...limitProblem,
+  },
+};
+
+/** Adds the routes that show a transaction and reverse it. */
+export function addTransactionRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+  const view = { onRequest: requireKey('read'), schema: viewSchema };
+  app.get('/transactions/:reference', view, (request) =>
+    limits.countMisses(request, async () => {
+      const transaction = await findTransaction(db, readReference(request.params.reference));
+      if (transaction === null) throw unknownTransaction();
+      return viewBody(transaction);
+    }),
+  );
+
+  // It takes money out of somebody's wallet without asking them, which is for administrators.
+  const reversal = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: reversalSchema };
+  app.post('/transactions/:reference/reversal', reversal, (request, reply) =>
+    limits.countMisses(request, async () => {
+      const { amount: part, narrative: text } = request.body ?? {};
+      const posted = await reverseTransaction(db, {
+        reference: readReference(request.params.reference),
+        idempotencyKey: request.headers['idempotency-key'],
+        ...(part === undefined ? {} : { amount: part }),
+        ...(text === undefined ? {} : { narrative: text }),
+      });
+      const { reverses, remaining } = posted;
+      return reply.code(statusOf(posted)).send({ ...postedBody(posted), reverses, remaining });
+    }),
+  );
+}
+
+function viewBody({ createdAt, reversedBy, ...transaction }: TransactionView) {
+  return {
+    ...transaction,
+    ...(reversedBy === undefined ? {} : { reversedBy: [...reversedBy] }),
+    createdAt: createdAt.toISOString(),
+  };
+}

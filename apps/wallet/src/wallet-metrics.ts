@@ -1,0 +1,42 @@
+import type { TransferIntake } from '@repo/db';
+import type { Server } from '@repo/http';
+import { Counter, Gauge } from 'prom-client';
+
+/** What the service counts. */
+export interface WalletMetrics {
+  readonly queueDepth: Gauge;
+  readonly transfers: Counter<'outcome'>;
+  readonly limited: Counter;
+  readonly verifications: Counter<'verdict'>;
+}
+
+export function createWalletMetrics(registry: Server['metrics'], transfers: TransferIntake): WalletMetrics {
+  const registers = [registry];
+  return {
+    queueDepth: new Gauge({
+      name: 'wallet_transfer_queue_depth',
+      help: 'Transfers that were received and are not committed yet.',
+      registers,
+      collect() {
+        this.set(transfers.depth);
+      },
+    }),
+    transfers: new Counter({
+      name: 'wallet_transfers_total',
+      help: 'Transfers by what became of them: posted, replayed, or the code of the refusal.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    limited: new Counter({
+      name: 'wallet_rate_limited_total',
+      help: 'Requests refused because their key had asked for too many wallets or transactions.',
+      registers,
+    }),
+    verifications: new Counter({
+      name: 'wallet_verifications_total',
+      help: 'Checks of receipts by the public, by verdict.',
+      labelNames: ['verdict'],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,54 @@
+import { findWallets, lookupWallet, openWallet } from '@repo/db';
+import type { Wallet } from '@repo/db';
+import type { HttpServer } from '@repo/http';
+import { maskName } from '@repo/receipts';
+import type { RouteContext } from './dependencies.ts';
+import { unknownWallet } from './problems.ts';
+import { balanceSchema, lookupSchema, openSchema, searchSchema } from './wallet-schemas.ts';
+
+/** Adds the routes that open wallets and read them. */
+export function addWalletRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+  // An empty wallet moves nothing and endangers nobody, so that opening one is no matter for administrators.
+  const open = { onRequest: requireKey('transact'), schema: openSchema };
+  app.post('/wallets', open, async (request, reply) => {
+    const { currency, ...wallet } = request.body;
+    const opened = await openWallet(db, { ...wallet, ...(currency === undefined ? {} : { currency }) });
+    const { number, holderName, phone, status, balance } = opened;
+    return reply.code(201).send({ number, holderName, phone, currency: opened.currency, status, balance });
+  });
+
+  const lookup = { onRequest: requireKey('read'), schema: lookupSchema };
+  app.get('/wallets/:number', lookup, async (request) => {
+    limits.countLookup(request);
+    // Every number is looked up, also one whose check digit is wrong: a short cut could be timed.
+    const wallet = await lookupWallet(db, request.params.number);
+    if (wallet === null) throw unknownWallet();
+    return maskWallet(wallet);
+  });
+
+  // Whole ranges of numbers come out of this one, so it takes more than the right to read.
+  const search = { onRequest: requireKey('admin'), schema: searchSchema };
+  app.get('/wallets', search, async (request) => {
+    limits.countLookup(request);
+    const { phone, prefix, limit } = request.query;
+    const by = { ...(phone === undefined ? {} : { phone }), ...(prefix === undefined ? {} : { prefix }) };
+    const wallets = await findWallets(db, { ...by, limit });
+    return { wallets: wallets.map(maskWallet) };
+  });
+
+  const balance = { onRequest: requireKey('read'), schema: balanceSchema };
+  app.get('/wallets/:number/balance', balance, (request) =>
+    limits.countMisses(request, async () => {
+      const asOf = new Date().toISOString();
+      const wallet = await lookupWallet(db, request.params.number);
+      if (wallet === null) throw unknownWallet();
+      const { number, held, available, currency } = wallet;
+      return { number, balance: wallet.balance, held, available, currency, asOf };
+    }),
+  );
+}
+
+/** A wallet as it may be shown to whoever wants to pay into it. */
+export function maskWallet({ number, holderName, status, currency }: Wallet) {
+  return { number, holderName: maskName(holderName) ?? '***', status, currency };
+}

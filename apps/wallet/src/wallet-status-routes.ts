@@ -1,0 +1,35 @@
+import { closeWallet, freezeWallet, isDaftariError, unfreezeWallet } from '@repo/db';
+import type { HttpServer } from '@repo/http';
+import type { RouteContext } from './dependencies.ts';
+import { unknownWallet } from './problems.ts';
+import { maskWallet } from './wallet-routes.ts';
+import { changeSchema } from './wallet-schemas.ts';
+
+const changes = [
+  { path: '/wallets/:number/freeze', change: freezeWallet, summary: 'Freezes a wallet: nothing moves out or in.' },
+  { path: '/wallets/:number/unfreeze', change: unfreezeWallet, summary: 'Lifts the freeze of a wallet.' },
+  { path: '/wallets/:number/close', change: closeWallet, summary: 'Closes an empty wallet for good.' },
+] as const;
+
+/** Adds the routes that freeze, unfreeze and close wallets. */
+export function addWalletStatusRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+  for (const { path, change, summary } of changes) {
+    const options = { onRequest: requireKey('admin'), schema: changeSchema(summary) };
+    app.post(path, options, (request) =>
+      limits.countMisses(request, async () => {
+        const { number } = request.params;
+        return maskWallet(await ofPath(change(db, { wallet: number, reason: request.body.reason })));
+      }),
+    );
+  }
+}
+
+/** Awaits work on the wallet in the path, which is not found when the ledger does not know it. */
+export async function ofPath<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isDaftariError(error) && error.code === 'unknown_wallet') throw unknownWallet();
+    throw error;
+  }
+}

@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { describe, expect, it } from 'vitest';
+import { appliedTo } from './fixtures/databases.ts';
+import { moveMoney } from './fixtures/money.ts';
+import { runCommandLine, startCommand } from './fixtures/run-command.ts';
+import { repository } from './fixtures/temporary-project.ts';
+import { readMigrations } from './migrations.ts';
+import { sampleWallets } from './sample-wallets.ts';
+
+const names = (await readMigrations(repository.migrations)).map(({ name }) => name);
+
+describe('db:deploy', () => {
+  it('shows what Prisma says, and ends with what the database now is', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { exitCode, stdout } = await runCommandLine('deploy', database.url);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('All migrations have been successfully applied.');
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
+      new RegExp(`^database "test_.*: ${names.length} applied, none pending\\. Nothing is wrong\\.$`),
+    );
+  });
+
+  it('ends as Prisma ends, when it fails', async () => {
+    const { exitCode, stderr } = await runCommandLine('deploy', 'postgresql://nobody:x@127.0.0.1:1/nothing');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('P1001');
+  });
+});
+
+describe('db:rollback', () => {
+  it('prints one line for each migration, and nothing else in a pipe', async () => {
+    await using database = await createTestDatabase();
+    const result = await runCommandLine('rollback', database.url, ['--to', names[0] ?? '']);
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(result.stdout.trimEnd().split('\n')).toEqual(
+      names
+        .slice(1)
+        .toReversed()
+        .map((name) => expect.stringMatching(new RegExp(`^${name}: walked back in \\d+ ms$`))),
+    );
+  });
+
+  it('exits with 1 when rows would be lost, and says without a stack what to do', async () => {
+    await using database = await createTestDatabase();
+    await moveMoney(database.url);
+    const { exitCode, stdout, stderr } = await runCommandLine('rollback', database.url, ['--to', names[0] ?? '']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toMatch(/^rows would be lost, so nothing was changed: .*--discard-data/);
+    expect(stderr).not.toContain('    at ');
+    expect(await appliedTo(database.url)).toEqual(names);
+
+    const again = await runCommandLine('rollback', database.url, ['--to', names[0] ?? '', '--discard-data']);
+    expect(again.exitCode).toBe(0);
+    expect(again.stdout).toContain('lost: 3 rows of services.mpesa_callbacks');
+  });
+
+  it('refuses an option that it does not know before it does anything', async () => {
+    await using database = await createTestDatabase();
+    const { exitCode, stderr } = await runCommandLine('rollback', database.url, ['--discard']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('--discard');
+    expect(await appliedTo(database.url)).toEqual(names);
+  });
+});
+
+describe('db:verify', () => {
+  it('exits with 0 or 1 by whether something is wrong', async () => {
+    await using database = await createTestDatabase();
+    const healthy = await runCommandLine('verify', database.url);
+    expect(healthy).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(healthy.stdout).toContain('Nothing is wrong.');
+
+    await execute(database.url, 'DROP TRIGGER wallets_through_the_door ON core.wallets');
+    const damaged = await runCommandLine('verify', database.url);
+    expect(damaged.exitCode).toBe(1);
+    expect(damaged.stdout).toContain('trigger wallets_through_the_door on core.wallets is missing');
+    expect(damaged.stdout).toContain('One thing is wrong.');
+  });
+});
+
+describe('db:status', () => {
+  it('exits with 1 only when the balances do not add up', async () => {
+    await using database = await createTestDatabase();
+    expect(await runCommandLine('status', database.url)).toMatchObject({ exitCode: 0, stderr: '' });
+    await execute(
+      database.url,
+      `ALTER TABLE core.wallets DISABLE TRIGGER USER;
+       UPDATE core.wallets SET balance = 5 WHERE id = 'FEES'`,
+    );
+    expect(await runCommandLine('status', database.url)).toMatchObject({ exitCode: 1 });
+  });
+});
+
+describe('db:seed', () => {
+  it('prints the sample wallets with their balances, and can be run again', async () => {
+    await using database = await createTestDatabase();
+    const first = await runCommandLine('seed', database.url);
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    for (const { number } of sampleWallets) {
+      expect(first.stdout).toMatch(new RegExp(`^${number} .* ACTIVE +KES +0\\.00$`, 'm'));
+    }
+    const second = await runCommandLine('seed', database.url);
+    expect(second.stdout).toContain(`0 opened, ${sampleWallets.length} were there already`);
+  });
+
+  it('says what to do where nothing is deployed', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { exitCode, stderr } = await runCommandLine('seed', database.url);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('db:deploy');
+  });
+});
+
+describe('db:studio', () => {
+  it('shows the database on this machine only, until Ctrl-C', async () => {
+    await using database = await createTestDatabase();
+    const port = await freePort();
+    const { child, result } = startCommand('studio', database.url, ['--port', String(port), '--browser', 'none']);
+    let said = '';
+    const { promise: isUp, resolve } = Promise.withResolvers<void>();
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes(String(port))) resolve();
+    });
+    await Promise.race([isUp, result.then(({ stderr }) => Promise.reject(new Error(stderr)))]);
+    const page = await fetch(`http://127.0.0.1:${port}/`);
+    expect(page.status).toBe(200);
+    // Another address of this machine: nobody listens there.
+    await expect(fetch(`http://127.0.0.2:${port}/`)).rejects.toThrow('fetch failed');
+    child.kill('SIGINT');
+    expect((await result).exitCode).toBe(0);
+    await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow('fetch failed');
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await server[Symbol.asyncDispose]();
+  if (address === null || typeof address === 'string') throw new RangeError('no port');
+  return address.port;
+}
