@@ -2,7 +2,8 @@
 export const errorCodes = {
   AMOUNT_INVALID: 'the amount is not a sum of money',
   BASE_URL_INVALID: 'the public address of the service cannot be used',
-  FACTS_CONTRADICT_HASH: 'the transaction does not agree with its verification hash, so no receipt was signed',
+  FACTS_CONTRADICT_HASH:
+    'the transaction does not agree with its verification hash, so no receipt was signed',
   FACTS_INVALID: 'the transaction cannot be put on a receipt',
   FILE_UNREADABLE: 'the file cannot be read',
   KEYS_INVALID: 'the keys cannot be used',

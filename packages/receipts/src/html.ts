@@ -24,7 +24,10 @@ export function escapeHtml(text: string): string {
  * Template tag for markup: whatever is put into it is escaped, unless it is markup itself. Forgetting to escape is
  * thereby not possible.
  */
-export function html(strings: TemplateStringsArray, ...values: readonly (string | number | Html | Html[])[]): Html {
+export function markup(
+  strings: TemplateStringsArray,
+  ...values: readonly (string | number | Html | Html[])[]
+): Html {
   const parts = values.map((value, index) => `${markupOf(value)}${strings[index + 1] ?? ''}`);
   return new Html(`${strings[0] ?? ''}${parts.join('')}`);
 }

@@ -50,7 +50,8 @@ export function maskFacts(facts: ReceiptFacts): MaskedFacts {
 }
 
 function maskParty({ kind, number, name }: Party): MaskedParty {
-  if (kind === 'SYSTEM') return { kind, number: null, name: systemLabels.get(number) ?? UNNAMED_SYSTEM_WALLET };
+  if (kind === 'SYSTEM')
+    return { kind, number: null, name: systemLabels.get(number) ?? UNNAMED_SYSTEM_WALLET };
   return { kind, number: maskNumber(number), name: name === null ? null : maskName(name) };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Html, html } from './html.ts';
+import { Html, markup } from './html.ts';
 import type { Language } from './language.ts';
 
 export interface Page {
@@ -18,7 +18,7 @@ export interface Page {
 export function renderPage({ language, title, styles, head, body }: Page): string {
   const digest = createHash('sha256').update(styles, 'utf8').digest('base64');
   const policy = `default-src 'none'; style-src 'sha256-${digest}'; img-src data:; base-uri 'none'; form-action 'none'`;
-  return html`<!doctype html>
+  return markup`<!doctype html>
 <html lang="${language}">
 <head>
 <meta charset="utf-8">
@@ -29,7 +29,8 @@ export function renderPage({ language, title, styles, head, body }: Page): strin
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
 <title>${title}</title>
-${head ?? ''}<style>${new Html(styles)}</style>
+${head ?? ''}
+<style>${new Html(styles)}</style>
 </head>
 <body>
 ${body}

@@ -83,7 +83,11 @@ interface Block {
 const LINE = 1.35;
 
 /** Places everything that a receipt shows, from the top down. */
-export function layOut(shown: Presentation, words: Wording, style: { fonts: Fonts; shape: PaperShape }): Layout {
+export function layOut(
+  shown: Presentation,
+  words: Wording,
+  style: { fonts: Fonts; shape: PaperShape },
+): Layout {
   const { fonts, shape } = style;
   const { margin, textSize, stacked } = shape;
   const width = shape.width - 2 * margin;
@@ -129,10 +133,7 @@ interface RowPlace {
 }
 
 /** The QR code with what is said about it beside it, or below it on a roll. */
-function placeCode(
-  marks: Mark[],
-  { shown, words, y, style: { fonts, shape } }: CodePlace,
-): number {
+function placeCode(marks: Mark[], { shown, words, y, style: { fonts, shape } }: CodePlace): number {
   const { margin, textSize, codeSide, stacked } = shape;
   const inner = shape.width - 2 * margin;
   marks.push({ kind: 'code', x: stacked ? (shape.width - codeSide) / 2 : margin, y, side: codeSide });
@@ -142,7 +143,11 @@ function placeCode(
   let end = stacked ? y + codeSide : y + textSize;
   end = place(marks, { ...small, text: words.scan, y: end, size: textSize }) + textSize * 0.6;
   end = place(marks, { ...small, text: shown.hash.label, y: end, soft: true });
-  end = place(marks, { ...small, text: shown.hash.value, y: end, font: fonts.mono }) + textSize * 0.6;
+  // Two lines of equal length are easier to compare than one and a rest.
+  const half = Math.min(width, fonts.mono.widthOfTextAtSize('0'.repeat(32), small.size) + 1);
+  end =
+    place(marks, { ...small, text: shown.hash.value, y: end, width: half, font: fonts.mono }) +
+    textSize * 0.6;
   end = place(marks, { ...small, text: words.signed, y: end, soft: true });
   return Math.max(end, y + codeSide);
 }

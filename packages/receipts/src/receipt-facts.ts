@@ -46,7 +46,9 @@ export const LONGEST_REFERENCE = 100;
  * code that wrote, and an offline check needs no database package. A test holds the two together.
  */
 export function expectedHash(facts: { reference: string; amount: string; createdAt: string }): string {
-  return createHash('sha256').update(`${facts.reference}${facts.amount}${facts.createdAt}`, 'utf8').digest('hex');
+  return createHash('sha256')
+    .update(`${facts.reference}${facts.amount}${facts.createdAt}`, 'utf8')
+    .digest('hex');
 }
 
 /**
@@ -66,7 +68,10 @@ export function checkFacts(facts: ReceiptFacts): void {
   const { reference } = facts;
   const isText = reference !== '' && !reference.includes('\0') && reference.isWellFormed();
   if (!isText || reference.length > LONGEST_REFERENCE) {
-    throw new ReceiptError('FACTS_INVALID', `its reference must be text of 1 to ${LONGEST_REFERENCE} characters`);
+    throw new ReceiptError(
+      'FACTS_INVALID',
+      `its reference must be text of 1 to ${LONGEST_REFERENCE} characters`,
+    );
   }
   const hash = expectedHash({ reference, amount: facts.amount, createdAt: facts.createdAt.toISOString() });
   if (hash !== facts.verificationHash) {

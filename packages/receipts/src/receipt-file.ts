@@ -76,7 +76,8 @@ function findInHtml(text: string): Found | null {
 
 function findInJson(text: string): Found | null {
   const json = parseJson(text);
-  if (typeof json !== 'object' || json === null || !('jws' in json) || typeof json.jws !== 'string') return null;
+  if (typeof json !== 'object' || json === null || !('jws' in json) || typeof json.jws !== 'string')
+    return null;
   return { jws: json.jws, showsOnly: async (receipt) => canonical(json) === canonical(receiptJson(receipt)) };
 }
 

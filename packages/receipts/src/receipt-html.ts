@@ -1,4 +1,4 @@
-import { html } from './html.ts';
+import { markup } from './html.ts';
 import type { Html } from './html.ts';
 import type { Language } from './language.ts';
 import { renderPage } from './page.ts';
@@ -20,6 +20,9 @@ export interface RenderOptions {
 /** The name under which a page carries its signed receipt. */
 export const JWS_META = 'daftari-receipt';
 
+/** Characters of a sum that fit on one line of a small phone or a till roll in large letters. */
+const LONG_AMOUNT = 16;
+
 /**
  * The receipt as one HTML document, for the screen and for paper. It needs no other file and no script, and carries
  * the signed receipt in a `meta` element, so that a saved copy can be checked offline. The same receipt and options
@@ -31,37 +34,49 @@ export function receiptHtml(receipt: Receipt, { paper = 'a4', language = 'en' }:
   return renderPage({
     language,
     title: `${words.receipt}: ${shown.type}, ${shown.amount}`,
-    styles: receiptStyles[paper],
-    head: html`<meta name="${JWS_META}" content="${receipt.jws}">
-`,
-    body: html`<main>
-<h1>${words.receipt}</h1>
-<p class="amount" data-field="amount">${shown.amount}</p>
-<dl>
-${shown.rows.map(renderRow)}</dl>
-<div class="check">
-<a class="code" href="${receipt.verifyUrl}" aria-label="${words.openCheck}">${renderQrCode(receipt.verifyUrl, words.qrCode)}</a>
-<div>
-<p>${words.scan}</p>
-<p class="on-screen"><a href="${receipt.verifyUrl}">${words.openCheck}</a></p>
-<p class="small">${shown.hash.label}</p>
-<p class="hash" data-field="hash">${shown.hash.value}</p>
-<p class="small">${words.signed}</p>
-</div>
-</div>
-</main>`,
+    styles: receiptStyles(paper, shown),
+    head: markup`<meta name="${JWS_META}" content="${receipt.jws}">`,
+    body: markup`<main>
+      <h1>${words.receipt}</h1>
+      ${renderAmount(shown.amount)}
+      <dl>${shown.rows.map(renderRow)}</dl>
+      <div class="check">
+        <a class="code" href="${receipt.verifyUrl}">${renderQrCode(receipt.verifyUrl, words.qrCode)}</a>
+        <div>
+          <p>${words.scan}</p>
+          <p class="on-screen"><a href="${receipt.verifyUrl}">${words.openCheck}</a></p>
+          <p class="small">${shown.hash.label}</p>
+          <p class="hash" data-field="hash">${shown.hash.value}</p>
+          <p class="small">${words.signed}</p>
+        </div>
+      </div>
+    </main>`,
   });
 }
 
 /** `bdi` keeps a name or reference in another script from reordering what stands beside it. */
 export function renderRow({ field, label, value }: Row): Html {
-  return html`<div><dt>${label}</dt><dd data-field="${field}"><bdi>${value}</bdi></dd></div>
-`;
+  return markup`<div>
+    <dt>${label}</dt>
+    <dd data-field="${field}"><bdi>${value}</bdi></dd>
+  </div>`;
+}
+
+/** A long sum gets smaller letters, and breaks between its groups of digits if it must. */
+export function renderAmount(amount: string): Html {
+  const groups = amount
+    .split(',')
+    .map((group, index) => (index === 0 ? markup`${group}` : markup`,<wbr />${group}`));
+  return markup`<p class="amount${amount.length > LONG_AMOUNT ? ' long' : ''}" data-field="amount">${groups}</p>`;
 }
 
 function renderQrCode(text: string, label: string): Html {
-  const { size, path } = qrCode(text);
+  const { size, runs } = qrCode(text);
+  const path = runs.map(({ x, y, length }) => `M${x} ${y}h${length}v1h-${length}z`).join('');
   const side = size + 2 * QUIET_ZONE;
   const viewBox = `${-QUIET_ZONE} ${-QUIET_ZONE} ${side} ${side}`;
-  return html`<svg role="img" aria-label="${label}" viewBox="${viewBox}" shape-rendering="crispEdges"><path fill="#fff" d="M${-QUIET_ZONE} ${-QUIET_ZONE}h${side}v${side}h-${side}z"/><path fill="#000" d="${path}"/></svg>`;
+  return markup`<svg role="img" aria-label="${label}" viewBox="${viewBox}" shape-rendering="crispEdges">
+    <path fill="#fff" d="M${-QUIET_ZONE} ${-QUIET_ZONE}h${side}v${side}h-${side}z" />
+    <path fill="#000" d="${path}" />
+  </svg>`;
 }

@@ -1,4 +1,14 @@
-import { PDFDocument, PDFHexString, StandardFonts, rgb } from '@pdfme/pdf-lib';
+import {
+  PDFDocument,
+  PDFHexString,
+  StandardFonts,
+  fill,
+  popGraphicsState,
+  pushGraphicsState,
+  rectangle,
+  rgb,
+  setFillingColor,
+} from '@pdfme/pdf-lib';
 import type { PDFPage } from '@pdfme/pdf-lib';
 import { layOut, moduleSide, paperShapes } from './pdf-layout.ts';
 import type { Fonts, Layout, Mark } from './pdf-layout.ts';
@@ -69,10 +79,13 @@ function drawMark(page: PDFPage, mark: Exclude<Mark, { kind: 'code' }>, y: numbe
 
 /** Draws the code's modules as vectors, and makes it a link for those who read the receipt on a screen. */
 function drawCode(page: PDFPage, { x, y, side }: { x: number; y: number; side: number }, url: string): void {
-  const { size, path } = qrCode(url);
-  const scale = moduleSide(side, size);
-  const quiet = QUIET_ZONE * scale;
-  page.drawSvgPath(path, { x: x + quiet, y: y - quiet, scale, color: black, borderWidth: 0 });
+  const { size, runs } = qrCode(url);
+  const unit = moduleSide(side, size);
+  // A PDF counts upwards, a code's rows downwards.
+  const rectangles = runs.map((run) =>
+    rectangle(x + (QUIET_ZONE + run.x) * unit, y - (QUIET_ZONE + run.y + 1) * unit, run.length * unit, unit),
+  );
+  page.pushOperators(pushGraphicsState(), setFillingColor(black), ...rectangles, fill(), popGraphicsState());
   const { context } = page.doc;
   const link = context.obj({
     Type: 'Annot',

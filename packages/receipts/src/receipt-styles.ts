@@ -1,10 +1,6 @@
-export type Paper = 'a4' | 'roll';
+import type { Presentation } from './presentation.ts';
 
-/** A till roll is 80 mm wide; printers cut behind the last line, so the page is as high as the longest receipt. */
-const pageSize: Readonly<Record<Paper, string>> = {
-  a4: '@page { size: A4; margin: 20mm }',
-  roll: '@page { size: 80mm 190mm; margin: 4mm }',
-};
+export type Paper = 'a4' | 'roll';
 
 const common = `
 :root {
@@ -25,6 +21,7 @@ main {
 }
 h1 { margin: 0; font-size: 1.125rem; color: var(--soft); font-weight: 600 }
 .amount { margin: 4px 0 16px; font-size: 2rem; line-height: 1.15; font-weight: 700; overflow-wrap: anywhere }
+.amount.long { font-size: 1.25rem }
 dl { margin: 0; border-top: 1px solid var(--line) }
 dl > div { display: flex; flex-wrap: wrap; gap: 0 16px; padding: 8px 0; border-bottom: 1px solid var(--line) }
 dt { flex: 0 0 11rem; color: var(--soft) }
@@ -36,7 +33,7 @@ dd { flex: 1 1 12rem; min-width: 0; margin: 0; font-weight: 600; overflow-wrap: 
 p { margin: 0 0 8px }
 a { color: var(--link) }
 .small { color: var(--soft); font-size: 0.875rem }
-.hash { font: 0.8125rem/1.4 ui-monospace, 'Liberation Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere }
+.hash { font: 0.8125rem/1.4 ui-monospace, 'Liberation Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere; max-width: 33ch }
 `;
 
 const print = `
@@ -63,6 +60,7 @@ main { max-width: 80mm; padding: 4mm }
 dt, dd { flex: 1 1 100% }
 .check { display: block; text-align: center }
 .code { width: 46mm; margin: 0 auto 8px }
+.hash { margin: 0 auto 8px }
 @media print {
   :root { --soft: #000; --line: #000 }
   body { font-size: 10pt; line-height: 1.3 }
@@ -71,7 +69,23 @@ dt, dd { flex: 1 1 100% }
 }
 `;
 
-export const receiptStyles: Readonly<Record<Paper, string>> = {
-  a4: `${pageSize.a4}${common}${print}${a4Print}`,
-  roll: `${pageSize.roll}${common}${print}${roll}`,
-};
+/** Everything of a receipt on a roll whose rows take a line each. */
+const ROLL_HEIGHT_MM = 180;
+const ROLL_LINE_MM = 5;
+/** Of the broadest letters in print. */
+const ROLL_LINE_CHARACTERS = 18;
+
+/** The styles for a paper. What a receipt shows decides nothing but the length of the roll's page. */
+export function receiptStyles(paper: Paper, shown: Pick<Presentation, 'rows'>): string {
+  if (paper === 'a4') return `@page { size: A4; margin: 20mm }${common}${print}${a4Print}`;
+  return `@page { size: 80mm ${rollHeight(shown)}mm; margin: 4mm }${common}${print}${roll}`;
+}
+
+/**
+ * CSS has no page that is as long as its content, so the length is estimated, generously: a page too long wastes some
+ * paper, one too short cuts a receipt in two.
+ */
+function rollHeight({ rows }: Pick<Presentation, 'rows'>): number {
+  const lines = rows.map(({ value }) => Math.ceil(value.length / ROLL_LINE_CHARACTERS) - 1);
+  return ROLL_HEIGHT_MM + ROLL_LINE_MM * lines.reduce((sum, more) => sum + more, 0);
+}

@@ -92,7 +92,9 @@ function parseKeySet(text: string): Ed25519Jwk[] {
   const parsed = keySet.safeParse(json);
   if (parsed.success) return parsed.data.keys;
   const [issue] = parsed.error.issues;
-  throw keysInvalid(`"${issue?.path.join('.') ?? ''}" is not as it must be; each key must be a JWK of Ed25519`);
+  throw keysInvalid(
+    `"${issue?.path.join('.') ?? ''}" is not as it must be; each key must be a JWK of Ed25519`,
+  );
 }
 
 async function publish(keys: readonly Ed25519Jwk[]): Promise<PublicJwks> {

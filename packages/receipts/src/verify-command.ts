@@ -34,7 +34,8 @@ function parseCommandLine(args: readonly string[]): { file: string; keys: string
       allowPositionals: true,
     });
     const [file, ...others] = positionals;
-    if (file !== undefined && values.keys !== undefined && others.length === 0) return { file, keys: values.keys };
+    if (file !== undefined && values.keys !== undefined && others.length === 0)
+      return { file, keys: values.keys };
   } catch (cause) {
     throw new ReceiptError('USAGE', `\n${usage}`, { cause });
   }
@@ -48,7 +49,10 @@ async function read(path: string): Promise<Uint8Array> {
   } catch (cause) {
     throw new ReceiptError('FILE_UNREADABLE', `${path}: check the name and the permissions`, { cause });
   }
-  throw new ReceiptError('FILE_UNREADABLE', `${path} is larger than ${LARGEST_FILE_BYTES} bytes, so no receipt`);
+  throw new ReceiptError(
+    'FILE_UNREADABLE',
+    `${path} is larger than ${LARGEST_FILE_BYTES} bytes, so no receipt`,
+  );
 }
 
 function report(verification: FileVerification): string {

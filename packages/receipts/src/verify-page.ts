@@ -1,4 +1,4 @@
-import { html } from './html.ts';
+import { markup } from './html.ts';
 import type { Html } from './html.ts';
 import type { Language } from './language.ts';
 import { maskFacts } from './masking.ts';
@@ -8,7 +8,7 @@ import { formatAmount, present } from './presentation.ts';
 import { AMOUNT } from './receipt-facts.ts';
 import type { ReceiptFacts } from './receipt-facts.ts';
 import { ReceiptError } from './errors.ts';
-import { renderRow } from './receipt-html.ts';
+import { renderAmount, renderRow } from './receipt-html.ts';
 import { verifyStyles } from './verify-styles.ts';
 import { wordings } from './wording.ts';
 import type { VerdictWording, Wording } from './wording.ts';
@@ -60,21 +60,23 @@ function genuinePage(verdict: GenuineVerdict, words: Wording, language: Language
   const reversed = reversedAmountOf(verdict);
   const say = words.verdict;
   const title = reversed === null ? say.genuine : say.reversed;
-  const help =
-    reversed === null ? say.genuineHelp : say.reversedHelp(formatAmount(facts.currency, reversed));
+  const help = reversed === null ? say.genuineHelp : say.reversedHelp(formatAmount(facts.currency, reversed));
   return renderPage({
     language,
     title,
     styles: verifyStyles,
-    body: html`<div class="${reversed === null ? 'genuine' : 'reversed'}">
-<header>${reversed === null ? tick : exclamation}<h1>${title}</h1><p>${help}</p></header>
-<main>
-<p class="amount" data-field="amount">${shown.amount}</p>
-<dl>
-${shown.rows.map(renderRow)}</dl>
-<p>${say.compare}</p>
-</main>
-</div>`,
+    body: markup`<div class="${reversed === null ? 'genuine' : 'reversed'}">
+      <header>
+        ${reversed === null ? tick : exclamation}
+        <h1>${title}</h1>
+        <p>${help}</p>
+      </header>
+      <main>
+        ${renderAmount(shown.amount)}
+        <dl>${shown.rows.map(renderRow)}</dl>
+        <p>${say.compare}</p>
+      </main>
+    </div>`,
   });
 }
 
@@ -83,13 +85,17 @@ function notGenuinePage(say: VerdictWording, language: Language): string {
     language,
     title: say.notGenuine,
     styles: verifyStyles,
-    body: html`<div class="not-genuine">
-<header>${cross}<h1>${say.notGenuine}</h1><p>${say.notGenuineHelp}</p></header>
-<main>
-<p class="strong">${say.notGenuineAdvice}</p>
-<p>${say.scanAgain}</p>
-</main>
-</div>`,
+    body: markup`<div class="not-genuine">
+      <header>
+        ${cross}
+        <h1>${say.notGenuine}</h1>
+        <p>${say.notGenuineHelp}</p>
+      </header>
+      <main>
+        <p class="strong">${say.notGenuineAdvice}</p>
+        <p>${say.scanAgain}</p>
+      </main>
+    </div>`,
   });
 }
 
@@ -102,10 +108,12 @@ function reversedAmountOf({ reversedAmount }: GenuineVerdict): string | null {
 }
 
 // The signs repeat what the words beside them say, so readers of the screen aloud skip them.
-const tick = verdictSign(html`<circle cx="12" cy="12" r="11"/><path d="M6 12.5l4 4 8-9"/>`);
-const cross = verdictSign(html`<path d="M1 1h22v22H1z"/><path d="M7 7l10 10M17 7L7 17"/>`);
-const exclamation = verdictSign(html`<path d="M12 2L1 22h22z"/><path d="M12 9v6M12 18v1"/>`);
+const tick = verdictSign(markup`<circle cx="12" cy="12" r="11" /><path d="M6 12.5l4 4 8-9" />`);
+const cross = verdictSign(markup`<path d="M1 1h22v22H1z" /><path d="M7 7l10 10M17 7L7 17" />`);
+const exclamation = verdictSign(markup`<path d="M12 2L1 22h22z" /><path d="M12 9v6M12 18v1" />`);
 
 function verdictSign(shape: Html): Html {
-  return html`<svg aria-hidden="true" viewBox="0 0 24 24" fill="none" stroke="#fff" stroke-width="2">${shape}</svg>`;
+  return markup`<svg aria-hidden="true" viewBox="0 0 24 24" fill="none" stroke="#fff" stroke-width="2">
+    ${shape}
+  </svg>`;
 }

@@ -26,6 +26,7 @@ p { margin: 0 0 12px }
 header p { margin: 0 }
 main { max-width: 34rem; margin: 0 auto; padding: 16px }
 .amount { margin: 0 0 8px; font-size: 2rem; line-height: 1.15; font-weight: 700; overflow-wrap: anywhere }
+.amount.long { font-size: 1.25rem }
 dl { margin: 0 0 16px; border-top: 1px solid var(--line) }
 dl > div { padding: 8px 0; border-bottom: 1px solid var(--line) }
 dt { color: var(--soft); font-size: 0.875rem }

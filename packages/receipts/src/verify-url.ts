@@ -9,7 +9,10 @@ import { ReceiptError } from './errors.ts';
 export function verifyUrl(baseUrl: string, receipt: { reference: string; verificationHash: string }): string {
   const base = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
   if (base === null || !['http:', 'https:'].includes(base.protocol) || base.username + base.password !== '') {
-    throw new ReceiptError('BASE_URL_INVALID', 'give it as https://host or https://host/path, without a password');
+    throw new ReceiptError(
+      'BASE_URL_INVALID',
+      'give it as https://host or https://host/path, without a password',
+    );
   }
   const path = [receipt.reference, receipt.verificationHash].map(pathSegment).join('/');
   return `${base.origin}${base.pathname.replace(/\/+$/, '')}/verify/${path}`;

@@ -5,7 +5,9 @@ import type { TransactionType } from './receipt-facts.ts';
 export interface Wording {
   readonly receipt: string;
   readonly types: Readonly<Record<TransactionType, string>>;
-  readonly labels: Readonly<Record<'amount' | 'time' | 'from' | 'to' | 'reference' | 'type' | 'hash', string>>;
+  readonly labels: Readonly<
+    Record<'amount' | 'time' | 'from' | 'to' | 'reference' | 'type' | 'hash', string>
+  >;
   /** Labels of system wallets, by their English label. */
   readonly systemWallets: Readonly<Record<string, string>>;
   /** January first. */
@@ -102,7 +104,7 @@ const swahili: Wording = {
     genuineHelp: 'Malipo haya yamo kwenye rekodi zetu.',
     compare: 'Linganisha kiasi, saa na majina na yale uliyoonyeshwa.',
     reversed: 'Risiti halali, lakini pesa zimerudishwa',
-    reversedHelp: (amount) => `${amount} za malipo haya zimerudishwa. Usitoe bidhaa kwa ajili yake.`,
+    reversedHelp: (amount) => `${amount} za malipo haya zimerudishwa. Usitoe bidhaa kwa malipo haya.`,
     notGenuine: 'Risiti si halali',
     notGenuineHelp: 'Kiungo hiki hakilingani na risiti yetu yoyote.',
     notGenuineAdvice: 'Usitoe bidhaa wala pesa kwa sababu ya risiti hii.',
