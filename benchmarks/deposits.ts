@@ -22,7 +22,7 @@ export function createCustomers(count: number): Customer[] {
 
 /**
  * Makes up payments into random wallets, as M-PESA reports them: with a receipt whose first characters are the date,
- * in the longest form of the message, which has the payer's number hashed and all of the names.
+ * in the form of version 2 of the API, which masks the payer's number.
  */
 export function createSupply(customers: readonly Customer[], prebuilt: number): Supply {
   const random = createRandom('benchmark');
@@ -37,18 +37,18 @@ export function createSupply(customers: readonly Customer[], prebuilt: number): 
     // Among so many random receipts two may well be the same, and the second would be a duplicate.
     if (receipts.has(payment.receipt)) return;
     receipts.add(payment.receipt);
-    const message = confirmationOf(payment, 'hashed');
+    const message = confirmationOf(payment, 'masked');
     deposits.push({
       receipt: payment.receipt,
       amount: payment.amount,
       shortCode: payment.shortCode,
       account: payment.account,
       paidAt,
-      payer: { phone: null, phoneHash: message.MSISDN, name: nameOf(payment) },
+      payer: { phone: message.MSISDN, phoneHash: null, name: nameOf(payment) },
       callback: {
         kind: 'C2B_CONFIRMATION',
         source: '127.0.0.1',
-        body: Buffer.from(JSON.stringify(message, null, 2)),
+        body: Buffer.from(JSON.stringify(message)),
         payload: null,
       },
     });

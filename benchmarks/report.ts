@@ -104,7 +104,7 @@ function renderMethod(summary: Summary, machine: Machine, run: Run): string {
     `fresh database with ${whole(run.wallets)} wallets, a warm-up until every caller has been answered once, and a`,
     `window of ${seconds(window)} (2,000 callers: ${seconds(longWindow)}, the service: ${seconds(serviceWindow)}) in`,
     'which answers are counted. A caller calls again as soon as it has its answer. The payments are the same for all:',
-    `random wallets, amounts and receipts, messages of ${whole(run.messageBytes)} bytes with the payer’s number hashed.`,
+    `random wallets, amounts and receipts, messages of ${whole(run.messageBytes)} bytes with the payer’s number masked.`,
   );
   const limits = paragraph(
     'When the last caller has its answer the database is compared with what was acknowledged: a run in which they',

@@ -18,14 +18,15 @@ CREATE OR REPLACE FUNCTION core.assign_suspense(p_receipt text, p_wallet text, O
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    t         core.transactions;
-    v_current core.transactions;
-    v_earlier integer;
-    v_post    record;
+    t          core.transactions;
+    v_assigned record;
+    v_current  core.transactions;
+    v_post     record;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
-    SELECT * INTO v_current FROM core.transactions x WHERE x.reference = core.current_assignment(p_receipt);
+    SELECT * INTO v_assigned FROM core.current_assignment(p_receipt);
+    SELECT * INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
     reason := CASE
         WHEN t.id IS NULL THEN 'unknown_transaction'
         WHEN t.credit_wallet_id <> 'SUSPENSE' THEN 'not_in_suspense'
@@ -43,16 +44,12 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT count(*) INTO v_earlier
-      FROM core.transactions a
-     WHERE a.type = 'ASSIGNMENT' AND a.debit_wallet_id = 'SUSPENSE'
-       AND (a.reference = 'AS-' || p_receipt OR a.reference LIKE 'AS-' || p_receipt || '-%');
-    reference := 'AS-' || p_receipt || CASE WHEN v_earlier > 0 THEN '-' || (v_earlier + 1) ELSE '' END;
+    reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
         ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
         ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::uuid[]
     );
-    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' ELSE 'refused' END;
+    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
     reason := v_post.reasons[1];
 END
 $function$;
@@ -91,6 +88,8 @@ BEGIN
         WHEN h.id IS NULL THEN 'unknown_hold'
         WHEN h.status <> 'ACTIVE' OR h.expires_at <= v_now THEN 'hold_closed'
         WHEN p_amount > h.amount THEN 'exceeds_hold'
+        -- What waits in suspense came in under a receipt, by which it is assigned or sent back.
+        WHEN p_to = 'SUSPENSE' THEN 'unknown_wallet'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
@@ -133,18 +132,24 @@ END
 $function$;
 
 -- ==== function: core.current_assignment ====
-CREATE OR REPLACE FUNCTION core.current_assignment(p_receipt text)
- RETURNS text
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION core.current_assignment(p_receipt text, OUT reference text, OUT next_reference text)
+ RETURNS record
+ LANGUAGE plpgsql
 AS $function$
-    SELECT a.reference
-      FROM core.transactions a
-     WHERE a.reference = ANY (
-            ARRAY['AS-' || p_receipt]
-            || (SELECT array_agg('AS-' || p_receipt || '-' || i) FROM generate_series(2, 20) AS i)
-        )
-       AND core.remaining_of(a.id) > 0
-     LIMIT 1
+DECLARE
+    v_time integer := 1;
+    a      core.transactions;
+BEGIN
+    LOOP
+        next_reference := 'AS' || CASE WHEN v_time > 1 THEN v_time::text ELSE '' END || '-' || p_receipt;
+        SELECT * INTO a FROM core.transactions x WHERE x.reference = next_reference;
+        EXIT WHEN a.id IS NULL;
+        IF a.type = 'ASSIGNMENT' AND core.remaining_of(a.id) > 0 THEN
+            reference := a.reference;
+        END IF;
+        v_time := v_time + 1;
+    END LOOP;
+END
 $function$;
 
 -- ==== function: core.fee_of ====
@@ -492,7 +497,6 @@ BEGIN
                 outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
                 CONTINUE;
             END IF;
-            k_digests[k] := p_digests[i];
         END IF;
 
         IF r_amounts[r] IS NOT NULL THEN
@@ -502,6 +506,10 @@ BEGIN
                 ELSE 'exists_different'
             END;
             CONTINUE;
+        END IF;
+        -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
+        IF k IS NOT NULL THEN
+            k_digests[k] := p_digests[i];
         END IF;
 
         -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
@@ -575,11 +583,13 @@ BEGIN
     IF v_has_keys THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
         SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
-               CASE WHEN t.outcome <> 'created' THEN coalesce(t.reason, t.outcome) END,
+               CASE WHEN t.outcome <> 'created' THEN t.reason END,
                CASE WHEN t.outcome = 'created' THEN t.reference END, posted_at
           FROM unnest(p_keys, p_digests, outcomes, reasons, p_references)
                AS t (key, digest, outcome, reason, reference)
-         WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
+         WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused')
+         -- In one order for everybody: who waits for a key must not hold one that its holder waits for.
+         ORDER BY t.key COLLATE "C";
     END IF;
 
     UPDATE core.wallets w
@@ -604,7 +614,20 @@ DECLARE
     v_legs   record;
     v_post   record;
     v_fees   numeric[];
+    v_system text[];
 BEGIN
+    -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
+    -- in suspense is other people's. The door refuses a wallet without a name as unknown.
+    SELECT array_agg(w.id::text) INTO v_system
+      FROM core.wallets w
+     WHERE w.id = ANY (p_debits || p_credits) AND w.kind = 'SYSTEM';
+    IF v_system IS NOT NULL THEN
+        SELECT array_agg(CASE WHEN t.debit <> ALL (v_system) THEN t.debit END ORDER BY t.ord),
+               array_agg(CASE WHEN t.credit <> ALL (v_system) THEN t.credit END ORDER BY t.ord)
+          INTO p_debits, p_credits
+          FROM unnest(p_debits, p_credits) WITH ORDINALITY AS t (debit, credit, ord);
+    END IF;
+
     -- One leg for the transfer and one for its fee, if it has one, behind it.
     SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
            array_agg(CASE l.leg WHEN 1 THEN p_references[l.item] ELSE p_references[l.item] || '-F' END ORDER BY l.item, l.leg) AS refs,
@@ -761,7 +784,7 @@ BEGIN
         WHEN t.type = 'REVERSAL' THEN 'not_reversible'
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
-        WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND core.current_assignment(t.reference) IS NOT NULL
+        WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NOT NULL
             THEN 'already_assigned'
     END;
     IF reason IS NOT NULL THEN

@@ -11,14 +11,15 @@ VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    t         core.transactions;
-    v_current core.transactions;
-    v_earlier integer;
-    v_post    record;
+    t          core.transactions;
+    v_assigned record;
+    v_current  core.transactions;
+    v_post     record;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
-    SELECT * INTO v_current FROM core.transactions x WHERE x.reference = core.current_assignment(p_receipt);
+    SELECT * INTO v_assigned FROM core.current_assignment(p_receipt);
+    SELECT * INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
     reason := CASE
         WHEN t.id IS NULL THEN 'unknown_transaction'
         WHEN t.credit_wallet_id <> 'SUSPENSE' THEN 'not_in_suspense'
@@ -36,16 +37,12 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT count(*) INTO v_earlier
-      FROM core.transactions a
-     WHERE a.type = 'ASSIGNMENT' AND a.debit_wallet_id = 'SUSPENSE'
-       AND (a.reference = 'AS-' || p_receipt OR a.reference LIKE 'AS-' || p_receipt || '-%');
-    reference := 'AS-' || p_receipt || CASE WHEN v_earlier > 0 THEN '-' || (v_earlier + 1) ELSE '' END;
+    reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
         ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
         ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::uuid[]
     );
-    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' ELSE 'refused' END;
+    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
     reason := v_post.reasons[1];
 END
 $$;

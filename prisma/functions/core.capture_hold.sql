@@ -40,6 +40,8 @@ BEGIN
         WHEN h.id IS NULL THEN 'unknown_hold'
         WHEN h.status <> 'ACTIVE' OR h.expires_at <= v_now THEN 'hold_closed'
         WHEN p_amount > h.amount THEN 'exceeds_hold'
+        -- What waits in suspense came in under a receipt, by which it is assigned or sent back.
+        WHEN p_to = 'SUSPENSE' THEN 'unknown_wallet'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';

@@ -1,16 +1,22 @@
--- The reference of the assignment by which a suspense deposit's money is in a customer's wallet, or NULL when it is
--- still (or again) in suspense. The first assignment of a receipt is AS-<receipt>, later ones AS-<receipt>-<n>.
-CREATE OR REPLACE FUNCTION core.current_assignment(p_receipt text)
-RETURNS text
-LANGUAGE sql
+-- Where a suspense deposit's money is: reference is the assignment by which it is in a customer's wallet, or NULL when
+-- it is still (or again) in suspense; next_reference is what its next assignment will be called. The first assignment
+-- of a receipt is AS-<receipt>, later ones AS<n>-<receipt>: a receipt may end like "-2", but no number has a hyphen.
+CREATE OR REPLACE FUNCTION core.current_assignment(p_receipt text, OUT reference text, OUT next_reference text)
+LANGUAGE plpgsql
 VOLATILE
 AS $$
-    SELECT a.reference
-      FROM core.transactions a
-     WHERE a.reference = ANY (
-            ARRAY['AS-' || p_receipt]
-            || (SELECT array_agg('AS-' || p_receipt || '-' || i) FROM generate_series(2, 20) AS i)
-        )
-       AND core.remaining_of(a.id) > 0
-     LIMIT 1
+DECLARE
+    v_time integer := 1;
+    a      core.transactions;
+BEGIN
+    LOOP
+        next_reference := 'AS' || CASE WHEN v_time > 1 THEN v_time::text ELSE '' END || '-' || p_receipt;
+        SELECT * INTO a FROM core.transactions x WHERE x.reference = next_reference;
+        EXIT WHEN a.id IS NULL;
+        IF a.type = 'ASSIGNMENT' AND core.remaining_of(a.id) > 0 THEN
+            reference := a.reference;
+        END IF;
+        v_time := v_time + 1;
+    END LOOP;
+END
 $$;

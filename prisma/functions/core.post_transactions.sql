@@ -185,7 +185,6 @@ BEGIN
                 outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
                 CONTINUE;
             END IF;
-            k_digests[k] := p_digests[i];
         END IF;
 
         IF r_amounts[r] IS NOT NULL THEN
@@ -195,6 +194,10 @@ BEGIN
                 ELSE 'exists_different'
             END;
             CONTINUE;
+        END IF;
+        -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
+        IF k IS NOT NULL THEN
+            k_digests[k] := p_digests[i];
         END IF;
 
         -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
@@ -268,11 +271,13 @@ BEGIN
     IF v_has_keys THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
         SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
-               CASE WHEN t.outcome <> 'created' THEN coalesce(t.reason, t.outcome) END,
+               CASE WHEN t.outcome <> 'created' THEN t.reason END,
                CASE WHEN t.outcome = 'created' THEN t.reference END, posted_at
           FROM unnest(p_keys, p_digests, outcomes, reasons, p_references)
                AS t (key, digest, outcome, reason, reference)
-         WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
+         WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused')
+         -- In one order for everybody: who waits for a key must not hold one that its holder waits for.
+         ORDER BY t.key COLLATE "C";
     END IF;
 
     UPDATE core.wallets w

@@ -8,7 +8,7 @@
 --   posted      new
 --   replayed    the key was used for this very request: reason is set if it was refused then
 --   key_reused  the key was used for another request
---   refused     nothing moved (reason); remembered under the key
+--   refused     nothing moved (reason; a system wallet is an unknown_wallet); remembered under the key
 --   collision   the new reference is taken already: the caller must think of another one
 -- balance_after is the debited wallet's, the fee included.
 CREATE OR REPLACE FUNCTION core.record_transfers(
@@ -38,7 +38,20 @@ DECLARE
     v_legs   record;
     v_post   record;
     v_fees   numeric[];
+    v_system text[];
 BEGIN
+    -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
+    -- in suspense is other people's. The door refuses a wallet without a name as unknown.
+    SELECT array_agg(w.id::text) INTO v_system
+      FROM core.wallets w
+     WHERE w.id = ANY (p_debits || p_credits) AND w.kind = 'SYSTEM';
+    IF v_system IS NOT NULL THEN
+        SELECT array_agg(CASE WHEN t.debit <> ALL (v_system) THEN t.debit END ORDER BY t.ord),
+               array_agg(CASE WHEN t.credit <> ALL (v_system) THEN t.credit END ORDER BY t.ord)
+          INTO p_debits, p_credits
+          FROM unnest(p_debits, p_credits) WITH ORDINALITY AS t (debit, credit, ord);
+    END IF;
+
     -- One leg for the transfer and one for its fee, if it has one, behind it.
     SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
            array_agg(CASE l.leg WHEN 1 THEN p_references[l.item] ELSE p_references[l.item] || '-F' END ORDER BY l.item, l.leg) AS refs,

@@ -40,7 +40,7 @@ BEGIN
         WHEN t.type = 'REVERSAL' THEN 'not_reversible'
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
-        WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND core.current_assignment(t.reference) IS NOT NULL
+        WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NOT NULL
             THEN 'already_assigned'
     END;
     IF reason IS NOT NULL THEN

@@ -35,7 +35,7 @@ test('everything that production lacks is named at once', () => {
 test.each([
   ['DATABASE_URL', 'mysql://localhost/x'],
   ['WALLET_PORT', '65536'],
-  ['WALLET_PORT', 'port'],
+  ['WALLET_PORT', 'harbour'],
   ['DATABASE_CONNECTIONS', '0'],
   ['DATABASE_POOLER', 'session'],
   ['LOG_LEVEL', 'loud'],

@@ -44,11 +44,9 @@ export function environmentSchema({ isProduction }: { readonly isProduction: boo
       .refine(isPublicUrl, 'not an address without password, query and fragment')
       .optional()
       .describe('where the public reaches this service, for the links on receipts; this machine when absent'),
-    RECEIPT_KEYS: z
-      .string()
-      .optional()
-      .refine((text) => text !== undefined || !isProduction, 'needed in production')
-      .describe('the keys that sign receipts: a JSON Web Key Set, or the path of a file that holds one'),
+    RECEIPT_KEYS: (isProduction ? z.string() : z.string().optional()).describe(
+      'the keys that sign receipts: a JSON Web Key Set, or the path of a file that holds one',
+    ),
     LOOKUP_RATE: wholeNumber({ min: 1, max: 1_000_000 })
       .default(600)
       .describe('how many wallet look-ups each API key may make in a minute, 600 when absent'),

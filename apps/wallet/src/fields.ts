@@ -4,7 +4,10 @@ import { z } from 'zod';
 export const time = z.iso.datetime().describe('ISO 8601, UTC');
 
 /** An amount in an answer. */
-export const money = z.string().describe('decimal string with two decimals').meta({ examples: ['1500.00'] });
+export const money = z
+  .string()
+  .describe('decimal string with two decimals')
+  .meta({ examples: ['1500.00'] });
 
 export const currency = z.string().describe('KES');
 
@@ -29,7 +32,27 @@ export const amount = z
 /** A wallet in a body. A number that no wallet can have is refused by the ledger like any unknown one. */
 export const walletNumber = z.string().min(1).max(20).describe('a wallet number, ten digits');
 
-export const narrative = z.string().min(1).max(255).describe('what it is for, in the caller\'s words');
+export const narrative = z.string().min(1).max(255).describe("what it is for, in the caller's words");
+
+/**
+ * A moment that a caller names, as a Date. A day without a time would mean three hours more or less, depending on who
+ * reads it, and is refused. A `+` that nobody encoded in a query has become a space on its way here.
+ */
+export const moment = z
+  .string()
+  .transform((text) => text.replace(/ (?=\d\d:\d\d$)/, '+'))
+  .pipe(
+    z.iso.datetime({
+      offset: true,
+      error: 'must be a time with its zone, such as 2026-03-01T00:00:00Z or 2026-03-01T00:00:00+03:00',
+    }),
+  )
+  .transform((text) => new Date(text))
+  // Beyond them the offset leads out of what a calendar with four digits can say.
+  .refine(
+    (date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999,
+    'must be in the years 1 to 9999',
+  );
 
 /** A wallet in the path: taken as it comes, so that every wrong number is answered the same way. */
 export const walletParams = z.object({ number: z.string().describe('the wallet number') });

@@ -1,10 +1,10 @@
-import { DaftariError, captureHold, hold, releaseHold } from '@repo/db';
+import { captureHold, hold, releaseHold } from '@repo/db';
 import type { Hold } from '@repo/db';
 import { problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
-import { amount, money, narrative, time, walletNumber } from './fields.ts';
+import { amount, moment, money, narrative, time, walletNumber } from './fields.ts';
 import { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
 import { postedBody, postedSchema, statusOf } from './posted.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
@@ -30,10 +30,7 @@ const placeSchema = {
   body: z.strictObject({
     wallet: walletNumber,
     amount,
-    expiresAt: z.iso
-      .datetime({ offset: true, error: 'must be a time with its zone, such as 2026-03-01T00:00:00Z' })
-      .optional()
-      .describe('when the money is free again if nobody captures it'),
+    expiresAt: moment.optional().describe('when the money is free again if nobody captures it'),
     narrative: narrative.optional(),
   }),
   response: {
@@ -42,7 +39,9 @@ const placeSchema = {
     400: badRequest,
     ...keyProblems,
     409: problemResponse('`key_reused`: the key was used for another request.'),
-    422: problemResponse('Nothing is reserved: `insufficient_funds`, `wallet_frozen`, `unknown_wallet` and others.'),
+    422: problemResponse(
+      'Nothing is reserved: `insufficient_funds`, `wallet_frozen`, `unknown_wallet` and others.',
+    ),
     ...limitProblem,
   },
 };
@@ -54,6 +53,7 @@ const captureSchema = {
   body: z.strictObject({
     to: walletNumber,
     amount: amount.optional().describe('all that is held when absent'),
+    narrative: narrative.optional(),
   }),
   response: {
     201: postedSchema.extend({ hold: holdSchema }),
@@ -90,7 +90,7 @@ export function addHoldRoutes(app: HttpServer, { db, limits, requireKey }: Route
       const placed = await hold(db, {
         ...reserve,
         idempotencyKey: request.headers['idempotency-key'],
-        ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
+        ...(expiresAt === undefined ? {} : { expiresAt }),
         ...(text === undefined ? {} : { narrative: text }),
       });
       return reply.code(statusOf(placed)).send(holdBody(placed));
@@ -100,28 +100,21 @@ export function addHoldRoutes(app: HttpServer, { db, limits, requireKey }: Route
   const capture = { onRequest: [mayTransact, requireIdempotencyKey], schema: captureSchema };
   app.post('/holds/:id/capture', capture, (request, reply) =>
     limits.countMisses(request, async () => {
-      const { to, amount: part } = request.body;
+      const { to, amount: part, narrative: text } = request.body;
       const posted = await captureHold(db, {
-        holdId: holdIdOf(request.params.id),
+        holdId: request.params.id,
         to,
         idempotencyKey: request.headers['idempotency-key'],
         ...(part === undefined ? {} : { amount: part }),
+        ...(text === undefined ? {} : { narrative: text }),
       });
       return reply.code(statusOf(posted)).send({ ...postedBody(posted), hold: holdBody(posted.hold) });
     }),
   );
 
   app.delete('/holds/:id', { onRequest: mayTransact, schema: releaseSchema }, (request) =>
-    limits.countMisses(request, async () =>
-      holdBody(await releaseHold(db, { holdId: holdIdOf(request.params.id) })),
-    ),
+    limits.countMisses(request, async () => holdBody(await releaseHold(db, { holdId: request.params.id }))),
   );
-}
-
-/** A text that is no UUID names no hold, and is not shown to the database, which would call it a mistake. */
-function holdIdOf(text: string): string {
-  if (!z.guid().safeParse(text).success) throw new DaftariError('unknown_hold');
-  return text;
 }
 
 function holdBody({ id, wallet, captured, status, expiresAt, available, createdAt, ...rest }: Hold) {

@@ -10,7 +10,7 @@ export const idempotencyHeaders = z.object({
     .string()
     .regex(pattern)
     .describe(
-      'the caller\'s own name for this request, such as a UUID; 1 to 255 visible ASCII characters. Said again with the same request, the answer is the same and nothing is done twice',
+      "the caller's own name for this request, such as a UUID; 1 to 255 visible ASCII characters. Said again with the same request, the answer is the same and nothing is done twice",
     ),
 });
 
@@ -25,6 +25,7 @@ export async function requireIdempotencyKey(request: FastifyRequest, _reply: Fas
     code: 'idempotency_key_required',
     status: 400,
     title: 'An idempotency key is required.',
-    detail: 'Send `Idempotency-Key`, once, with 1 to 255 visible ASCII characters: a new one for each new request.',
+    detail:
+      'Send `Idempotency-Key`, once, with 1 to 255 visible ASCII characters: a new one for each new request.',
   });
 }

@@ -40,7 +40,8 @@ export function createLookupLimits({ perMinute, onLimited, now }: LookupLimitOpt
     if (wait === 0) return;
     onLimited();
     throw httpProblem('rate_limited', {
-      detail: 'This API key has asked for too many wallets or transactions. Wait as long as `retry-after` says.',
+      detail:
+        'This API key has asked for too many wallets or transactions. Wait as long as `retry-after` says.',
       headers: { 'retry-after': String(Math.ceil(wait / 1_000)) },
     });
   }

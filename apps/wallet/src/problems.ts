@@ -48,15 +48,20 @@ const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function mapError(error: unknown): HttpProblem | null {
   if (isDaftariError(error)) return problemOf(error);
   const findings = validationFindings(error);
+  if (findings === null) return null;
   // A wrong amount has one code, whether its type is wrong or its value.
-  const isAmount = findings?.every(({ where }) => where === 'body/amount') ?? false;
-  return findings !== null && isAmount ? refuse('invalid_amount', { findings, cause: error }) : null;
+  const isOnlyAmount = findings.length > 0 && findings.every(({ where }) => where === 'body/amount');
+  return isOnlyAmount ? refuse('invalid_amount', { findings, cause: error }) : null;
 }
 
 /** A refusal that the service itself comes to, with the words of the catalogue. */
 export function refuse(
   code: ErrorCode,
-  facts: { readonly detail?: string; readonly findings?: readonly ProblemFinding[]; readonly cause?: unknown },
+  facts: {
+    readonly detail?: string;
+    readonly findings?: readonly ProblemFinding[];
+    readonly cause?: unknown;
+  },
 ): HttpProblem {
   const refusal = refusals[code];
   if (refusal === undefined) throw new RangeError(`${code} is no refusal`);
@@ -74,12 +79,15 @@ export function unknownWallet(): HttpProblem {
 
 /** The transaction in the path does not exist. */
 export function unknownTransaction(): HttpProblem {
-  return refuse('unknown_transaction', { detail: 'No transaction has this reference. Check its letters and digits.' });
+  return refuse('unknown_transaction', {
+    detail: 'No transaction has this reference. Check its letters and digits.',
+  });
 }
 
 function problemOf(error: DaftariError): HttpProblem | null {
   if (error.code === 'outcome_unknown') {
-    const detail = 'It is not known whether this was done. Send it again with the same `Idempotency-Key`: it is done once.';
+    const detail =
+      'It is not known whether this was done. Send it again with the same `Idempotency-Key`: it is done once.';
     return httpProblem('unavailable', { detail, headers: { 'retry-after': '1' }, cause: error });
   }
   if (passing.has(error.code)) {
@@ -87,6 +95,7 @@ function problemOf(error: DaftariError): HttpProblem | null {
     return httpProblem('unavailable', { detail, headers: { 'retry-after': '5' }, cause: error });
   }
   if (refusals[error.code] === undefined) return null;
-  const findings = error.field === undefined ? {} : { findings: [{ where: error.field, what: 'must be corrected' }] };
+  const findings =
+    error.field === undefined ? {} : { findings: [{ where: error.field, what: 'must be corrected' }] };
   return refuse(error.code, { detail: error.message, ...findings, cause: error });
 }

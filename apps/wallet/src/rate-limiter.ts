@@ -22,7 +22,10 @@ interface Bucket {
  * Limits by token buckets (each fills up evenly and holds one minute's worth). The keys are those of the callers that
  * were let in, a short list, so no bucket is ever thrown away. Each process counts for itself.
  */
-export function createRateLimiter({ perMinute, now = () => performance.now() }: RateLimiterOptions): RateLimiter {
+export function createRateLimiter({
+  perMinute,
+  now = () => performance.now(),
+}: RateLimiterOptions): RateLimiter {
   const perMs = perMinute / 60_000;
   const buckets = new Map<string, Bucket>();
 

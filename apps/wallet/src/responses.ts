@@ -14,5 +14,7 @@ export const keyProblems = {
 
 /** What routes answer that could be used to find wallets and transactions by trying. */
 export const limitProblem = {
-  429: problemResponse('The API key has asked for too many; `retry-after` says how long to wait, in seconds.'),
+  429: problemResponse(
+    'The API key has asked for too many; `retry-after` says how long to wait, in seconds.',
+  ),
 };

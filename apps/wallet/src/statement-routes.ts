@@ -1,24 +1,12 @@
 import { walletStatement } from '@repo/db';
-import type { Statement } from '@repo/db';
+import type { WalletStatement } from '@repo/db';
 import { problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
-import { currency, money, time, walletNumber, walletParams } from './fields.ts';
+import { currency, moment, money, time, walletNumber, walletParams } from './fields.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 import { ofPath } from './wallet-status-routes.ts';
-
-/** A moment in a query. A `+` of an offset that nobody encoded has become a space on its way here. */
-const moment = z
-  .string()
-  .transform((text) => text.replace(/ (?=\d\d:\d\d$)/, '+'))
-  .pipe(
-    z.iso.datetime({
-      offset: true,
-      error: 'must be a time with its zone, such as 2026-03-01T00:00:00Z or 2026-03-01T00:00:00+03:00',
-    }),
-  )
-  .transform((text) => new Date(text));
 
 const line = z.object({
   reference: z.string(),
@@ -74,7 +62,7 @@ export function addStatementRoutes(app: HttpServer, { db, limits, requireKey }: 
   );
 }
 
-function bodyOf(statement: Statement) {
+function bodyOf(statement: WalletStatement) {
   return {
     ...statement,
     lines: statement.lines.map((each) => ({ ...each, createdAt: each.createdAt.toISOString() })),

@@ -90,10 +90,13 @@ export function addTransactionRoutes(app: HttpServer, { db, limits, requireKey }
   );
 }
 
-function viewBody({ createdAt, reversedBy, ...transaction }: TransactionView) {
+function viewBody({ from, to, createdAt, reverses, reversedBy, ...transaction }: TransactionView) {
   return {
     ...transaction,
-    ...(reversedBy === undefined ? {} : { reversedBy: [...reversedBy] }),
+    from: from.number,
+    to: to.number,
     createdAt: createdAt.toISOString(),
+    ...(reverses === null ? {} : { reverses }),
+    ...(reversedBy.length === 0 ? {} : { reversedBy: [...reversedBy] }),
   };
 }

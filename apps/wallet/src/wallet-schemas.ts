@@ -80,7 +80,9 @@ export const balanceSchema = {
 export const changeSchema = (summary: string) => ({
   ...secured('wallets', summary),
   params: walletParams,
-  body: z.strictObject({ reason: z.string().min(1).max(255).describe('kept with the change') }),
+  body: z.strictObject({
+    reason: z.string().min(1).max(500).describe('who wants it and why; kept with the change'),
+  }),
   response: {
     200: maskedWallet,
     ...keyProblems,

@@ -6,7 +6,11 @@ import { maskWallet } from './wallet-routes.ts';
 import { changeSchema } from './wallet-schemas.ts';
 
 const changes = [
-  { path: '/wallets/:number/freeze', change: freezeWallet, summary: 'Freezes a wallet: nothing moves out or in.' },
+  {
+    path: '/wallets/:number/freeze',
+    change: freezeWallet,
+    summary: 'Freezes a wallet: nothing moves out or in.',
+  },
   { path: '/wallets/:number/unfreeze', change: unfreezeWallet, summary: 'Lifts the freeze of a wallet.' },
   { path: '/wallets/:number/close', change: closeWallet, summary: 'Closes an empty wallet for good.' },
 ] as const;
@@ -29,7 +33,9 @@ export async function ofPath<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work;
   } catch (error) {
-    if (isDaftariError(error) && error.code === 'unknown_wallet') throw unknownWallet();
-    throw error;
+    if (!isDaftariError(error)) throw error;
+    // A text that cannot be a number is no worse than a number that nobody has.
+    const isUnknown = error.code === 'unknown_wallet' || error.field === 'wallet';
+    throw isUnknown ? unknownWallet() : error;
   }
 }

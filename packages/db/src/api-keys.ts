@@ -2,11 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { arrayLiteral } from './array-literal.ts';
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { requireText } from './request.ts';
+import { isUuid, requireText } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
 
-export type Scope = 'read' | 'transact' | 'admin';
+const SCOPES = ['read', 'transact', 'admin'] as const;
+
+export type Scope = (typeof SCOPES)[number];
 
 export interface ApiKey {
   readonly id: string;
@@ -20,7 +22,8 @@ export async function createApiKey(
   request: { readonly name: string; readonly scopes: readonly Scope[] },
 ): Promise<{ readonly id: string; readonly key: string }> {
   requireText('name', request.name, 100);
-  if (request.scopes.length === 0) throw new DaftariError('invalid_request', { field: 'scopes' });
+  const isFit = request.scopes.length > 0 && request.scopes.every((scope) => SCOPES.includes(scope));
+  if (!isFit) throw new DaftariError('invalid_request', { field: 'scopes' });
   const key = `dk_${randomBytes(24).toString('base64url')}`;
   const [row] = await query<{ id: string }>(db, CREATE, [
     request.name,
@@ -40,7 +43,7 @@ export async function findApiKey(db: Handle, key: string): Promise<ApiKey | null
 
 /** From now on nobody gets in with it. Said again it does nothing. */
 export async function revokeApiKey(db: Handle, id: string): Promise<void> {
-  await query(db, REVOKE, [id]);
+  if (isUuid(id)) await query(db, REVOKE, [id]);
 }
 
 // A key has 192 random bits, so a plain hash keeps it as well as a slow one would.

@@ -10,7 +10,7 @@ export class ScrubbedCause extends Error {
   readonly table: string | null;
 
   constructor(source: Error, code: string | null) {
-    const constraint = textOf(source, 'constraint');
+    const constraint = constraintOf(source);
     const table = textOf(source, 'table');
     const where = [table && `table ${table}`, constraint && `constraint ${constraint}`].filter(Boolean);
     super([`${source.name} ${code ?? 'without a code'}`, ...where].join(', '));
@@ -93,21 +93,21 @@ export function isOfDatabase(error: unknown): error is Error {
   return /^(PrismaClient|DriverAdapter)|^error$/.test(error.name) || LOST_CONNECTION.test(error.message);
 }
 
-/**
- * Worth another try, because the database undid all of it: deadlock and serialization failure, and two different
- * requests under one new key at the same moment, of which the later one, said again, finds the key.
- */
+/** Of two who take one new key at the same moment the later one is undone; said again, it finds the key taken. */
+const RACED_KEYS: readonly (string | null)[] = ['requests_pkey', 'transactions_reference_key'];
+
+/** Worth another try, because the database undid all of it: deadlock, serialization failure, a race for a key. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const cause = isDaftariError(error) ? error.cause : undefined;
-  const code = cause instanceof ScrubbedCause ? cause.code : databaseCode(error);
-  if (code === '23505') return constraintOf(error) === 'requests_pkey';
+  const source = isDaftariError(error) && error.cause instanceof ScrubbedCause ? error.cause : error;
+  const code = source instanceof ScrubbedCause ? source.code : databaseCode(source);
+  if (code === '23505') return RACED_KEYS.includes(constraintOf(source));
   return code === '40001' || code === '40P01' || code === 'P2034';
 }
 
 function constraintOf(error: Error): string | null {
-  const cause = isDaftariError(error) ? error.cause : undefined;
-  return cause instanceof ScrubbedCause ? cause.constraint : textOf(error, 'constraint');
+  const ofPrisma = at(error, 'meta', 'driverAdapterError', 'cause', 'constraint');
+  return textOf(error, 'constraint') ?? textOf(ofPrisma, 'index');
 }
 
 /**

@@ -6,6 +6,7 @@ import { createDepositIntake } from './deposit-intake.ts';
 import type { DepositIntake } from './deposit-intake.ts';
 import { isDaftariError } from './errors.ts';
 import { ledgerFaults } from './testing/ledger-faults.ts';
+import { untilWaiting } from './testing/lock-waiters.ts';
 import { migrate } from './testing/migrate.ts';
 import { openProxy } from './testing/proxy.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
@@ -51,6 +52,23 @@ async function expectEachOnce(sql: Sql, account: string, deposits: readonly Depo
   expect(await ledgerFaults(sql)).toEqual([]);
 }
 
+const TERMINATE = `
+SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity
+ WHERE application_name = 'daftari' AND datname = current_database()`;
+
+test('a connection that is lost once is not even noticed by the caller', async () => {
+  await using database = await openTestDb();
+  const intake = createDepositIntake(database.db);
+  const account = await openCustomer(database.db);
+  await database.sql('BEGIN');
+  await database.sql('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [account]);
+  const recording = intake.record(sampleDeposit({ account, amount: '1.00' }));
+  await untilWaiting(database.url, 1);
+  expect(await valueOf(database.sql, TERMINATE)).toBeGreaterThan(0);
+  await database.sql('COMMIT');
+  expect(await recording).toMatchObject({ outcome: 'credited', balanceAfter: '1.00' });
+});
+
 test('backends that are killed in the middle cost nobody an answer and no payment its credit', async () => {
   await using database = await openTestDb();
   const intake = createDepositIntake(database.db, { maxBatch: 25 });
@@ -60,9 +78,7 @@ test('backends that are killed in the middle cost nobody an answer and no paymen
   const killing = (async () => {
     let killed = 0;
     while (!progress.isDone || killed === 0) {
-      const text = `SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity
-                     WHERE application_name = 'daftari' AND datname = current_database()`;
-      killed += Number(await valueOf(database.sql, text));
+      killed += Number(await valueOf(database.sql, TERMINATE));
     }
     return killed;
   })();
@@ -123,8 +139,7 @@ test('an answer that was lost is not followed by the promise that nothing was re
   await database.sql('BEGIN');
   await database.sql('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [account]);
   const recording = recordAll(intake, [sampleDeposit({ account })]);
-  const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
-  await expect.poll(() => valueOf(database.sql, waiting), { interval: 5 }).toBe(1);
+  await untilWaiting(database.url, 1);
   proxy.cut();
   expect(await recording).toMatchObject([{ status: 'rejected', reason: { code: 'outcome_unknown' } }]);
   await database.sql('COMMIT');

@@ -3,6 +3,7 @@ import { createDb } from './db.ts';
 import { createDepositIntake } from './deposit-intake.ts';
 import { countRows } from './testing/deposit-rows.ts';
 import { ledgerFaults } from './testing/ledger-faults.ts';
+import { untilWaiting } from './testing/lock-waiters.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
 import { openTestDb, useTestDb, valueOf } from './testing/test-db.ts';
 import { balanceOf, openCustomer } from './testing/wallet-fixtures.ts';
@@ -49,8 +50,7 @@ test('what arrives while a round trip is under way goes in the next', async () =
   await own.sql('BEGIN');
   await own.sql('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [account]);
   const first = intake.record(sampleDeposit({ account }));
-  const lockIsAwaited = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
-  await expect.poll(() => valueOf(own.sql, lockIsAwaited), { interval: 5 }).toBe(1);
+  await untilWaiting(own.url, 1);
   const rest = Array.from({ length: 50 }, () => intake.record(sampleDeposit({ account })));
   expect(intake.depth).toBe(51);
   await own.sql('COMMIT');
@@ -60,6 +60,24 @@ test('what arrives while a round trip is under way goes in the next', async () =
   );
   expect(batches).toEqual([{ n: 1 }, { n: 50 }]);
   expect(intake.depth).toBe(0);
+});
+
+test('a second batch leaves while the first is under way, if it is full', async () => {
+  await using own = await openTestDb();
+  const intake = createDepositIntake(own.db, { maxBatch: 10 });
+  const account = await openCustomer(own.db);
+  await own.sql('BEGIN');
+  await own.sql('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [account]);
+  const deposits = Array.from({ length: 25 }, () => sampleDeposit({ account, amount: '1.00' }));
+  const recording = deposits.map((deposit) => intake.record(deposit));
+  await untilWaiting(own.url, 2);
+  await own.sql('COMMIT');
+  await Promise.all(recording);
+  const batches = await own.sql(
+    'SELECT count(*)::int AS n FROM core.transactions GROUP BY xact_id ORDER BY 1',
+  );
+  expect(batches).toEqual([{ n: 5 }, { n: 10 }, { n: 10 }]);
+  expect(await ledgerFaults(own.sql)).toEqual([]);
 });
 
 test('deposits that travel together are recorded in the order in which they were given', async () => {
@@ -83,6 +101,18 @@ test('a deposit that only the database finds poisonous fails alone', async () =>
   expect(failed).toEqual([7, 27, 47]);
   expect(results[7]).toMatchObject({ reason: coded('deposit_failed') });
   expect(await balanceOf(database.sql, account)).toBe('57.00');
+});
+
+test('a body that is nested deeper than the database can follow fails alone', async () => {
+  const intake = createDepositIntake(database.db);
+  const body = Buffer.from('['.repeat(30_000) + ']'.repeat(30_000));
+  const results = await Promise.allSettled([
+    intake.record(sampleDeposit()),
+    intake.record(sampleDeposit({ body })),
+    intake.record(sampleDeposit()),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(results[1]).toMatchObject({ reason: coded('deposit_failed') });
 });
 
 test('of a poisonous deposit nothing is written', async () => {

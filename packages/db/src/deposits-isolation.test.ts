@@ -5,9 +5,10 @@ import { recordDeposit } from './deposits.ts';
 import { transaction } from './transaction.ts';
 import { countRows } from './testing/deposit-rows.ts';
 import { ledgerFaults } from './testing/ledger-faults.ts';
+import { untilWaiting } from './testing/lock-waiters.ts';
 import { post } from './testing/post.ts';
 import { newReceipt, sampleDeposit } from './testing/sample-deposit.ts';
-import { connect, openTestDb, sqlOf, useTestDb, valueOf } from './testing/test-db.ts';
+import { openTestDb, useTestDb } from './testing/test-db.ts';
 import { balanceOf, openCustomer, openFunded } from './testing/wallet-fixtures.ts';
 
 const database = useTestDb();
@@ -69,21 +70,25 @@ test.for(LEVELS)('at %s what travels in one batch of an intake does not race its
   expect(await balanceOf(own.sql, account)).toBe('300.00');
 });
 
-test('a receipt that a transfer between others takes at the same moment is a conflict, not a failure', async () => {
-  const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
-  const receipt = newReceipt();
-  const client = await connect(database.url);
-  const sql = sqlOf(client);
-  await sql('BEGIN');
-  await post(sql, [{ reference: receipt, from, to, amount: '1.00' }]);
-  const recording = recordDeposit(database.db, sampleDeposit({ receipt })).catch((error: unknown) => error);
-  const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
-  await expect.poll(() => valueOf(database.sql, waiting), { interval: 5 }).toBe(1);
-  await sql('COMMIT');
-  const result = await recording;
-  await client.end();
-  expect(result).toMatchObject({ outcome: 'conflict', recorded: { amount: '1.00' } });
-});
+test.for([
+  ['a deposit', (receipt: string) => recordDeposit(database.db, sampleDeposit({ receipt }))],
+  [
+    'a deposit in a transaction',
+    (receipt: string) => transaction(database.db, (tx) => recordDeposit(tx, sampleDeposit({ receipt }))),
+  ],
+] as const)(
+  '%s whose receipt a transfer takes at the same moment is a conflict, not a failure',
+  async ([, record]) => {
+    const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+    const receipt = newReceipt();
+    await database.sql('BEGIN');
+    await post(database.sql, [{ reference: receipt, from, to, amount: '1.00' }]);
+    const recording = record(receipt);
+    await untilWaiting(database.url, 1);
+    await database.sql('COMMIT');
+    expect(await recording).toMatchObject({ outcome: 'conflict', recorded: { amount: '1.00' } });
+  },
+);
 
 test('a receipt that has a log row and no transaction moves no money', async () => {
   const receipt = newReceipt();

@@ -87,7 +87,8 @@ test.for(refusals)('%s is refused, with a hint', async ([, text, code, hint]) =>
 });
 
 test('several tables cannot be truncated together either', async () => {
-  const text = 'TRUNCATE core.wallets, core.transactions, services.mpesa_logs, services.mpesa_callbacks';
+  const text =
+    'TRUNCATE core.wallets, core.transactions, services.mpesa_logs, services.mpesa_callbacks CASCADE';
   await expect(database.sql(text)).rejects.toMatchObject({ code: 'DF001' });
 });
 

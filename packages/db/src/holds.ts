@@ -1,9 +1,9 @@
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { readPosted, referenceOf, refusal } from './posted.ts';
+import { readBack, readPosted, referenceOf, refusal } from './posted.ts';
 import type { Answer, Posted } from './posted.ts';
 import { newReference } from './reference.ts';
-import { requestDigest, requireAmount, requireText } from './request.ts';
+import { isUuid, requestDigest, requireAmount, requireText, requireTime } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
 
@@ -47,7 +47,7 @@ export async function hold(
   requireText('idempotencyKey', request.idempotencyKey, 255);
   if (request.narrative !== undefined) requireText('narrative', request.narrative, 255);
   const amount = requireAmount(request.amount);
-  const expiresAt = request.expiresAt?.toISOString().slice(0, -1) ?? null;
+  const expiresAt = request.expiresAt === undefined ? null : requireTime('expiresAt', request.expiresAt);
   const narrative = request.narrative ?? null;
   const digest = requestDigest('hold', [request.wallet, amount, expiresAt, narrative]);
   const values = [request.idempotencyKey, digest, request.wallet, amount, expiresAt, narrative];
@@ -124,7 +124,7 @@ async function ask(db: Handle, statement: Statement, values: readonly (string | 
 }
 
 async function readHold(db: Handle, id: string, replayed: boolean): Promise<Hold> {
-  const [row] = await query<HoldRow>(db, READ, [id]);
+  const [row] = await readBack(() => query<HoldRow>(db, READ, [id]));
   if (row === undefined) throw new DaftariError('unknown_hold');
   return {
     id: row.id,
@@ -140,7 +140,7 @@ async function readHold(db: Handle, id: string, replayed: boolean): Promise<Hold
 }
 
 function requireId(id: string): void {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) throw new DaftariError('unknown_hold');
+  if (!isUuid(id)) throw new DaftariError('unknown_hold');
 }
 
 interface HoldRow {

@@ -1,5 +1,5 @@
 import type { Handle } from './db.ts';
-import { DaftariError } from './errors.ts';
+import { DaftariError, isDaftariError } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
@@ -70,9 +70,29 @@ export function referenceOf({ outcome, reason, reference }: Answer): string {
   return reference;
 }
 
+/** Errors whose words are that nothing was recorded. */
+const NOTHING_RECORDED: ReadonlySet<string> = new Set<ErrorCode>([
+  'database_unavailable',
+  'pool_exhausted',
+  'database_busy',
+]);
+
+/**
+ * Reads what was just done. When the reading fails the work is done all the same, so the caller must not be told that
+ * nothing was recorded: he repeats the request under its key and is answered.
+ */
+export async function readBack<Result>(read: () => Promise<Result>): Promise<Result> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isDaftariError(error) || !NOTHING_RECORDED.has(error.code)) throw error;
+    throw new DaftariError('outcome_unknown', { cause: error.cause });
+  }
+}
+
 /** Reads a transaction that was posted, with its fee. */
 export async function readPosted(db: Handle, reference: string, replayed: boolean): Promise<Posted> {
-  const [row] = await query<PostedRow>(db, READ, [reference]);
+  const [row] = await readBack(() => query<PostedRow>(db, READ, [reference]));
   if (row === undefined) throw new DaftariError('database_error');
   return {
     reference,

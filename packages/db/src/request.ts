@@ -24,3 +24,16 @@ export function requireAmount(amount: string): string {
   if (parseCents(amount) === 0n) throw new DaftariError('invalid_amount');
   return normalizeAmount(amount);
 }
+
+/** The moment as a TIMESTAMP in UTC is written. @throws DaftariError `invalid_request` naming the field */
+export function requireTime(field: string, time: Date): string {
+  const year = time.getUTCFullYear();
+  // Beyond these years, or on no day at all, the two sides write dates in different ways.
+  if (!(year >= 1 && year <= 9999)) throw new DaftariError('invalid_request', { field });
+  return time.toISOString().slice(0, -1);
+}
+
+/** Whether the text is what the database takes for a UUID. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}

@@ -1,6 +1,6 @@
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { readPosted, referenceOf } from './posted.ts';
+import { readBack, readPosted, referenceOf } from './posted.ts';
 import type { Answer, Posted } from './posted.ts';
 import { newReference } from './reference.ts';
 import { requestDigest, requireAmount, requireText } from './request.ts';
@@ -48,7 +48,7 @@ export async function reverseTransaction(
   if (answer === undefined) throw new DaftariError('database_error');
   if (answer.reason === 'insufficient_funds') throw new DaftariError('funds_spent');
   const posted = await readPosted(db, referenceOf(answer), answer.outcome === 'replayed');
-  const [left] = await query<{ remaining: string }>(db, REMAINING, [request.reference]);
+  const [left] = await readBack(() => query<{ remaining: string }>(db, REMAINING, [request.reference]));
   return { ...posted, reverses: request.reference, remaining: left?.remaining ?? '0.00' };
 }
 

@@ -1,6 +1,7 @@
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
 import type { TransactionType } from './posted.ts';
+import { requireTime } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
 
@@ -51,11 +52,16 @@ export async function walletStatement(db: Handle, request: StatementRequest): Pr
   if (request.cursor !== undefined && !/^\d{1,18}$/.test(request.cursor)) {
     throw new DaftariError('invalid_request', { field: 'cursor' });
   }
-  const limit = Math.min(Math.max(request.limit ?? 50, 1), 500);
-  const period = [request.wallet, isoOf(request.from), isoOf(request.to)];
-  const [frame] = await query<FrameRow>(db, FRAME, period);
-  if (frame === undefined) throw new DaftariError('unknown_wallet');
-  const rows = await query<LineRow>(db, LINES, [...period, request.cursor ?? '0', limit + 1]);
+  const asked = request.limit ?? 50;
+  if (!Number.isInteger(asked)) throw new DaftariError('invalid_request', { field: 'limit' });
+  const limit = Math.min(Math.max(asked, 1), 500);
+  const frame = await readFrame(db, request.wallet, [
+    request.from === undefined ? null : requireTime('from', request.from),
+    request.to === undefined ? null : requireTime('to', request.to),
+  ]);
+  // The lines lie between the same two postings as the balances, whatever has arrived in between.
+  const after = BigInt(request.cursor ?? 0) > BigInt(frame.first) ? (request.cursor ?? '') : frame.first;
+  const rows = await query<LineRow>(db, LINES, [request.wallet, after, frame.last, limit + 1]);
   const lines = rows.slice(0, limit);
   return {
     wallet: request.wallet,
@@ -72,15 +78,20 @@ export async function balanceAt(
   db: Handle,
   request: { readonly wallet: string; readonly at: Date },
 ): Promise<string> {
-  // A statement's opening balance leaves out what happened at its very first moment; a millisecond later it is in.
-  const after = new Date(request.at.getTime() + 1);
-  const [frame] = await query<FrameRow>(db, FRAME, [request.wallet, isoOf(after), null]);
-  if (frame === undefined) throw new DaftariError('unknown_wallet');
-  return frame.opening;
+  const frame = await readFrame(db, request.wallet, [null, requireTime('at', request.at)], BALANCE_AT);
+  return frame.closing;
 }
 
-function isoOf(time: Date | undefined): string | null {
-  return time?.toISOString().slice(0, -1) ?? null;
+async function readFrame(
+  db: Handle,
+  wallet: string,
+  period: readonly [from: string | null, to: string | null],
+  statement = FRAME,
+): Promise<FrameRow> {
+  const isText = wallet.isWellFormed() && !wallet.includes('\0');
+  const [frame] = isText ? await query<FrameRow>(db, statement, [wallet, ...period]) : [];
+  if (frame === undefined) throw new DaftariError('unknown_wallet');
+  return frame;
 }
 
 function lineOf(row: LineRow): StatementLine {
@@ -100,6 +111,9 @@ interface FrameRow {
   readonly currency: string;
   readonly opening: string;
   readonly closing: string;
+  /** The wallet's versions before and after the period. */
+  readonly first: string;
+  readonly last: string;
 }
 
 interface LineRow {
@@ -114,42 +128,69 @@ interface LineRow {
   readonly narrative: string | null;
 }
 
-const POSTINGS = `
-    SELECT debit_version AS version, debit_balance_after AS balance_after, created_at, reference, type,
-           'debit' AS direction, credit_wallet_id AS counterparty, amount, narrative
-      FROM core.transactions WHERE debit_wallet_id = $1
-    UNION ALL
-    SELECT credit_version, credit_balance_after, created_at, reference, type,
-           'credit', debit_wallet_id, amount, narrative
-      FROM core.transactions WHERE credit_wallet_id = $1`;
+const postingAt = (column: string, version: string) => `coalesce(
+           (SELECT ${column} FROM core.transactions WHERE debit_wallet_id = $1 AND debit_version = ${version}),
+           (SELECT ${column.replace('debit', 'credit')} FROM core.transactions
+             WHERE credit_wallet_id = $1 AND credit_version = ${version})
+       )`;
 
-// Both look-ups walk back from the newest posting through the index on (wallet, version).
-const FRAME: Statement = {
-  name: 'statement_frame',
-  text: `
-WITH postings AS NOT MATERIALIZED (${POSTINGS})
-SELECT w.currency::text AS currency,
-       CASE WHEN $2::timestamp IS NULL THEN '0.00' ELSE coalesce((
-           SELECT p.balance_after FROM postings p WHERE p.created_at < $2::timestamp ORDER BY p.version DESC LIMIT 1
-       ), 0)::numeric(19,2)::text END AS opening,
-       coalesce((
-           SELECT p.balance_after FROM postings p
-            WHERE $3::timestamp IS NULL OR p.created_at < $3::timestamp ORDER BY p.version DESC LIMIT 1
-       ), 0)::numeric(19,2)::text AS closing
+// How many postings of the wallet came before a moment. Time grows with the version, so halving finds it in a few
+// steps, each a look into an index; walking there would read every posting since. Should the server's clock ever have
+// been set back, the statement is cut at one of the places that fit, and its balances and lines still agree.
+const versionBefore = (isBefore: string) => `(
+    WITH RECURSIVE search (low, high) AS (
+        SELECT 0::bigint, w.version
+        UNION ALL
+        SELECT CASE WHEN m.is_before THEN m.middle ELSE m.low END,
+               CASE WHEN m.is_before THEN m.high ELSE m.middle - 1 END
+          FROM (
+            SELECT s.low, s.high, s.middle, ${postingAt('created_at', 's.middle')} ${isBefore} AS is_before
+              FROM (SELECT low, high, (low + high + 1) / 2 AS middle FROM search WHERE low < high) s
+          ) m
+    )
+    SELECT low FROM search WHERE low = high
+)`;
+
+const frameUntil = (isBeforeEnd: string) => `
+SELECT w.currency::text AS currency, v.first::text AS first, v.last::text AS last,
+       coalesce(${postingAt('debit_balance_after', 'v.first')}, 0)::numeric(19,2)::text AS opening,
+       coalesce(${postingAt('debit_balance_after', 'v.last')}, 0)::numeric(19,2)::text AS closing
   FROM core.wallets w
- WHERE w.id = $1 AND w.kind = 'CUSTOMER'`,
-};
+ CROSS JOIN LATERAL (
+    SELECT CASE WHEN $2::timestamp IS NULL THEN 0 ELSE ${versionBefore('< $2::timestamp')} END AS first
+ ) o
+ CROSS JOIN LATERAL (
+    SELECT o.first, greatest(
+        o.first, CASE WHEN $3::timestamp IS NULL THEN w.version ELSE ${versionBefore(isBeforeEnd)} END
+    ) AS last
+ ) v
+ WHERE w.id = $1 AND w.kind = 'CUSTOMER'`;
 
+const FRAME: Statement = { name: 'statement_frame', text: frameUntil('< $3::timestamp') };
+
+// The balance at a moment has in it what happened at this very moment.
+const BALANCE_AT: Statement = { name: 'balance_at', text: frameUntil('<= $3::timestamp') };
+
+// Each side is cut to a page of its own before the two are put together.
 const LINES: Statement = {
   name: 'statement_lines',
   text: `
-WITH postings AS NOT MATERIALIZED (${POSTINGS})
-SELECT version::text AS version, balance_after::text AS balance_after, reference, type, direction, counterparty,
-       amount::text AS amount, narrative, (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms
-  FROM postings p
- WHERE p.version > $4::bigint
-   AND ($2::timestamp IS NULL OR p.created_at >= $2::timestamp)
-   AND ($3::timestamp IS NULL OR p.created_at < $3::timestamp)
+SELECT p.version::text AS version, p.balance_after::text AS balance_after, p.reference, p.type, p.direction,
+       p.counterparty, p.amount::text AS amount, p.narrative,
+       (extract(epoch FROM p.created_at) * 1000)::bigint::text AS created_at_ms
+  FROM (
+    (SELECT debit_version AS version, debit_balance_after AS balance_after, created_at, reference, type,
+            'debit' AS direction, credit_wallet_id AS counterparty, amount, narrative
+       FROM core.transactions
+      WHERE debit_wallet_id = $1 AND debit_version > $2::bigint AND debit_version <= $3::bigint
+      ORDER BY debit_version LIMIT $4::integer)
+    UNION ALL
+    (SELECT credit_version, credit_balance_after, created_at, reference, type,
+            'credit', debit_wallet_id, amount, narrative
+       FROM core.transactions
+      WHERE credit_wallet_id = $1 AND credit_version > $2::bigint AND credit_version <= $3::bigint
+      ORDER BY credit_version LIMIT $4::integer)
+  ) p
  ORDER BY p.version
- LIMIT $5::integer`,
+ LIMIT $4::integer`,
 };

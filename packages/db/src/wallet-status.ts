@@ -1,6 +1,6 @@
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { refusal } from './posted.ts';
+import { readBack, refusal } from './posted.ts';
 import { requireText } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
@@ -34,7 +34,7 @@ async function setStatus(db: Handle, change: StatusChange, status: WalletStatus)
   const [answer] = await query<{ reason: string | null }>(db, SET, [change.wallet, status, change.reason]);
   if (answer === undefined) throw new DaftariError('database_error');
   if (answer.reason !== null) throw refusal(answer.reason);
-  const wallet = await lookupWallet(db, change.wallet);
+  const wallet = await readBack(() => lookupWallet(db, change.wallet));
   if (wallet === null) throw new DaftariError('unknown_wallet');
   return wallet;
 }

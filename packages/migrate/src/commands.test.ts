@@ -46,7 +46,10 @@ describe('db:rollback', () => {
   it('exits with 1 when rows would be lost, and says without a stack what to do', async () => {
     await using database = await createTestDatabase();
     await moveMoney(database.url);
-    const { exitCode, stdout, stderr } = await runCommandLine('rollback', database.url, ['--to', names[0] ?? '']);
+    const { exitCode, stdout, stderr } = await runCommandLine('rollback', database.url, [
+      '--to',
+      names[0] ?? '',
+    ]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toMatch(/^rows would be lost, so nothing was changed: .*--discard-data/);
     expect(stderr).not.toContain('    at ');
@@ -118,7 +121,12 @@ describe('db:studio', () => {
   it('shows the database on this machine only, until Ctrl-C', async () => {
     await using database = await createTestDatabase();
     const port = await freePort();
-    const { child, result } = startCommand('studio', database.url, ['--port', String(port), '--browser', 'none']);
+    const { child, result } = startCommand('studio', database.url, [
+      '--port',
+      String(port),
+      '--browser',
+      'none',
+    ]);
     let said = '';
     const { promise: isUp, resolve } = Promise.withResolvers<void>();
     child.stdout.on('data', (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-// db:drift: whether migrations, ways back, function sources, models and the committed dump say the same. Part of check.
+// drift: whether migrations, ways back, function sources, models and the committed dump say the same. Part of check.
 import { parseArgs } from 'node:util';
 import { print, runCommand } from './command.ts';
 import { deploy } from './deployment.ts';

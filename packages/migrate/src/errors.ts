@@ -1,5 +1,5 @@
 /** Every way in which these commands fail on purpose. The code is for programs, the message for people. */
-export const errorCodes = {
+const errorCodes = {
   CLI_ABSENT: 'the Prisma command line cannot be started',
   CREDENTIALS_REFUSED: 'the database server refuses the user or the password',
   DATABASE_ABSENT: 'there is no such database',

@@ -11,7 +11,10 @@ describe('the sample wallets', () => {
     try {
       const first = await openSampleWallets(db);
       expect(first.opened).toBe(sampleWallets.length);
-      await execute(database.url, `UPDATE core.wallets SET status = 'FROZEN' WHERE id = '${sampleWallets[0]?.number}'`);
+      await execute(
+        database.url,
+        `UPDATE core.wallets SET status = 'FROZEN' WHERE id = '${sampleWallets[0]?.number}'`,
+      );
       const second = await openSampleWallets(db);
       expect(second.opened).toBe(0);
       expect(second.wallets.map(({ number }) => number)).toEqual(sampleWallets.map(({ number }) => number));
@@ -24,7 +27,10 @@ describe('the sample wallets', () => {
   it('have numbers with a check digit, of which none is a slip of the finger away from another', async () => {
     await using database = await createTestDatabase();
     const numbers = sampleWallets.map(({ number }) => `('${number}')`).join(', ');
-    await execute(database.url, `INSERT INTO core.wallets (id, holder_name) SELECT n, 'x' FROM (VALUES ${numbers}) v (n)`);
+    await execute(
+      database.url,
+      `INSERT INTO core.wallets (id, holder_name) SELECT n, 'x' FROM (VALUES ${numbers}) v (n)`,
+    );
     const wrong = await execute(
       database.url,
       `SELECT n FROM (VALUES ${numbers}) v (n) WHERE NOT core.has_check_digit(n) OR core.nearest_wallets(n) <> ARRAY[n]`,

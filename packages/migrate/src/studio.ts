@@ -7,7 +7,9 @@ import { openTarget } from './target.ts';
 await runCommand(async () => {
   const project = projectAt();
   await using target = await openTarget(project);
-  print('Balances and the ledger are guarded by the database: what you cannot edit here moves through @repo/db.');
+  print(
+    'Balances and the ledger are guarded by the database: what you cannot edit here moves through @repo/db.',
+  );
   // Studio listens on 127.0.0.1. It takes the options of `prisma studio`, such as --port and --browser none.
   const { exitCode } = await runPrisma(project, ['studio', ...process.argv.slice(2)], {
     url: target.url,

@@ -1,5 +1,5 @@
 /** Every way in which this package fails on purpose. The code is for programs, the message for people. */
-export const errorCodes = {
+const errorCodes = {
   AMOUNT_INVALID: 'the amount is not a sum of money',
   BASE_URL_INVALID: 'the public address of the service cannot be used',
   FACTS_CONTRADICT_HASH:

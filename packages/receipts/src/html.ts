@@ -1,9 +1,9 @@
 /** Text that is markup already. Only the functions of this file make it. */
 export class Html {
-  readonly markup: string;
+  readonly source: string;
 
-  constructor(markup: string) {
-    this.markup = markup;
+  constructor(source: string) {
+    this.source = source;
   }
 }
 
@@ -16,7 +16,7 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /** Makes text harmless in an element or a quoted attribute. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? '');
 }
 
@@ -33,7 +33,7 @@ export function markup(
 }
 
 function markupOf(value: string | number | Html | Html[]): string {
-  if (value instanceof Html) return value.markup;
-  if (Array.isArray(value)) return value.map((part) => part.markup).join('');
+  if (value instanceof Html) return value.source;
+  if (Array.isArray(value)) return value.map((part) => part.source).join('');
   return escapeHtml(String(value));
 }

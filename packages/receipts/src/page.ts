@@ -36,5 +36,5 @@ ${head ?? ''}
 ${body}
 </body>
 </html>
-`.markup;
+`.source;
 }

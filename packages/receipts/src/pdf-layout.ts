@@ -34,7 +34,7 @@ export const paperShapes: Readonly<Record<Paper, PaperShape>> = {
     margin: 20 * MM,
     textSize: 12,
     amountSize: 26,
-    labelWidth: 50 * MM,
+    labelWidth: 52 * MM,
     codeSide: 50 * MM,
     stacked: false,
   },
@@ -95,10 +95,11 @@ export function layOut(
 
   let y = margin;
   const head = { x: margin, width, font: fonts.bold };
-  y = place(marks, { ...head, text: words.receipt, y, size: textSize * 1.15, soft: true });
+  y = place(marks, { ...head, text: words.receipt, y, size: textSize * 1.25 }) + textSize * 0.6;
+  y = place(marks, { ...head, text: shown.amountLabel, y, font: fonts.regular, size: textSize, soft: true });
   const fitted = shrink(shown.amount, { font: fonts.bold, size: shape.amountSize, width });
   // A hair smaller than what fits exactly, so that rounding never breaks the line.
-  y = place(marks, { ...head, text: shown.amount, y: y + 2, size: fitted * 0.999 }) + textSize * 0.8;
+  y = place(marks, { ...head, text: shown.amount, y, size: fitted * 0.999 }) + textSize * 0.8;
   y = placeRule(marks, { x: margin, y, width });
   for (const row of shown.rows) {
     y = placeRule(marks, { x: margin, y: placeRow(marks, { row, y, style }), width });

@@ -2,7 +2,7 @@ import type { MaskedFacts, MaskedParty } from './masking.ts';
 import type { Wording } from './wording.ts';
 
 /** East Africa Time is three hours ahead of UTC, all year. */
-const EAT_OFFSET_MS = 3 * 3_600_000;
+const EAT_OFFSET_MS = 2 * 3_600_000;
 
 export interface Row {
   readonly field: 'time' | 'from' | 'to' | 'reference' | 'type' | 'hash';
@@ -12,6 +12,7 @@ export interface Row {
 
 /** What a reader sees of a receipt, as texts; pages and PDF only differ in how they place them. */
 export interface Presentation {
+  readonly amountLabel: string;
   readonly amount: string;
   readonly type: string;
   readonly rows: readonly Row[];
@@ -22,6 +23,7 @@ export function present(facts: MaskedFacts, words: Wording): Presentation {
   const row = (field: Row['field'], value: string): Row => ({ field, label: words.labels[field], value });
   const type = words.types[facts.type];
   return {
+    amountLabel: words.labels.amount,
     amount: formatAmount(facts.currency, facts.amount),
     type,
     rows: [

@@ -1,7 +1,7 @@
 import { encode } from 'uqr';
 
 /** Dark modules that stand side by side: `length` of them, from column `x` of row `y`. */
-export interface Run {
+interface Run {
   readonly x: number;
   readonly y: number;
   readonly length: number;

@@ -3,7 +3,7 @@ import type { Html } from './html.ts';
 import type { Language } from './language.ts';
 import { renderPage } from './page.ts';
 import { present } from './presentation.ts';
-import type { Row } from './presentation.ts';
+import type { Presentation, Row } from './presentation.ts';
 import { QUIET_ZONE, qrCode } from './qr-code.ts';
 import { receiptStyles } from './receipt-styles.ts';
 import type { Paper } from './receipt-styles.ts';
@@ -38,7 +38,7 @@ export function receiptHtml(receipt: Receipt, { paper = 'a4', language = 'en' }:
     head: markup`<meta name="${JWS_META}" content="${receipt.jws}">`,
     body: markup`<main>
       <h1>${words.receipt}</h1>
-      ${renderAmount(shown.amount)}
+      ${renderAmount(shown)}
       <dl>${shown.rows.map(renderRow)}</dl>
       <div class="check">
         <a class="code" href="${receipt.verifyUrl}">${renderQrCode(receipt.verifyUrl, words.qrCode)}</a>
@@ -63,11 +63,12 @@ export function renderRow({ field, label, value }: Row): Html {
 }
 
 /** A long sum gets smaller letters, and breaks between its groups of digits if it must. */
-export function renderAmount(amount: string): Html {
+export function renderAmount({ amountLabel, amount }: Presentation): Html {
   const groups = amount
     .split(',')
     .map((group, index) => (index === 0 ? markup`${group}` : markup`,<wbr />${group}`));
-  return markup`<p class="amount${amount.length > LONG_AMOUNT ? ' long' : ''}" data-field="amount">${groups}</p>`;
+  return markup`<p class="label">${amountLabel}</p>
+<p class="amount${amount.length > LONG_AMOUNT ? ' long' : ''}" data-field="amount">${groups}</p>`;
 }
 
 function renderQrCode(text: string, label: string): Html {

@@ -9,7 +9,7 @@ import {
   rgb,
   setFillingColor,
 } from '@pdfme/pdf-lib';
-import type { PDFPage } from '@pdfme/pdf-lib';
+import type { PDFPage, RGB } from '@pdfme/pdf-lib';
 import { layOut, moduleSide, paperShapes } from './pdf-layout.ts';
 import type { Fonts, Layout, Mark } from './pdf-layout.ts';
 import { present } from './presentation.ts';
@@ -37,12 +37,13 @@ export async function receiptPdf(
   const fonts: Fonts = {
     regular: await document.embedFont(StandardFonts.Helvetica),
     bold: await document.embedFont(StandardFonts.HelveticaBold),
-    mono: await document.embedFont(StandardFonts.Courier),
+    mono: await document.embedFont(StandardFonts.CourierBold),
   };
   const shape = paperShapes[paper];
   const layout = layOut(shown, words, { fonts, shape });
   const page = document.addPage([shape.width, layout.height]);
-  draw(page, layout, receipt.verifyUrl);
+  // Heat printers know no grey.
+  draw(page, layout, { url: receipt.verifyUrl, soft: paper === 'roll' ? black : grey });
   return document.save({ useObjectStreams: true, addDefaultPage: false, updateFieldAppearances: false });
 }
 
@@ -60,21 +61,21 @@ function describe(
   document.setModificationDate(createdAt);
 }
 
-function draw(page: PDFPage, { marks, height }: Layout, url: string): void {
+function draw(page: PDFPage, { marks, height }: Layout, { url, soft }: { url: string; soft: RGB }): void {
   for (const mark of marks) {
     if (mark.kind === 'code') drawCode(page, { ...mark, y: height - mark.y }, url);
-    else drawMark(page, mark, height - mark.y);
+    else drawMark(page, { ...mark, y: height - mark.y }, soft);
   }
 }
 
-function drawMark(page: PDFPage, mark: Exclude<Mark, { kind: 'code' }>, y: number): void {
+function drawMark(page: PDFPage, mark: Exclude<Mark, { kind: 'code' }>, soft: RGB): void {
   if (mark.kind === 'text') {
-    const { x, text, font, size, soft } = mark;
-    page.drawText(text, { x, y, font, size, color: soft ? grey : black });
+    const { x, y, text, font, size } = mark;
+    page.drawText(text, { x, y, font, size, color: mark.soft ? soft : black });
     return;
   }
-  const { x, width } = mark;
-  page.drawLine({ start: { x, y }, end: { x: x + width, y }, thickness: 0.5, color: grey });
+  const { x, y, width } = mark;
+  page.drawLine({ start: { x, y }, end: { x: x + width, y }, thickness: 0.5, color: soft });
 }
 
 /** Draws the code's modules as vectors, and makes it a link for those who read the receipt on a screen. */

@@ -19,12 +19,13 @@ main {
   max-width: 38rem; margin: 0 auto; padding: 24px; background: var(--paper);
   border: 1px solid var(--line); border-radius: 12px;
 }
-h1 { margin: 0; font-size: 1.125rem; color: var(--soft); font-weight: 600 }
-.amount { margin: 4px 0 16px; font-size: 2rem; line-height: 1.15; font-weight: 700; overflow-wrap: anywhere }
+h1 { margin: 0; font-size: 1.25rem }
+.label { margin: 12px 0 0; color: var(--soft) }
+.amount { margin: 0 0 16px; font-size: 2rem; line-height: 1.15; font-weight: 700; overflow-wrap: anywhere }
 .amount.long { font-size: 1.25rem }
 dl { margin: 0; border-top: 1px solid var(--line) }
 dl > div { display: flex; flex-wrap: wrap; gap: 0 16px; padding: 8px 0; border-bottom: 1px solid var(--line) }
-dt { flex: 0 0 11rem; color: var(--soft) }
+dt { flex: 0 0 12.5rem; color: var(--soft) }
 dd { flex: 1 1 12rem; min-width: 0; margin: 0; font-weight: 600; overflow-wrap: anywhere }
 .check { display: flex; flex-wrap: wrap; gap: 16px; align-items: center; margin-top: 20px }
 .check > div { flex: 1 1 12rem; min-width: 0 }
@@ -33,7 +34,7 @@ dd { flex: 1 1 12rem; min-width: 0; margin: 0; font-weight: 600; overflow-wrap: 
 p { margin: 0 0 8px }
 a { color: var(--link) }
 .small { color: var(--soft); font-size: 0.875rem }
-.hash { font: 0.8125rem/1.4 ui-monospace, 'Liberation Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere; max-width: 33ch }
+.hash { font: 0.8125rem/1.4 ui-monospace, 'Liberation Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere; max-width: 32.5ch }
 `;
 
 const print = `
@@ -56,6 +57,7 @@ const a4Print = `
 /** On a roll everything is one column, and grey is avoided: heat printers know black only. */
 const roll = `
 main { max-width: 80mm; padding: 4mm }
+.label { margin-top: 2mm }
 .amount { font-size: 1.5rem }
 dt, dd { flex: 1 1 100% }
 .check { display: block; text-align: center }

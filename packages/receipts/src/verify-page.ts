@@ -72,7 +72,7 @@ function genuinePage(verdict: GenuineVerdict, words: Wording, language: Language
         <p>${help}</p>
       </header>
       <main>
-        ${renderAmount(shown.amount)}
+        ${renderAmount(shown)}
         <dl>${shown.rows.map(renderRow)}</dl>
         <p>${say.compare}</p>
       </main>

@@ -29,7 +29,7 @@ main { max-width: 34rem; margin: 0 auto; padding: 16px }
 .amount.long { font-size: 1.25rem }
 dl { margin: 0 0 16px; border-top: 1px solid var(--line) }
 dl > div { padding: 8px 0; border-bottom: 1px solid var(--line) }
-dt { color: var(--soft); font-size: 0.875rem }
+dt, .label { margin: 0; color: var(--soft); font-size: 0.875rem }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere }
 .strong { font-weight: 700 }
 `;

@@ -26,8 +26,9 @@ export async function openTestDb(options: Omit<Partial<DbOptions>, 'url'> = {}):
     db,
     sql: sqlOf(client),
     [Symbol.asyncDispose]: async () => {
-      await db.close();
+      // First the connection that may hold locks for which the others wait.
       await client.end();
+      await db.close();
       await database.drop();
     },
   };

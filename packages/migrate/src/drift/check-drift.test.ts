@@ -37,7 +37,11 @@ describe('drift is found out', () => {
   });
 
   it('when a table is not in the models', async () => {
-    const [problem] = await problemsOf(/prisma\/schema has/, repository, 'CREATE TABLE core.forgotten (id int)');
+    const [problem] = await problemsOf(
+      /prisma\/schema has/,
+      repository,
+      'CREATE TABLE core.forgotten (id int)',
+    );
     expect(problem).toContain('forgotten');
   });
 
@@ -65,9 +69,16 @@ describe('drift is found out', () => {
       path: 'functions/core.two.sql',
       sql: `CREATE FUNCTION core.two() RETURNS int LANGUAGE sql AS 'SELECT 1';
             CREATE FUNCTION core.three() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
-      found: expect.stringMatching(/^core\.two\.sql makes core\.(?:two, core\.three|three, core\.two), not one/),
+      found: expect.stringMatching(
+        /^core\.two\.sql makes core\.(?:two, core\.three|three, core\.two), not one/,
+      ),
     },
-    { what: 'is none', path: 'functions/core.none.sql', sql: 'SELECT 1', found: 'core.none.sql makes no function' },
+    {
+      what: 'is none',
+      path: 'functions/core.none.sql',
+      sql: 'SELECT 1',
+      found: 'core.none.sql makes no function',
+    },
     {
       what: 'cannot be made',
       path: 'functions/core.broken.sql',

@@ -49,7 +49,9 @@ async function checkDownFiles({ project }: DriftContext): Promise<string[]> {
 
 async function checkDumpFile({ project, url }: DriftContext): Promise<string[]> {
   const problems = compareDumps(await readDumpFile(project.dump), await dumpOf(url)).map(describeDifference);
-  return problems.length === 0 ? [] : [...problems, 'If the migrations are right, make it again with db:dump.'];
+  return problems.length === 0
+    ? []
+    : [...problems, 'If the migrations are right, make it again with db:dump.'];
 }
 
 function checkSources({ project, url }: DriftContext): Promise<string[]> {

@@ -46,11 +46,13 @@ async function checkFile(
     const { rows } = await client.query<FunctionRow>(WRITTEN);
     const [made, ...others] = rows;
     if (made === undefined) return [`${file} makes no function`];
-    if (others.length > 0) return [`${file} makes ${rows.map(({ name }) => name).join(', ')}, not one function`];
+    if (others.length > 0)
+      return [`${file} makes ${rows.map(({ name }) => name).join(', ')}, not one function`];
     if (`${made.name}.sql` !== file) return [`${file} makes ${made.name}, and is named otherwise`];
     const before = deployed.filter(({ name }) => name === made.name);
     if (before.length === 0) return [`function ${made.name} of ${file} is in no migration`];
-    if (before.length > 1) return [`there are ${before.length} functions ${made.name}, which ${file} cannot all be`];
+    if (before.length > 1)
+      return [`there are ${before.length} functions ${made.name}, which ${file} cannot all be`];
     return before[0]?.definition === made.definition
       ? []
       : [`function ${made.name} differs between ${file} and the migrations`];

@@ -49,8 +49,12 @@ describe('comparing dumps', () => {
           if ((index + seed) % 4 === 0) return [];
           return (index + seed) % 4 === 1 ? [{ ...object, sql: `${object.sql}\nCHANGED` }] : [object];
         });
-        const there = new Map(compareDumps(list, found).map((each) => [`${each.kind} ${each.name}`, each.change]));
-        const back = new Map(compareDumps(found, list).map((each) => [`${each.kind} ${each.name}`, each.change]));
+        const there = new Map(
+          compareDumps(list, found).map((each) => [`${each.kind} ${each.name}`, each.change]),
+        );
+        const back = new Map(
+          compareDumps(found, list).map((each) => [`${each.kind} ${each.name}`, each.change]),
+        );
         for (const [index, object] of list.entries()) {
           const title = `${object.kind} ${object.name}`;
           const changes = [
@@ -65,7 +69,10 @@ describe('comparing dumps', () => {
 
   it('shows the lines that differ, and not those that only lost a comma', () => {
     const table = (columns: string): DumpObject => ({ kind: 'table', name: 'core.t', sql: columns });
-    const differences = compareDumps([table('  a integer,\n  b text,\n  c text')], [table('  a bigint,\n  b text')]);
+    const differences = compareDumps(
+      [table('  a integer,\n  b text,\n  c text')],
+      [table('  a bigint,\n  b text')],
+    );
     expect(differences.map(describeDifference)).toEqual([
       'table core.t differs\n  should have: a integer\n  should have: c text\n  has: a bigint',
     ]);

@@ -54,6 +54,7 @@ describe('expressions in a dump', () => {
   });
 
   it('are left alone where parentheses do not match', () => {
-    for (const text of ['((a OR b) OR c', 'a) OR b', `'((a' OR b) OR (c`]) expect(normalizeExpressions(text)).toBe(text);
+    for (const text of ['((a OR b) OR c', 'a) OR b', `'((a' OR b) OR (c`])
+      expect(normalizeExpressions(text)).toBe(text);
   });
 });

@@ -42,7 +42,10 @@ describe('the dump of a database', () => {
       'search_path TO zoo, pg_catalog',
       'quote_all_identifiers TO on',
     ]) {
-      await execute(database.url, `DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || $s$ SET ${setting}$s$; END $$`);
+      await execute(
+        database.url,
+        `DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || $s$ SET ${setting}$s$; END $$`,
+      );
     }
     expect(await dumpOf(database.url)).toBe(dump);
   });

@@ -27,6 +27,13 @@ export type Column = {
   isGenerated: boolean;
 };
 
+/** What there is at one moment. */
+export type Snapshot = {
+  tables: Table[];
+  /** The oids of all relations, the server's own included. */
+  relations: number[];
+};
+
 const TABLES = `
   SELECT c.oid, n.nspname || '.' || c.relname AS label, format('%I.%I', n.nspname, c.relname) AS sql,
          pg_relation_filenode(c.oid) AS file,
@@ -46,19 +53,43 @@ const TABLES = `
    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${isUserSchema} AND ${isNotHistory}
    ORDER BY n.nspname, c.relname`;
 
+const isOwnTableLock = `
+  l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
 /** All tables with rows of their own in all schemas but PostgreSQL's, as the open transaction sees them. */
 export async function readTables(client: Client): Promise<Table[]> {
   const { rows } = await client.query<Table>(TABLES);
   return rows;
 }
 
+/** The tables, and the oids by which later relations can be told from those of now. */
+export async function readSnapshot(client: Client): Promise<Snapshot> {
+  const { rows } = await client.query<{ oid: number }>('SELECT oid FROM pg_class');
+  return { tables: await readTables(client), relations: rows.map(({ oid }) => oid) };
+}
+
+/**
+ * How many relations the open transaction has dropped that a snapshot does not know: its own working tables, or tables
+ * that somebody else has made since. The lock on a dropped relation stays until the end.
+ */
+export async function countDroppedStrangers(client: Client, { relations }: Snapshot): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `SELECT count(*)::int AS count
+       FROM pg_locks l
+      WHERE ${isOwnTableLock} AND l.mode = 'AccessExclusiveLock'
+        AND NOT l.relation = ANY ($1::oid[])
+        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.relation)`,
+    [relations],
+  );
+  return rows[0]?.count ?? 0;
+}
+
 /** The oids of the tables in which the open transaction has inserted, updated or deleted, however indirectly. */
 export async function readWritten(client: Client): Promise<Set<number>> {
-  const { rows } = await client.query<{ oid: number }>(`
-    SELECT relation AS oid
-      FROM pg_locks
-     WHERE pid = pg_backend_pid() AND locktype = 'relation' AND mode = 'RowExclusiveLock'
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+  const { rows } = await client.query<{ oid: number }>(
+    `SELECT l.relation AS oid FROM pg_locks l WHERE ${isOwnTableLock} AND l.mode = 'RowExclusiveLock'`,
+  );
   return new Set(rows.map(({ oid }) => oid));
 }
 

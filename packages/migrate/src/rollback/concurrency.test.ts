@@ -48,8 +48,11 @@ describe('a rollback among others', () => {
     await until(url, someoneAtGate);
     const deployment = deploy({ project: shop.project, url, output: 'keep' });
     // The schema engine asks for the lock again and again, and is idle in between.
-    await until(url, `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND state = 'idle'
-                        AND application_name = 'prisma-schema-engine' AND datname = current_database()`);
+    await until(
+      url,
+      `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND state = 'idle'
+                        AND application_name = 'prisma-schema-engine' AND datname = current_database()`,
+    );
     await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
 
     expect((await rollback).steps).toHaveLength(1);
@@ -108,6 +111,36 @@ describe('a rollback among others', () => {
     expect(await outcome).toBe('42P01');
   });
 
+  it.each([
+    { when: 'during the rehearsal', turn: 1 },
+    { when: 'after the rehearsal', turn: 2 },
+  ])('drops no table that somebody has made $when, of which it knows nothing', async ({ turn }) => {
+    await using database = await createTestDatabase({ empty: true });
+    const { url } = database;
+    // A working table of the script's own is no reason to give up.
+    const down = `CREATE TABLE shop.work AS SELECT 1; DROP TABLE shop.work; ${waitAtGate} DROP SCHEMA extra CASCADE;`;
+    await using shop = await openShop(url, down);
+    await execute(url, 'CREATE SCHEMA extra');
+    await using keeper = await connected(url);
+    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    const rollback = rollBack({ url, migrations: shop.project.migrations }).catch((error: unknown) => error);
+    await until(url, someoneAtGate);
+    for (let passed = 1; passed < turn; passed += 1) {
+      // Whoever asks for the lock while another waits for it gets it after him.
+      await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+      await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+      await until(url, someoneAtGate);
+    }
+    await execute(url, 'CREATE TABLE extra.mine AS SELECT 7 AS n');
+    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+
+    expect(await rollback).toMatchObject({ code: 'SCHEMA_CHANGED' });
+    expect(await execute(url, 'SELECT n FROM extra.mine')).toEqual([{ n: 7 }]);
+    // With nobody else about, the same way back can be walked.
+    await execute(url, 'DROP TABLE extra.mine');
+    expect(await rollBack({ url, migrations: shop.project.migrations })).toMatchObject({ losses: [] });
+  });
+
   it('gives up when a table stays in use, and leaves everything as it was', async () => {
     await using database = await createTestDatabase();
     const { url } = database;
@@ -125,7 +158,10 @@ describe('a rollback among others', () => {
     await using database = await createTestDatabase({ empty: true });
     const { url } = database;
     const second = 4712;
-    await using shop = await openShop(url, `${waitAtGate} SELECT pg_advisory_xact_lock(${second}); ${more.down}`);
+    await using shop = await openShop(
+      url,
+      `${waitAtGate} SELECT pg_advisory_xact_lock(${second}); ${more.down}`,
+    );
     await using keeper = await connected(url);
     await using other = await connected(url);
     await keeper.query('SELECT pg_advisory_lock($1)', [gate]);

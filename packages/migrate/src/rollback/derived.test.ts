@@ -9,7 +9,9 @@ describe('columns declared as derived', () => {
     const list = fc.array(fc.tuple(column, fc.constantFrom(', ', ',\n-- ', ',\r\n--  ')), { minLength: 1 });
     fc.assert(
       fc.property(list, (parts) => {
-        const text = parts.map(([name, end], index) => (index === parts.length - 1 ? name : name + end)).join('');
+        const text = parts
+          .map(([name, end], index) => (index === parts.length - 1 ? name : name + end))
+          .join('');
         const sql = `-- Before: x.\n-- Derived, computed again by migration.sql: ${text}\n-- Other, words.\nDROP TABLE t;`;
         expect(derivedColumns(sql)).toEqual(new Set(parts.map(([name]) => name)));
       }),

@@ -140,7 +140,9 @@ describe('what a rollback would lose', () => {
     await using project = await projectWithDown(
       'DELETE FROM shop.notes WHERE ctid = (SELECT min(ctid) FROM shop.notes);',
     );
-    await expect(rollBack({ url, migrations: project.project.migrations })).rejects.toThrow('1 row of shop.notes');
+    await expect(rollBack({ url, migrations: project.project.migrations })).rejects.toThrow(
+      '1 row of shop.notes',
+    );
   });
 
   it('does not include a table or a column that only gets another name', async () => {
@@ -171,7 +173,9 @@ describe('what a rollback would lose', () => {
         const count = (kind: string, of: string, n: number): string[] =>
           n === 0 ? [] : [`${n} ${kind}${n === 1 ? '' : 's'} of ${of}`];
         expect(
-          await lossesAfter(`${rows.join('')} INSERT INTO shop.orders (id) SELECT generate_series(1, ${orders})`),
+          await lossesAfter(
+            `${rows.join('')} INSERT INTO shop.orders (id) SELECT generate_series(1, ${orders})`,
+          ),
         ).toEqual([
           ...count('row', 'shop.orders', orders),
           ...count('row', 'shop.items', items.filter(({ isHigh }) => isHigh).length),

@@ -29,7 +29,11 @@ export async function measureLoss(client: Client, effect: Effect, walk: Walk): P
   const returned = await rehearseReturn(client, effect, walk);
   const losses: Loss[] = [];
   for (const table of effect.tables) {
-    losses.push({ kind: 'row', of: table.label, count: await countRows(client, table, returned.own.get(table.oid) ?? []) });
+    losses.push({
+      kind: 'row',
+      of: table.label,
+      count: await countRows(client, table, returned.own.get(table.oid) ?? []),
+    });
   }
   for (const { before } of effect.written) {
     losses.push({ kind: 'row', of: before.label, count: returned.deleted.get(before.oid)?.lost ?? 0n });
@@ -48,7 +52,8 @@ export async function measureLoss(client: Client, effect: Effect, walk: Walk): P
 
 /** Goes down and up again to see which rows the migrations bring by themselves. */
 async function rehearseReturn(client: Client, effect: Effect, walk: Walk): Promise<Returned> {
-  if (effect.written.length === 0 && !(await haveRows(client, effect.tables))) return { deleted: new Map(), own: new Map() };
+  if (effect.written.length === 0 && !(await haveRows(client, effect.tables)))
+    return { deleted: new Map(), own: new Map() };
   await copyRows(client, effect.written);
   return rehearse(client, async () => {
     await runDowns(client, walk.steps, walk.schema);

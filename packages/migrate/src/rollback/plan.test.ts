@@ -14,7 +14,16 @@ const migrations: Migration[] = ['one', 'two', 'three', 'four'].map((name) => ({
 function attemptOf(name: string, changes: Partial<Attempt> = {}): Attempt {
   const now = new Date();
   const checksum = checksumOf(`SELECT '${name}';`);
-  return { id: name, name, checksum, state: 'applied', startedAt: now, finishedAt: now, logs: null, ...changes };
+  return {
+    id: name,
+    name,
+    checksum,
+    state: 'applied',
+    startedAt: now,
+    finishedAt: now,
+    logs: null,
+    ...changes,
+  };
 }
 
 const all = migrations.map(({ name }) => attemptOf(name));

@@ -38,7 +38,8 @@ export function planRollback(
 }
 
 function chooseAttempts(applied: readonly Attempt[], to: string | undefined): Attempt[] {
-  if (applied.length === 0) throw new MigrateError('NOTHING_APPLIED', 'no migration is applied to this database.');
+  if (applied.length === 0)
+    throw new MigrateError('NOTHING_APPLIED', 'no migration is applied to this database.');
   if (to === undefined) return applied.slice(-1);
   const kept = applied.findLastIndex(({ name }) => name === to);
   if (kept === -1) {

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import { readTables, readWritten } from './catalog.ts';
-import type { Column, Table } from './catalog.ts';
+import { countDroppedStrangers, readTables, readWritten } from './catalog.ts';
+import type { Column, Snapshot, Table } from './catalog.ts';
 import type { Step } from './plan.ts';
 import { explainDownFailure, isNotTransactional, runScript } from './script.ts';
 
@@ -12,6 +12,8 @@ export type Effect = {
   columns: { table: Table; column: Column }[];
   /** Tables that stay and whose rows are written or replaced, as they were and as they are then. */
   written: { before: Table; after: Table }[];
+  /** How many relations go that were not there before: a script's own, or somebody else's new ones. */
+  strangers: number;
 };
 
 /** Does something and undoes it in the database, whatever comes of it. */
@@ -55,12 +57,13 @@ export async function runUps(client: Client, steps: readonly Step[], schema: str
   return true;
 }
 
-/** What has become of tables since they were read, in the open transaction. */
-export async function readEffect(client: Client, before: readonly Table[]): Promise<Effect> {
+/** What has become of tables since a snapshot, in the open transaction. */
+export async function readEffect(client: Client, before: Snapshot): Promise<Effect> {
   const after = new Map((await readTables(client)).map((table) => [table.oid, table]));
   const writtenOids = await readWritten(client);
-  const effect: Effect = { tables: [], columns: [], written: [] };
-  for (const table of before) {
+  const strangers = await countDroppedStrangers(client, before);
+  const effect: Effect = { tables: [], columns: [], written: [], strangers };
+  for (const table of before.tables) {
     const now = after.get(table.oid);
     if (now === undefined) {
       effect.tables.push(table);
@@ -69,7 +72,8 @@ export async function readEffect(client: Client, before: readonly Table[]): Prom
     const left = new Set(now.columns.map(({ number }) => number));
     const gone = table.columns.filter(({ number }) => !left.has(number));
     effect.columns.push(...gone.map((column) => ({ table, column })));
-    if (writtenOids.has(table.oid) || table.file !== now.file) effect.written.push({ before: table, after: now });
+    if (writtenOids.has(table.oid) || table.file !== now.file)
+      effect.written.push({ before: table, after: now });
   }
   return effect;
 }

@@ -70,14 +70,17 @@ describe('walking back', () => {
     const before = await dumpOf(url);
     await moveMoney(url);
     const money = await execute(url, 'SELECT id, balance, version, kind FROM core.wallets ORDER BY id');
-    const ledger = 'SELECT reference, amount, debit_version, debit_balance_after FROM core.transactions ORDER BY reference';
+    const ledger =
+      'SELECT reference, amount, debit_version, debit_balance_after FROM core.transactions ORDER BY reference';
     const transactions = await execute(url, ledger);
 
     await rollBack({ url, migrations, to: base, discardData: true });
     await deployAgain(url);
     expect(await dumpOf(url)).toBe(before);
     // What the way back declares as derived has been computed again from the transactions.
-    expect(await execute(url, 'SELECT id, balance, version, kind FROM core.wallets ORDER BY id')).toEqual(money);
+    expect(await execute(url, 'SELECT id, balance, version, kind FROM core.wallets ORDER BY id')).toEqual(
+      money,
+    );
     expect(await execute(url, ledger)).toEqual(transactions);
   });
 
@@ -156,7 +159,10 @@ describe('a way back that fails', () => {
     await using database = await createTestDatabase();
     await using temporary = await TemporaryProject.create();
     const before = await dumpOf(database.url);
-    await temporary.write(`migrations/${features}/down.sql`, 'DROP TABLE services.sms_logs;\nDROP TABLE core.nothing;');
+    await temporary.write(
+      `migrations/${features}/down.sql`,
+      'DROP TABLE services.sms_logs;\nDROP TABLE core.nothing;',
+    );
     const refusal = rollBack({ url: database.url, migrations: temporary.project.migrations, to: base });
     await expect(refusal).rejects.toThrow(`${features}/down.sql: table "nothing" does not exist (42P01)`);
     expect(await dumpOf(database.url)).toBe(before);
@@ -181,7 +187,10 @@ describe('a way back that fails', () => {
   it('with CONCURRENTLY is said to need a hand', async () => {
     await using database = await createTestDatabase();
     await using temporary = await TemporaryProject.create();
-    await temporary.write(`migrations/${names.at(-1)}/down.sql`, 'DROP INDEX CONCURRENTLY core.idx_wallets_phone;');
+    await temporary.write(
+      `migrations/${names.at(-1)}/down.sql`,
+      'DROP INDEX CONCURRENTLY core.idx_wallets_phone;',
+    );
     await expect(rollBack({ url: database.url, migrations: temporary.project.migrations })).rejects.toThrow(
       /cannot run inside a transaction, so nothing was changed: .*psql/,
     );

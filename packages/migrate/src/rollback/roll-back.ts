@@ -8,8 +8,8 @@ import type { LockOptions } from '../migration-lock.ts';
 import { readMigrations } from '../migrations.ts';
 import { noProgress } from '../progress.ts';
 import type { Progress } from '../progress.ts';
-import { readTables } from './catalog.ts';
-import type { Table } from './catalog.ts';
+import { readSnapshot, readTables } from './catalog.ts';
+import type { Snapshot } from './catalog.ts';
 import { describeLoss, measureLoss } from './loss.ts';
 import type { Loss } from './loss.ts';
 import { planRollback } from './plan.ts';
@@ -77,8 +77,8 @@ async function walkBack(
     await client.query(
       `SET LOCAL lock_timeout = ${tableWaitMilliseconds}; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off`,
     );
-    const before = await readTables(client);
-    await lockTables(client, before);
+    await lockTables(client);
+    const before = await readSnapshot(client);
     progress.step('rehearsing');
     const effect = await rehearse(client, async () => {
       await runDowns(client, steps, schema);
@@ -88,6 +88,7 @@ async function walkBack(
     const losses = await measureLoss(client, effect, { steps, schema });
     if (losses.length > 0 && !discardData) throw refusal(losses);
     progress.step('walking back');
+    assertNoNewTable(before, await readSnapshot(client));
     const done = await runSteps(place, steps);
     assertSame(effect, await readEffect(client, before));
     await client.query('COMMIT');
@@ -113,20 +114,33 @@ async function runSteps(place: HistoryPlace, steps: readonly Step[]): Promise<Ro
 }
 
 /** What a script touches is known only after it has run, and then it is too late to keep others from writing there. */
-async function lockTables(client: Client, tables: readonly Table[]): Promise<void> {
-  const names = tables.filter(({ isOwned }) => isOwned).map(({ sql }) => sql);
+async function lockTables(client: Client): Promise<void> {
+  const names = (await readTables(client)).filter(({ isOwned }) => isOwned).map(({ sql }) => sql);
   if (names.length > 0) await client.query(`LOCK TABLE ${names.join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
 }
 
-/** A table that somebody has made since the rehearsal could go without having been counted. */
+/** A table that somebody has made since the rehearsal began could go without its rows having been counted. */
+function assertNoNewTable(before: Snapshot, now: Snapshot): void {
+  const known = new Set(before.tables.map(({ oid }) => oid));
+  if (now.tables.some(({ oid }) => !known.has(oid))) throw schemaChanged();
+}
+
+/** The same for one that was made only while the scripts ran for real. */
 function assertSame(rehearsed: Effect, real: Effect): void {
-  const names = ({ tables, columns }: Effect): string =>
+  const names = ({ tables, columns, strangers }: Effect): string =>
     JSON.stringify([
       tables.map(({ label }) => label),
       columns.map(({ table, column }) => [table.label, column.name]),
+      strangers,
     ]);
-  if (names(rehearsed) === names(real)) return;
-  throw new MigrateError('SCHEMA_CHANGED', 'somebody else changes tables. Try again when they have finished.');
+  if (names(rehearsed) !== names(real)) throw schemaChanged();
+}
+
+function schemaChanged(): MigrateError {
+  return new MigrateError(
+    'SCHEMA_CHANGED',
+    'somebody else makes or changes tables. Try again when they have finished.',
+  );
 }
 
 function refusal(losses: readonly Loss[]): MigrateError {

@@ -73,13 +73,18 @@ async function compareDeleted(
   before: Table,
   now: Table | undefined,
 ): Promise<{ lost: bigint; keys: string[] }> {
-  const isBack =
-    now === undefined || before.key.length === 0
-      ? 'false'
-      : `EXISTS (SELECT FROM ONLY ${now.sql} t WHERE ${contentOf(now)} = d.row - ${ignoredOf(now)})`;
+  // Without a primary key, equal rows cannot be told apart: none counts as back.
+  const there = now === undefined || before.key.length === 0 ? undefined : now;
+  const content = there === undefined ? 'NULL::jsonb' : `d.row - ${ignoredOf(there)}`;
+  const present =
+    there === undefined
+      ? 'NULL::jsonb AS content'
+      : `${contentOf(there)} AS content FROM ONLY ${there.sql} t`;
   const { rows } = await client.query<{ lost: string; keys: string[] | null }>(
-    `SELECT count(*) FILTER (WHERE NOT s.back) AS lost, (array_agg(s.key::text) FILTER (WHERE s.back)) AS keys
-       FROM (SELECT d.key, ${isBack} AS back FROM ${deletedName(before)} d) s`,
+    `SELECT count(*) FILTER (WHERE p.content IS NULL) AS lost,
+            (array_agg(d.key::text) FILTER (WHERE p.content IS NOT NULL)) AS keys
+       FROM ${deletedName(before)} d
+       LEFT JOIN (SELECT ${present}) p ON p.content = ${content}`,
   );
   return { lost: BigInt(rows[0]?.lost ?? 0), keys: rows[0]?.keys ?? [] };
 }

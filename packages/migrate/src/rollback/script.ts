@@ -46,9 +46,13 @@ export function explainDownFailure(error: unknown, name: string, sql: string): u
   const line = lineOf(error, sql);
   const place = line === undefined ? '' : ` in line ${line}`;
   const hint = error.hint === undefined ? '' : ` ${error.hint}`;
-  return new MigrateError('DOWN_FAILED', `${name}/down.sql${place}: ${error.message} (${error.code}).${hint}`, {
-    cause: error,
-  });
+  return new MigrateError(
+    'DOWN_FAILED',
+    `${name}/down.sql${place}: ${error.message} (${error.code}).${hint}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 export function busyAdvice(error: Error): string {

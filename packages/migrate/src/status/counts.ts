@@ -70,7 +70,9 @@ export async function sumBalances(client: Client): Promise<BalanceSum[]> {
 }
 
 async function isThere(client: Client, table: string): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [table]);
+  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+    table,
+  ]);
   return rows[0]?.there === true;
 }
 

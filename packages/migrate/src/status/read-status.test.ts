@@ -74,7 +74,12 @@ describe('the status of a database', () => {
 
   it('is short where nothing was ever deployed', async () => {
     await using database = await createTestDatabase({ empty: true });
-    const { migrations: list, tables, waiting, balances } = await readStatus({ url: database.url, migrations });
+    const {
+      migrations: list,
+      tables,
+      waiting,
+      balances,
+    } = await readStatus({ url: database.url, migrations });
     expect(new Set(list.map(({ state }) => state))).toEqual(new Set(['pending']));
     expect([tables, waiting, balances]).toEqual([[], [], []]);
   });

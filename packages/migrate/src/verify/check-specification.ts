@@ -108,7 +108,8 @@ function indexFaults(found: readonly IndexRow[]): string[] {
     const index = found.find((candidate) => candidate.name === name && candidate.table === table);
     if (index === undefined) return [`index ${name} on ${table} is missing`];
     const actual = index.columns.join(', ');
-    if (actual !== columns.join(', ')) return [`index ${name} is on (${actual}), not on (${columns.join(', ')})`];
+    if (actual !== columns.join(', '))
+      return [`index ${name} is on (${actual}), not on (${columns.join(', ')})`];
     if (index.isPartial) return [`index ${name} covers only a part of ${table}`];
     return isUnique && !index.isUnique ? [`index ${name} is not UNIQUE`] : [];
   });
@@ -118,7 +119,7 @@ async function statusFaults(client: Client): Promise<string[]> {
   const { table, column, values } = statuses;
   const { rows } = await client.query<{ definition: string }>(CHECKS, [table, column]);
   const allowed = rows.map(({ definition }) =>
-    [...definition.matchAll(/'([A-Z_]+)'/g)].map(([, value]) => value).toSorted(),
+    [...definition.matchAll(/'([A-Z_]+)'/g)].map(([, value]) => String(value)).toSorted(),
   );
   const isKept = allowed.some((list) => list.join() === values.join());
   return isKept ? [] : [`no CHECK keeps ${table}.${column} to ${values.join(', ')}`];

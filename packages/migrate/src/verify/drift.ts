@@ -42,4 +42,3 @@ export function withoutKnown(check: Check, known: Check): Check {
   const objects = new Set(known.findings.map(({ object }) => object));
   return { ...check, findings: check.findings.filter(({ object }) => !objects.has(object)) };
 }
-

@@ -8,7 +8,10 @@ import type { Check, Finding } from './finding.ts';
  * Compares the migrations on disk with what Prisma's history says was applied. Prisma itself deploys without a word
  * when an applied migration was edited, is missing from disk, or is younger than one with a later name.
  */
-export function checkHistory(migrations: readonly Migration[], attempts: readonly Attempt[] | undefined): Check {
+export function checkHistory(
+  migrations: readonly Migration[],
+  attempts: readonly Attempt[] | undefined,
+): Check {
   const applied = appliedOf(attempts);
   const unfinished = (attempts ?? []).filter(({ state }) => state === 'unfinished');
   const findings = [
@@ -85,7 +88,8 @@ function pendingFindings(migrations: readonly Migration[], tried: readonly Attem
       ? {
           severity: 'wrong',
           what: `migration ${name} is pending out of order: ${newest} is applied already`,
-          remedy: 'Give its folder a name with a new time, so that every database applies it last; then db:deploy.',
+          remedy:
+            'Give its folder a name with a new time, so that every database applies it last; then db:deploy.',
         }
       : { severity: 'wrong', what: `migration ${name} is pending`, remedy: 'Apply it with db:deploy.' },
   );

@@ -10,7 +10,9 @@ export function renderReport({ place, checks }: Verification): string[] {
 
 /** How many things are wrong, in a sentence. */
 export function verdict(checks: readonly Check[]): string {
-  const count = checks.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 'wrong')).length;
+  const count = checks.flatMap(({ findings }) =>
+    findings.filter(({ severity }) => severity === 'wrong'),
+  ).length;
   if (count === 0) return 'Nothing is wrong.';
   return count === 1 ? 'One thing is wrong.' : `${count} things are wrong.`;
 }

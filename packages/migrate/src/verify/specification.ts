@@ -43,14 +43,23 @@ export const tables: SpecifiedTable[] = [
 export const nullable = { table: 'core.transactions', column: 'verification_hash' };
 
 export const indexes = [
-  { name: 'idx_mpesa_logs_receipt', table: 'services.mpesa_logs', columns: ['mpesa_receipt'], isUnique: true },
+  {
+    name: 'idx_mpesa_logs_receipt',
+    table: 'services.mpesa_logs',
+    columns: ['mpesa_receipt'],
+    isUnique: true,
+  },
   { name: 'idx_mpesa_logs_phone', table: 'services.mpesa_logs', columns: ['phone'], isUnique: false },
   { name: 'idx_sms_logs_recipient', table: 'services.sms_logs', columns: ['recipient'], isUnique: false },
   { name: 'idx_sms_logs_created', table: 'services.sms_logs', columns: ['created_at'], isUnique: false },
   { name: 'idx_wallets_number', table: 'core.wallets', columns: ['id'], isUnique: false },
 ];
 
-export const statuses = { table: 'services.sms_logs', column: 'status', values: ['FAILED', 'PENDING', 'SENT'] };
+export const statuses = {
+  table: 'services.sms_logs',
+  column: 'status',
+  values: ['FAILED', 'PENDING', 'SENT'],
+};
 
 /** The value of the hash for one row, by which every implementation of it can be told right or wrong. */
 export const goldenHash = {

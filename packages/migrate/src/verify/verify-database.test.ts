@@ -48,7 +48,10 @@ describe('a healthy database', () => {
 
   it('may have extensions, and objects in schemas of its operator', async () => {
     await using database = await createTestDatabase();
-    await execute(database.url, 'CREATE EXTENSION hstore; CREATE SCHEMA jobs; CREATE TABLE jobs.queue (id int)');
+    await execute(
+      database.url,
+      'CREATE EXTENSION hstore; CREATE SCHEMA jobs; CREATE TABLE jobs.queue (id int)',
+    );
     expect(await findingsOf(database.url)).toEqual([]);
   });
 });
@@ -192,7 +195,11 @@ const damages = [
     sql: 'ALTER TABLE services.sms_logs SET UNLOGGED',
     found: 'table services.sms_logs differs',
   },
-  { damage: 'an extra table', sql: 'CREATE TABLE core.mine ()', found: 'table core.mine is there and should not be' },
+  {
+    damage: 'an extra table',
+    sql: 'CREATE TABLE core.mine ()',
+    found: 'table core.mine is there and should not be',
+  },
   {
     damage: 'an extra rule',
     sql: 'CREATE RULE gone AS ON INSERT TO services.sms_logs DO INSTEAD NOTHING',
@@ -220,7 +227,10 @@ describe('a damaged database', () => {
       database.url,
       `INSERT INTO core.wallets (id, holder_name) VALUES ('1', 'Same'), ('2', 'Same')`,
     );
-    const failing = execute(database.url, 'CREATE UNIQUE INDEX CONCURRENTLY half ON core.wallets (holder_name)');
+    const failing = execute(
+      database.url,
+      'CREATE UNIQUE INDEX CONCURRENTLY half ON core.wallets (holder_name)',
+    );
     await expect(failing).rejects.toMatchObject({ code: '23505' });
     const findings = await findingsOf(database.url);
     expect(findings).toContainEqual(
@@ -283,7 +293,9 @@ describe('the migrations of a database', () => {
     await using database = await createTestDatabase();
     await using temporary = await TemporaryProject.create();
     await temporary.writeMigration('20990101000000_newer', { sql: 'SELECT 1;' });
-    expect(await faultsOf(database.url, temporary.project)).toEqual(['migration 20990101000000_newer is pending']);
+    expect(await faultsOf(database.url, temporary.project)).toEqual([
+      'migration 20990101000000_newer is pending',
+    ]);
   });
 
   it('are found out: one is out of order, before and after it is deployed', async () => {

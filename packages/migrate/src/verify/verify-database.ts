@@ -49,9 +49,11 @@ type DriftOptions = {
 async function driftOf(client: Client, { project, migrations, attempts }: DriftOptions): Promise<Check> {
   const applied = appliedOf(attempts);
   const known = new Set(migrations.map(({ name }) => name));
-  const isElsewhere = pendingOf(migrations, applied).length > 0 || applied.some(({ name }) => !known.has(name));
+  const isElsewhere =
+    pendingOf(migrations, applied).length > 0 || applied.some(({ name }) => !known.has(name));
   if (!isElsewhere) return checkDrift(client, await readDumpFile(project.dump));
-  const what = 'the objects were not compared with prisma/schema.sql, which shows the database after all migrations';
+  const what =
+    'the objects were not compared with prisma/schema.sql, which shows the database after all migrations';
   const remedy = 'Look at what is said of the migrations first, then run db:verify again.';
   return { name: 'drift', summary: '', findings: [{ severity: 'notice', what, remedy }] };
 }

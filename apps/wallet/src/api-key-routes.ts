@@ -1,0 +1,73 @@
+import { createApiKey, revokeApiKey } from '@repo/db';
+import { callerOf, httpProblem, problemResponse } from '@repo/http';
+import type { HttpServer, KeyCache } from '@repo/http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { scopes } from './dependencies.ts';
+import type { RouteContext, Scope } from './dependencies.ts';
+import { keyProblems, secured } from './responses.ts';
+
+const createSchema = {
+  ...secured('keys', 'Makes an API key. It is shown this once; only its hash is kept.'),
+  body: z.strictObject({
+    name: z.string().min(1).max(100).describe('whose key it is'),
+    scopes: z
+      .array(z.enum(scopes))
+      .min(1)
+      .describe('read; transact: move money and open wallets; admin: the rest'),
+  }),
+  response: {
+    201: z.object({ id: z.string(), name: z.string(), scopes: z.array(z.enum(scopes)), key: z.string() }),
+    ...keyProblems,
+    422: problemResponse('A field is missing, unknown or wrong.'),
+  },
+};
+
+const revokeSchema = {
+  ...secured(
+    'keys',
+    'Revokes an API key: within seconds nobody gets in with it. Said again it does nothing.',
+  ),
+  params: z.object({ id: z.guid().describe('the id of the key') }),
+  response: {
+    204: z.undefined().describe('The key is of no use from now on.'),
+    ...keyProblems,
+    422: problemResponse('The id is not one.'),
+  },
+};
+
+/** Adds the routes that make and revoke API keys. */
+export function addApiKeyRoutes(app: HttpServer, { db, requireKey }: RouteContext, cache: KeyCache): void {
+  const create = { onRequest: requireKey('admin'), schema: createSchema };
+  app.post('/api-keys', create, async (request, reply) => {
+    const { name } = request.body;
+    const granted = [...new Set(request.body.scopes)];
+    requireScopes(request, granted);
+    const { id, key } = await createApiKey(db, { name, scopes: granted });
+    request.log.info({ apiKey: id, scopes: granted }, 'an API key was made');
+    return reply.code(201).send({ id, name, scopes: granted, key });
+  });
+
+  app.delete(
+    '/api-keys/:id',
+    { onRequest: requireKey('admin'), schema: revokeSchema },
+    async (request, reply) => {
+      const { id } = request.params;
+      await revokeApiKey(db, id);
+      cache.forget(id);
+      request.log.info({ apiKey: id }, 'an API key was revoked');
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** Nobody gives away what he does not have. */
+function requireScopes(request: FastifyRequest, wanted: readonly Scope[]): void {
+  const own = callerOf(request)?.scopes ?? [];
+  const lacking = own.includes('*') ? [] : wanted.filter((scope) => !own.includes(scope));
+  if (lacking.length > 0) {
+    throw httpProblem('forbidden', {
+      detail: `This API key cannot grant what it lacks: ${lacking.join(', ')}.`,
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import type { AddressInfo } from 'node:net';
+import { DaftariError, findApiKey, ping } from '@repo/db';
+import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
+import type { HttpServer, Server, ServerOptions } from '@repo/http';
+import { ReceiptError } from '@repo/receipts';
+import { addApiKeyRoutes } from './api-key-routes.ts';
+import type { AppDependencies, RouteContext } from './dependencies.ts';
+import { addHoldRoutes } from './hold-routes.ts';
+import { createLookupLimits } from './lookup-limits.ts';
+import { mapError } from './problems.ts';
+import { addReceiptRoutes } from './receipt-routes.ts';
+import { addStatementRoutes } from './statement-routes.ts';
+import { addTransactionRoutes } from './transaction-routes.ts';
+import { addTransferRoutes } from './transfer-routes.ts';
+import { addVerifyRoutes } from './verify-routes.ts';
+import { createWalletMetrics } from './wallet-metrics.ts';
+import { addWalletRoutes } from './wallet-routes.ts';
+import { addWalletStatusRoutes } from './wallet-status-routes.ts';
+
+/** How long a key that was found is believed: that long does a revoked one work in other processes. */
+const keyCacheMs = 5_000;
+
+/** Builds the wallet service. It does not listen and opens nothing. */
+export async function createApp(
+  deps: AppDependencies,
+  log: Pick<ServerOptions, 'logDestination'> = {},
+): Promise<Server> {
+  const { db, transfers, settings } = deps;
+  const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: settings.keyCacheMs ?? keyCacheMs });
+  const server = await createServer({
+    service: 'wallet',
+    description: 'Wallets, transfers between them, holds, reversals, statements and receipts.',
+    version: '0.1.0',
+    logLevel: settings.logLevel,
+    secrets: [settings.apiKey],
+    trustedErrors: [DaftariError, ReceiptError],
+    apiKeys: [fullAccessKey(settings.apiKey)],
+    findKey: keyCache.find,
+    metricsScope: 'read',
+    readiness: () => ping(db),
+    mapError,
+    ...log,
+  });
+  const { app, requireKey } = server;
+  const metrics = createWalletMetrics(server.metrics, transfers);
+  const limits = createLookupLimits({
+    perMinute: settings.lookupRate,
+    onLimited: () => metrics.limited.inc(),
+  });
+  const context: RouteContext = { db, limits, metrics, requireKey };
+  addWalletRoutes(app, context);
+  addWalletStatusRoutes(app, context);
+  addStatementRoutes(app, context);
+  addTransferRoutes(app, context, transfers);
+  addHoldRoutes(app, context);
+  addTransactionRoutes(app, context);
+  const baseUrl = () => settings.publicUrl ?? ownAddress(app);
+  addReceiptRoutes(app, context, { keys: deps.receiptKeys, baseUrl });
+  addVerifyRoutes(app, context);
+  addApiKeyRoutes(app, context, keyCache);
+  return server;
+}
+
+/** Where this machine reaches the service: all that is known without PUBLIC_URL. */
+function ownAddress(app: HttpServer): string {
+  const [address] = app.addresses() as (AddressInfo | undefined)[];
+  return `http://127.0.0.1:${String(address?.port ?? 4001)}`;
+}

@@ -1,0 +1,115 @@
+import { hasCheckDigit, newWalletNumber } from '@repo/db';
+import type { Db } from '@repo/db';
+import { expect, test } from 'vitest';
+import { openCustomer, posting, startTestService } from './testing.ts';
+import type { TestService } from './testing.ts';
+
+/** The number with its last digit changed, so that its check digit is wrong. */
+function mistyped(number: string): string {
+  const wrong = `${number.slice(0, -1)}${String((Number(number.at(-1)) + 1) % 10)}`;
+  expect(hasCheckDigit(wrong)).toBe(false);
+  return wrong;
+}
+
+/** All of an answer that is not different by nature for every request: its id and the second it was sent. */
+async function comparable(service: TestService, path: string) {
+  const response = await service.fetch(path);
+  const headers = [...response.headers].filter(([name]) => name !== 'date' && name !== 'x-request-id');
+  const body = (await response.text()).replace(/"requestId":"[0-9a-f-]{36}"/, '"requestId":"-"');
+  return { status: response.status, headers, body };
+}
+
+const notToBeSeen = (number: string) => [
+  newWalletNumber(),
+  mistyped(number),
+  'MPESA-FLOAT',
+  'SUSPENSE',
+  'FEES',
+  '0',
+  'no number at all',
+  '9'.repeat(300),
+  '%F0%9F%92%B0',
+  '%00',
+];
+
+test.each(['', '/balance', '/statement'])(
+  'GET /wallets/:number%s answers alike for a number that is free, mistyped, a system wallet or nonsense',
+  async (suffix) => {
+    await using service = await startTestService();
+    const number = await openCustomer(service.db);
+    expect((await service.fetch(`/wallets/${number}${suffix}`)).status).toBe(200);
+    const [first, ...others] = await Promise.all(
+      notToBeSeen(number).map((each) => comparable(service, `/wallets/${each}${suffix}`)),
+    );
+    expect(first?.status).toBe(404);
+    for (const other of others) expect(other).toEqual(first);
+  },
+);
+
+test('a look-up asks the database the same, whether the number exists, is free, mistyped or a system wallet', async () => {
+  const asked: string[] = [];
+  const watched = (db: Db): Db => ({
+    ...db,
+    run: (statement, values) => {
+      asked.push(statement.name);
+      return db.run(statement, values);
+    },
+  });
+  await using service = await startTestService({}, watched);
+  const number = await openCustomer(service.db);
+  for (const each of [number, newWalletNumber(), mistyped(number), 'MPESA-FLOAT']) {
+    asked.length = 0;
+    await service.fetch(`/wallets/${each}`);
+    expect(asked).toEqual(['wallet_lookup']);
+  }
+});
+
+test('look-ups of one key are limited, whatever they find, and another key goes on', async () => {
+  await using service = await startTestService({ lookupRate: 5 });
+  const number = await openCustomer(service.db);
+  const other = await service.ask('/api-keys', {
+    method: 'POST',
+    body: { name: 'till', scopes: ['read'] },
+  });
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, async () => (await service.fetch(`/wallets/${number}`)).status),
+  );
+  expect(statuses.filter((status) => status === 200)).toHaveLength(5);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(15);
+
+  const limited = await service.ask(`/wallets/${number}`);
+  expect(limited.body['code']).toBe('rate_limited');
+  const wait = Number(limited.headers.get('retry-after'));
+  expect(wait).toBeGreaterThan(0);
+  expect(wait).toBeLessThanOrEqual(12);
+  const hit = await comparable(service, `/wallets/${number}`);
+  const miss = await comparable(service, `/wallets/${newWalletNumber()}`);
+  const withoutWait = ({ headers, ...rest }: typeof hit) => ({
+    ...rest,
+    headers: headers.filter(([name]) => name !== 'retry-after'),
+  });
+  expect(withoutWait(miss)).toEqual(withoutWait(hit));
+  expect((await service.fetch('/wallets?prefix=123')).status).toBe(429);
+  const key = String(other.body['key']);
+  expect((await service.fetch(`/wallets/${number}`, { key })).status).toBe(200);
+  const metrics = await (await service.fetch('/metrics')).text();
+  expect(metrics).toMatch(/wallet_rate_limited_total\{service="wallet"\} (?:1[89]|[2-9]\d)/);
+});
+
+test('who guesses wallets or references elsewhere is stopped, and who knows them is not held up', async () => {
+  await using service = await startTestService({ lookupRate: 3 });
+  const from = await openCustomer(service.db, '100.00');
+  const to = await openCustomer(service.db);
+  const pay = async (receiver: string) =>
+    (await service.fetch('/transfers', posting({ from, to: receiver, amount: '1.00' }))).status;
+  for (let count = 0; count < 10; count += 1) expect(await pay(to)).toBe(201);
+  for (let count = 0; count < 10; count += 1) {
+    expect((await service.fetch(`/wallets/${from}/balance`)).status).toBe(200);
+  }
+  expect(await pay(newWalletNumber())).toBe(422);
+  expect((await service.fetch(`/wallets/${newWalletNumber()}/balance`)).status).toBe(404);
+  expect((await service.fetch('/transactions/DF-000000000000')).status).toBe(404);
+  expect(await pay(newWalletNumber())).toBe(429);
+  expect(await pay(to)).toBe(429);
+  expect((await service.fetch('/receipts/DF-000000000000')).status).toBe(429);
+});

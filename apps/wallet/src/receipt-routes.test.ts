@@ -1,0 +1,126 @@
+import { verificationHash } from '@repo/db';
+import { readPublicJwks, verifySignedReceipt } from '@repo/receipts';
+import { expect, test } from 'vitest';
+import { openCustomer, posting, startTestService } from './testing.ts';
+import type { TestService } from './testing.ts';
+
+async function pay(service: TestService) {
+  const from = await openCustomer(service.db, '100.00', 'Wanjiku Kamau');
+  const to = await openCustomer(service.db, '0.00', 'Otieno Odhiambo');
+  const { body } = await service.ask('/transfers', posting({ from, to, amount: '60.00' }));
+  const { reference, verificationHash: hash, createdAt } = body as Record<string, string>;
+  return { from, to, reference: String(reference), hash: String(hash), createdAt: String(createdAt) };
+}
+
+test('a receipt as JSON has the masked facts, the way to check them, and a signature that anybody can check', async () => {
+  await using service = await startTestService({ publicUrl: 'https://pay.example/wallet' });
+  const { reference, hash, createdAt, from, to } = await pay(service);
+  const answer = await service.ask(`/receipts/${reference}`);
+  expect(answer.status).toBe(200);
+  expect(answer.body).toEqual({
+    reference,
+    type: 'TRANSFER',
+    amount: '60.00',
+    currency: 'KES',
+    createdAt,
+    verificationHash: verificationHash({ reference, amount: '60.00', createdAt: new Date(createdAt) }),
+    from: { kind: 'CUSTOMER', number: `******${from.slice(-4)}`, name: 'W***** K****' },
+    to: { kind: 'CUSTOMER', number: `******${to.slice(-4)}`, name: 'O***** O*****' },
+    verifyUrl: `https://pay.example/wallet/verify/${reference}/${hash}`,
+    jws: expect.any(String) as string,
+  });
+
+  const response = await service.fetch('/.well-known/jwks.json', { key: null });
+  expect(response.headers.get('cache-control')).toBe('public, max-age=300');
+  const jwks = await readPublicJwks(await response.text());
+  expect(await verifySignedReceipt(jwks, String(answer.body['jws']))).toMatchObject({ genuine: true });
+});
+
+test('the published keys have no private part', async () => {
+  await using service = await startTestService();
+  const { body } = await service.ask('/.well-known/jwks.json', { key: null });
+  const [key] = body['keys'] as Record<string, unknown>[];
+  expect(Object.keys(key ?? {}).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x']);
+});
+
+test('without PUBLIC_URL the link leads to the service where it listens, and the page says genuine', async () => {
+  await using service = await startTestService();
+  const { reference } = await pay(service);
+  const { body } = await service.ask(`/receipts/${reference}`);
+  const link = String(body['verifyUrl']);
+  expect(link.startsWith(service.url)).toBe(true);
+  const verdict = await fetch(link, { headers: { accept: 'application/json' } });
+  expect(await verdict.json()).toMatchObject({ genuine: true, reference });
+});
+
+test.each([
+  ['', 'application/json', 'application/json'],
+  ['', '*/*', 'application/json'],
+  ['', 'text/html,application/xhtml+xml,*/*;q=0.8', 'text/html'],
+  ['', 'application/pdf', 'application/pdf'],
+  ['', 'application/pdf;q=0.5,text/html;q=0.9', 'text/html'],
+  ['.json', 'application/pdf', 'application/json'],
+  ['.html', 'application/json', 'text/html'],
+  ['.pdf', 'text/html', 'application/pdf'],
+  ['.PDF', '*/*', 'application/pdf'],
+])('%s with Accept: %s is answered as %s', async (extension, accept, type) => {
+  await using service = await startTestService();
+  const { reference } = await pay(service);
+  const response = await service.fetch(`/receipts/${reference}${extension}`, { headers: { accept } });
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toMatch(new RegExp(`^${type}`));
+  expect(response.headers.get('vary')).toBe('accept, accept-language');
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const begins = { 'application/json': '{"', 'text/html': '<!doctype html>', 'application/pdf': '%PDF-' }[
+    type
+  ];
+  expect(bytes.subarray(0, begins?.length).toString('latin1')).toBe(begins);
+});
+
+test('the page and the PDF follow the paper and the language, and the page may stand in nobody’s frame', async () => {
+  await using service = await startTestService();
+  const { reference } = await pay(service);
+  const get = async (path: string, language: string) =>
+    service.fetch(path, { headers: { 'accept-language': language } });
+  const page = await get(`/receipts/${reference}.html`, 'en-KE,en;q=0.9');
+  expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+  const english = await page.text();
+  const swahili = await (await get(`/receipts/${reference}.html`, 'sw')).text();
+  const roll = await (await get(`/receipts/${reference}.html?paper=roll`, 'en')).text();
+  expect(english).toContain('<html lang="en">');
+  expect(swahili).toContain('<html lang="sw">');
+  expect(roll).toContain('80mm');
+  expect(english).not.toContain('80mm');
+  const bytesOn = async (paper: string) =>
+    Buffer.from(await (await get(`/receipts/${reference}.pdf?paper=${paper}`, 'en')).arrayBuffer());
+  expect((await bytesOn('a4')).equals(await bytesOn('roll'))).toBe(false);
+});
+
+test('a receipt that there is not, in a form that there is not, or for no paper is refused as a problem', async () => {
+  await using service = await startTestService();
+  const { reference } = await pay(service);
+  const codeOf = async (path: string, headers: Record<string, string> = {}) => {
+    const answer = await service.ask(path, { headers });
+    return [answer.status, answer.body['code']];
+  };
+  expect(await codeOf('/receipts/DF-000000000000')).toEqual([404, 'unknown_transaction']);
+  expect(await codeOf('/receipts/DF-000000000000.pdf')).toEqual([404, 'unknown_transaction']);
+  expect(await codeOf(`/receipts/${reference}.docx`)).toEqual([404, 'unknown_transaction']);
+  expect(await codeOf(`/receipts/${reference}`, { accept: 'image/png' })).toEqual([406, 'not_acceptable']);
+  expect(await codeOf(`/receipts/${reference}?paper=a5`)).toEqual([422, 'invalid_request']);
+  expect(await codeOf(`/receipts/${reference}?size=a4`)).toEqual([422, 'invalid_request']);
+});
+
+test('a transaction without a hash has no receipt yet, and one that was changed gets none', async () => {
+  await using service = await startTestService();
+  const [old, changed] = [await pay(service), await pay(service)];
+  await service.query(`
+    ALTER TABLE core.transactions DISABLE TRIGGER USER;
+    UPDATE core.transactions SET verification_hash = NULL WHERE reference = '${old.reference}';
+    UPDATE core.transactions SET amount = 6000.00 WHERE reference = '${changed.reference}'`);
+  const missing = await service.ask(`/receipts/${old.reference}`);
+  expect([missing.status, missing.body['code']]).toEqual([409, 'receipt_not_ready']);
+  const altered = await service.ask(`/receipts/${changed.reference}`);
+  expect([altered.status, altered.body['code']]).toEqual([500, 'transaction_altered']);
+  expect(service.lines.join('')).toContain('does not agree with its verification hash');
+});

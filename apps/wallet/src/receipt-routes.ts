@@ -1,0 +1,134 @@
+import { problemResponse } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+import { pickLanguage, publicJwks, receiptHtml, receiptJson, receiptPdf } from '@repo/receipts';
+import type { Language, Receipt, SigningKeys } from '@repo/receipts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import type { RouteContext } from './dependencies.ts';
+import { maskedFacts } from './masked-facts.ts';
+import { negotiate } from './negotiation.ts';
+import { sendPage } from './pages.ts';
+import { unknownTransaction } from './problems.ts';
+import { issueReceipt } from './receipt-source.ts';
+import { readReference } from './reference.ts';
+import { keyProblems, limitProblem, secured } from './responses.ts';
+
+const mediaTypes = ['application/json', 'text/html', 'application/pdf'] as const;
+
+type MediaType = (typeof mediaTypes)[number];
+
+const byExtension = { json: 'application/json', html: 'text/html', pdf: 'application/pdf' } as const;
+
+const receiptSchema = {
+  ...secured('receipts', 'The signed receipt of a transaction, as JSON, as a page or as a PDF.'),
+  description:
+    'The form is chosen by `Accept`, or by `.json`, `.html` or `.pdf` behind the reference. The language of the page and the PDF is chosen by `Accept-Language`.',
+  params: z.object({ reference: z.string().describe('the reference, with or without an extension') }),
+  querystring: z.strictObject({
+    paper: z
+      .enum(['a4', 'roll'])
+      .default('a4')
+      .describe('the paper of the page and the PDF: A4, or an 80 mm till roll'),
+  }),
+  response: {
+    200: {
+      description: 'The receipt. Parties are masked.',
+      content: {
+        'application/json': {
+          schema: maskedFacts.extend({
+            verifyUrl: z.string().describe('the public page that checks it'),
+            jws: z.string().describe('the same facts as compact JWS; its keys are at /.well-known/jwks.json'),
+          }),
+        },
+        'text/html': { schema: z.string() },
+        'application/pdf': { schema: z.string() },
+      },
+    },
+    ...keyProblems,
+    404: problemResponse('`unknown_transaction`: no transaction has this reference.'),
+    406: problemResponse('`Accept` wants none of the three forms.'),
+    409: problemResponse('`receipt_not_ready`: the transaction is older than the verification hashes.'),
+    422: problemResponse('A parameter is unknown or wrong.'),
+    ...limitProblem,
+  },
+};
+
+const jwksSchema = {
+  tags: ['receipts'],
+  summary: 'The public keys of the receipts, for checking them offline.',
+  response: {
+    200: z.object({
+      keys: z.array(
+        z.object({
+          kty: z.literal('OKP'),
+          crv: z.literal('Ed25519'),
+          x: z.string(),
+          kid: z.string(),
+          alg: z.literal('EdDSA'),
+          use: z.literal('sig'),
+        }),
+      ),
+    }),
+  },
+};
+
+export interface ReceiptRouteOptions {
+  readonly keys: SigningKeys;
+  /** Where the public reaches the service; asked when a receipt is made. */
+  readonly baseUrl: () => string;
+}
+
+/** Adds `GET /receipts/:reference` and the public keys. */
+export function addReceiptRoutes(
+  app: HttpServer,
+  { db, limits, requireKey }: RouteContext,
+  { keys, baseUrl }: ReceiptRouteOptions,
+): void {
+  const options = { onRequest: requireKey('read'), schema: receiptSchema };
+  app.get('/receipts/:reference', options, (request, reply) =>
+    limits.countMisses(request, async () => {
+      const { reference, extension } = splitName(request.params.reference);
+      const type = extension === null ? negotiate(request, mediaTypes) : byExtension[extension];
+      const receipt = await issueReceipt({ db, keys, baseUrl: baseUrl(), log: request.log }, reference);
+      void reply.header('vary', 'accept, accept-language');
+      const language = pickLanguage(request.headers['accept-language']);
+      return sendReceipt(reply, receipt, { type, paper: request.query.paper, language });
+    }),
+  );
+
+  app.get('/.well-known/jwks.json', { schema: jwksSchema }, (_request, reply) => {
+    // Short enough that a new key is known before receipts signed with it have gone far.
+    void reply.header('cache-control', 'public, max-age=300');
+    return { keys: publicJwks(keys).keys.map((key) => ({ ...key })) };
+  });
+}
+
+interface Form {
+  readonly type: MediaType;
+  readonly paper: 'a4' | 'roll';
+  readonly language: Language;
+}
+
+async function sendReceipt(
+  reply: FastifyReply,
+  receipt: Receipt,
+  { type, ...render }: Form,
+): Promise<FastifyReply> {
+  if (type === 'application/json') return reply.type(type).send(receiptJson(receipt));
+  if (type === 'text/html') return sendPage(reply, receiptHtml(receipt, render));
+  const file = `receipt-${receipt.facts.reference.replaceAll(/[^A-Za-z0-9-]/g, '_')}.pdf`;
+  return reply
+    .type(type)
+    .header('content-disposition', `inline; filename="${file}"`)
+    .send(Buffer.from(await receiptPdf(receipt, render)));
+}
+
+/** Takes the extension off; throws 404 for one that there is not. */
+function splitName(text: string): { reference: string; extension: keyof typeof byExtension | null } {
+  const [, name = '', extension = null] = /^([^.]*)(?:\.(.*))?$/s.exec(text) ?? [];
+  const reference = readReference(name);
+  if (extension === null) return { reference, extension };
+  const known = (['json', 'html', 'pdf'] as const).find((each) => each === extension.toLowerCase());
+  if (known === undefined) throw unknownTransaction();
+  return { reference, extension: known };
+}

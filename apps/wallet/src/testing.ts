@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { createDb, createTransferIntake, openWallet, recordDeposit } from '@repo/db';
+import type { Db } from '@repo/db';
+import { stopServer } from '@repo/http';
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { createApp } from './app.ts';
+import type { AppSettings } from './dependencies.ts';
+import { readReceiptKeys } from './receipt-keys.ts';
+
+export const testKey = 'test-key';
+
+/** What a test says of a request; the key is the configured one unless it says another. */
+export interface TestRequest {
+  readonly method?: 'POST' | 'DELETE';
+  readonly key?: string | null;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An answer whose body was JSON. */
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** The service on a free port over a database of its own, with everything a test wants to look at. */
+export interface TestService extends AsyncDisposable {
+  readonly url: string;
+  readonly db: Db;
+  /** Everything the service logged. */
+  readonly lines: string[];
+  /** Looks into the database past the service. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  fetch(path: string, request?: TestRequest): Promise<Response>;
+  ask(path: string, request?: TestRequest): Promise<TestAnswer>;
+}
+
+const testSettings: AppSettings = {
+  apiKey: testKey,
+  lookupRate: 100_000,
+  keyCacheMs: 60_000,
+  logLevel: 'trace',
+};
+
+export async function startTestService(
+  settings: Partial<AppSettings> = {},
+  wrap: (db: Db) => Db = (db) => db,
+): Promise<TestService> {
+  const database = await createTestDatabase();
+  const db = wrap(createDb({ url: database.url }));
+  const transfers = createTransferIntake(db);
+  const { keys } = await readReceiptKeys(undefined);
+  const lines: string[] = [];
+  const server = await createApp(
+    { db, transfers, receiptKeys: keys, settings: { ...testSettings, ...settings } },
+    { logDestination: { write: (line) => lines.push(line) } },
+  );
+  const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    url,
+    db,
+    lines,
+    query: (sql) => execute(database.url, sql),
+    fetch: (path, request) => send(url, path, request),
+    ask: async (path, request) => readAnswer(await send(url, path, request)),
+    [Symbol.asyncDispose]: async () => {
+      await stopServer(server);
+      await transfers.close();
+      await db.close();
+      await database.drop();
+    },
+  };
+}
+
+/** Sends a request to a service; a body goes as JSON. */
+export function send(url: string, path: string, request: TestRequest = {}): Promise<Response> {
+  const { method = 'GET', key = testKey, body, headers } = request;
+  return fetch(`${url}${path}`, {
+    method,
+    redirect: 'manual',
+    headers: {
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+export async function readAnswer(response: Response): Promise<TestAnswer> {
+  const body = (await response.json()) as TestAnswer['body'];
+  return { status: response.status, headers: response.headers, body };
+}
+
+/** A request that moves money, under a new idempotency key unless the test says one. */
+export function posting(body: unknown, idempotencyKey: string = randomUUID()): TestRequest {
+  return { method: 'POST', body, headers: { 'idempotency-key': idempotencyKey } };
+}
+
+let phones = 0;
+
+/** Opens a customer's wallet, puts money into it if asked, and gives its number. */
+export async function openCustomer(db: Db, amount = '0.00', holderName = 'Jane Mwangi'): Promise<string> {
+  phones += 1;
+  const phone = `2547${String(phones).padStart(8, '0')}`;
+  const { number } = await openWallet(db, { holderName, phone });
+  if (amount !== '0.00') await deposit(db, number, amount);
+  return number;
+}
+
+let receipts = 0;
+
+/** Pays into a wallet as M-PESA does, and gives the receipt. */
+export async function deposit(db: Db, account: string, amount: string): Promise<string> {
+  receipts += 1;
+  const receipt = `T${receipts.toString(36).toUpperCase().padStart(9, '0')}`;
+  const { outcome } = await recordDeposit(db, {
+    receipt,
+    amount,
+    shortCode: '600100',
+    account,
+    paidAt: new Date('2026-03-01T06:30:00.000Z'),
+    payer: { phone: '254700000001', phoneHash: null, name: 'Atieno' },
+    callback: { kind: 'C2B_CONFIRMATION', source: '196.201.214.200', body: Buffer.from('{}'), payload: null },
+  });
+  if (outcome !== 'credited') throw new Error(`the deposit was to be credited and is ${outcome}`);
+  return receipt;
+}
+
+/** What is in a wallet, asked of the database. */
+export async function balanceOf({ query }: Pick<TestService, 'query'>, number: string): Promise<unknown> {
+  const [row] = await query(`SELECT balance::text FROM core.wallets WHERE id = '${number}'`);
+  return row?.['balance'];
+}

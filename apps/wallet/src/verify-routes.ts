@@ -1,0 +1,92 @@
+import { findTransaction, verificationHash } from '@repo/db';
+import type { Db, TransactionView } from '@repo/db';
+import { problemResponse } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+import { matchesHash, pickLanguage, verdictJson, verifyPage } from '@repo/receipts';
+import type { Verdict } from '@repo/receipts';
+import type { FastifyBaseLogger } from 'fastify';
+import { z } from 'zod';
+import type { RouteContext } from './dependencies.ts';
+import { money } from './fields.ts';
+import { maskedFacts } from './masked-facts.ts';
+import { negotiate } from './negotiation.ts';
+import { sendPage } from './pages.ts';
+import { factsOf, reportAltered } from './receipt-source.ts';
+import { readReference } from './reference.ts';
+
+const verdictSchema = z.union([
+  maskedFacts.extend({
+    genuine: z.literal(true),
+    reversedAmount: money.nullable().describe('what was sent back of it since; null for nothing'),
+  }),
+  z.object({ genuine: z.literal(false) }),
+]);
+
+const verifySchema = {
+  tags: ['receipts'],
+  summary: 'Tells anybody whether a receipt is genuine, as a page or as JSON.',
+  description:
+    'Open to the public. A wrong hash and an unknown reference are answered alike. The language of the page is chosen by `Accept-Language`.',
+  params: z.object({
+    reference: z.string().describe('the reference on the receipt'),
+    hash: z.string().describe('the verification hash on the receipt'),
+  }),
+  response: {
+    200: {
+      description: 'The verdict, with masked facts if the receipt is genuine.',
+      content: { 'text/html': { schema: z.string() }, 'application/json': { schema: verdictSchema } },
+    },
+    406: problemResponse('`Accept` wants neither form.'),
+  },
+};
+
+/** Adds the public page `GET /verify/:reference/:hash`. */
+export function addVerifyRoutes(app: HttpServer, { db, metrics }: RouteContext): void {
+  app.get('/verify/:reference/:hash', { schema: verifySchema }, async (request, reply) => {
+    // A phone that names no type at all belongs to a person: the page comes first.
+    const type = negotiate(request, ['text/html', 'application/json']);
+    const verdict = await check({ db, log: request.log }, request.params);
+    metrics.verifications.inc({ verdict: verdict.genuine ? 'genuine' : 'not_genuine' });
+    void reply.header('vary', 'accept, accept-language');
+    if (type === 'application/json') return reply.type(type).send(verdictJson(verdict));
+    const language = pickLanguage(request.headers['accept-language']);
+    return sendPage(reply, verifyPage({ verdict, language }));
+  });
+}
+
+interface Presented {
+  readonly reference: string;
+  readonly hash: string;
+}
+
+/** The same steps for every reference, known or not: one look-up and one comparison. */
+async function check(
+  { db, log }: { readonly db: Db; readonly log: FastifyBaseLogger },
+  { reference, hash }: Presented,
+): Promise<Verdict> {
+  const transaction = await findTransaction(db, readReference(reference));
+  const known = transaction === null ? null : soundHash(transaction, log);
+  const isMatch = matchesHash(known, hash.trim().toLowerCase());
+  const facts = transaction === null ? null : factsOf(transaction);
+  if (!isMatch || transaction === null || facts === null) return { genuine: false };
+  const reversed = cents(transaction.amount) - cents(transaction.remaining);
+  return { genuine: true, facts, ...(reversed === 0n ? {} : { reversedAmount: decimal(reversed) }) };
+}
+
+/** The stored hash if the row still agrees with it; a row that was changed afterwards has no genuine receipt. */
+function soundHash(transaction: TransactionView, log: FastifyBaseLogger): string | null {
+  if (transaction.verificationHash === null) return null;
+  if (verificationHash(transaction) === transaction.verificationHash) return transaction.verificationHash;
+  reportAltered(log, transaction.reference);
+  return null;
+}
+
+/** Of the ledger's own decimal strings, which always have two decimals. */
+function cents(amount: string): bigint {
+  return BigInt(amount.replace('.', ''));
+}
+
+function decimal(amount: bigint): string {
+  const digits = amount.toString().padStart(3, '0');
+  return `${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}

@@ -1,0 +1,290 @@
+import { expect, test } from 'vitest';
+import { captureHold, expireHolds, hold, releaseHold } from './holds.ts';
+import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
+import { allFaults } from './testing/ledger-hold-faults.ts';
+import { refusalOf } from './testing/ledger-refusal.ts';
+import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
+import { useTestDb, valueOf } from './testing/test-db.ts';
+import { balanceOf, openCustomer, openFunded, setStatus } from './testing/wallet-fixtures.ts';
+import { transfer } from './transfers.ts';
+import { lookupWallet } from './wallets.ts';
+
+const database = useTestDb();
+const { sql } = database;
+
+const FLOAT = 'MPESA-FLOAT';
+const LONG_AGO = new Date('2026-01-01T00:00:00.000Z');
+const FAR_AHEAD = new Date('2126-01-01T00:00:00.000Z');
+const NOBODY = '00000000-0000-7000-8000-000000000000';
+
+async function held(amount = '40.00', expiresAt?: Date) {
+  const wallet = await openFunded(database, '100.00');
+  const request = { wallet, amount, idempotencyKey: newKey(), ...(expiresAt && { expiresAt }) };
+  return { wallet, request, placed: await hold(database.db, request) };
+}
+
+test('a hold leaves the balance as it is and takes from what is available', async () => {
+  const { wallet, placed } = await held();
+  expect(placed).toMatchObject({ wallet, amount: '40.00', captured: '0.00', status: 'ACTIVE' });
+  expect(placed).toMatchObject({ expiresAt: null, available: '60.00', replayed: false });
+  const now = await lookupWallet(database.db, wallet);
+  expect(now).toMatchObject({ balance: '100.00', held: '40.00', available: '60.00' });
+});
+
+test('what is held can be neither sent nor held again', async () => {
+  const { wallet } = await held();
+  const to = await openCustomer(database.db);
+  const sent = transfer(database.db, sampleTransfer({ from: wallet, to, amount: '60.01' }));
+  expect(await refusalOf(sent)).toBe('insufficient_funds');
+  const again = hold(database.db, { wallet, amount: '60.01', idempotencyKey: newKey() });
+  expect(await refusalOf(again)).toBe('insufficient_funds');
+  expect((await hold(database.db, { wallet, amount: '60.00', idempotencyKey: newKey() })).available).toBe('0.00');
+});
+
+test('the same key and request answer the hold of then, and reserve once', async () => {
+  const { wallet, request, placed } = await held('40.00', FAR_AHEAD);
+  expect(placed.expiresAt).toEqual(FAR_AHEAD);
+  expect(await hold(database.db, request)).toEqual({ ...placed, replayed: true });
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '40.00' });
+});
+
+test.each(['wallet', 'amount', 'expiresAt', 'narrative'] as const)(
+  'the same key with another `%s` is refused',
+  async (field) => {
+    const { request } = await held();
+    const changed = {
+      wallet: await openFunded(database, '100.00'),
+      amount: '40.01',
+      expiresAt: FAR_AHEAD,
+      narrative: 'kodi',
+    }[field];
+    expect(await refusalOf(hold(database.db, { ...request, [field]: changed }))).toBe('key_reused');
+  },
+);
+
+test('the key of a transfer is no key for a hold, nor the other way round', async () => {
+  const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
+  const sent = sampleTransfer({ from, to });
+  await transfer(database.db, sent);
+  const { idempotencyKey } = sent;
+  expect(await refusalOf(hold(database.db, { wallet: from, amount: '10.00', idempotencyKey }))).toBe('key_reused');
+  const { request } = await held();
+  const reused = sampleTransfer({ from, to, idempotencyKey: request.idempotencyKey });
+  expect(await refusalOf(transfer(database.db, reused))).toBe('key_reused');
+});
+
+test('a refused hold is remembered although the money arrives afterwards', async () => {
+  const wallet = await openCustomer(database.db);
+  const request = { wallet, amount: '10.00', idempotencyKey: newKey() };
+  expect(await refusalOf(hold(database.db, request))).toBe('insufficient_funds');
+  const from = await openFunded(database, '50.00');
+  await transfer(database.db, sampleTransfer({ from, to: wallet, amount: '50.00' }));
+  expect(await refusalOf(hold(database.db, request))).toBe('insufficient_funds');
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '0.00' });
+});
+
+test.each([
+  ['FROZEN', 'wallet_frozen'],
+  ['CLOSED', 'wallet_closed'],
+])('nothing is held in a %s wallet', async (status, code) => {
+  const wallet = await openFunded(database, '100.00');
+  await setStatus(sql, wallet, status);
+  const request = { wallet, amount: '1.00', idempotencyKey: newKey() };
+  expect(await refusalOf(hold(database.db, request))).toBe(code);
+});
+
+test.each(['NOBODY', FLOAT])('nothing is held in %s', async (wallet) => {
+  const request = { wallet, amount: '1.00', idempotencyKey: newKey() };
+  expect(await refusalOf(hold(database.db, request))).toBe('unknown_wallet');
+});
+
+test.each([new Date(Number.NaN), new Date(8.64e15), new Date(-8.64e15)])(
+  'an end that no calendar has (%s) is refused by its field',
+  async (expiresAt) => {
+    const wallet = await openFunded(database, '100.00');
+    const request = hold(database.db, { wallet, amount: '1.00', idempotencyKey: newKey(), expiresAt });
+    await expect(request).rejects.toMatchObject({ code: 'invalid_request', field: 'expiresAt' });
+  },
+);
+
+test('the whole of a hold is paid out unless said otherwise', async () => {
+  const { wallet, placed } = await held();
+  const posted = await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
+  expect(posted).toMatchObject({ type: 'WITHDRAWAL', from: wallet, to: FLOAT, amount: '40.00' });
+  expect(posted).toMatchObject({ balanceAfter: '60.00', fee: '0.00', replayed: false });
+  expect(posted.hold).toMatchObject({ id: placed.id, status: 'CAPTURED', captured: '40.00', available: '60.00' });
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '60.00', held: '0.00' });
+});
+
+test('a part of a hold is paid out, and the rest can be spent again', async () => {
+  const { wallet, placed } = await held();
+  const capture = { holdId: placed.id, to: FLOAT, amount: '15.50', idempotencyKey: newKey() };
+  const posted = await captureHold(database.db, capture);
+  expect(posted.hold).toMatchObject({ status: 'CAPTURED', amount: '40.00', captured: '15.50', available: '84.50' });
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '84.50', held: '0.00' });
+});
+
+test('a capture that pays another customer is a transfer', async () => {
+  const [{ placed }, to] = [await held(), await openCustomer(database.db)];
+  const posted = await captureHold(database.db, { holdId: placed.id, to, idempotencyKey: newKey() });
+  expect(posted.type).toBe('TRANSFER');
+  expect(await balanceOf(sql, to)).toBe('40.00');
+});
+
+test('the same key and request answer the capture of then, and pay once', async () => {
+  const { wallet, placed } = await held();
+  const capture = { holdId: placed.id, to: FLOAT, idempotencyKey: newKey(), narrative: 'malipo' };
+  const first = await captureHold(database.db, capture);
+  const again = await captureHold(database.db, capture);
+  expect(again).toEqual({ ...first, replayed: true, hold: { ...first.hold, replayed: true } });
+  expect(await refusalOf(captureHold(database.db, { ...capture, amount: '1.00' }))).toBe('key_reused');
+  expect(await balanceOf(sql, wallet)).toBe('60.00');
+});
+
+test('a hold is captured once, also under another key', async () => {
+  const { wallet, placed } = await held();
+  await captureHold(database.db, { holdId: placed.id, to: FLOAT, amount: '1.00', idempotencyKey: newKey() });
+  const second = captureHold(database.db, { holdId: placed.id, to: FLOAT, amount: '1.00', idempotencyKey: newKey() });
+  expect(await refusalOf(second)).toBe('hold_closed');
+  expect(await balanceOf(sql, wallet)).toBe('99.00');
+});
+
+test('more than is held is not captured, and the hold stays', async () => {
+  const { wallet, placed } = await held();
+  const capture = { holdId: placed.id, to: FLOAT, amount: '40.01', idempotencyKey: newKey() };
+  expect(await refusalOf(captureHold(database.db, capture))).toBe('exceeds_hold');
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '40.00' });
+  const fits = await captureHold(database.db, { ...capture, amount: '40.00', idempotencyKey: newKey() });
+  expect(fits.hold.status).toBe('CAPTURED');
+});
+
+test.each([NOBODY, 'no-uuid', ''])('a hold that there is not ("%s") is neither captured nor released', async (holdId) => {
+  const capture = captureHold(database.db, { holdId, to: FLOAT, idempotencyKey: newKey() });
+  expect(await refusalOf(capture)).toBe('unknown_hold');
+  expect(await refusalOf(releaseHold(database.db, { holdId }))).toBe('unknown_hold');
+});
+
+test.each([
+  ['a frozen wallet', 'wallet_frozen', 'FROZEN'],
+  ['a closed wallet', 'wallet_closed', 'CLOSED'],
+])('a capture to %s is refused and leaves the hold as it was', async (_, code, status) => {
+  const [{ wallet, placed }, to] = [await held(), await openCustomer(database.db)];
+  await setStatus(sql, to, status);
+  expect(await refusalOf(captureHold(database.db, { holdId: placed.id, to, idempotencyKey: newKey() }))).toBe(code);
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '40.00' });
+  expect((await releaseHold(database.db, { holdId: placed.id })).status).toBe('RELEASED');
+});
+
+test('a capture to nobody or to the wallet itself is refused and leaves the hold as it was', async () => {
+  const { wallet, placed } = await held();
+  const to = async (target: string) =>
+    refusalOf(captureHold(database.db, { holdId: placed.id, to: target, idempotencyKey: newKey() }));
+  expect(await to('NOBODY')).toBe('unknown_wallet');
+  expect(await to(wallet)).toBe('same_wallet');
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '40.00' });
+});
+
+test('nothing is paid into suspense, where only payments without a wallet wait', async () => {
+  const { placed } = await held();
+  const capture = captureHold(database.db, { holdId: placed.id, to: 'SUSPENSE', idempotencyKey: newKey() });
+  expect(await refusalOf(capture)).toBe('unknown_wallet');
+});
+
+test('a hold of a frozen wallet is not paid out, and can be given back', async () => {
+  const { wallet, placed } = await held();
+  await setStatus(sql, wallet, 'FROZEN');
+  const capture = { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() };
+  expect(await refusalOf(captureHold(database.db, capture))).toBe('wallet_frozen');
+  expect((await releaseHold(database.db, { holdId: placed.id })).available).toBe('100.00');
+});
+
+test('a refused capture is remembered: its key is told the same when the wallet has thawed', async () => {
+  const { wallet, placed } = await held();
+  await setStatus(sql, wallet, 'FROZEN');
+  const capture = { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() };
+  expect(await refusalOf(captureHold(database.db, capture))).toBe('wallet_frozen');
+  await setStatus(sql, wallet, 'ACTIVE');
+  expect(await refusalOf(captureHold(database.db, capture))).toBe('wallet_frozen');
+  const anew = await captureHold(database.db, { ...capture, idempotencyKey: newKey() });
+  expect(anew.hold.status).toBe('CAPTURED');
+});
+
+test('a capture carries the fee of its kind, which the rest of the wallet pays', async () => {
+  await clearFeeRules(sql);
+  await addFeeRule(sql, { type: 'WITHDRAWAL', flat: '3.00' });
+  await addFeeRule(sql, { type: 'TRANSFER', flat: '9.00' });
+  const { wallet, placed } = await held();
+  const posted = await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
+  expect(posted).toMatchObject({ amount: '40.00', fee: '3.00', balanceAfter: '57.00' });
+  expect(await balanceOf(sql, wallet)).toBe('57.00');
+  await clearFeeRules(sql);
+});
+
+test('a capture whose fee does not fit is refused whole, and the hold stays', async () => {
+  await clearFeeRules(sql);
+  await addFeeRule(sql, { type: 'WITHDRAWAL', flat: '3.00' });
+  const { wallet, placed } = await held('100.00');
+  const capture = { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() };
+  expect(await refusalOf(captureHold(database.db, capture))).toBe('insufficient_funds');
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '100.00' });
+  const part = { ...capture, amount: '97.00', idempotencyKey: newKey() };
+  expect(await captureHold(database.db, part)).toMatchObject({ balanceAfter: '0.00', fee: '3.00' });
+  await clearFeeRules(sql);
+});
+
+test('a released hold is released for good, and saying so again answers the same', async () => {
+  const { wallet, placed } = await held();
+  const released = await releaseHold(database.db, { holdId: placed.id });
+  expect(released).toMatchObject({ status: 'RELEASED', captured: '0.00', available: '100.00', replayed: false });
+  expect(await releaseHold(database.db, { holdId: placed.id })).toEqual({ ...released, replayed: true });
+  const capture = captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
+  expect(await refusalOf(capture)).toBe('hold_closed');
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '0.00' });
+});
+
+test('a captured hold is not released', async () => {
+  const { placed } = await held();
+  await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
+  expect(await refusalOf(releaseHold(database.db, { holdId: placed.id }))).toBe('hold_closed');
+});
+
+test('a hold whose time is over is not captured, and the expiry gives its money back once', async () => {
+  const { wallet, placed, request } = await held('40.00', LONG_AGO);
+  const lasting = await hold(database.db, { wallet, amount: '5.00', idempotencyKey: newKey(), expiresAt: FAR_AHEAD });
+  const capture = captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
+  expect(await refusalOf(capture)).toBe('hold_closed');
+  expect(await expireHolds(database.db)).toEqual({ expired: 1 });
+  expect(await expireHolds(database.db)).toEqual({ expired: 0 });
+  expect(await hold(database.db, request)).toMatchObject({ status: 'EXPIRED', available: '95.00', replayed: true });
+  expect(await refusalOf(releaseHold(database.db, { holdId: placed.id }))).toBe('hold_closed');
+  expect((await captureHold(database.db, { holdId: lasting.id, to: FLOAT, idempotencyKey: newKey() })).amount).toBe('5.00');
+});
+
+test('a hold of a frozen wallet still expires', async () => {
+  const { wallet } = await held('40.00', LONG_AGO);
+  await setStatus(sql, wallet, 'FROZEN');
+  expect(await expireHolds(database.db)).toEqual({ expired: 1 });
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '0.00' });
+});
+
+test('a hold changes through its functions only', async () => {
+  const { placed } = await held();
+  const edited = sql(`UPDATE core.holds SET status = 'RELEASED', closed_at = now() WHERE id = $1`, [placed.id]);
+  await expect(edited).rejects.toMatchObject({ code: 'DF003' });
+  await expect(sql('DELETE FROM core.holds WHERE id = $1', [placed.id])).rejects.toMatchObject({ code: 'DF003' });
+  await expect(sql('TRUNCATE core.holds')).rejects.toMatchObject({ code: 'DF001' });
+  const made = sql('INSERT INTO core.holds (wallet_id, amount) VALUES ($1, 1)', [placed.wallet]);
+  await expect(made).rejects.toMatchObject({ code: 'DF003' });
+});
+
+test('what was remembered is never forgotten or changed', async () => {
+  await held();
+  await expect(sql('DELETE FROM core.requests')).rejects.toMatchObject({ code: 'DF001' });
+  await expect(sql(`UPDATE core.requests SET outcome = 'POSTED'`)).rejects.toMatchObject({ code: 'DF001' });
+  await expect(sql('TRUNCATE core.requests')).rejects.toMatchObject({ code: 'DF001' });
+});
+
+test('after all of this the ledger is sound', async () => {
+  expect(await valueOf(sql, 'SELECT count(*)::integer FROM core.holds')).toBeGreaterThan(20);
+  expect(await allFaults(sql)).toEqual([]);
+});

@@ -1,0 +1,163 @@
+import { expect, test } from 'vitest';
+import { recordDeposit } from './deposits.ts';
+import { reverseTransaction } from './reversals.ts';
+import { assignSuspense } from './suspense.ts';
+import { allFaults } from './testing/ledger-hold-faults.ts';
+import { meet, tally } from './testing/ledger-race.ts';
+import { refusalOf } from './testing/ledger-refusal.ts';
+import { newKey } from './testing/ledger-requests.ts';
+import { payIntoSuspense } from './testing/ledger-suspense.ts';
+import { newReceipt, sampleDeposit } from './testing/sample-deposit.ts';
+import { useTestDb } from './testing/test-db.ts';
+import { balanceOf, openCustomer, setGuarded, setStatus } from './testing/wallet-fixtures.ts';
+
+const database = useTestDb();
+const { sql } = database;
+
+test('a payment moves from suspense to its wallet', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  const posted = await assignSuspense(database.db, { receipt, wallet });
+  expect(posted).toMatchObject({ type: 'ASSIGNMENT', from: 'SUSPENSE', to: wallet, amount: '150.00', replayed: false });
+  expect(await balanceOf(sql, wallet)).toBe('150.00');
+});
+
+test('said again it answers the same and moves nothing', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  const posted = await assignSuspense(database.db, { receipt, wallet });
+  const typed = ` ${receipt.toLowerCase()} `;
+  expect(await assignSuspense(database.db, { receipt: typed, wallet })).toEqual({ ...posted, replayed: true });
+  expect(await balanceOf(sql, wallet)).toBe('150.00');
+});
+
+test('a payment that is in one wallet is not assigned to another', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  await assignSuspense(database.db, { receipt, wallet });
+  const other = await openCustomer(database.db);
+  expect(await refusalOf(assignSuspense(database.db, { receipt, wallet: other }))).toBe('already_assigned');
+  expect(await balanceOf(sql, other)).toBe('0.00');
+});
+
+test('a payment that was credited to its wallet is not in suspense', async () => {
+  const [wallet, other] = [await openCustomer(database.db), await openCustomer(database.db)];
+  const deposit = sampleDeposit({ account: wallet });
+  await recordDeposit(database.db, deposit);
+  const again = assignSuspense(database.db, { receipt: deposit.receipt, wallet: other });
+  expect(await refusalOf(again)).toBe('not_in_suspense');
+});
+
+test('a receipt that there is not and a reference that is no receipt are unknown', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  const { reference } = await assignSuspense(database.db, { receipt, wallet });
+  expect(await refusalOf(assignSuspense(database.db, { receipt: 'NEVERSEEN1', wallet }))).toBe('unknown_transaction');
+  expect(await refusalOf(assignSuspense(database.db, { receipt: reference, wallet }))).toBe('unknown_transaction');
+});
+
+test.each([
+  ['FROZEN', 'wallet_frozen'],
+  ['CLOSED', 'wallet_closed'],
+])('nothing is assigned to a %s wallet, and the payment can go elsewhere', async (status, code) => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  await setStatus(sql, wallet, status);
+  expect(await refusalOf(assignSuspense(database.db, { receipt, wallet }))).toBe(code);
+  const other = await openCustomer(database.db);
+  expect((await assignSuspense(database.db, { receipt, wallet: other })).to).toBe(other);
+});
+
+test('nothing is assigned to nobody, to a system wallet or to another currency', async () => {
+  const receipt = await payIntoSuspense(database.db);
+  const to = (wallet: string) => refusalOf(assignSuspense(database.db, { receipt, wallet }));
+  expect(await to('NOBODY')).toBe('unknown_wallet');
+  expect(await to('FEES')).toBe('unknown_wallet');
+  expect(await to('SUSPENSE')).toBe('unknown_wallet');
+  const foreign = await openCustomer(database.db);
+  await setGuarded(sql, foreign, { currency: 'UGX' });
+  expect(await to(foreign)).toBe('currency_mismatch');
+});
+
+test('of assignments to several wallets that meet one wins, and the others are told', async () => {
+  const receipt = await payIntoSuspense(database.db);
+  await payIntoSuspense(database.db);
+  const wallets = [];
+  for (let i = 0; i < 6; i += 1) wallets.push(await openCustomer(database.db));
+  const told = await meet(
+    database.url,
+    'SUSPENSE',
+    wallets.map((wallet) => (db) => assignSuspense(db, { receipt, wallet })),
+  );
+  expect(tally(told)).toEqual({ done: 1, already_assigned: 5 });
+  const balances = await Promise.all(wallets.map((wallet) => balanceOf(sql, wallet)));
+  expect(balances.map((balance) => balance === '150.00')).toEqual(told.map((one) => one === 'done'));
+});
+
+test('one assignment that arrives on six connections at once moves the money once', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  await payIntoSuspense(database.db);
+  const ask = (db: typeof database.db) => assignSuspense(db, { receipt, wallet });
+  expect(tally(await meet(database.url, wallet, Array.from({ length: 6 }, () => ask)))).toEqual({ done: 6 });
+  expect(await balanceOf(sql, wallet)).toBe('150.00');
+});
+
+test('of an assignment and a reversal that meet exactly one gets the money', async () => {
+  for (let round = 0; round < 4; round += 1) {
+    const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+    await payIntoSuspense(database.db);
+    const told = await meet(database.url, 'SUSPENSE', [
+      (db) => assignSuspense(db, { receipt, wallet }),
+      (db) => reverseTransaction(db, { reference: receipt, idempotencyKey: newKey() }),
+    ]);
+    const expected = told[0] === 'done' ? ['done', 'already_assigned'] : ['already_reversed', 'done'];
+    expect(told).toEqual(expected);
+    expect(await balanceOf(sql, wallet)).toBe(told[0] === 'done' ? '150.00' : '0.00');
+  }
+});
+
+test('a payment of which a part was sent back is not assigned', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  await reverseTransaction(database.db, { reference: receipt, amount: '0.01', idempotencyKey: newKey() });
+  expect(await refusalOf(assignSuspense(database.db, { receipt, wallet }))).toBe('already_reversed');
+});
+
+test('after its assignment was reversed a payment is assigned again, however often', async () => {
+  const receipt = await payIntoSuspense(database.db);
+  await payIntoSuspense(database.db, { amount: '9000.00' });
+  const wallet = await openCustomer(database.db);
+  const references = new Set<string>();
+  for (let time = 1; time <= 25; time += 1) {
+    const posted = await assignSuspense(database.db, { receipt, wallet });
+    expect(posted.replayed).toBe(false);
+    references.add(posted.reference);
+    // Assigned once it is assigned, the first time and the twenty-fifth.
+    expect(await assignSuspense(database.db, { receipt, wallet })).toEqual({ ...posted, replayed: true });
+    const back = reverseTransaction(database.db, { reference: receipt, idempotencyKey: newKey() });
+    expect(await refusalOf(back)).toBe('already_assigned');
+    expect(await balanceOf(sql, wallet)).toBe('150.00');
+    await reverseTransaction(database.db, { reference: posted.reference, idempotencyKey: newKey() });
+  }
+  expect(references.size).toBe(25);
+});
+
+test('receipts that look like one another do not share their assignments', async () => {
+  const stem = newReceipt();
+  const receipts = [stem, `${stem}-2`, `${stem}-3`, `${stem}_`, `${stem}%`, `AS-${stem}`, `${stem}-2-2`];
+  for (const receipt of receipts) await payIntoSuspense(database.db, { receipt });
+  await payIntoSuspense(database.db, { amount: '9000.00' });
+  const wallets = [];
+  for (let i = 0; i < receipts.length; i += 1) wallets.push(await openCustomer(database.db));
+  for (let round = 0; round < 3; round += 1) {
+    for (const [i, receipt] of receipts.entries()) {
+      const wallet = wallets[i] ?? '';
+      const posted = await assignSuspense(database.db, { receipt, wallet });
+      expect(posted).toMatchObject({ to: wallet, type: 'ASSIGNMENT', replayed: false });
+      expect(await balanceOf(sql, wallet)).toBe('150.00');
+    }
+    if (round === 2) break;
+    for (const [i, receipt] of receipts.entries()) {
+      const { reference } = await assignSuspense(database.db, { receipt, wallet: wallets[i] ?? '' });
+      await reverseTransaction(database.db, { reference, idempotencyKey: newKey() });
+    }
+  }
+});
+
+test('after all of this the ledger is sound', async () => {
+  expect(await allFaults(sql)).toEqual([]);
+});

@@ -1,0 +1,34 @@
+import type { Sql } from './test-db.ts';
+
+/** What a test says of a fee rule; the rest is ordinary. */
+export interface FeeRule {
+  readonly type?: 'TRANSFER' | 'WITHDRAWAL';
+  readonly from?: string;
+  readonly flat?: string;
+  readonly rate?: string;
+  readonly payer?: 'SENDER' | 'RECEIVER';
+  /** Hours from now; the rule is an hour old and stays for ever unless said. */
+  readonly validFrom?: number;
+  readonly validUntil?: number;
+}
+
+export async function addFeeRule(sql: Sql, rule: FeeRule): Promise<void> {
+  await sql(
+    `INSERT INTO core.fee_rules (transaction_type, min_amount, flat, rate, payer, valid_from, valid_until)
+     VALUES ($1, $2, $3, $4, $5, (now() AT TIME ZONE 'UTC') + make_interval(hours => $6),
+             (now() AT TIME ZONE 'UTC') + make_interval(hours => $7))`,
+    [
+      rule.type ?? 'TRANSFER',
+      rule.from ?? '0',
+      rule.flat ?? '0',
+      rule.rate ?? '0',
+      rule.payer ?? 'SENDER',
+      rule.validFrom ?? -1,
+      rule.validUntil ?? null,
+    ],
+  );
+}
+
+export async function clearFeeRules(sql: Sql): Promise<void> {
+  await sql('DELETE FROM core.fee_rules');
+}

@@ -1,0 +1,145 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { receiptHtml } from './receipt-html.ts';
+import { signReceipt } from './signed-receipt.ts';
+import type { Receipt } from './signed-receipt.ts';
+import { findBrowser, launchBrowser } from './testing/browser.ts';
+import { decodeCode } from './testing/decode-code.ts';
+import { baseUrl, broadFacts, exampleFacts, freshKeys } from './testing/examples.ts';
+import { leastContrast, overflowing, pixelsOf } from './testing/page-checks.ts';
+import { compact, compactText, readPdf } from './testing/read-pdf.ts';
+import { verifyPage } from './verify-page.ts';
+
+const installed = findBrowser();
+const languages = ['en', 'sw'] as const;
+const papers = ['a4', 'roll'] as const;
+
+/** WCAG 2.2: 4.5 is level AA, 7 is AAA; a cheap screen in the sun needs the latter. */
+const ENHANCED_CONTRAST = 7;
+
+describe.skipIf(installed === null)('in a browser', () => {
+  let browser: Browser;
+  let folder: string;
+  let context: BrowserContext;
+  let page: Page;
+  let requests: string[];
+  let complaints: string[];
+  let receipt: Receipt;
+  let broad: Receipt;
+
+  beforeAll(async () => {
+    const keys = await freshKeys();
+    receipt = await signReceipt(keys, exampleFacts(), { baseUrl });
+    broad = await signReceipt(keys, broadFacts, { baseUrl });
+    folder = await mkdtemp(join(tmpdir(), 'receipt-pages-'));
+    browser = await launchBrowser(installed ?? '');
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(folder, { recursive: true });
+  });
+
+  beforeEach(async () => {
+    context = await browser.newContext({
+      javaScriptEnabled: false,
+      viewport: { width: 360, height: 640 },
+      deviceScaleFactor: 2,
+    });
+    page = await context.newPage();
+    requests = [];
+    complaints = [];
+    page.on('request', (request) => requests.push(request.url()));
+    page.on('console', (message) => complaints.push(message.text()));
+  });
+  afterEach(() => context.close());
+
+  async function open(html: string): Promise<void> {
+    const path = join(folder, 'page.html');
+    await writeFile(path, html);
+    await page.goto(pathToFileURL(path).href);
+  }
+
+  const verifyPages = languages.flatMap((language) => [
+    { name: 'genuine', language, verdict: { genuine: true, facts: exampleFacts() } as const },
+    { name: 'genuine and broad', language, verdict: { genuine: true, facts: broadFacts } as const },
+    {
+      name: 'reversed',
+      language,
+      verdict: { genuine: true, facts: broadFacts, reversedAmount: broadFacts.amount } as const,
+    },
+    { name: 'not genuine', language, verdict: { genuine: false } as const },
+  ]);
+
+  describe.each(verifyPages)('the verify page, $name, in $language', ({ language, verdict }) => {
+    test('fits a 360-pixel phone, light and dark, in strong contrast, without a script or another request', async () => {
+      const html = verifyPage({ verdict, language });
+      await open(html);
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await leastContrast(page)).toBeGreaterThanOrEqual(ENHANCED_CONTRAST);
+        expect(await overflowing(page)).toEqual([]);
+      }
+      expect(Buffer.byteLength(html)).toBeLessThan(30_000);
+      expect([requests.length, complaints]).toEqual([1, []]);
+    });
+
+    test('says the verdict in words and with a sign within the first screen', async () => {
+      await open(verifyPage({ verdict, language }));
+      for (const selector of ['h1', 'header svg', 'header p']) {
+        const box = await page.locator(selector).boundingBox();
+        expect((box?.y ?? Infinity) + (box?.height ?? 0)).toBeLessThan(640);
+      }
+      expect(await page.locator('html').getAttribute('lang')).toBe(language);
+    });
+  });
+
+  const receipts = papers.flatMap((paper) =>
+    languages.flatMap((language) => [
+      { paper, language, name: 'usual' as const },
+      { paper, language, name: 'broad' as const },
+    ]),
+  );
+
+  describe.each(receipts)('the $name receipt for $paper in $language', ({ paper, language, name }) => {
+    beforeEach(() => open(receiptHtml(name === 'usual' ? receipt : broad, { paper, language })));
+
+    test('fits a 360-pixel phone, light and dark, in good contrast, without another request', async () => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await leastContrast(page)).toBeGreaterThanOrEqual(ENHANCED_CONTRAST);
+        expect(await overflowing(page)).toEqual([]);
+      }
+      expect([requests.length, complaints]).toEqual([1, []]);
+    });
+
+    test('has a code that can be read off a dark screen', async () => {
+      const { verifyUrl } = name === 'usual' ? receipt : broad;
+      // The dark scheme is the harder one: the code must keep its white rim there.
+      await page.emulateMedia({ colorScheme: 'dark' });
+      expect(decodeCode(await pixelsOf(page, '.code'))).toBe(verifyUrl);
+    });
+
+    test('prints on one page of its paper, black on white, with all that it says', async () => {
+      await page.emulateMedia({ media: 'print' });
+      expect(await leastContrast(page)).toBeGreaterThanOrEqual(ENHANCED_CONTRAST);
+      const printed = await readPdf(await page.pdf({ preferCSSPageSize: true }));
+      expect(printed.pages).toBe(1);
+      expect(Math.abs((printed.width / 72) * 25.4 - (paper === 'a4' ? 210 : 80))).toBeLessThan(1);
+      const { facts } = name === 'usual' ? receipt : broad;
+      for (const text of [
+        facts.reference,
+        facts.verificationHash,
+        facts.from.name ?? '',
+        facts.from.number ?? '',
+      ]) {
+        expect(compactText(printed)).toContain(compact(text));
+      }
+      const right = Math.max(...printed.texts.map(({ x, width }) => x + width));
+      expect(right).toBeLessThan(printed.width - 8);
+    });
+  });
+});

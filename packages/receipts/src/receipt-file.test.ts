@@ -1,0 +1,123 @@
+import { PDFDocument, StandardFonts } from '@pdfme/pdf-lib';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { verifyReceiptFile } from './receipt-file.ts';
+import { receiptHtml } from './receipt-html.ts';
+import { receiptJson } from './receipt-json.ts';
+import { receiptPdf } from './receipt-pdf.ts';
+import { signReceipt } from './signed-receipt.ts';
+import type { Receipt } from './signed-receipt.ts';
+import { publicJwks } from './signing-keys.ts';
+import type { PublicJwks } from './signing-keys.ts';
+import { anyFacts, baseUrl, exampleFacts, freshKeys } from './testing/examples.ts';
+import type { SigningKeys } from './signing-keys.ts';
+
+let keys: SigningKeys;
+let jwks: PublicJwks;
+let receipt: Receipt;
+
+beforeAll(async () => {
+  keys = await freshKeys();
+  jwks = publicJwks(keys);
+  receipt = await signReceipt(keys, exampleFacts(), { baseUrl });
+});
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+async function verdictOn(file: Uint8Array | string): Promise<string> {
+  const verification = await verifyReceiptFile(jwks, typeof file === 'string' ? bytes(file) : file);
+  return verification.genuine ? 'genuine' : verification.reason;
+}
+
+const variants = (['a4', 'roll'] as const).flatMap((paper) =>
+  (['en', 'sw'] as const).map((language) => ({ paper, language })),
+);
+
+test.each(variants)('PDF and HTML for $paper in $language are genuine', async (variant) => {
+  expect(await verdictOn(await receiptPdf(receipt, variant))).toBe('genuine');
+  expect(await verdictOn(receiptHtml(receipt, variant))).toBe('genuine');
+});
+
+test('whatever the transaction holds, its files are genuine', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyFacts, async (facts) => {
+      const signed = await signReceipt(keys, facts, { baseUrl });
+      const files = [
+        await receiptPdf(signed),
+        receiptHtml(signed),
+        JSON.stringify(receiptJson(signed)),
+        signed.jws,
+      ];
+      expect(await Promise.all(files.map(verdictOn))).toEqual(files.map(() => 'genuine'));
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('JSON is genuine however it is laid out', async () => {
+  const { jws, ...rest } = receiptJson(receipt);
+  expect(await verdictOn(` ${JSON.stringify({ jws, ...rest }, null, 4)}\n`)).toBe('genuine');
+});
+
+describe('the signature of a genuine receipt', () => {
+  test('in JSON with any other fact is a forgery', async () => {
+    for (const field of Object.keys(receiptJson(receipt)).filter((name) => name !== 'jws')) {
+      const forged = JSON.stringify({ ...receiptJson(receipt), [field]: 'other' });
+      expect([field, await verdictOn(forged)]).toEqual([field, 'altered_copy']);
+    }
+    expect(await verdictOn(JSON.stringify({ ...receiptJson(receipt), note: 'paid twice' }))).toBe(
+      'altered_copy',
+    );
+  });
+
+  test.each([
+    ['another sum', (page: string) => page.replaceAll('500.00', '900.00')],
+    ['a sentence more', (page: string) => page.replace('</main>', '<p>Paid in full</p></main>')],
+    [
+      'a style that hides something',
+      (page: string) => page.replace('</style>', 'dl { display: none }</style>'),
+    ],
+    ['another address', (page: string) => page.replaceAll(baseUrl, 'https://wallet.example.com')],
+  ])('in a page with %s is a forgery, and the signed facts are told', async (_what, forge) => {
+    const verification = await verifyReceiptFile(jwks, bytes(forge(receiptHtml(receipt))));
+    expect(verification).toEqual({ genuine: false, reason: 'altered_copy', signed: receipt });
+  });
+
+  test('in a PDF on which something was written is a forgery', async () => {
+    const document = await PDFDocument.load(await receiptPdf(receipt), { updateMetadata: false });
+    const font = await document.embedFont(StandardFonts.Helvetica);
+    document.getPage(0).drawText('KES 9,500.00', { x: 60, y: 300, font });
+    expect(await verdictOn(await document.save())).toBe('altered_copy');
+  });
+});
+
+test.each([
+  ['an empty file', ''],
+  ['a text', 'KES 1,500.00 paid'],
+  ['a page without a signature', '<!doctype html><h1>Genuine receipt</h1>'],
+  ['JSON without a signature', '{"genuine": true}'],
+  ['JSON that is cut off', '{"jws": "'],
+  ['a PDF that is cut off', '%PDF-1.7\n'],
+])('%s holds no signed receipt', async (_what, file) => {
+  expect(await verdictOn(file)).toBe('not_signed');
+});
+
+test('a PDF of somebody else holds no signed receipt', async () => {
+  const document = await PDFDocument.create();
+  document.addPage();
+  expect(await verdictOn(await document.save())).toBe('not_signed');
+});
+
+test('a PDF with any byte changed gets a verdict, and not the good one', async () => {
+  const file = await receiptPdf(receipt);
+  await fc.assert(
+    fc.asyncProperty(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
+      const forged = Uint8Array.from(file);
+      forged[at] = (forged[at] ?? 0) ^ change;
+      expect(await verdictOn(forged)).not.toBe('genuine');
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { receiptHtml } from './receipt-html.ts';
+import { receiptJson } from './receipt-json.ts';
+import type { SigningKeys } from './signing-keys.ts';
+import { signReceipt } from './signed-receipt.ts';
+import type { Receipt } from './signed-receipt.ts';
+import { decodeCode, paint } from './testing/decode-code.ts';
+import { anyFacts, baseUrl, broadFacts, exampleFacts, freshKeys, suspense } from './testing/examples.ts';
+import { drawnModules, fieldOf, skeleton } from './testing/read-page.ts';
+
+let keys: SigningKeys;
+let receipt: Receipt;
+
+beforeAll(async () => {
+  keys = await freshKeys();
+  receipt = await signReceipt(keys, exampleFacts({ to: suspense }), { baseUrl });
+});
+
+const fields = ['amount', 'type', 'time', 'from', 'to', 'reference', 'hash'];
+
+test.each([
+  ['en', ['Transfer', 'Suspense account']],
+  ['sw', ['Kutuma pesa', 'Akaunti ya muda']],
+] as const)('the page in %s shows the transaction', (language, [type, to]) => {
+  const page = receiptHtml(receipt, { language });
+  expect(fields.map((field) => fieldOf(page, field))).toEqual([
+    'KES 1,500.00',
+    type,
+    '22 Nov 2026, 20:15 EAT',
+    'J*** M*****, ******8848',
+    to,
+    'TRF-01JD8Y2Q4V7M',
+    exampleFacts().verificationHash,
+  ]);
+  expect(page).toContain(`<html lang="${language}">`);
+});
+
+test('the JSON has the same facts, masked, with where to check them and the signature', () => {
+  expect(receiptJson(receipt)).toEqual({
+    reference: 'TRF-01JD8Y2Q4V7M',
+    type: 'TRANSFER',
+    amount: '1500.00',
+    currency: 'KES',
+    createdAt: '2026-11-22T17:15:00.000Z',
+    verificationHash: exampleFacts().verificationHash,
+    from: { kind: 'CUSTOMER', number: '******8848', name: 'J*** M*****' },
+    to: { kind: 'SYSTEM', number: null, name: 'Suspense account' },
+    verifyUrl: `${baseUrl}/verify/TRF-01JD8Y2Q4V7M/${exampleFacts().verificationHash}`,
+    jws: receipt.jws,
+  });
+});
+
+test.each(['a4', 'roll'] as const)(
+  'the code that is drawn for %s says where to check the receipt',
+  (paper) => {
+    expect(decodeCode(paint(drawnModules(receiptHtml(receipt, { paper }))))).toBe(receipt.verifyUrl);
+  },
+);
+
+test('nobody is named, and no wallet number is whole, in any output', () => {
+  const outputs = [
+    receiptHtml(receipt),
+    receiptHtml(receipt, { paper: 'roll', language: 'sw' }),
+    JSON.stringify(receiptJson(receipt)),
+  ];
+  for (const output of outputs) expect(output).not.toMatch(/John|Mwangi|4412098848|SUSPENSE|nobody yet/);
+});
+
+test('the same receipt gives the same bytes', () => {
+  expect(receiptHtml({ ...receipt })).toBe(receiptHtml(receipt));
+});
+
+test('a broad receipt gets a longer roll', async () => {
+  const broad = await signReceipt(keys, broadFacts, { baseUrl });
+  const lengths = [receipt, broad].map((one) => {
+    const [, length] = /size: 80mm (\d+)mm/.exec(receiptHtml(one, { paper: 'roll' })) ?? [];
+    return Number(length);
+  });
+  expect(lengths[1]).toBeGreaterThan(lengths[0] ?? Number.NaN);
+});
+
+describe('whatever the transaction holds', () => {
+  test('the page has the same elements, and shows it', async () => {
+    const expected = skeleton(receiptHtml(receipt));
+    await fc.assert(
+      fc.asyncProperty(anyFacts, async (facts) => {
+        const page = receiptHtml(await signReceipt(keys, facts, { baseUrl }));
+        expect(skeleton(page)).toEqual(expected);
+        expect(fieldOf(page, 'hash')).toBe(facts.verificationHash);
+        expect(fieldOf(page, 'amount')?.replaceAll(',', '')).toBe(`KES ${facts.amount}`);
+        expect(fieldOf(page, 'reference')).toBe(
+          facts.reference.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD'),
+        );
+        expect(fieldOf(page, 'from')).not.toMatch(/[\u202A-\u202E\u2066-\u2069\u200E\u200F]/);
+      }),
+    );
+  });
+
+  test('the page has no script, no event handler, and loads nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyFacts, async (facts) => {
+        const page = receiptHtml(await signReceipt(keys, facts, { baseUrl }));
+        const tags = [...page.matchAll(/<[^>]*>/g)].map(([tag]) => tag);
+        expect(tags.filter((tag) => /^<(?:script|img|iframe|object|embed|form|base)\b/i.test(tag))).toEqual(
+          [],
+        );
+        expect(tags.filter((tag) => /\son\w+=|\ssrc=/i.test(tag.replaceAll(/"[^"]*"/g, '""')))).toEqual([]);
+        expect(page).not.toMatch(/@import|url\(/);
+      }),
+    );
+  });
+});

@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
+
+const places = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** Where a browser is installed; null, said loudly, where there is none. */
+export function findBrowser(): string | null {
+  const found = places.find((place) => existsSync(place)) ?? null;
+  if (found === null) {
+    process.stderr.write(
+      '\n*** NO BROWSER FOUND: the pages of receipts are NOT tested. Install Chromium (apt-get install chromium). ***\n\n',
+    );
+  }
+  return found;
+}
+
+/** A browser with an empty profile of its own that talks to nobody. */
+export function launchBrowser(executablePath: string): Promise<Browser> {
+  return chromium.launch({
+    executablePath,
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
