@@ -277,7 +277,7 @@ AS $function$
             SELECT overlay(t.typed PLACING reverse(substr(t.typed, place.value, 2)) FROM place.value FOR 2)
               FROM generate_series(1, 9) AS place (value)
           ) AS candidate (number)
-          JOIN core.wallets w ON w.id = candidate.number AND w.kind = 'CUSTOMER'
+          JOIN core.wallets w ON w.id = candidate.number AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
          WHERE t.typed ~ '^[0-9]{10}$'
          ORDER BY w.id
          LIMIT 5
@@ -311,7 +311,8 @@ AS $function$
       FROM core.wallets w
      WHERE encode(sha256(w.phone::bytea), 'hex') COLLATE "C" >= split_part(p_hash, '*', 1)
        AND encode(sha256(w.phone::bytea), 'hex') COLLATE "C" < split_part(p_hash, '*', 1) || 'g'
-       AND encode(sha256(w.phone::bytea), 'hex') LIKE '%' || substring(p_hash FROM '[^*]*$')
+       AND right(encode(sha256(w.phone::bytea), 'hex'), length(substring(p_hash FROM '[^*]*$')))
+           = substring(p_hash FROM '[^*]*$')
        AND length(split_part(p_hash, '*', 1)) >= 16
     HAVING count(DISTINCT w.phone) = 1
 $function$;
@@ -400,6 +401,12 @@ DECLARE
     k integer; g integer;
     d integer; c integer; f integer; r integer; a numeric; v_reason text;
 BEGIN
+    IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
+       OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), 0)
+       OR n <> coalesce(array_length(p_amounts, 1), 0) OR n <> coalesce(array_length(p_currencies, 1), 0) THEN
+        RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
+    END IF;
+
     outcomes := array_fill(NULL::text, ARRAY[n]);
     reasons := outcomes; credited := outcomes; hashes := outcomes;
     ids := array_fill(NULL::uuid, ARRAY[n]);
@@ -544,11 +551,13 @@ BEGIN
                 w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
                 w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
                 r_amounts[i_references[j]] := NULL;
-                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
+                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL;
+                debit_balances[j] := NULL; credit_balances[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
             END LOOP;
             CONTINUE;
         END IF;
 
+        a := round(a, 2);
         w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
         w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
         w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
@@ -817,6 +826,7 @@ AS $function$
                WHEN s.typed = '' THEN 'no_account'
                WHEN EXISTS (
                    SELECT 1 FROM core.wallets a WHERE a.phone = core.normalize_phone(s.typed) AND a.kind = 'CUSTOMER'
+                      AND a.status <> 'CLOSED'
                ) THEN 'ambiguous_phone'
                WHEN s.typed ~ '^[1-9][0-9]{9}$' AND NOT core.has_check_digit(s.typed) THEN 'wrong_check_digit'
                ELSE 'unknown_account'
@@ -835,7 +845,7 @@ AS $function$
             (
                 SELECT min(p.id)
                   FROM core.wallets p
-                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER'
+                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER' AND p.status <> 'CLOSED'
                 HAVING count(*) = 1
             )
         )
@@ -903,7 +913,7 @@ AS $function$
     SELECT p_receipt || ' confirmed. KES ' || to_char(p_amount, 'FM99,999,999,999,999,990.00')
            || CASE
                   WHEN p_wallet IS NULL THEN
-                      ' received, but the account you typed is not a wallet of ours. Your money is safe: contact us with this code.'
+                      ' received and safe, but not in a wallet yet. Contact us with this code.'
                   ELSE
                       ' received in wallet ' || p_wallet || '. New balance KES '
                       || to_char(p_balance, 'FM99,999,999,999,999,990.00') || '.'
@@ -930,6 +940,7 @@ DECLARE
     v_phones  text[]; -- of the wallets' holders
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
+    v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
     SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
@@ -944,11 +955,27 @@ BEGIN
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
 
+    -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
+    -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
+    SELECT array_agg(l.mpesa_receipt::text)
+      INTO v_logged
+      FROM services.mpesa_logs l
+     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts)
+       AND NOT EXISTS (SELECT 1 FROM core.transactions x WHERE x.reference = l.mpesa_receipt);
+
     SELECT *
       INTO v_post
       FROM core.post_transactions(
         p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
-        v_targets, array_fill(c_suspense, ARRAY[n]), p_amounts,
+        v_targets, array_fill(c_suspense, ARRAY[n]),
+        -- Without an amount the door lets nothing through.
+        CASE
+            WHEN v_logged IS NULL THEN p_amounts
+            ELSE (
+                SELECT array_agg(CASE WHEN t.receipt = ANY (v_logged) THEN NULL ELSE t.amount END ORDER BY t.ord)
+                  FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS t (receipt, amount, ord)
+            )
+        END,
         array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
         array_fill(NULL::uuid, ARRAY[n])
       );
@@ -992,9 +1019,10 @@ BEGIN
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
     v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) THEN
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_logged IS NOT NULL THEN
         SELECT array_agg(
                    CASE
+                       WHEN t.receipt = ANY (v_logged) THEN 'conflict'
                        WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
                        WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
                             AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
@@ -1046,10 +1074,10 @@ BEGIN
     IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
         RETURN QUERY
         SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
-               x.credit_wallet_id::text, x.id, x.amount, x.credit_balance_after,
+               x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
-          JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
           LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
@@ -1380,6 +1408,9 @@ CREATE INDEX idx_mpesa_logs_phone ON services.mpesa_logs USING btree (phone);
 
 -- ==== index: idx_mpesa_logs_receipt on services.mpesa_logs ====
 CREATE UNIQUE INDEX idx_mpesa_logs_receipt ON services.mpesa_logs USING btree (mpesa_receipt);
+
+-- ==== index: idx_mpesa_logs_unposted on services.mpesa_logs ====
+CREATE INDEX idx_mpesa_logs_unposted ON services.mpesa_logs USING btree (mpesa_receipt) WHERE (outcome IS NULL);
 
 -- ==== index: idx_sms_logs_created on services.sms_logs ====
 CREATE INDEX idx_sms_logs_created ON services.sms_logs USING btree (created_at);

@@ -16,7 +16,7 @@ AS $$
             SELECT overlay(t.typed PLACING reverse(substr(t.typed, place.value, 2)) FROM place.value FOR 2)
               FROM generate_series(1, 9) AS place (value)
           ) AS candidate (number)
-          JOIN core.wallets w ON w.id = candidate.number AND w.kind = 'CUSTOMER'
+          JOIN core.wallets w ON w.id = candidate.number AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
          WHERE t.typed ~ '^[0-9]{10}$'
          ORDER BY w.id
          LIMIT 5

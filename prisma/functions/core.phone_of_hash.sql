@@ -11,7 +11,8 @@ AS $$
       FROM core.wallets w
      WHERE encode(sha256(w.phone::bytea), 'hex') COLLATE "C" >= split_part(p_hash, '*', 1)
        AND encode(sha256(w.phone::bytea), 'hex') COLLATE "C" < split_part(p_hash, '*', 1) || 'g'
-       AND encode(sha256(w.phone::bytea), 'hex') LIKE '%' || substring(p_hash FROM '[^*]*$')
+       AND right(encode(sha256(w.phone::bytea), 'hex'), length(substring(p_hash FROM '[^*]*$')))
+           = substring(p_hash FROM '[^*]*$')
        AND length(split_part(p_hash, '*', 1)) >= 16
     HAVING count(DISTINCT w.phone) = 1
 $$;

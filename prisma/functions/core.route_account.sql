@@ -1,7 +1,7 @@
 -- Which customer's wallet does the account that a payer typed mean?
 --
 -- Tried in this order: the number exactly as typed; without spaces and hyphens; the customer's own phone number,
--- if exactly one wallet has it. Never "the first that matches", and never a system wallet.
+-- if exactly one wallet that is not closed has it. Never "the first that matches", and never a system wallet.
 --
 -- After: one row. wallet_id is the wallet and phone its holder's, or both are NULL with the reason: no_account,
 --        ambiguous_phone, wrong_check_digit (ten digits, but no number of ours can look so), unknown_account.
@@ -17,6 +17,7 @@ AS $$
                WHEN s.typed = '' THEN 'no_account'
                WHEN EXISTS (
                    SELECT 1 FROM core.wallets a WHERE a.phone = core.normalize_phone(s.typed) AND a.kind = 'CUSTOMER'
+                      AND a.status <> 'CLOSED'
                ) THEN 'ambiguous_phone'
                WHEN s.typed ~ '^[1-9][0-9]{9}$' AND NOT core.has_check_digit(s.typed) THEN 'wrong_check_digit'
                ELSE 'unknown_account'
@@ -35,7 +36,7 @@ AS $$
             (
                 SELECT min(p.id)
                   FROM core.wallets p
-                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER'
+                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER' AND p.status <> 'CLOSED'
                 HAVING count(*) = 1
             )
         )

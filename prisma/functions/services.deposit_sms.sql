@@ -10,7 +10,7 @@ AS $$
     SELECT p_receipt || ' confirmed. KES ' || to_char(p_amount, 'FM99,999,999,999,999,990.00')
            || CASE
                   WHEN p_wallet IS NULL THEN
-                      ' received, but the account you typed is not a wallet of ours. Your money is safe: contact us with this code.'
+                      ' received and safe, but not in a wallet yet. Contact us with this code.'
                   ELSE
                       ' received in wallet ' || p_wallet || '. New balance KES '
                       || to_char(p_balance, 'FM99,999,999,999,999,990.00') || '.'

@@ -13,7 +13,8 @@
 --   credited   new; the money is in the customer's wallet
 --   suspense   new; the money is in the suspense wallet, reason says why, suggestions who may have been meant
 --   duplicate  this receipt with the same amount and short code is there already; nothing moved
---   conflict   this receipt is there with another amount or short code (recorded_*); nothing moved
+--   conflict   this receipt is there with another amount or short code (recorded_*), or was logged before there was
+--              a ledger and has no transaction; nothing moved
 --   refused    no money moved and none could (reason), for instance a sum that the column cannot hold
 -- One row an element comes back, in no order: ord says which. suggestions are wallet numbers joined by commas.
 -- The transaction, the log, the SMS and the inbox row of a new payment share one id.
@@ -56,6 +57,7 @@ DECLARE
     v_phones  text[]; -- of the wallets' holders
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
+    v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
     SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
@@ -70,11 +72,27 @@ BEGIN
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
 
+    -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
+    -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
+    SELECT array_agg(l.mpesa_receipt::text)
+      INTO v_logged
+      FROM services.mpesa_logs l
+     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts)
+       AND NOT EXISTS (SELECT 1 FROM core.transactions x WHERE x.reference = l.mpesa_receipt);
+
     SELECT *
       INTO v_post
       FROM core.post_transactions(
         p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
-        v_targets, array_fill(c_suspense, ARRAY[n]), p_amounts,
+        v_targets, array_fill(c_suspense, ARRAY[n]),
+        -- Without an amount the door lets nothing through.
+        CASE
+            WHEN v_logged IS NULL THEN p_amounts
+            ELSE (
+                SELECT array_agg(CASE WHEN t.receipt = ANY (v_logged) THEN NULL ELSE t.amount END ORDER BY t.ord)
+                  FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS t (receipt, amount, ord)
+            )
+        END,
         array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
         array_fill(NULL::uuid, ARRAY[n])
       );
@@ -118,9 +136,10 @@ BEGIN
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
     v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) THEN
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_logged IS NOT NULL THEN
         SELECT array_agg(
                    CASE
+                       WHEN t.receipt = ANY (v_logged) THEN 'conflict'
                        WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
                        WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
                             AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
@@ -172,10 +191,10 @@ BEGIN
     IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
         RETURN QUERY
         SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
-               x.credit_wallet_id::text, x.id, x.amount, x.credit_balance_after,
+               x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
-          JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
           LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;

@@ -5,12 +5,13 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { scopes } from './dependencies.ts';
 import type { RouteContext, Scope } from './dependencies.ts';
+import { plainText } from './fields.ts';
 import { keyProblems, secured } from './responses.ts';
 
 const createSchema = {
   ...secured('keys', 'Makes an API key. It is shown this once; only its hash is kept.'),
   body: z.strictObject({
-    name: z.string().min(1).max(100).describe('whose key it is'),
+    name: plainText(100).describe('whose key it is'),
     scopes: z
       .array(z.enum(scopes))
       .min(1)

@@ -29,10 +29,19 @@ export const amount = z
   .describe('KES above zero as a decimal string with at most two decimals; a number is refused')
   .meta({ examples: ['150.00'] });
 
-/** A wallet in a body. A number that no wallet can have is refused by the ledger like any unknown one. */
-export const walletNumber = z.string().min(1).max(20).describe('a wallet number, ten digits');
+/** A text that the database can hold: no NUL, and no half of a character. */
+export function plainText(longest: number) {
+  return z
+    .string()
+    .min(1)
+    .max(longest)
+    .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL');
+}
 
-export const narrative = z.string().min(1).max(255).describe("what it is for, in the caller's words");
+/** A wallet in a body. A number that no wallet can have is refused by the ledger like any unknown one. */
+export const walletNumber = plainText(20).describe('a wallet number, ten digits');
+
+export const narrative = plainText(255).describe("what it is for, in the caller's words");
 
 /**
  * A moment that a caller names, as a Date. A day without a time would mean three hours more or less, depending on who

@@ -10,6 +10,7 @@ test.each([
   'pool_exhausted',
   'database_busy',
   'schema_outdated',
+  'transaction_timeout',
 ] as const)('%s is a 503 that says that nothing was done and when to come back', (code) => {
   expect(mapError(new DaftariError(code))?.facts).toMatchObject({
     status: 503,

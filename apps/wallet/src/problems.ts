@@ -9,10 +9,14 @@ interface Refusal {
 }
 
 /**
- * What the ledger says no to. 422: the request is understood and cannot be done. 409: it is at odds with what was
- * done before, under its key or to the very thing in the path. 404: what the path names does not exist.
+ * What each error of the ledger is to a caller, all of them, so that a new one is decided on before it compiles.
+ *
+ * A refusal of 422: the request is understood and cannot be done. 409: it is at odds with what was done before, under
+ * its key or to the very thing in the path. 404: what the path names does not exist.
+ * `passing`: the service's own trouble, nothing was done, and it passes. `doubtful`: the same, but it may be done.
+ * `unforeseen`: no request leads there as long as nothing is wrong with the service.
  */
-const refusals: Partial<Readonly<Record<ErrorCode, Refusal>>> = {
+const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'unforeseen'>> = {
   invalid_amount: { status: 422, title: 'The amount is not a sum of money that can be moved.' },
   invalid_wallet: { status: 422, title: 'The wallet cannot be opened as it is described.' },
   invalid_request: { status: 422, title: 'The request does not have the required form.' },
@@ -26,23 +30,32 @@ const refusals: Partial<Readonly<Record<ErrorCode, Refusal>>> = {
   exceeds_remaining: { status: 422, title: 'That is more than is left to send back.' },
   funds_spent: { status: 422, title: 'The money has been spent.' },
   not_reversible: { status: 422, title: 'This cannot be reversed.' },
+  not_in_suspense: { status: 422, title: 'This payment is not in suspense.' },
   key_reused: { status: 409, title: 'The idempotency key was used for another request.' },
   already_reversed: { status: 409, title: 'This has been sent back already.' },
+  already_assigned: { status: 409, title: 'This payment has been assigned to a wallet.' },
   hold_closed: { status: 409, title: 'The hold is no longer active.' },
   wallet_not_empty: { status: 409, title: 'The wallet is not empty.' },
+  wallet_exists: { status: 409, title: 'There is a wallet with this number already.' },
   unknown_transaction: { status: 404, title: 'There is no such transaction.' },
   unknown_hold: { status: 404, title: 'There is no such hold.' },
+  queue_full: 'passing',
+  intake_closed: 'passing',
+  database_unavailable: 'passing',
+  pool_exhausted: 'passing',
+  database_busy: 'passing',
+  schema_outdated: 'passing',
+  transaction_timeout: 'passing',
+  outcome_unknown: 'doubtful',
+  transaction_lost: 'unforeseen',
+  append_only: 'unforeseen',
+  around_the_door: 'unforeseen',
+  deposit_failed: 'unforeseen',
+  request_failed: 'unforeseen',
+  invalid_deposit: 'unforeseen',
+  invalid_hash_input: 'unforeseen',
+  database_error: 'unforeseen',
 };
-
-/** Failures that are the service's and not the request's, and pass. */
-const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'queue_full',
-  'intake_closed',
-  'database_unavailable',
-  'pool_exhausted',
-  'database_busy',
-  'schema_outdated',
-]);
 
 /** Translates errors of the domain into answers. */
 export function mapError(error: unknown): HttpProblem | null {
@@ -63,8 +76,8 @@ export function refuse(
     readonly cause?: unknown;
   },
 ): HttpProblem {
-  const refusal = refusals[code];
-  if (refusal === undefined) throw new RangeError(`${code} is no refusal`);
+  const refusal = answers[code];
+  if (typeof refusal === 'string') throw new RangeError(`${code} is no refusal`);
   return new HttpProblem({ code, ...refusal, ...facts });
 }
 
@@ -85,17 +98,18 @@ export function unknownTransaction(): HttpProblem {
 }
 
 function problemOf(error: DaftariError): HttpProblem | null {
-  if (error.code === 'outcome_unknown') {
+  const answer = answers[error.code];
+  if (answer === 'unforeseen') return null;
+  if (answer === 'doubtful') {
     const detail =
       'It is not known whether this was done. Send it again with the same `Idempotency-Key`: it is done once.';
     return httpProblem('unavailable', { detail, headers: { 'retry-after': '1' }, cause: error });
   }
-  if (passing.has(error.code)) {
+  if (answer === 'passing') {
     const detail = 'Nothing was done. Send the request again.';
     return httpProblem('unavailable', { detail, headers: { 'retry-after': '5' }, cause: error });
   }
-  if (refusals[error.code] === undefined) return null;
-  const findings =
-    error.field === undefined ? {} : { findings: [{ where: error.field, what: 'must be corrected' }] };
-  return refuse(error.code, { detail: error.message, ...findings, cause: error });
+  if (error.field === undefined) return refuse(error.code, { detail: error.message, cause: error });
+  const findings = [{ where: error.field, what: 'is not as it must be' }];
+  return refuse(error.code, { detail: 'Correct what `findings` names.', findings, cause: error });
 }

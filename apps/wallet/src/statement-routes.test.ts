@@ -23,7 +23,7 @@ test('a statement shows what went in and out with the balance after each, oldest
   await using service = await startTestService();
   const number = await openCustomer(service.db);
   const other = await openCustomer(service.db);
-  const receipt = await deposit(service.db, number, '100.00');
+  const receipt = await deposit(service.db, { account: number, amount: '100.00' });
   const paid = await service.ask(
     '/transfers',
     posting({ from: number, to: other, amount: '30.00', narrative: 'Rent' }),
@@ -64,14 +64,15 @@ test('pages follow each other without a gap or a repeat, also when money moves b
   await using service = await startTestService();
   const number = await openCustomer(service.db);
   const receipts: string[] = [];
-  for (let count = 0; count < 5; count += 1) receipts.push(await deposit(service.db, number, '1.00'));
+  for (let count = 0; count < 5; count += 1)
+    receipts.push(await deposit(service.db, { account: number, amount: '1.00' }));
   const seen: string[] = [];
   let cursor: string | null = null;
   do {
     const query = cursor === null ? '?limit=2' : `?limit=2&cursor=${cursor}`;
     const page: Page = await statementOf(service, number, query);
     seen.push(...page.lines.map(({ reference }) => reference));
-    if (cursor === null) receipts.push(await deposit(service.db, number, '1.00'));
+    if (cursor === null) receipts.push(await deposit(service.db, { account: number, amount: '1.00' }));
     cursor = page.nextCursor;
   } while (cursor !== null);
   expect(seen).toEqual(receipts);
@@ -80,7 +81,7 @@ test('pages follow each other without a gap or a repeat, also when money moves b
 test('a period begins with its first moment and ends before its last, and its balances are those of then', async () => {
   await using service = await startTestService();
   const number = await openCustomer(service.db);
-  for (const amount of ['1.00', '20.00', '300.00']) await deposit(service.db, number, amount);
+  for (const amount of ['1.00', '20.00', '300.00']) await deposit(service.db, { account: number, amount });
   const { lines } = await statementOf(service, number);
   const [, second, third] = lines.map(({ createdAt }) => createdAt);
   const page = await statementOf(service, number, `?from=${String(second)}&to=${String(third)}`);
@@ -94,7 +95,7 @@ test('a period begins with its first moment and ends before its last, and its ba
 test('a time may have an offset, and a + that was not encoded is understood', async () => {
   await using service = await startTestService();
   const number = await openCustomer(service.db);
-  await deposit(service.db, number, '1.00');
+  await deposit(service.db, { account: number, amount: '1.00' });
   for (const from of [
     '2020-01-01T00:00:00%2B03:00',
     '2020-01-01T00:00:00+03:00',

@@ -106,14 +106,21 @@ export async function openCustomer(db: Db, amount = '0.00', holderName = 'Jane M
   phones += 1;
   const phone = `2547${String(phones).padStart(8, '0')}`;
   const { number } = await openWallet(db, { holderName, phone });
-  if (amount !== '0.00') await deposit(db, number, amount);
+  if (amount !== '0.00') await deposit(db, { account: number, amount });
   return number;
 }
 
 let receipts = 0;
 
-/** Pays into a wallet as M-PESA does, and gives the receipt. */
-export async function deposit(db: Db, account: string, amount: string): Promise<string> {
+interface Payment {
+  readonly account: string;
+  readonly amount: string;
+  readonly outcome?: 'credited' | 'suspense';
+}
+
+/** Pays in as M-PESA does, and gives the receipt. */
+export async function deposit(db: Db, payment: Payment): Promise<string> {
+  const { account, amount } = payment;
   receipts += 1;
   const receipt = `T${receipts.toString(36).toUpperCase().padStart(9, '0')}`;
   const { outcome } = await recordDeposit(db, {
@@ -125,7 +132,8 @@ export async function deposit(db: Db, account: string, amount: string): Promise<
     payer: { phone: '254700000001', phoneHash: null, name: 'Atieno' },
     callback: { kind: 'C2B_CONFIRMATION', source: '196.201.214.200', body: Buffer.from('{}'), payload: null },
   });
-  if (outcome !== 'credited') throw new Error(`the deposit was to be credited and is ${outcome}`);
+  const wanted = payment.outcome ?? 'credited';
+  if (outcome !== wanted) throw new Error(`the deposit was to be ${wanted} and is ${outcome}`);
   return receipt;
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { assignSuspense } from '@repo/db';
 import { expect, test } from 'vitest';
 import { balanceOf, deposit, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
@@ -32,7 +33,7 @@ test('a transaction is found by its reference, in any case', async () => {
 test('a deposit is found by its M-PESA receipt', async () => {
   await using service = await startTestService();
   const wallet = await openCustomer(service.db);
-  const receipt = await deposit(service.db, wallet, '12.00');
+  const receipt = await deposit(service.db, { account: wallet, amount: '12.00' });
   const { body } = await service.ask(`/transactions/${receipt}`);
   expect(body).toMatchObject({ reference: receipt, type: 'DEPOSIT', from: 'MPESA-FLOAT', to: wallet });
 });
@@ -115,6 +116,19 @@ test('what cannot be sent back is refused, says why and moves nothing', async ()
   expect(await reverse(reference, {})).toEqual([409, 'already_reversed']);
   const missing = await service.ask(`/transactions/${reference}/reversal`, { method: 'POST', body: {} });
   expect([missing.status, missing.body['code']]).toEqual([400, 'idempotency_key_required']);
+});
+
+test('a payment that was assigned from suspense is reversed by reversing its assignment first', async () => {
+  await using service = await startTestService();
+  const wallet = await openCustomer(service.db);
+  const receipt = await deposit(service.db, { account: 'nobody', amount: '40.00', outcome: 'suspense' });
+  const assigned = await assignSuspense(service.db, { receipt, wallet });
+  const reverse = (reference: string) => service.ask(`/transactions/${reference}/reversal`, posting({}));
+  const refused = await reverse(receipt);
+  expect([refused.status, refused.body['code']]).toEqual([409, 'already_assigned']);
+  expect((await reverse(assigned.reference)).status).toBe(201);
+  expect((await reverse(receipt)).status).toBe(201);
+  expect(await balanceOf(service, wallet)).toBe('0.00');
 });
 
 test('twenty reversals at once send the money back once', async () => {

@@ -145,6 +145,8 @@ test.each([
   ['an unknown field', { ammount: '1.00' }, 'ammount'],
   ['a missing wallet', { to: undefined }, 'body/to'],
   ['a wallet that is a number', { to: 1_234_567_890 }, 'body/to'],
+  ['a wallet of half a character', { to: '\ud800' }, 'body/to'],
+  ['a narrative with NUL', { narrative: 'a\0b' }, 'body/narrative'],
 ])('%s is refused by name', async (_what, change, named) => {
   await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');

@@ -1,6 +1,6 @@
 import { problemResponse } from '@repo/http';
 import { z } from 'zod';
-import { currency, money, time, walletNumber, walletParams } from './fields.ts';
+import { currency, money, plainText, time, walletNumber, walletParams } from './fields.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 
 const status = z.enum(['ACTIVE', 'FROZEN', 'CLOSED']);
@@ -15,7 +15,7 @@ const openedWallet = z.object({
   balance: money,
 });
 
-export const maskedWallet = z.object({ number: walletNumber, holderName: maskedName, status, currency });
+const maskedWallet = z.object({ number: walletNumber, holderName: maskedName, status, currency });
 
 const balance = z.object({
   number: walletNumber,
@@ -29,8 +29,8 @@ const balance = z.object({
 export const openSchema = {
   ...secured('wallets', 'Opens a wallet with nothing in it.'),
   body: z.strictObject({
-    holderName: z.string().min(1).max(120),
-    phone: z.string().min(1).max(40).describe('a Kenyan mobile number in any usual form'),
+    holderName: plainText(120),
+    phone: plainText(40).describe('a Kenyan mobile number in any usual form'),
     currency: z.literal('KES').optional(),
   }),
   response: {
@@ -81,7 +81,7 @@ export const changeSchema = (summary: string) => ({
   ...secured('wallets', summary),
   params: walletParams,
   body: z.strictObject({
-    reason: z.string().min(1).max(500).describe('who wants it and why; kept with the change'),
+    reason: plainText(500).describe('who wants it and why; kept with the change'),
   }),
   response: {
     200: maskedWallet,

@@ -226,7 +226,7 @@ test('what a page and a balance cost does not grow with the postings of the wall
       const before = await blocksRead();
       await walletStatement(database.db, request);
       await balanceAt(database.db, { wallet, at: request.from ?? end });
-      expect((await blocksRead()) - before).toBeLessThan(700);
+      expect((await blocksRead()) - before).toBeLessThan(300);
     }
   }
 });

@@ -138,33 +138,36 @@ const postingAt = (column: string, version: string) => `coalesce(
 // steps, each a look into an index; walking there would read every posting since. Should the server's clock ever have
 // been set back, the statement is cut at one of the places that fit, and its balances and lines still agree.
 const versionBefore = (isBefore: string) => `(
-    WITH RECURSIVE search (low, high) AS (
-        SELECT 0::bigint, w.version
-        UNION ALL
-        SELECT CASE WHEN m.is_before THEN m.middle ELSE m.low END,
-               CASE WHEN m.is_before THEN m.high ELSE m.middle - 1 END
-          FROM (
-            SELECT s.low, s.high, s.middle, ${postingAt('created_at', 's.middle')} ${isBefore} AS is_before
-              FROM (SELECT low, high, (low + high + 1) / 2 AS middle FROM search WHERE low < high) s
-          ) m
-    )
-    SELECT low FROM search WHERE low = high
-)`;
+        WITH RECURSIVE search (low, high) AS (
+            SELECT 0::bigint, w.version
+            UNION ALL
+            SELECT CASE WHEN m.is_before THEN m.middle ELSE m.low END,
+                   CASE WHEN m.is_before THEN m.high ELSE m.middle - 1 END
+              FROM (
+                SELECT s.low, s.high, s.middle, ${postingAt('created_at', 's.middle')} ${isBefore} AS is_before
+                  FROM (SELECT low, high, (low + high + 1) / 2 AS middle FROM search WHERE low < high) s
+                -- Keeps the planner from looking it up again for each time that it is named.
+                OFFSET 0
+              ) m
+        )
+        SELECT low FROM search WHERE low = high
+    )`;
 
 const frameUntil = (isBeforeEnd: string) => `
-SELECT w.currency::text AS currency, v.first::text AS first, v.last::text AS last,
-       coalesce(${postingAt('debit_balance_after', 'v.first')}, 0)::numeric(19,2)::text AS opening,
-       coalesce(${postingAt('debit_balance_after', 'v.last')}, 0)::numeric(19,2)::text AS closing
-  FROM core.wallets w
- CROSS JOIN LATERAL (
-    SELECT CASE WHEN $2::timestamp IS NULL THEN 0 ELSE ${versionBefore('< $2::timestamp')} END AS first
- ) o
- CROSS JOIN LATERAL (
-    SELECT o.first, greatest(
-        o.first, CASE WHEN $3::timestamp IS NULL THEN w.version ELSE ${versionBefore(isBeforeEnd)} END
-    ) AS last
- ) v
- WHERE w.id = $1 AND w.kind = 'CUSTOMER'`;
+WITH w AS MATERIALIZED (
+    SELECT currency, version FROM core.wallets WHERE id = $1::varchar AND kind = 'CUSTOMER'
+), o AS MATERIALIZED (
+    SELECT CASE WHEN $2::timestamp IS NULL THEN 0 ELSE ${versionBefore('< $2::timestamp')} END AS version FROM w
+), e AS MATERIALIZED (
+    SELECT greatest(
+               o.version, CASE WHEN $3::timestamp IS NULL THEN w.version ELSE ${versionBefore(isBeforeEnd)} END
+           ) AS version
+      FROM w, o
+)
+SELECT w.currency::text AS currency, o.version::text AS first, e.version::text AS last,
+       coalesce(${postingAt('debit_balance_after', 'o.version')}, 0)::numeric(19,2)::text AS opening,
+       coalesce(${postingAt('debit_balance_after', 'e.version')}, 0)::numeric(19,2)::text AS closing
+  FROM w, o, e`;
 
 const FRAME: Statement = { name: 'statement_frame', text: frameUntil('< $3::timestamp') };
 

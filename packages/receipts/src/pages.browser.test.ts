@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { receiptHtml } from './receipt-html.ts';
 import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
@@ -24,7 +24,6 @@ const ENHANCED_CONTRAST = 7;
 describe.skipIf(installed === null)('in a browser', () => {
   let browser: Browser;
   let folder: string;
-  let context: BrowserContext;
   let page: Page;
   let requests: string[];
   let complaints: string[];
@@ -37,6 +36,10 @@ describe.skipIf(installed === null)('in a browser', () => {
     broad = await signReceipt(keys, broadFacts, { baseUrl });
     folder = await mkdtemp(join(tmpdir(), 'receipt-pages-'));
     browser = await launchBrowser(installed ?? '');
+    const phone = { viewport: { width: 360, height: 640 }, deviceScaleFactor: 2, javaScriptEnabled: false };
+    page = await (await browser.newContext(phone)).newPage();
+    page.on('request', (request) => requests.push(request.url()));
+    page.on('console', (message) => complaints.push(message.text()));
   });
   afterAll(async () => {
     await browser.close();
@@ -44,18 +47,10 @@ describe.skipIf(installed === null)('in a browser', () => {
   });
 
   beforeEach(async () => {
-    context = await browser.newContext({
-      javaScriptEnabled: false,
-      viewport: { width: 360, height: 640 },
-      deviceScaleFactor: 2,
-    });
-    page = await context.newPage();
+    await page.emulateMedia({ media: null, colorScheme: null });
     requests = [];
     complaints = [];
-    page.on('request', (request) => requests.push(request.url()));
-    page.on('console', (message) => complaints.push(message.text()));
   });
-  afterEach(() => context.close());
 
   async function open(html: string): Promise<void> {
     const path = join(folder, 'page.html');

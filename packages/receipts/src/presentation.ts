@@ -2,7 +2,7 @@ import type { MaskedFacts, MaskedParty } from './masking.ts';
 import type { Wording } from './wording.ts';
 
 /** East Africa Time is three hours ahead of UTC, all year. */
-const EAT_OFFSET_MS = 2 * 3_600_000;
+const EAT_OFFSET_MS = 3 * 3_600_000;
 
 export interface Row {
   readonly field: 'time' | 'from' | 'to' | 'reference' | 'type' | 'hash';

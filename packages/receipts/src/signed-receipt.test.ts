@@ -125,6 +125,16 @@ describe('a forgery', () => {
     );
   });
 
+  test('whose signature is written in another way is found, though it decodes to the same bytes', async () => {
+    const next = String.fromCharCode((receipt.jws.codePointAt(receipt.jws.length - 1) ?? 0) + 1);
+    const forged = receipt.jws.slice(0, -1) + next;
+    const [one, other] = [receipt.jws, forged].map((jws) =>
+      Buffer.from(jws.split('.')[2] ?? '', 'base64url'),
+    );
+    expect(one).toEqual(other);
+    expect(await verdictOn(forged)).toBe('not_signed');
+  });
+
   test('signed with another key of the same name is found', async () => {
     const other = await keysOf({ ...(await newSigningKey()), kid: keys.signer.kid });
     const signed = await signReceipt(other, exampleFacts(), { baseUrl });

@@ -11,6 +11,8 @@ DROP FUNCTION core.has_check_digit;
 
 DROP INDEX "core"."idx_wallets_phone_sha256";
 
+DROP INDEX "services"."idx_mpesa_logs_unposted";
+
 ALTER TABLE "services"."mpesa_logs"
     DROP CONSTRAINT "mpesa_logs_outcome_check",
     DROP CONSTRAINT "mpesa_logs_amount_check",

@@ -40,6 +40,9 @@ ALTER TABLE "services"."mpesa_logs"
     ADD CONSTRAINT "mpesa_logs_amount_check" CHECK ("amount" > 0),
     ADD CONSTRAINT "mpesa_logs_outcome_check" CHECK ("outcome" IN ('CREDITED', 'SUSPENSE'));
 
+-- What was logged before there was a ledger: nothing in a new database, and quickly found in an old one.
+CREATE INDEX "idx_mpesa_logs_unposted" ON "services"."mpesa_logs" ("mpesa_receipt") WHERE "outcome" IS NULL;
+
 -- M-PESA may send the SHA-256 of a phone number instead of the number; this finds the customer who has it.
 CREATE INDEX "idx_wallets_phone_sha256" ON "core"."wallets" ((encode(sha256("phone"::bytea), 'hex')) COLLATE "C");
 
@@ -84,7 +87,7 @@ $$;
 -- Which customer's wallet does the account that a payer typed mean?
 --
 -- Tried in this order: the number exactly as typed; without spaces and hyphens; the customer's own phone number,
--- if exactly one wallet has it. Never "the first that matches", and never a system wallet.
+-- if exactly one wallet that is not closed has it. Never "the first that matches", and never a system wallet.
 --
 -- After: one row. wallet_id is the wallet and phone its holder's, or both are NULL with the reason: no_account,
 --        ambiguous_phone, wrong_check_digit (ten digits, but no number of ours can look so), unknown_account.
@@ -100,6 +103,7 @@ AS $$
                WHEN s.typed = '' THEN 'no_account'
                WHEN EXISTS (
                    SELECT 1 FROM core.wallets a WHERE a.phone = core.normalize_phone(s.typed) AND a.kind = 'CUSTOMER'
+                      AND a.status <> 'CLOSED'
                ) THEN 'ambiguous_phone'
                WHEN s.typed ~ '^[1-9][0-9]{9}$' AND NOT core.has_check_digit(s.typed) THEN 'wrong_check_digit'
                ELSE 'unknown_account'
@@ -118,7 +122,7 @@ AS $$
             (
                 SELECT min(p.id)
                   FROM core.wallets p
-                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER'
+                 WHERE p.phone = core.normalize_phone(s.typed) AND p.kind = 'CUSTOMER' AND p.status <> 'CLOSED'
                 HAVING count(*) = 1
             )
         )
@@ -143,7 +147,7 @@ AS $$
             SELECT overlay(t.typed PLACING reverse(substr(t.typed, place.value, 2)) FROM place.value FOR 2)
               FROM generate_series(1, 9) AS place (value)
           ) AS candidate (number)
-          JOIN core.wallets w ON w.id = candidate.number AND w.kind = 'CUSTOMER'
+          JOIN core.wallets w ON w.id = candidate.number AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
          WHERE t.typed ~ '^[0-9]{10}$'
          ORDER BY w.id
          LIMIT 5
@@ -163,7 +167,8 @@ AS $$
       FROM core.wallets w
      WHERE encode(sha256(w.phone::bytea), 'hex') COLLATE "C" >= split_part(p_hash, '*', 1)
        AND encode(sha256(w.phone::bytea), 'hex') COLLATE "C" < split_part(p_hash, '*', 1) || 'g'
-       AND encode(sha256(w.phone::bytea), 'hex') LIKE '%' || substring(p_hash FROM '[^*]*$')
+       AND right(encode(sha256(w.phone::bytea), 'hex'), length(substring(p_hash FROM '[^*]*$')))
+           = substring(p_hash FROM '[^*]*$')
        AND length(split_part(p_hash, '*', 1)) >= 16
     HAVING count(DISTINCT w.phone) = 1
 $$;
@@ -180,7 +185,7 @@ AS $$
     SELECT p_receipt || ' confirmed. KES ' || to_char(p_amount, 'FM99,999,999,999,999,990.00')
            || CASE
                   WHEN p_wallet IS NULL THEN
-                      ' received, but the account you typed is not a wallet of ours. Your money is safe: contact us with this code.'
+                      ' received and safe, but not in a wallet yet. Contact us with this code.'
                   ELSE
                       ' received in wallet ' || p_wallet || '. New balance KES '
                       || to_char(p_balance, 'FM99,999,999,999,999,990.00') || '.'
@@ -202,7 +207,8 @@ $$;
 --   credited   new; the money is in the customer's wallet
 --   suspense   new; the money is in the suspense wallet, reason says why, suggestions who may have been meant
 --   duplicate  this receipt with the same amount and short code is there already; nothing moved
---   conflict   this receipt is there with another amount or short code (recorded_*); nothing moved
+--   conflict   this receipt is there with another amount or short code (recorded_*), or was logged before there was
+--              a ledger and has no transaction; nothing moved
 --   refused    no money moved and none could (reason), for instance a sum that the column cannot hold
 -- One row an element comes back, in no order: ord says which. suggestions are wallet numbers joined by commas.
 -- The transaction, the log, the SMS and the inbox row of a new payment share one id.
@@ -245,6 +251,7 @@ DECLARE
     v_phones  text[]; -- of the wallets' holders
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
+    v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
     SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
@@ -259,11 +266,27 @@ BEGIN
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
 
+    -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
+    -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
+    SELECT array_agg(l.mpesa_receipt::text)
+      INTO v_logged
+      FROM services.mpesa_logs l
+     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts)
+       AND NOT EXISTS (SELECT 1 FROM core.transactions x WHERE x.reference = l.mpesa_receipt);
+
     SELECT *
       INTO v_post
       FROM core.post_transactions(
         p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
-        v_targets, array_fill(c_suspense, ARRAY[n]), p_amounts,
+        v_targets, array_fill(c_suspense, ARRAY[n]),
+        -- Without an amount the door lets nothing through.
+        CASE
+            WHEN v_logged IS NULL THEN p_amounts
+            ELSE (
+                SELECT array_agg(CASE WHEN t.receipt = ANY (v_logged) THEN NULL ELSE t.amount END ORDER BY t.ord)
+                  FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS t (receipt, amount, ord)
+            )
+        END,
         array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
         array_fill(NULL::uuid, ARRAY[n])
       );
@@ -307,9 +330,10 @@ BEGIN
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
     v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) THEN
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_logged IS NOT NULL THEN
         SELECT array_agg(
                    CASE
+                       WHEN t.receipt = ANY (v_logged) THEN 'conflict'
                        WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
                        WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
                             AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
@@ -361,10 +385,10 @@ BEGIN
     IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
         RETURN QUERY
         SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
-               x.credit_wallet_id::text, x.id, x.amount, x.credit_balance_after,
+               x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
-          JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
           LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;

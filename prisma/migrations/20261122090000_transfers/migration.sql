@@ -191,6 +191,12 @@ DECLARE
     k integer; g integer;
     d integer; c integer; f integer; r integer; a numeric; v_reason text;
 BEGIN
+    IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
+       OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), 0)
+       OR n <> coalesce(array_length(p_amounts, 1), 0) OR n <> coalesce(array_length(p_currencies, 1), 0) THEN
+        RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
+    END IF;
+
     outcomes := array_fill(NULL::text, ARRAY[n]);
     reasons := outcomes; credited := outcomes; hashes := outcomes;
     ids := array_fill(NULL::uuid, ARRAY[n]);
@@ -335,11 +341,13 @@ BEGIN
                 w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
                 w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
                 r_amounts[i_references[j]] := NULL;
-                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
+                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL;
+                debit_balances[j] := NULL; credit_balances[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
             END LOOP;
             CONTINUE;
         END IF;
 
+        a := round(a, 2);
         w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
         w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
         w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { recordDeposit } from './deposits.ts';
+import { sampleTransfer } from './testing/ledger-requests.ts';
+import { sampleDeposit } from './testing/sample-deposit.ts';
+import { useTestDb } from './testing/test-db.ts';
+import { openCustomer, openFunded } from './testing/wallet-fixtures.ts';
+import { findTransaction } from './transactions.ts';
+import { transfer } from './transfers.ts';
+
+const database = useTestDb();
+
+test('a transaction is found by its reference, with both parties', async () => {
+  const from = await openFunded(database, '100.00');
+  const to = await openCustomer(database.db, { holderName: 'Njoroge Mwangi' });
+  const posted = await transfer(database.db, sampleTransfer({ from, to, narrative: 'kodi ya Machi' }));
+  expect(await findTransaction(database.db, posted.reference)).toEqual({
+    reference: posted.reference,
+    type: 'TRANSFER',
+    from: { number: from, name: 'Wanjiku Kamau', kind: 'CUSTOMER' },
+    to: { number: to, name: 'Njoroge Mwangi', kind: 'CUSTOMER' },
+    amount: '10.00',
+    currency: 'KES',
+    createdAt: posted.createdAt,
+    verificationHash: posted.verificationHash,
+    narrative: 'kodi ya Machi',
+    reverses: null,
+    reversedBy: [],
+    remaining: '10.00',
+  });
+});
+
+test('a deposit is found by its receipt', async () => {
+  const to = await openCustomer(database.db);
+  const deposit = sampleDeposit({ account: to });
+  await recordDeposit(database.db, deposit);
+  expect(await findTransaction(database.db, deposit.receipt)).toMatchObject({
+    type: 'DEPOSIT',
+    from: { number: 'MPESA-FLOAT', kind: 'SYSTEM' },
+    to: { number: to },
+    narrative: null,
+  });
+});
+
+test.each(['DF-000000000000', '', 'a\0b', '\ud800', 'x'.repeat(1_000), "' OR true --"])(
+  'the reference "%s" finds nothing',
+  async (reference) => {
+    expect(await findTransaction(database.db, reference)).toBeNull();
+  },
+);
