@@ -402,7 +402,7 @@ DECLARE
     d integer; c integer; f integer; r integer; a numeric; v_reason text;
 BEGIN
     IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
-       OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), 0)
+       OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), n)
        OR n <> coalesce(array_length(p_amounts, 1), 0) OR n <> coalesce(array_length(p_currencies, 1), 0) THEN
         RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
     END IF;

@@ -55,7 +55,7 @@ export class DepositModel {
     if (typed === '') return { customer: null, reason: 'no_account' };
     const found =
       this.customers.find(({ number }) => number === typed) ??
-      this.customers.find(({ phone }) => phone === typed);
+      this.customers.find(({ phone, status }) => phone === typed && status !== 'CLOSED');
     if (found === undefined) {
       return { customer: null, reason: /^\d{10}$/.test(typed) ? 'wrong_check_digit' : 'unknown_account' };
     }
