@@ -1,11 +1,23 @@
 import { Client } from 'pg';
 import { openOwnDatabase } from './database.ts';
 import { readSettings } from './env.ts';
-import { judgeLedger, judgeScenes, renderSms, renderVerdicts, renderWallets } from './evidence.ts';
-import { freePort, startMpesa } from './processes.ts';
+import {
+  judgeLedger,
+  judgeScenes,
+  judgeWalletScenes,
+  renderSms,
+  renderVerdicts,
+  renderWalletVerdicts,
+  renderWallets,
+} from './evidence.ts';
+import { freePort, startService } from './processes.ts';
 import { openWallets, playCrash, playScenes } from './scenes.ts';
+import type { Scene } from './scenes.ts';
+import { playReceipt, playTransfers } from './wallet-scenes.ts';
+import type { WalletScene } from './wallet-scenes.ts';
 
-// The main job, end to end, on real processes: a database of its own, two M-PESA services on it, and a simulated
+// The main job, end to end, on real processes: a database of its own, two M-PESA services and the wallet service on
+// it, and a simulated
 // M-PESA that repeats itself, forges, mistypes and goes on while a service is killed. Exits 0 only if the database
 // says afterwards that every shilling is where it must be.
 
@@ -18,19 +30,24 @@ const database = await openOwnDatabase(settings);
 const client = new Client({ connectionString: database.url });
 let isRight = false;
 try {
-  step('starting two M-PESA services');
-  const services = await Promise.all(
-    [await freePort(), await freePort()].map((port) => startMpesa(settings, database.url, { port })),
-  );
+  step('starting two M-PESA services and the wallet service');
+  const start = async (app: 'mpesa' | 'wallet') =>
+    startService(settings, database.url, { app, port: await freePort() });
+  const services = [await start('mpesa'), await start('mpesa')];
+  const wallet = await start('wallet');
   try {
     const wallets = await openWallets(database.url);
     step('M-PESA reports payments');
     const scenes = await playScenes(services, settings.callbackToken, wallets);
     step('a service is killed while payments arrive');
     scenes.push(await playCrash(services, settings.callbackToken, wallets));
-    isRight = await report(scenes);
+    step('customers pay each other');
+    const transfers = await playTransfers(wallet, settings, wallets);
+    step('a receipt is drawn, checked and forged');
+    const receipts = await playReceipt(wallet, settings, transfers[0]?.posted?.reference ?? '');
+    isRight = await report(scenes, [...transfers, ...receipts]);
   } finally {
-    await Promise.all(services.map((service) => service.stop()));
+    await Promise.all([...services, wallet].map((service) => service.stop()));
   }
 } finally {
   await client.end();
@@ -38,16 +55,18 @@ try {
 }
 process.exitCode = isRight ? 0 : 1;
 
-async function report(scenes: Awaited<ReturnType<typeof playScenes>>): Promise<boolean> {
+async function report(scenes: readonly Scene[], walletScenes: readonly WalletScene[]): Promise<boolean> {
   await client.connect();
   const verdicts = await judgeScenes(client, scenes);
+  const walletVerdicts = await judgeWalletScenes(client, walletScenes);
   const ledger = await judgeLedger(client);
   say('\nWhat the database says afterwards:\n');
   say(renderVerdicts(verdicts));
+  say(`\n${renderWalletVerdicts(walletVerdicts)}`);
   say(`\n${await renderWallets(client)}\n`);
   for (const line of ledger.lines) say(line);
   say(await renderSms(client));
-  const allRight = ledger.isRight && verdicts.every((verdict) => verdict.isRight);
+  const allRight = ledger.isRight && [...verdicts, ...walletVerdicts].every((verdict) => verdict.isRight);
   say(allRight ? '\nAll of it is right.' : '\nSomething is WRONG: see above.');
   return allRight;
 }

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { openSharedDatabase } from './database.ts';
 import { readSettings } from './env.ts';
 import { startPayer } from './payer.ts';
-import { runScript, startMpesa } from './processes.ts';
+import { runScript, startService } from './processes.ts';
 
-// Everything a developer needs, until Ctrl-C: the database with its migrations and sample wallets, the M-PESA
-// service, and a simulated M-PESA to pay with. What the service logs is shown as it comes.
+// Everything a developer needs, until Ctrl-C: the database with its migrations and sample wallets, the
+// wallet and the M-PESA service, and a simulated M-PESA to pay with. What the services log is shown as it comes.
 
 const settings = readSettings();
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -13,7 +13,13 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 const database = await openSharedDatabase(settings);
 try {
   say(await runScript(settings, 'packages/migrate/src/seed.ts', database.url));
-  const service = await startMpesa(settings, database.url, { port: settings.mpesaPort, log: process.stdout });
+  const log = process.stdout;
+  const service = await startService(settings, database.url, { app: 'mpesa', port: settings.mpesaPort, log });
+  const wallet = await startService(settings, database.url, {
+    app: 'wallet',
+    port: settings.walletPort,
+    log,
+  });
   try {
     const payer = await startPayer({
       port: settings.simulatorPort,
@@ -21,6 +27,7 @@ try {
       token: settings.callbackToken,
     });
     say(`
+wallet service    ${wallet.url}/docs
 M-PESA service    ${service.url}/docs
 database          ${database.url.replace(/:[^:@/]+@/, ':…@')} (pnpm db:studio shows it)
 simulated M-PESA  ${payer.url}
@@ -29,12 +36,13 @@ Pay into a wallet of the table above, three messages for one payment:
   curl -s ${payer.url}/pay -d '{"account": "<number>", "amount": "100.00", "copies": 3}'
 and see what became of it:
   curl -s -H 'Authorization: Bearer ${settings.apiKey}' ${service.url}/deposits/<receipt>
+  curl -s -H 'Authorization: Bearer ${settings.apiKey}' ${wallet.url}/receipts/<receipt>.pdf > receipt.pdf
 
 Ctrl-C stops all of it.`);
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     await payer.close();
   } finally {
-    await service.stop();
+    await Promise.all([service.stop(), wallet.stop()]);
   }
 } finally {
   await database.close();

@@ -10,6 +10,7 @@ export interface Settings {
   readonly apiKey: string;
   readonly callbackToken: string;
   readonly mpesaPort: string;
+  readonly walletPort: string;
   readonly simulatorPort: number;
   /** The rest of the environment, for the processes that are started. */
   readonly inherited: Readonly<Record<string, string | undefined>>;
@@ -22,6 +23,7 @@ export function readSettings(): Settings {
     apiKey: env['API_KEY'] ?? 'dev-key',
     callbackToken: env['MPESA_CALLBACK_TOKEN'] ?? 'dev-token',
     mpesaPort: env['MPESA_PORT'] ?? '4002',
+    walletPort: env['WALLET_PORT'] ?? '4001',
     simulatorPort: Number(env['SIMULATOR_PORT'] ?? '4010'),
     inherited: env,
   };

@@ -2,6 +2,7 @@ import { verificationHash } from '@repo/db';
 import type { Client } from 'pg';
 import type { Scene } from './scenes.ts';
 import { renderTable } from './table.ts';
+import type { WalletScene } from './wallet-scenes.ts';
 
 // Everything here is read from the database by plain SQL, after the fact, and past the package under demonstration.
 
@@ -76,16 +77,42 @@ async function judge(client: Client, scene: Scene): Promise<Verdict> {
   return { cells: [scene.title, ...numbers, ledger.wallets], isRight };
 }
 
+/** The same for the wallet service: its answer, and the transaction that the ledger holds because of it. */
+export async function judgeWalletScenes(client: Client, scenes: readonly WalletScene[]): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const { title, answered, posted, isRight } of scenes) {
+    const { rows } = await client.query<{ type: string; amount: string }>(
+      `SELECT type, amount::text FROM core.transactions WHERE reference = $1`,
+      [posted?.reference ?? ''],
+    );
+    const [row] = rows;
+    const cells = [title, answered, row?.type ?? '-', row?.amount ?? '-'];
+    verdicts.push({ cells, isRight: isRight && row?.amount === posted?.amount });
+  }
+  return verdicts;
+}
+
+export function renderWalletVerdicts(verdicts: readonly Verdict[]): string {
+  return renderTable(
+    ['what was asked of the wallet service', 'answer', 'in the ledger', 'KES', ''],
+    verdicts.map(({ cells, isRight }) => [...cells, isRight ? 'right' : 'WRONG']),
+  );
+}
+
 /** Laws that hold whatever happened. Returns a line for each, and whether all of them hold. */
 export async function judgeLedger(
   client: Client,
 ): Promise<{ readonly lines: string[]; readonly isRight: boolean }> {
-  const { rows: sums } = await client.query<{ sum: string; wrong: number }>(
+  const { rows: sums } = await client.query<{ sum: string; wrong: number; heldwrong: number }>(
     `SELECT sum(w.balance)::text AS sum,
-            count(*) FILTER (WHERE w.balance <> coalesce(c.sum, 0) - coalesce(d.sum, 0))::int AS wrong
+            count(*) FILTER (WHERE w.balance <> coalesce(c.sum, 0) - coalesce(d.sum, 0))::int AS wrong,
+            count(*) FILTER (WHERE w.held <> coalesce(h.sum, 0))::int AS heldwrong
        FROM core.wallets w
        LEFT JOIN (SELECT credit_wallet_id AS id, sum(amount) FROM core.transactions GROUP BY 1) c ON c.id = w.id
-       LEFT JOIN (SELECT debit_wallet_id AS id, sum(amount) FROM core.transactions GROUP BY 1) d ON d.id = w.id`,
+       LEFT JOIN (SELECT debit_wallet_id AS id, sum(amount) FROM core.transactions GROUP BY 1) d ON d.id = w.id
+       LEFT JOIN (
+         SELECT wallet_id AS id, sum(amount) FROM core.holds WHERE status = 'ACTIVE' GROUP BY 1
+       ) h ON h.id = w.id`,
   );
   const { rows } = await client.query<{ reference: string; amount: string; ms: string; hash: string }>(
     `SELECT reference, amount::text, (extract(epoch FROM created_at) * 1000)::bigint::text AS ms,
@@ -96,14 +123,15 @@ export async function judgeLedger(
     ({ reference, amount, ms, hash }) =>
       verificationHash({ reference, amount, createdAt: new Date(Number(ms)) }) === hash,
   ).length;
-  const { sum = '', wrong = -1 } = sums[0] ?? {};
+  const { sum = '', wrong = -1, heldwrong: heldWrong = -1 } = sums[0] ?? {};
   return {
     lines: [
       `sum of all balances: ${sum}`,
+      `wallets whose held money is not the sum of their active holds: ${String(heldWrong)}`,
       `wallets whose balance is not the sum of their transactions: ${String(wrong)}`,
       `transactions whose verification hash is right: ${String(genuine)} of ${String(rows.length)}`,
     ],
-    isRight: sum === '0.00' && wrong === 0 && genuine === rows.length,
+    isRight: sum === '0.00' && wrong === 0 && heldWrong === 0 && genuine === rows.length,
   };
 }
 

@@ -20,36 +20,53 @@ export interface Service {
 
 const READY_WITHIN_MS = 30_000;
 
-/** Runs one of the repository's scripts to its end and returns what it printed. Throws with that when it fails. */
+/** Runs one of the repository's scripts on a database and returns what it printed. Throws with that when it fails. */
 export async function runScript(settings: Settings, path: string, databaseUrl: string): Promise<string> {
-  const child = spawn(process.execPath, [join(ROOT, path)], {
+  const { code, printed } = await runNode(settings, [join(ROOT, path)], databaseUrl);
+  if (code !== 0) throw new Error(`${path} ended with ${String(code)}:\n${printed}`);
+  return printed;
+}
+
+/** Runs Node with these arguments to its end. */
+export async function runNode(
+  settings: Settings,
+  parameters: readonly string[],
+  databaseUrl?: string,
+): Promise<{ readonly code: number | null; readonly printed: string }> {
+  const child = spawn(process.execPath, [...parameters], {
     cwd: ROOT,
-    env: { ...settings.inherited, DATABASE_URL: databaseUrl },
+    env: { ...settings.inherited, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => printed.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => printed.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
-  const text = Buffer.concat(printed).toString('utf8');
-  if (code !== 0) throw new Error(`${path} ended with ${String(code)}:\n${text}`);
-  return text;
+  return { code, printed: Buffer.concat(printed).toString('utf8') };
 }
 
-/** Starts the M-PESA service and waits until it is ready. What it logs goes to `log`, or nowhere. */
-export async function startMpesa(
+export interface ServiceOptions {
+  readonly app: 'wallet' | 'mpesa';
+  readonly port: string;
+  /** Where its log goes; nowhere unless said. */
+  readonly log?: NodeJS.WritableStream;
+}
+
+/** Starts a service and waits until it is ready. */
+export async function startService(
   settings: Settings,
   databaseUrl: string,
-  options: { readonly port: string; readonly log?: NodeJS.WritableStream },
+  options: ServiceOptions,
 ): Promise<Service> {
   const child = spawn(process.execPath, ['src/main.ts'], {
-    cwd: join(ROOT, 'apps', 'mpesa'),
+    cwd: join(ROOT, 'apps', options.app),
     env: {
       ...settings.inherited,
       DATABASE_URL: databaseUrl,
       API_KEY: settings.apiKey,
       MPESA_CALLBACK_TOKEN: settings.callbackToken,
       MPESA_PORT: options.port,
+      WALLET_PORT: options.port,
       // The simulator calls from this machine, which is no address of M-PESA.
       MPESA_SOURCE_CHECK: 'off',
     },

@@ -1,0 +1,118 @@
+import { recordDeposit } from '../deposits.ts';
+import type { Handle } from '../db.ts';
+import { isDaftariError } from '../errors.ts';
+import { captureHold, hold, releaseHold } from '../holds.ts';
+import { reverseTransaction } from '../reversals.ts';
+import { query } from '../statement.ts';
+import { assignSuspense } from '../suspense.ts';
+import { transfers } from '../transfers.ts';
+import { closeWallet, freezeWallet, unfreezeWallet } from '../wallet-status.ts';
+import { sampleDeposit } from './sample-deposit.ts';
+
+/** One transfer of a batch. */
+export interface Payment {
+  readonly key: string;
+  readonly from: string;
+  readonly to: string;
+  readonly amount: string;
+}
+
+/** Something that is asked of the ledger, by its names and in its words. */
+export type Operation =
+  | { readonly kind: 'deposit'; readonly receipt: string; readonly account: string; readonly amount: string }
+  | { readonly kind: 'transfers'; readonly payments: readonly Payment[] }
+  | {
+      readonly kind: 'hold';
+      readonly key: string;
+      readonly wallet: string;
+      readonly amount: string;
+      /** Its time was over before it began. */
+      readonly isLate: boolean;
+    }
+  | {
+      readonly kind: 'capture';
+      readonly key: string;
+      readonly holdId: string;
+      readonly to: string;
+      readonly amount: string | null;
+    }
+  | { readonly kind: 'release'; readonly holdId: string }
+  | { readonly kind: 'expire'; readonly holdId: string }
+  | {
+      readonly kind: 'reverse';
+      readonly key: string;
+      readonly reference: string;
+      readonly amount: string | null;
+    }
+  | { readonly kind: 'assign'; readonly receipt: string; readonly wallet: string }
+  | { readonly kind: 'status'; readonly wallet: string; readonly status: 'ACTIVE' | 'FROZEN' | 'CLOSED' };
+
+/** What was answered: one record for each thing asked, a refusal as its code alone. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+const LONG_AGO = new Date('2026-01-01T00:00:00.000Z');
+
+/** Asks the ledger. A refusal is an answer; what went wrong in another way is thrown, for the transaction to repeat. */
+export async function perform(db: Handle, operation: Operation): Promise<Answer[]> {
+  try {
+    return await ask(db, operation);
+  } catch (error) {
+    // A refusal has no cause: the database did what it was told.
+    if (isDaftariError(error) && error.cause === undefined) return [{ code: error.code }];
+    throw error;
+  }
+}
+
+async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
+  switch (operation.kind) {
+    case 'deposit': {
+      const { receipt, account, amount } = operation;
+      const result = await recordDeposit(db, sampleDeposit({ receipt, account, amount, body: Buffer.from('{}') }));
+      return [pick(result, ['outcome', 'reason', 'wallet', 'balanceAfter'])];
+    }
+    case 'transfers': {
+      const requests = operation.payments.map(({ key, ...payment }) => ({ ...payment, idempotencyKey: key }));
+      const results = await transfers(db, requests);
+      return results.map((result) => (result.ok ? pick(result, POSTED) : { code: result.code }));
+    }
+    case 'hold': {
+      const { key: idempotencyKey, wallet, amount, isLate } = operation;
+      const placed = await hold(db, { wallet, amount, idempotencyKey, ...(isLate && { expiresAt: LONG_AGO }) });
+      return [pick(placed, HOLD)];
+    }
+    case 'capture': {
+      const { key: idempotencyKey, holdId, to, amount } = operation;
+      const posted = await captureHold(db, { holdId, to, idempotencyKey, ...(amount !== null && { amount }) });
+      return [{ ...pick(posted, POSTED), type: posted.type, hold: pick(posted.hold, HOLD) }];
+    }
+    case 'release':
+      return [pick(await releaseHold(db, operation), HOLD)];
+    case 'expire':
+      return query<Answer>(db, EXPIRE, [operation.holdId]);
+    case 'reverse': {
+      const { key: idempotencyKey, reference, amount } = operation;
+      const back = await reverseTransaction(db, { reference, idempotencyKey, ...(amount !== null && { amount }) });
+      return [{ ...pick(back, POSTED), remaining: back.remaining }];
+    }
+    case 'assign':
+      return [pick(await assignSuspense(db, operation), POSTED)];
+    case 'status': {
+      const change = { ACTIVE: unfreezeWallet, FROZEN: freezeWallet, CLOSED: closeWallet }[operation.status];
+      const wallet = await change(db, { wallet: operation.wallet, reason: 'the model test' });
+      return [pick(wallet, ['status', 'balance', 'held'])];
+    }
+  }
+}
+
+const POSTED = ['reference', 'from', 'to', 'amount', 'fee', 'balanceAfter', 'replayed'] as const;
+const HOLD = ['id', 'status', 'amount', 'captured', 'available', 'replayed'] as const;
+
+function pick(from: object, names: readonly string[]): Answer {
+  return Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));
+}
+
+// The step of expireHolds for one hold: which holds are due is read without a lock and belongs to no moment.
+const EXPIRE = {
+  name: 'test_expire',
+  text: `SELECT outcome, coalesce(reason, '') AS reason FROM core.release_hold($1::uuid, 'EXPIRED')`,
+};
