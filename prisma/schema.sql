@@ -54,6 +54,31 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.backfill_hashes ====
+CREATE OR REPLACE FUNCTION core.backfill_hashes(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "daftari.door" TO 'backfill'
+AS $function$
+DECLARE
+    v_count integer;
+BEGIN
+    UPDATE core.transactions t
+       SET verification_hash = core.verification_hash(t.reference, t.amount, t.created_at)
+     WHERE t.id IN (
+        SELECT o.id
+          FROM core.transactions o
+         WHERE o.verification_hash IS NULL
+         ORDER BY o.id
+         LIMIT p_limit
+           FOR NO KEY UPDATE SKIP LOCKED
+     );
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+
 -- ==== function: core.capture_hold ====
 CREATE OR REPLACE FUNCTION core.capture_hold(p_key text, p_digest text, p_hold_id uuid, p_to text, p_amount numeric, p_reference text, p_narrative text, OUT outcome text, OUT reason text, OUT reference text)
  RETURNS record
@@ -1439,6 +1464,9 @@ CREATE UNIQUE INDEX transactions_reference_key ON core.transactions USING btree 
 -- ==== index: transactions_reverses_id_idx on core.transactions ====
 CREATE INDEX transactions_reverses_id_idx ON core.transactions USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
 
+-- ==== index: transactions_unhashed_idx on core.transactions ====
+CREATE INDEX transactions_unhashed_idx ON core.transactions USING btree (id) WHERE (verification_hash IS NULL);
+
 -- ==== index: wallet_events_wallet_id_idx on core.wallet_events ====
 CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wallet_id, created_at);
 
@@ -1461,10 +1489,13 @@ CREATE TRIGGER requests_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.
 CREATE TRIGGER sms_logs_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was sent and paid for; use a fresh database for trials.');
 
 -- ==== trigger: transactions_append_only on core.transactions ====
-CREATE TRIGGER transactions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
+CREATE TRIGGER transactions_append_only BEFORE DELETE OR TRUNCATE ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
 
 -- ==== trigger: transactions_through_the_door on core.transactions ====
 CREATE TRIGGER transactions_through_the_door BEFORE INSERT ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.guard_transactions();
+
+-- ==== trigger: transactions_unchangeable on core.transactions ====
+CREATE TRIGGER transactions_unchangeable BEFORE UPDATE ON core.transactions FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'backfill'::text)) EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
 
 -- ==== trigger: wallet_events_append_only on core.wallet_events ====
 CREATE TRIGGER wallet_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.wallet_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who froze or closed a wallet.');

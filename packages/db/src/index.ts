@@ -44,3 +44,4 @@ export { balanceAt, walletStatement } from './wallet-statement.ts';
 export type { StatementLine, StatementRequest, WalletStatement } from './wallet-statement.ts';
 export { closeWallet, freezeWallet, unfreezeWallet } from './wallet-status.ts';
 export type { StatusChange } from './wallet-status.ts';
+export { backfillHashes, countUnhashed } from './hash-backfill.ts';

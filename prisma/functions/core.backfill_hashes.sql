@@ -1,0 +1,29 @@
+-- Gives transactions that are older than the verification hash theirs: the p_limit oldest that have none. It is the
+-- only change that a written transaction ever sees, and it fills what was empty.
+--
+-- After: how many were given one; 0 when none is left. Call it until then; each call is a transaction of its own, so
+--        it can be stopped and taken up again at any time.
+CREATE OR REPLACE FUNCTION core.backfill_hashes(p_limit integer)
+RETURNS integer
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET daftari.door = 'backfill'
+AS $$
+DECLARE
+    v_count integer;
+BEGIN
+    UPDATE core.transactions t
+       SET verification_hash = core.verification_hash(t.reference, t.amount, t.created_at)
+     WHERE t.id IN (
+        SELECT o.id
+          FROM core.transactions o
+         WHERE o.verification_hash IS NULL
+         ORDER BY o.id
+         LIMIT p_limit
+           FOR NO KEY UPDATE SKIP LOCKED
+     );
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$$;
