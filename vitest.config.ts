@@ -15,7 +15,7 @@ export default defineConfig({
     pool: 'forks',
     // The database server needs processor time as well.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

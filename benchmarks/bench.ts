@@ -14,6 +14,7 @@ import { renderFigures, renderReport } from './report.ts';
 import { measureRound } from './round.ts';
 import type { Round } from './round.ts';
 import { summarize } from './summary.ts';
+import { createTransferSupply } from './transfers.ts';
 
 const WALLETS = 10_000;
 
@@ -42,7 +43,7 @@ try {
 
 async function bench(options: Options): Promise<void> {
   const { rounds, machine, messageBytes } = await measure(options);
-  const summary = summarize(rounds);
+  const summary = summarize(rounds, options.parts);
   process.stdout.write(`${renderFigures(summary)}\n`);
   if (options.output === null) return;
   const run = {
@@ -55,20 +56,24 @@ async function bench(options: Options): Promise<void> {
   };
   await mkdir(options.output, { recursive: true });
   await writeFile(join(options.output, 'results.md'), renderReport(summary, machine, run));
+  if (!options.parts.includes('deposits')) return;
   await writeFile(join(options.output, 'results.svg'), drawChart(summary));
 }
 
-async function measure({ rounds: count, pace }: Options): Promise<Findings> {
+async function measure({ rounds: count, parts, pace }: Options): Promise<Findings> {
   using progress = showProgress();
   progress.step('starting PostgreSQL and preparing the databases');
   const customers = createCustomers(WALLETS);
   await using databases = await openDatabases(customers);
   const machine = await describeMachine(databases.server);
-  progress.step('making up payments');
+  progress.step('making up payments and transfers');
   const supply = createSupply(customers, pace.prebuilt);
+  const transfers = createTransferSupply(customers, parts.includes('transfers') ? pace.prebuilt : 0);
+  const bench = { databases, customers, supply, transfers, pace };
   const rounds: Round[] = [];
   for (let round = 1; round <= count; round += 1) {
-    rounds.push(await measureRound({ databases, supply, pace, progress }, { round, of: count }));
+    const say = (what: string) => progress.step(`round ${String(round)} of ${String(count)}: ${what}`);
+    rounds.push(await measureRound(bench, parts, { round, say }));
   }
   return { rounds, machine, messageBytes: averageSize(supply) };
 }

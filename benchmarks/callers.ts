@@ -1,6 +1,10 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { kindOf } from './errors.ts';
+import type { Pace } from './options.ts';
 import { percentile } from './percentiles.ts';
+
+/** How many callers the measurements have. */
+export const callerCounts = [1, 8, 32, 256, 2_000] as const;
 
 export interface Load {
   /** How many call at once, each again as soon as it has its answer. */
@@ -22,6 +26,21 @@ export interface Measured {
   readonly acknowledged: number;
   /** Failed calls, warm-up included, by error code. */
   readonly errors: Readonly<Record<string, number>>;
+}
+
+/** The load of so many callers; the most of them get a longer window, because they are answered in larger groups. */
+export function loadOf(callers: number, pace: Pace): Load {
+  return {
+    callers,
+    warmUpMs: pace.warmUp,
+    warmUpAtMostMs: pace.warmUpAtMost,
+    windowMs: callers < 2_000 ? pace.window : pace.longWindow,
+  };
+}
+
+/** What an audit may expect of a database after these calls. */
+export function expectationOf({ acknowledged, errors }: Measured): { acknowledged: number; failed: number } {
+  return { acknowledged, failed: Object.values(errors).reduce((sum, count) => sum + count, 0) };
 }
 
 /**

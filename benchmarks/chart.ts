@@ -1,9 +1,10 @@
+import { callerCounts } from './callers.ts';
 import { drawPanel } from './chart-panel.ts';
 import type { Line } from './chart-panel.ts';
 import { whole } from './markdown.ts';
-import { callerCounts } from './round.ts';
 import { aims } from './summary.ts';
-import type { CallersSummary, Summary, WayFigures } from './summary.ts';
+import type { WayFigures } from './figures.ts';
+import type { CallersSummary, Summary } from './summary.ts';
 import { wayNames } from './ways.ts';
 import type { WayName } from './ways.ts';
 

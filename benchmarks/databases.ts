@@ -8,20 +8,24 @@ import { Client } from 'pg';
 import type { Customer } from './deposits.ts';
 import { ROOT, commandEnvironment } from './env.ts';
 import { BenchmarkError } from './errors.ts';
+import { fundWallets } from './funding.ts';
 
 const run = promisify(execFile);
 
-/** `ledger` is what is deployed; `textbook` is the same without what would refuse the textbook's way. */
-export type DatabaseKind = 'ledger' | 'textbook';
+/**
+ * `ledger` is what is deployed; `textbook` is the same without what would refuse the textbook's way. In the funded ones
+ * there is money in the wallets.
+ */
+export type DatabaseKind = 'ledger' | 'textbook' | 'funded' | 'funded_textbook';
 
 /** A durable server of its own, and fresh databases on it. */
 export interface Databases extends AsyncDisposable {
   readonly server: Server;
-  /** Lends a database with the customers' wallets and nothing else for as long as `work` takes. */
+  /** Lends a fresh database with the customers' wallets for as long as `work` takes. */
   withFresh<Result>(kind: DatabaseKind, work: (url: string) => Promise<Result>): Promise<Result>;
 }
 
-/** Starts a server with its default settings, fsync among them, and makes the two templates. */
+/** Starts a server with its default settings, fsync among them, and makes the templates. */
 export async function openDatabases(customers: readonly Customer[]): Promise<Databases> {
   const server = await startServer();
   try {
@@ -57,11 +61,15 @@ async function prepareTemplates(serverUrl: string, customers: readonly Customer[
   await migrate(ledger);
   await openWallets(ledger, customers);
   await execute(ledger, 'VACUUM (ANALYZE)');
-  const textbook = await cloneDatabase(serverUrl, {
-    template: templateOf('ledger'),
-    name: templateOf('textbook'),
-  });
-  await execute(textbook, REMOVE_GUARDS);
+  await execute(await copyTemplate(serverUrl, 'ledger', 'textbook'), REMOVE_GUARDS);
+  const funded = await copyTemplate(serverUrl, 'ledger', 'funded');
+  await fundWallets(funded, customers);
+  await execute(funded, 'VACUUM (ANALYZE)');
+  await execute(await copyTemplate(serverUrl, 'funded', 'funded_textbook'), REMOVE_GUARDS);
+}
+
+function copyTemplate(serverUrl: string, from: DatabaseKind, to: DatabaseKind): Promise<string> {
+  return cloneDatabase(serverUrl, { template: templateOf(from), name: templateOf(to) });
 }
 
 function templateOf(kind: DatabaseKind): string {

@@ -4,6 +4,8 @@ const CATALOGUE = {
   command_failed: 'A command that prepares the database failed',
   counts_wrong: 'The database does not hold what was acknowledged, so no figure of this run can be believed',
   not_credited: 'A deposit was not credited to its customer',
+  not_transferred: 'A transfer was not made',
+  not_found: 'A wallet was not found',
   service_not_ready: 'The M-PESA service did not become ready',
 } as const;
 

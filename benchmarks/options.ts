@@ -2,15 +2,24 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BenchmarkError } from './errors.ts';
 
-export const USAGE = `pnpm bench [--rounds N] [--quick] [--output FOLDER]
+export const USAGE = `pnpm bench [--rounds N] [--only PART] [--quick] [--output FOLDER]
 
-  --rounds N       how often everything is measured; 5 unless said otherwise
+  --rounds N       how often everything is measured; 3 unless said otherwise
+  --only PART      measures deposits, transfers, lookups or service alone; said again, another part with it;
+                   its figures are printed only
   --quick          one round of short windows, to see that the benchmark works; its figures mean nothing and
                    are printed only
   --output FOLDER  where results.md and results.svg go; this folder unless said otherwise`;
 
+/** What can be measured by itself. */
+export const parts = ['deposits', 'transfers', 'lookups', 'service'] as const;
+
+export type Part = (typeof parts)[number];
+
 export interface Options {
   readonly rounds: number;
+  /** What is measured, in the order of `parts`. */
+  readonly parts: readonly Part[];
   /** A smoke test: are the parts in order? Its figures are noise. */
   readonly isQuick: boolean;
   /** Where the results are written; null to print them only. */
@@ -31,7 +40,7 @@ export interface Pace {
   /** The window of the service, and its rest before its memory is read again. */
   readonly serviceWindow: number;
   readonly idle: number;
-  /** Deposits that are made up before anything is measured. */
+  /** Deposits, and transfers of each route, that are made up before anything is measured. */
   readonly prebuilt: number;
 }
 
@@ -59,18 +68,29 @@ const QUICK: Pace = {
 export function parseOptions(args: readonly string[]): Options {
   const values = parse(args);
   const isQuick = values.quick ?? false;
-  const rounds = Number(values.rounds ?? (isQuick ? '1' : '5'));
+  const rounds = Number(values.rounds ?? (isQuick ? '1' : '3'));
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100)) {
     throw new BenchmarkError('options_invalid', '--rounds takes a whole number from 1 to 100.');
   }
-  const folder = isQuick ? null : import.meta.dirname;
+  const wanted = values.only === undefined ? parts : partsOf(values.only);
+  // The results of a part shall not take the place of those of the whole.
+  const folder = isQuick || wanted.length < parts.length ? null : import.meta.dirname;
   return {
     rounds,
+    parts: wanted,
     isQuick,
     output: values.output === undefined ? folder : resolve(values.output),
     wantsHelp: values.help ?? false,
     pace: isQuick ? QUICK : FULL,
   };
+}
+
+function partsOf(names: readonly string[]): Part[] {
+  const unknown = names.find((name) => !parts.some((part) => part === name));
+  if (unknown !== undefined) {
+    throw new BenchmarkError('options_invalid', `--only takes ${parts.join(', ')}, and not ${unknown}.`);
+  }
+  return parts.filter((part) => names.includes(part));
 }
 
 function parse(args: readonly string[]) {
@@ -79,6 +99,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         rounds: { type: 'string' },
+        only: { type: 'string', multiple: true },
         quick: { type: 'boolean' },
         output: { type: 'string' },
         help: { type: 'boolean', short: 'h' },

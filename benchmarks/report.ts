@@ -1,6 +1,7 @@
+import { renderLookups, renderTransfers } from './ledger-report.ts';
 import type { Machine } from './machine.ts';
 import { paragraph, rounded, whole } from './markdown.ts';
-import type { Pace } from './options.ts';
+import type { Pace, Part } from './options.ts';
 import { figuresOf } from './summary.ts';
 import type { Summary } from './summary.ts';
 import {
@@ -28,12 +29,11 @@ export interface Run {
 /** The whole of `results.md`. */
 export function renderReport(summary: Summary, machine: Machine, run: Run): string {
   const parts = [
-    '# Benchmarks: deposits per second',
+    '# Benchmarks: deposits, transfers and look-ups per second',
     ...(run.isQuick ? ['**A quick run: it shows that the benchmark works. Its figures are noise.**'] : []),
-    headline(summary, machine),
-    '![Deposits per second and p99 latency, by number of callers](results.svg)',
+    ...(summary.parts.includes('deposits') ? [headline(summary, machine), CHART] : []),
     renderFigures(summary),
-    renderScope(),
+    ...(summary.parts.includes('deposits') ? [renderScope()] : []),
     renderMethod(summary, machine, run),
     renderMachine(machine),
   ];
@@ -42,15 +42,22 @@ export function renderReport(summary: Summary, machine: Machine, run: Run): stri
 
 /** The tables alone: what a terminal shows. */
 export function renderFigures(summary: Summary): string {
-  return [
-    `## Deposits per second\n\n${throughputTable(summary)}`,
-    `## Latency: p50 / p99 in milliseconds\n\n${latencyTable(summary)}`,
-    errorReport(summary),
-    `## Aims, in deposits per second\n\n${aimTable(summary)}`,
-    `## Raw SQL\n\n${RAW_SQL}\n\n${ceilingTable(summary)}`,
-    `## The service\n\n${serviceTable(summary)}\n\n${SERVICE}`,
-  ].join('\n\n');
+  const sections: Readonly<Record<Part, () => string[]>> = {
+    deposits: () => [
+      `## Deposits per second\n\n${throughputTable(summary)}`,
+      `## Latency of deposits: p50 / p99 in milliseconds\n\n${latencyTable(summary)}`,
+      `## Aims, in deposits per second\n\n${aimTable(summary)}`,
+      `## Raw SQL\n\n${RAW_SQL}\n\n${ceilingTable(summary)}`,
+    ],
+    transfers: () => renderTransfers(summary),
+    lookups: () => renderLookups(summary),
+    service: () => [`## The service\n\n${serviceTable(summary)}\n\n${SERVICE}`],
+  };
+  const failures = `## Failed calls\n\n${errorReport(summary)}`;
+  return [...summary.parts.flatMap((part) => sections[part]()), failures].join('\n\n');
 }
+
+const CHART = '![Deposits per second and p99 latency, by number of callers](results.svg)';
 
 function headline(summary: Summary, machine: Machine): string {
   const row = summary.byCallers.find(({ callers }) => callers === 32);
@@ -101,9 +108,9 @@ function renderMethod(summary: Summary, machine: Machine, run: Run): string {
   const method = paragraph(
     `\`${run.command}\`, ${run.date.toISOString().slice(0, 10)}. Medians over rounds (${whole(summary.rounds)} of them);`,
     'in each one everything is measured once, what is compared in turn and in changing order. Every measurement has a',
-    `fresh database with ${whole(run.wallets)} wallets, a warm-up until every caller has been answered once, and a`,
+    `fresh database with ${whole(run.wallets)} wallets (for transfers with money in all of them), a warm-up until every caller has been answered once, and a`,
     `window of ${seconds(window)} (2,000 callers: ${seconds(longWindow)}, the service: ${seconds(serviceWindow)}) in`,
-    'which answers are counted. A caller calls again as soon as it has its answer. The payments are the same for all:',
+    'which answers are counted. A caller calls again as soon as it has its answer. The requests are the same for all ways; payments have',
     `random wallets, amounts and receipts, messages of ${whole(run.messageBytes)} bytes with the payer’s number masked.`,
   );
   const limits = paragraph(

@@ -1,18 +1,19 @@
 import { auditDatabase } from './audit.ts';
-import { runLoad } from './callers.ts';
+import { callerCounts, expectationOf, loadOf, runLoad } from './callers.ts';
 import type { Measured } from './callers.ts';
 import { measureCeiling } from './ceiling.ts';
 import type { Ceiling } from './ceiling.ts';
-import type { Databases } from './databases.ts';
-import type { Supply } from './deposits.ts';
-import type { Pace } from './options.ts';
-import type { Progress } from './progress.ts';
+import { measureLookups } from './lookup-load.ts';
+import type { LookupSample } from './lookup-load.ts';
+import type { Part } from './options.ts';
 import { measureService } from './service-load.ts';
 import type { ServiceFigures } from './service-load.ts';
+import { measureTransfers } from './transfer-load.ts';
+import type { TransferSample } from './transfer-load.ts';
 import { databaseOf, openWay, wayNames } from './ways.ts';
 import type { WayName } from './ways.ts';
-
-export const callerCounts = [1, 8, 32, 256, 2_000] as const;
+import { turned } from './workbench.ts';
+import type { Turn, Workbench } from './workbench.ts';
 
 /** The largest batch that the intake makes. */
 const LARGEST_BATCH = 1_000;
@@ -26,29 +27,34 @@ export interface CeilingSample extends Ceiling {
   readonly perSecond: number;
 }
 
-/** Everything measured once. */
+/** The parts that were asked for, measured once; the others are empty. */
 export interface Round {
   readonly ways: readonly WaySample[];
   readonly ceilings: readonly CeilingSample[];
-  readonly service: ServiceFigures;
-}
-
-export interface Bench {
-  readonly databases: Databases;
-  readonly supply: Supply;
-  readonly pace: Pace;
-  readonly progress: Progress;
+  readonly transfers: readonly TransferSample[];
+  readonly lookups: readonly LookupSample[];
+  readonly service: ServiceFigures | null;
 }
 
 /**
- * Measures everything once. What is to be compared is measured in turn, each time in another order, so that
+ * Measures the parts once. What is to be compared is measured in turn, each time in another order, so that
  * whatever else the machine does meanwhile hits all of them alike.
  */
-export async function measureRound(
-  bench: Bench,
-  { round, of }: { round: number; of: number },
-): Promise<Round> {
-  const say = (what: string) => bench.progress.step(`round ${String(round)} of ${String(of)}: ${what}`);
+export async function measureRound(bench: Workbench, parts: readonly Part[], turn: Turn): Promise<Round> {
+  const deposits = parts.includes('deposits') ? await measureDeposits(bench, turn) : NO_DEPOSITS;
+  const transfers = parts.includes('transfers') ? await measureTransfers(bench, turn) : [];
+  const lookups = parts.includes('lookups') ? await measureLookups(bench, turn) : [];
+  if (!parts.includes('service')) return { ...deposits, transfers, lookups, service: null };
+  turn.say('the M-PESA service');
+  return { ...deposits, transfers, lookups, service: await measureService(bench) };
+}
+
+const NO_DEPOSITS = { ways: [], ceilings: [] };
+
+async function measureDeposits(
+  bench: Workbench,
+  { round, say }: Turn,
+): Promise<Pick<Round, 'ways' | 'ceilings'>> {
   const ways: WaySample[] = [];
   const ceilings: CeilingSample[] = [];
   for (const callers of callerCounts) {
@@ -61,11 +67,10 @@ export async function measureRound(
       ceilings.push({ ...ceiling, perSecond: await measureCeiling(bench, ceiling) });
     }
   }
-  say('the M-PESA service');
-  return { ways, ceilings, service: await measureService(bench) };
+  return { ways, ceilings };
 }
 
-async function measureWay(bench: Bench, name: WayName, callers: number): Promise<WaySample> {
+async function measureWay(bench: Workbench, name: WayName, callers: number): Promise<WaySample> {
   const { databases, supply, pace } = bench;
   return databases.withFresh(databaseOf(name), async (url) => {
     const way = openWay(name, url);
@@ -75,14 +80,8 @@ async function measureWay(bench: Bench, name: WayName, callers: number): Promise
       return way.record(supply.at(place - 1));
     };
     try {
-      const measured = await runLoad(record, {
-        callers,
-        warmUpMs: pace.warmUp,
-        warmUpAtMostMs: pace.warmUpAtMost,
-        windowMs: callers < 2_000 ? pace.window : pace.longWindow,
-      });
-      const failed = Object.values(measured.errors).reduce((sum, count) => sum + count, 0);
-      await auditDatabase(url, databaseOf(name), { acknowledged: measured.acknowledged, failed });
+      const measured = await runLoad(record, loadOf(callers, pace));
+      await auditDatabase(url, databaseOf(name), expectationOf(measured));
       return { ...measured, way: name, callers };
     } finally {
       await way.close();
@@ -94,9 +93,4 @@ async function measureWay(bench: Bench, name: WayName, callers: number): Promise
 function ceilingsFor(callers: number): Ceiling[] {
   const batch: Ceiling = { statements: 'record_deposits', batch: Math.min(callers, LARGEST_BATCH) };
   return callers === 1 ? [{ statements: 'textbook', batch: 1 }, batch] : [batch];
-}
-
-function turned<Item>(items: readonly Item[], by: number): Item[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
 }

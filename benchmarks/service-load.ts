@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openTarget, sendRaw } from '@repo/simulator';
 import { auditDatabase } from './audit.ts';
-import { runLoad } from './callers.ts';
+import { expectationOf, runLoad } from './callers.ts';
 import type { Measured } from './callers.ts';
 import type { Databases } from './databases.ts';
 import type { Supply } from './deposits.ts';
@@ -35,8 +35,7 @@ export async function measureService({
     try {
       const readyMiB = await memory.now();
       const measured = await loadService(service, supply, pace);
-      const failed = Object.values(measured.errors).reduce((sum, count) => sum + count, 0);
-      await auditDatabase(url, 'ledger', { acknowledged: measured.acknowledged, failed });
+      await auditDatabase(url, 'ledger', expectationOf(measured));
       const peakMiB = await memory.peak();
       await sleep(pace.idle);
       return { ...measured, readyMiB, peakMiB, idleMiB: await memory.now() };

@@ -1,35 +1,49 @@
+import { callerCounts } from './callers.ts';
+import { medians, ratioOf, summarizeWay } from './figures.ts';
+import type { Figures, Ratio, WayFigures } from './figures.ts';
+import { lookupCallerCounts } from './lookup-load.ts';
+import type { Part } from './options.ts';
 import { median } from './percentiles.ts';
-import { callerCounts } from './round.ts';
-import type { CeilingSample, Round, WaySample } from './round.ts';
+import type { CeilingSample, Round } from './round.ts';
 import type { ServiceFigures } from './service-load.ts';
+import { routes } from './transfers.ts';
+import type { Route } from './transfers.ts';
 import type { WayName } from './ways.ts';
 
-/** Medians over the rounds. */
-interface Figures {
-  readonly perSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-}
-
-export interface WayFigures extends Figures {
-  /** The slowest and the fastest round. */
-  readonly slowest: number;
-  readonly fastest: number;
-}
-
-/** A row of the tables. */
+/** A row of the tables of deposits. */
 export interface CallersSummary {
   readonly callers: number;
   readonly ways: Readonly<Record<WayName, WayFigures>>;
-  /** The intake's deposits over the textbook's of the same round: the median, and the rounds farthest from it. */
-  readonly ratio: { readonly median: number; readonly least: number; readonly most: number };
+  /** The intake's deposits over the textbook's. */
+  readonly ratio: Ratio;
 }
 
+export interface TransferSummary {
+  readonly callers: number;
+  readonly route: Route;
+  readonly textbook: WayFigures;
+  readonly intake: WayFigures;
+  /** The intake's transfers over the textbook's. */
+  readonly ratio: Ratio;
+}
+
+export interface LookupSummary {
+  readonly callers: number;
+  readonly raw: WayFigures;
+  readonly ours: WayFigures;
+  /** The package's look-ups over the raw ones. */
+  readonly ratio: Ratio;
+}
+
+/** Of parts that were not measured there are no rows. */
 export interface Summary {
+  readonly parts: readonly Part[];
   readonly rounds: number;
   readonly byCallers: readonly CallersSummary[];
   readonly ceilings: readonly CeilingSample[];
-  readonly service: Figures & Pick<ServiceFigures, 'readyMiB' | 'peakMiB' | 'idleMiB'>;
+  readonly transfers: readonly TransferSummary[];
+  readonly lookups: readonly LookupSummary[];
+  readonly service: (Figures & Pick<ServiceFigures, 'readyMiB' | 'peakMiB' | 'idleMiB'>) | null;
   /** Failed calls of all rounds, warm-ups included: by who called, and then by error code. */
   readonly errors: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
@@ -40,12 +54,26 @@ export const aims = [
   { callers: 2_000, perSecond: 20_000 },
 ] as const;
 
-export function summarize(rounds: readonly Round[]): Summary {
+/** The aim of the transfers that all go to one wallet, in transfers per second. */
+export const hotAim = { callers: 2_000, perSecond: 35_000 } as const;
+
+/** The aim of the look-up: this share of what the driver alone does. */
+export const lookupAim = 0.5;
+
+export function summarize(rounds: readonly Round[], parts: readonly Part[]): Summary {
+  const ifMeasured = <Row>(part: Part, rows: () => Row[]) => (parts.includes(part) ? rows() : []);
   return {
+    parts,
     rounds: rounds.length,
-    byCallers: callerCounts.map((callers) => summarizeCallers(rounds, callers)),
+    byCallers: ifMeasured('deposits', () => callerCounts.map((callers) => summarizeCallers(rounds, callers))),
     ceilings: summarizeCeilings(rounds),
-    service: summarizeService(rounds.map(({ service }) => service)),
+    transfers: ifMeasured('transfers', () =>
+      routes.flatMap((route) => callerCounts.map((callers) => summarizeTransfers(rounds, route, callers))),
+    ),
+    lookups: ifMeasured('lookups', () =>
+      lookupCallerCounts.map((callers) => summarizeLookups(rounds, callers)),
+    ),
+    service: summarizeService(rounds.flatMap(({ service }) => service ?? [])),
     errors: collectErrors(rounds),
   };
 }
@@ -55,28 +83,40 @@ export function figuresOf(summary: Summary, way: WayName, callers: number): WayF
   return summary.byCallers.find((row) => row.callers === callers)?.ways[way];
 }
 
-// A ratio of two rounds would compare what the machine did besides; so it is taken within each round.
 function summarizeCallers(rounds: readonly Round[], callers: number): CallersSummary {
   const samples = (way: WayName) =>
     rounds.flatMap(({ ways }) => ways.filter((sample) => sample.way === way && sample.callers === callers));
-  const textbook = samples('textbook');
-  const ratios = samples('intake').map(
-    ({ perSecond }, round) => perSecond / (textbook[round]?.perSecond ?? Number.NaN),
-  );
   return {
     callers,
     ways: {
-      textbook: summarizeWay(textbook),
+      textbook: summarizeWay(samples('textbook')),
       call: summarizeWay(samples('call')),
       intake: summarizeWay(samples('intake')),
     },
-    ratio: { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
+    ratio: ratioOf(samples('intake'), samples('textbook')),
   };
 }
 
-function summarizeWay(samples: readonly WaySample[]): WayFigures {
-  const rates = samples.map(({ perSecond }) => perSecond);
-  return { ...medians(samples), slowest: Math.min(...rates), fastest: Math.max(...rates) };
+function summarizeTransfers(rounds: readonly Round[], route: Route, callers: number): TransferSummary {
+  const all = rounds.flatMap(({ transfers }) =>
+    transfers.filter((sample) => sample.route === route && sample.callers === callers),
+  );
+  const textbook = all.filter(({ way }) => way === 'textbook');
+  const intake = all.filter(({ way }) => way === 'intake');
+  return {
+    callers,
+    route,
+    textbook: summarizeWay(textbook),
+    intake: summarizeWay(intake),
+    ratio: ratioOf(intake, textbook),
+  };
+}
+
+function summarizeLookups(rounds: readonly Round[], callers: number): LookupSummary {
+  const all = rounds.flatMap(({ lookups }) => lookups.filter((sample) => sample.callers === callers));
+  const raw = all.filter(({ way }) => way === 'raw');
+  const ours = all.filter(({ way }) => way === 'package');
+  return { callers, raw: summarizeWay(raw), ours: summarizeWay(ours), ratio: ratioOf(ours, raw) };
 }
 
 function summarizeCeilings(rounds: readonly Round[]): CeilingSample[] {
@@ -89,20 +129,13 @@ function summarizeCeilings(rounds: readonly Round[]): CeilingSample[] {
 }
 
 function summarizeService(samples: readonly ServiceFigures[]): Summary['service'] {
+  if (samples.length === 0) return null;
   return {
     ...medians(samples),
     readyMiB: median(samples.map(({ readyMiB }) => readyMiB)),
     // The most that it ever took is what a machine must have.
     peakMiB: Math.max(...samples.map(({ peakMiB }) => peakMiB)),
     idleMiB: median(samples.map(({ idleMiB }) => idleMiB)),
-  };
-}
-
-function medians(samples: readonly Figures[]): Figures {
-  return {
-    perSecond: median(samples.map(({ perSecond }) => perSecond)),
-    p50: median(samples.map(({ p50 }) => p50)),
-    p99: median(samples.map(({ p99 }) => p99)),
   };
 }
 
@@ -114,9 +147,14 @@ function collectErrors(rounds: readonly Round[]): Summary['errors'] {
       counts[code] = (counts[code] ?? 0) + count;
     }
   };
-  for (const { ways, service } of rounds) {
+  for (const { ways, transfers, lookups, service } of rounds) {
     for (const { way, callers, errors } of ways) add(`${way}, ${String(callers)} callers`, errors);
-    add('the service', service.errors);
+    for (const { route, way, callers, errors } of transfers) {
+      add(`transfers, ${route}, ${way}, ${String(callers)} callers`, errors);
+    }
+    for (const { way, callers, errors } of lookups)
+      add(`look-ups, ${way}, ${String(callers)} callers`, errors);
+    add('the service', service?.errors ?? {});
   }
   return found;
 }

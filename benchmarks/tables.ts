@@ -1,6 +1,7 @@
+import type { WayFigures } from './figures.ts';
 import { rounded, table, whole } from './markdown.ts';
 import { aims, figuresOf } from './summary.ts';
-import type { Summary, WayFigures } from './summary.ts';
+import type { Summary } from './summary.ts';
 
 /** The main table: deposits per second, and how many times the textbook's the intake's are. */
 export function throughputTable({ byCallers }: Summary): string {
@@ -69,6 +70,7 @@ export function aimTable(summary: Summary): string {
 
 /** Requests per second and memory of the whole service. */
 export function serviceTable({ service }: Summary): string {
+  if (service === null) return '';
   return table(
     ['the M-PESA service, 2,000 HTTP callers', ''],
     [

@@ -59,11 +59,11 @@ CREATE OR REPLACE FUNCTION core.backfill_hashes(p_limit integer)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET "daftari.door" TO 'backfill'
 AS $function$
 DECLARE
     v_count integer;
 BEGIN
+    PERFORM set_config('daftari.door', 'backfill', true);
     UPDATE core.transactions t
        SET verification_hash = core.verification_hash(t.reference, t.amount, t.created_at)
      WHERE t.id IN (
@@ -75,6 +75,7 @@ BEGIN
            FOR NO KEY UPDATE SKIP LOCKED
      );
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
     RETURN v_count;
 END
 $function$;
@@ -84,7 +85,6 @@ CREATE OR REPLACE FUNCTION core.capture_hold(p_key text, p_digest text, p_hold_i
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET "daftari.door" TO 'open'
 AS $function$
 DECLARE
     v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
@@ -129,7 +129,9 @@ BEGIN
     v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
 
     -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
         (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
         (ARRAY[v_type, 'FEE'])[1:v_legs],
@@ -144,6 +146,7 @@ BEGIN
         (ARRAY[1, 1])[1:v_legs],
         (ARRAY[p_narrative, NULL])[1:v_legs]
     );
+    PERFORM set_config('daftari.door', 'open', true);
     IF v_post.outcomes[1] = 'created' THEN
         outcome := 'posted';
         reference := p_reference;
@@ -153,6 +156,7 @@ BEGIN
         reason := v_post.reasons[1];
         UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
     END IF;
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -347,7 +351,6 @@ CREATE OR REPLACE FUNCTION core.place_hold(p_key text, p_digest text, p_wallet t
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET "daftari.door" TO 'open'
 AS $function$
 DECLARE
     w core.wallets;
@@ -378,9 +381,11 @@ BEGIN
 
     outcome := 'posted';
     hold_id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
     INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative)
     VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative);
+    PERFORM set_config('daftari.door', '', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
 END
@@ -391,7 +396,6 @@ CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types t
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET "daftari.door" TO 'open'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -596,6 +600,8 @@ BEGIN
         r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
     END LOOP;
 
+    -- The guards let through what happens from here to the end of this function; an error closes the door as well.
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO core.transactions (
         id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
         debit_version, debit_balance_after, credit_version, credit_balance_after,
@@ -630,6 +636,7 @@ BEGIN
        SET balance = t.balance, version = t.version, updated_at = posted_at
       FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
      WHERE w.id = t.id AND t.postings > 0;
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -754,7 +761,6 @@ CREATE OR REPLACE FUNCTION core.release_hold(p_hold_id uuid, p_status text, OUT 
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET "daftari.door" TO 'open'
 AS $function$
 DECLARE
     v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
@@ -773,8 +779,10 @@ BEGIN
     END;
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
         UPDATE core.wallets SET held = held - h.amount, updated_at = v_now WHERE id = h.wallet_id;
         UPDATE core.holds SET status = p_status, closed_at = v_now WHERE id = h.id;
+        PERFORM set_config('daftari.door', '', true);
     END IF;
 END
 $function$;

@@ -11,7 +11,6 @@ CREATE OR REPLACE FUNCTION core.capture_hold(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 AS $$
 DECLARE
     v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
@@ -56,7 +55,9 @@ BEGIN
     v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
 
     -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
         (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
         (ARRAY[v_type, 'FEE'])[1:v_legs],
@@ -71,6 +72,7 @@ BEGIN
         (ARRAY[1, 1])[1:v_legs],
         (ARRAY[p_narrative, NULL])[1:v_legs]
     );
+    PERFORM set_config('daftari.door', 'open', true);
     IF v_post.outcomes[1] = 'created' THEN
         outcome := 'posted';
         reference := p_reference;
@@ -80,5 +82,6 @@ BEGIN
         reason := v_post.reasons[1];
         UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
     END IF;
+    PERFORM set_config('daftari.door', '', true);
 END
 $$;

@@ -10,7 +10,6 @@ CREATE OR REPLACE FUNCTION core.place_hold(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 AS $$
 DECLARE
     w core.wallets;
@@ -41,9 +40,11 @@ BEGIN
 
     outcome := 'posted';
     hold_id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
     INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative)
     VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative);
+    PERFORM set_config('daftari.door', '', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
 END

@@ -6,7 +6,6 @@ CREATE OR REPLACE FUNCTION core.release_hold(p_hold_id uuid, p_status text, OUT 
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 AS $$
 DECLARE
     v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
@@ -25,8 +24,10 @@ BEGIN
     END;
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
         UPDATE core.wallets SET held = held - h.amount, updated_at = v_now WHERE id = h.wallet_id;
         UPDATE core.holds SET status = p_status, closed_at = v_now WHERE id = h.id;
+        PERFORM set_config('daftari.door', '', true);
     END IF;
 END
 $$;

@@ -14,7 +14,10 @@ test('a key finds its name and its scopes', async () => {
 
 test('what is stored is the hash of the key, and the key is nowhere', async () => {
   const { id, key } = await createApiKey(database.db, { name: 'duka', scopes: ['admin'] });
-  const [row] = await database.sql('SELECT row_to_json(k)::text AS all, key_hash FROM services.api_keys k WHERE id = $1', [id]);
+  const [row] = await database.sql(
+    'SELECT row_to_json(k)::text AS all, key_hash FROM services.api_keys k WHERE id = $1',
+    [id],
+  );
   expect(row?.['key_hash']).toBe(createHash('sha256').update(key).digest('hex'));
   expect(String(row?.['all'])).not.toContain(key.slice(3));
 });
@@ -26,7 +29,7 @@ test('no two keys are alike, and a key has at least 192 random bits', async () =
   for (const { key } of keys) expect(key).toMatch(/^dk_[\w-]{32}$/);
 });
 
-test('a revoked key is nobody\'s, and revoking it again does nothing', async () => {
+test("a revoked key is nobody's, and revoking it again does nothing", async () => {
   const { id, key } = await createApiKey(database.db, { name: 'duka', scopes: ['read'] });
   const other = await createApiKey(database.db, { name: 'soko', scopes: ['read'] });
   await revokeApiKey(database.db, id);
@@ -43,9 +46,12 @@ test('an id that is none revokes nothing and is no error', async () => {
   await revokeApiKey(database.db, '00000000-0000-7000-8000-000000000000');
 });
 
-test.each(['', 'dk_', 'x'.repeat(10_000), 'a\0b', '\ud800'])('a text that is no key is nobody\'s', async (key) => {
-  expect(await findApiKey(database.db, key)).toBeNull();
-});
+test.each(['', 'dk_', 'x'.repeat(10_000), 'a\0b', '\ud800'])(
+  "a text that is no key is nobody's",
+  async (key) => {
+    expect(await findApiKey(database.db, key)).toBeNull();
+  },
+);
 
 test.each([
   ['name', { name: '', scopes: ['read'] as const }],

@@ -33,7 +33,11 @@ test('the first digits of a number find the wallets that begin so, in order of n
 test.each(['%', '_', '\\', '\\%', "'", '%%'])('a "%s" in a prefix means itself', async (special) => {
   const [plain, number] = [`Q${special.length}X-1`, `Q${special}X-1`];
   await openCustomer(database.db, { number });
-  if (plain !== number) await sql('INSERT INTO core.wallets (id, holder_name) VALUES ($1, $2) ON CONFLICT DO NOTHING', [plain, 'Achieng']);
+  if (plain !== number)
+    await sql('INSERT INTO core.wallets (id, holder_name) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      plain,
+      'Achieng',
+    ]);
   expect(await numbersOf({ prefix: `Q${special}X` })).toEqual([number]);
 });
 
@@ -41,7 +45,13 @@ test('a phone number finds all wallets of its holder, in whatever way it is writ
   const phone = newPhone();
   const numbers = [await openCustomer(database.db, { phone }), await openCustomer(database.db, { phone })];
   const local = phone.slice(3);
-  for (const written of [phone, `+${phone}`, `0${local}`, `0${local.slice(0, 3)} ${local.slice(3)}`, `+254-${local}`]) {
+  for (const written of [
+    phone,
+    `+${phone}`,
+    `0${local}`,
+    `0${local.slice(0, 3)} ${local.slice(3)}`,
+    `+254-${local}`,
+  ]) {
     expect(await numbersOf({ phone: written })).toEqual(numbers.toSorted());
   }
 });
@@ -90,17 +100,23 @@ async function blocksRead(): Promise<number> {
 test.each([
   ['prefix', (time: number) => String(3_000_020_000 + time)],
   ['phone', (time: number) => `25411${String(time).padStart(7, '0')}`],
-] as const)('a search by %s reads what it finds and no more, however often it is made', async (field, valueAt) => {
-  for (let time = 1; time <= 12; time += 1) {
-    const before = await blocksRead();
-    expect(await numbersOf({ [field]: valueAt(time) })).toHaveLength(1);
-    expect((await blocksRead()) - before).toBeLessThan(40);
-  }
-});
+] as const)(
+  'a search by %s reads what it finds and no more, however often it is made',
+  async (field, valueAt) => {
+    for (let time = 1; time <= 12; time += 1) {
+      const before = await blocksRead();
+      expect(await numbersOf({ [field]: valueAt(time) })).toHaveLength(1);
+      expect((await blocksRead()) - before).toBeLessThan(40);
+    }
+  },
+);
 
 test('where the language orders texts, idx_wallets_number serves the prefix, which the primary key cannot', async () => {
   const name = `${new URL(database.url).pathname.slice(1)}_en`;
-  await execute(database.url, `CREATE DATABASE ${name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'`);
+  await execute(
+    database.url,
+    `CREATE DATABASE ${name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'`,
+  );
   const url = databaseUrl(database.url, name);
   const english = createDb({ url, maxConnections: 1 });
   try {
@@ -117,7 +133,8 @@ test('where the language orders texts, idx_wallets_number serves the prefix, whi
       },
     };
     // Twelve times, for the reason above.
-    for (let time = 1; time <= 12; time += 1) await findWallets(explaining, { prefix: String(3_000_020_000 + time) });
+    for (let time = 1; time <= 12; time += 1)
+      await findWallets(explaining, { prefix: String(3_000_020_000 + time) });
     expect(plans.filter((plan) => !plan.includes('idx_wallets_number'))).toEqual([]);
     expect(plans).toHaveLength(12);
   } finally {

@@ -67,7 +67,11 @@ test('one capture that arrives on six connections at once pays once and answers 
 test('holds that together ask for more than there is get exactly what there is', async () => {
   const wallet = await openFunded(database, '100.00');
   const place = (db: typeof database.db) => hold(db, { wallet, amount: '30.00', idempotencyKey: newKey() });
-  const told = await meet(database.url, wallet, Array.from({ length: 6 }, () => place));
+  const told = await meet(
+    database.url,
+    wallet,
+    Array.from({ length: 6 }, () => place),
+  );
   expect(tally(told)).toEqual({ done: 3, insufficient_funds: 3 });
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '90.00', available: '10.00' });
 });
@@ -75,7 +79,11 @@ test('holds that together ask for more than there is get exactly what there is',
 test('one hold that is asked for on six connections at once reserves once', async () => {
   const wallet = await openFunded(database, '100.00');
   const request = { wallet, amount: '30.00', idempotencyKey: newKey() };
-  const told = await meet(database.url, wallet, Array.from({ length: 6 }, () => (db) => hold(db, request)));
+  const told = await meet(
+    database.url,
+    wallet,
+    Array.from({ length: 6 }, () => (db) => hold(db, request)),
+  );
   expect(tally(told)).toEqual({ done: 6 });
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '30.00' });
 });

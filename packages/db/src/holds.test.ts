@@ -38,7 +38,9 @@ test('what is held can be neither sent nor held again', async () => {
   expect(await refusalOf(sent)).toBe('insufficient_funds');
   const again = hold(database.db, { wallet, amount: '60.01', idempotencyKey: newKey() });
   expect(await refusalOf(again)).toBe('insufficient_funds');
-  expect((await hold(database.db, { wallet, amount: '60.00', idempotencyKey: newKey() })).available).toBe('0.00');
+  expect((await hold(database.db, { wallet, amount: '60.00', idempotencyKey: newKey() })).available).toBe(
+    '0.00',
+  );
 });
 
 test('the same key and request answer the hold of then, and reserve once', async () => {
@@ -67,7 +69,9 @@ test('the key of a transfer is no key for a hold, nor the other way round', asyn
   const sent = sampleTransfer({ from, to });
   await transfer(database.db, sent);
   const { idempotencyKey } = sent;
-  expect(await refusalOf(hold(database.db, { wallet: from, amount: '10.00', idempotencyKey }))).toBe('key_reused');
+  expect(await refusalOf(hold(database.db, { wallet: from, amount: '10.00', idempotencyKey }))).toBe(
+    'key_reused',
+  );
   const { request } = await held();
   const reused = sampleTransfer({ from, to, idempotencyKey: request.idempotencyKey });
   expect(await refusalOf(transfer(database.db, reused))).toBe('key_reused');
@@ -112,7 +116,12 @@ test('the whole of a hold is paid out unless said otherwise', async () => {
   const posted = await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
   expect(posted).toMatchObject({ type: 'WITHDRAWAL', from: wallet, to: FLOAT, amount: '40.00' });
   expect(posted).toMatchObject({ balanceAfter: '60.00', fee: '0.00', replayed: false });
-  expect(posted.hold).toMatchObject({ id: placed.id, status: 'CAPTURED', captured: '40.00', available: '60.00' });
+  expect(posted.hold).toMatchObject({
+    id: placed.id,
+    status: 'CAPTURED',
+    captured: '40.00',
+    available: '60.00',
+  });
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '60.00', held: '0.00' });
 });
 
@@ -120,7 +129,12 @@ test('a part of a hold is paid out, and the rest can be spent again', async () =
   const { wallet, placed } = await held();
   const capture = { holdId: placed.id, to: FLOAT, amount: '15.50', idempotencyKey: newKey() };
   const posted = await captureHold(database.db, capture);
-  expect(posted.hold).toMatchObject({ status: 'CAPTURED', amount: '40.00', captured: '15.50', available: '84.50' });
+  expect(posted.hold).toMatchObject({
+    status: 'CAPTURED',
+    amount: '40.00',
+    captured: '15.50',
+    available: '84.50',
+  });
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '84.50', held: '0.00' });
 });
 
@@ -144,7 +158,12 @@ test('the same key and request answer the capture of then, and pay once', async 
 test('a hold is captured once, also under another key', async () => {
   const { wallet, placed } = await held();
   await captureHold(database.db, { holdId: placed.id, to: FLOAT, amount: '1.00', idempotencyKey: newKey() });
-  const second = captureHold(database.db, { holdId: placed.id, to: FLOAT, amount: '1.00', idempotencyKey: newKey() });
+  const second = captureHold(database.db, {
+    holdId: placed.id,
+    to: FLOAT,
+    amount: '1.00',
+    idempotencyKey: newKey(),
+  });
   expect(await refusalOf(second)).toBe('hold_closed');
   expect(await balanceOf(sql, wallet)).toBe('99.00');
 });
@@ -158,11 +177,14 @@ test('more than is held is not captured, and the hold stays', async () => {
   expect(fits.hold.status).toBe('CAPTURED');
 });
 
-test.each([NOBODY, 'no-uuid', ''])('a hold that there is not ("%s") is neither captured nor released', async (holdId) => {
-  const capture = captureHold(database.db, { holdId, to: FLOAT, idempotencyKey: newKey() });
-  expect(await refusalOf(capture)).toBe('unknown_hold');
-  expect(await refusalOf(releaseHold(database.db, { holdId }))).toBe('unknown_hold');
-});
+test.each([NOBODY, 'no-uuid', ''])(
+  'a hold that there is not ("%s") is neither captured nor released',
+  async (holdId) => {
+    const capture = captureHold(database.db, { holdId, to: FLOAT, idempotencyKey: newKey() });
+    expect(await refusalOf(capture)).toBe('unknown_hold');
+    expect(await refusalOf(releaseHold(database.db, { holdId }))).toBe('unknown_hold');
+  },
+);
 
 test.each([
   ['a frozen wallet', 'wallet_frozen', 'FROZEN'],
@@ -170,7 +192,9 @@ test.each([
 ])('a capture to %s is refused and leaves the hold as it was', async (_, code, status) => {
   const [{ wallet, placed }, to] = [await held(), await openCustomer(database.db)];
   await setStatus(sql, to, status);
-  expect(await refusalOf(captureHold(database.db, { holdId: placed.id, to, idempotencyKey: newKey() }))).toBe(code);
+  expect(await refusalOf(captureHold(database.db, { holdId: placed.id, to, idempotencyKey: newKey() }))).toBe(
+    code,
+  );
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '40.00' });
   expect((await releaseHold(database.db, { holdId: placed.id })).status).toBe('RELEASED');
 });
@@ -235,7 +259,12 @@ test('a capture whose fee does not fit is refused whole, and the hold stays', as
 test('a released hold is released for good, and saying so again answers the same', async () => {
   const { wallet, placed } = await held();
   const released = await releaseHold(database.db, { holdId: placed.id });
-  expect(released).toMatchObject({ status: 'RELEASED', captured: '0.00', available: '100.00', replayed: false });
+  expect(released).toMatchObject({
+    status: 'RELEASED',
+    captured: '0.00',
+    available: '100.00',
+    replayed: false,
+  });
   expect(await releaseHold(database.db, { holdId: placed.id })).toEqual({ ...released, replayed: true });
   const capture = captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
   expect(await refusalOf(capture)).toBe('hold_closed');
@@ -250,14 +279,25 @@ test('a captured hold is not released', async () => {
 
 test('a hold whose time is over is not captured, and the expiry gives its money back once', async () => {
   const { wallet, placed, request } = await held('40.00', LONG_AGO);
-  const lasting = await hold(database.db, { wallet, amount: '5.00', idempotencyKey: newKey(), expiresAt: FAR_AHEAD });
+  const lasting = await hold(database.db, {
+    wallet,
+    amount: '5.00',
+    idempotencyKey: newKey(),
+    expiresAt: FAR_AHEAD,
+  });
   const capture = captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
   expect(await refusalOf(capture)).toBe('hold_closed');
   expect(await expireHolds(database.db)).toEqual({ expired: 1 });
   expect(await expireHolds(database.db)).toEqual({ expired: 0 });
-  expect(await hold(database.db, request)).toMatchObject({ status: 'EXPIRED', available: '95.00', replayed: true });
+  expect(await hold(database.db, request)).toMatchObject({
+    status: 'EXPIRED',
+    available: '95.00',
+    replayed: true,
+  });
   expect(await refusalOf(releaseHold(database.db, { holdId: placed.id }))).toBe('hold_closed');
-  expect((await captureHold(database.db, { holdId: lasting.id, to: FLOAT, idempotencyKey: newKey() })).amount).toBe('5.00');
+  expect(
+    (await captureHold(database.db, { holdId: lasting.id, to: FLOAT, idempotencyKey: newKey() })).amount,
+  ).toBe('5.00');
 });
 
 test('a hold of a frozen wallet still expires', async () => {
@@ -269,9 +309,13 @@ test('a hold of a frozen wallet still expires', async () => {
 
 test('a hold changes through its functions only', async () => {
   const { placed } = await held();
-  const edited = sql(`UPDATE core.holds SET status = 'RELEASED', closed_at = now() WHERE id = $1`, [placed.id]);
+  const edited = sql(`UPDATE core.holds SET status = 'RELEASED', closed_at = now() WHERE id = $1`, [
+    placed.id,
+  ]);
   await expect(edited).rejects.toMatchObject({ code: 'DF003' });
-  await expect(sql('DELETE FROM core.holds WHERE id = $1', [placed.id])).rejects.toMatchObject({ code: 'DF003' });
+  await expect(sql('DELETE FROM core.holds WHERE id = $1', [placed.id])).rejects.toMatchObject({
+    code: 'DF003',
+  });
   await expect(sql('TRUNCATE core.holds')).rejects.toMatchObject({ code: 'DF001' });
   const made = sql('INSERT INTO core.holds (wallet_id, amount) VALUES ($1, 1)', [placed.wallet]);
   await expect(made).rejects.toMatchObject({ code: 'DF003' });

@@ -34,7 +34,8 @@ test('transfers, captures, reversals and freezes over the same wallets from both
     await Promise.all(
       clients.map(async (client, lane) => {
         const sql = sqlOf(client);
-        for (const { text, values } of work.filter((_, i) => i % CONNECTIONS === lane)) await sql(text, values);
+        for (const { text, values } of work.filter((_, i) => i % CONNECTIONS === lane))
+          await sql(text, values);
       }),
     );
   } finally {

@@ -26,7 +26,11 @@ async function sent(amount = '40.00') {
 
 test('a transfer is reversed whole unless said otherwise, and the two are linked both ways', async () => {
   const { from, to, reference } = await sent();
-  const back = await reverseTransaction(database.db, { reference, idempotencyKey: newKey(), narrative: 'kosa' });
+  const back = await reverseTransaction(database.db, {
+    reference,
+    idempotencyKey: newKey(),
+    narrative: 'kosa',
+  });
   expect(back).toMatchObject({ type: 'REVERSAL', from: to, to: from, amount: '40.00', balanceAfter: '0.00' });
   expect(back).toMatchObject({ reverses: reference, remaining: '0.00', replayed: false });
   expect([await balanceOf(sql, from), await balanceOf(sql, to)]).toEqual(['100.00', '0.00']);
@@ -35,12 +39,18 @@ test('a transfer is reversed whole unless said otherwise, and the two are linked
     await findTransaction(database.db, back.reference),
   ];
   expect(original).toMatchObject({ reversedBy: [back.reference], reverses: null, remaining: '0.00' });
-  expect(reversal).toMatchObject({ reverses: reference, reversedBy: [], narrative: 'kosa', type: 'REVERSAL' });
+  expect(reversal).toMatchObject({
+    reverses: reference,
+    reversedBy: [],
+    narrative: 'kosa',
+    type: 'REVERSAL',
+  });
 });
 
 test('a transaction is reversed in parts until nothing is left', async () => {
   const { from, to, reference } = await sent();
-  const part = (amount: string) => reverseTransaction(database.db, { reference, amount, idempotencyKey: newKey() });
+  const part = (amount: string) =>
+    reverseTransaction(database.db, { reference, amount, idempotencyKey: newKey() });
   const first = await part('15.00');
   expect(first.remaining).toBe('25.00');
   expect(await refusalOf(part('25.01'))).toBe('exceeds_remaining');
@@ -60,7 +70,9 @@ test('the same key and request send the money back once and answer the same', as
   const first = await reverseTransaction(database.db, request);
   expect(await reverseTransaction(database.db, request)).toEqual({ ...first, replayed: true });
   expect(await balanceOf(sql, from)).toBe('70.00');
-  expect(await refusalOf(reverseTransaction(database.db, { ...request, amount: '10.01' }))).toBe('key_reused');
+  expect(await refusalOf(reverseTransaction(database.db, { ...request, amount: '10.01' }))).toBe(
+    'key_reused',
+  );
   expect(await refusalOf(reverseTransaction(database.db, { ...request, narrative: 'x' }))).toBe('key_reused');
 });
 
@@ -70,7 +82,11 @@ test('money that is spent is not sent back, and part of it can be', async () => 
   await transfer(database.db, sampleTransfer({ from: to, to: other, amount: '30.00' }));
   const whole = { reference, idempotencyKey: newKey() };
   expect(await refusalOf(reverseTransaction(database.db, whole))).toBe('funds_spent');
-  const part = await reverseTransaction(database.db, { reference, amount: '10.00', idempotencyKey: newKey() });
+  const part = await reverseTransaction(database.db, {
+    reference,
+    amount: '10.00',
+    idempotencyKey: newKey(),
+  });
   expect(part).toMatchObject({ remaining: '30.00', balanceAfter: '0.00' });
   // It was refused and stays so, although the money comes back.
   await transfer(database.db, sampleTransfer({ from: other, to, amount: '30.00' }));
@@ -80,7 +96,9 @@ test('money that is spent is not sent back, and part of it can be', async () => 
 test('money that is held counts as spent', async () => {
   const { to, reference } = await sent();
   await hold(database.db, { wallet: to, amount: '0.01', idempotencyKey: newKey() });
-  expect(await refusalOf(reverseTransaction(database.db, { reference, idempotencyKey: newKey() }))).toBe('funds_spent');
+  expect(await refusalOf(reverseTransaction(database.db, { reference, idempotencyKey: newKey() }))).toBe(
+    'funds_spent',
+  );
 });
 
 test.each([
@@ -91,7 +109,9 @@ test.each([
     const transaction = await sent();
     await setStatus(sql, transaction[side], status);
     const { reference } = transaction;
-    expect(await refusalOf(reverseTransaction(database.db, { reference, idempotencyKey: newKey() }))).toBe(code);
+    expect(await refusalOf(reverseTransaction(database.db, { reference, idempotencyKey: newKey() }))).toBe(
+      code,
+    );
   }
 });
 
@@ -114,7 +134,10 @@ test('a deposit goes back to the float it came from', async () => {
   const wallet = await openCustomer(database.db);
   const deposit = sampleDeposit({ account: wallet, amount: '80.00' });
   await recordDeposit(database.db, deposit);
-  const back = await reverseTransaction(database.db, { reference: deposit.receipt, idempotencyKey: newKey() });
+  const back = await reverseTransaction(database.db, {
+    reference: deposit.receipt,
+    idempotencyKey: newKey(),
+  });
   expect(back).toMatchObject({ from: wallet, to: 'MPESA-FLOAT', amount: '80.00', remaining: '0.00' });
 });
 
@@ -132,7 +155,10 @@ test('the fee of a transfer is reversed apart from it', async () => {
   await clearFeeRules(sql);
   await reverseTransaction(database.db, { reference, idempotencyKey: newKey() });
   expect(await balanceOf(sql, from)).toBe('97.00');
-  const fee = await reverseTransaction(database.db, { reference: `${reference}-F`, idempotencyKey: newKey() });
+  const fee = await reverseTransaction(database.db, {
+    reference: `${reference}-F`,
+    idempotencyKey: newKey(),
+  });
   expect(fee).toMatchObject({ from: 'FEES', to: from, amount: '3.00' });
   expect(await balanceOf(sql, from)).toBe('100.00');
 });
@@ -142,7 +168,10 @@ test('reversals of one transaction that meet never send back more than it moved'
   const told = await meet(
     database.url,
     to,
-    Array.from({ length: 6 }, () => (db) => reverseTransaction(db, { reference, amount: '15.00', idempotencyKey: newKey() })),
+    Array.from(
+      { length: 6 },
+      () => (db) => reverseTransaction(db, { reference, amount: '15.00', idempotencyKey: newKey() }),
+    ),
   );
   expect(tally(told)).toEqual({ done: 2, exceeds_remaining: 4 });
   expect([await balanceOf(sql, from), await balanceOf(sql, to)]).toEqual(['90.00', '10.00']);
@@ -151,7 +180,11 @@ test('reversals of one transaction that meet never send back more than it moved'
 test('one reversal that arrives on six connections at once is done once and answered to all', async () => {
   const { from, to, reference } = await sent();
   const request = { reference, idempotencyKey: newKey() };
-  const told = await meet(database.url, to, Array.from({ length: 6 }, () => (db) => reverseTransaction(db, request)));
+  const told = await meet(
+    database.url,
+    to,
+    Array.from({ length: 6 }, () => (db) => reverseTransaction(db, request)),
+  );
   expect(tally(told)).toEqual({ done: 6 });
   expect(await balanceOf(sql, from)).toBe('100.00');
 });
@@ -168,7 +201,11 @@ test('a payment that left suspense is not sent back out of what other payers hav
   await assignSuspense(database.db, { receipt, wallet });
   const before = await balanceOf(sql, 'SUSPENSE');
   const back = (amount?: string) =>
-    reverseTransaction(database.db, { reference: receipt, idempotencyKey: newKey(), ...(amount && { amount }) });
+    reverseTransaction(database.db, {
+      reference: receipt,
+      idempotencyKey: newKey(),
+      ...(amount && { amount }),
+    });
   expect(await refusalOf(back())).toBe('already_assigned');
   expect(await refusalOf(back('0.01'))).toBe('already_assigned');
   expect(await balanceOf(sql, 'SUSPENSE')).toBe(before);
@@ -181,9 +218,14 @@ test('once the assignment has been reversed, whole, the payment goes back', asyn
   const receipt = await payIntoSuspense(database.db);
   const wallet = await openCustomer(database.db);
   const { reference } = await assignSuspense(database.db, { receipt, wallet });
-  const undo = (amount: string) => reverseTransaction(database.db, { reference, amount, idempotencyKey: newKey() });
+  const undo = (amount: string) =>
+    reverseTransaction(database.db, { reference, amount, idempotencyKey: newKey() });
   await undo('100.00');
-  const early = reverseTransaction(database.db, { reference: receipt, amount: '50.00', idempotencyKey: newKey() });
+  const early = reverseTransaction(database.db, {
+    reference: receipt,
+    amount: '50.00',
+    idempotencyKey: newKey(),
+  });
   expect(await refusalOf(early)).toBe('already_assigned');
   await undo('50.00');
   const back = await reverseTransaction(database.db, { reference: receipt, idempotencyKey: newKey() });

@@ -17,7 +17,13 @@ const { sql } = database;
 test('a payment moves from suspense to its wallet', async () => {
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   const posted = await assignSuspense(database.db, { receipt, wallet });
-  expect(posted).toMatchObject({ type: 'ASSIGNMENT', from: 'SUSPENSE', to: wallet, amount: '150.00', replayed: false });
+  expect(posted).toMatchObject({
+    type: 'ASSIGNMENT',
+    from: 'SUSPENSE',
+    to: wallet,
+    amount: '150.00',
+    replayed: false,
+  });
   expect(await balanceOf(sql, wallet)).toBe('150.00');
 });
 
@@ -25,7 +31,10 @@ test('said again it answers the same and moves nothing', async () => {
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   const posted = await assignSuspense(database.db, { receipt, wallet });
   const typed = ` ${receipt.toLowerCase()} `;
-  expect(await assignSuspense(database.db, { receipt: typed, wallet })).toEqual({ ...posted, replayed: true });
+  expect(await assignSuspense(database.db, { receipt: typed, wallet })).toEqual({
+    ...posted,
+    replayed: true,
+  });
   expect(await balanceOf(sql, wallet)).toBe('150.00');
 });
 
@@ -48,8 +57,12 @@ test('a payment that was credited to its wallet is not in suspense', async () =>
 test('a receipt that there is not and a reference that is no receipt are unknown', async () => {
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   const { reference } = await assignSuspense(database.db, { receipt, wallet });
-  expect(await refusalOf(assignSuspense(database.db, { receipt: 'NEVERSEEN1', wallet }))).toBe('unknown_transaction');
-  expect(await refusalOf(assignSuspense(database.db, { receipt: reference, wallet }))).toBe('unknown_transaction');
+  expect(await refusalOf(assignSuspense(database.db, { receipt: 'NEVERSEEN1', wallet }))).toBe(
+    'unknown_transaction',
+  );
+  expect(await refusalOf(assignSuspense(database.db, { receipt: reference, wallet }))).toBe(
+    'unknown_transaction',
+  );
 });
 
 test.each([
@@ -93,7 +106,15 @@ test('one assignment that arrives on six connections at once moves the money onc
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   await payIntoSuspense(database.db);
   const ask = (db: typeof database.db) => assignSuspense(db, { receipt, wallet });
-  expect(tally(await meet(database.url, wallet, Array.from({ length: 6 }, () => ask)))).toEqual({ done: 6 });
+  expect(
+    tally(
+      await meet(
+        database.url,
+        wallet,
+        Array.from({ length: 6 }, () => ask),
+      ),
+    ),
+  ).toEqual({ done: 6 });
   expect(await balanceOf(sql, wallet)).toBe('150.00');
 });
 

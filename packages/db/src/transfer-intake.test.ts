@@ -51,7 +51,9 @@ test('those who are refused are told so, and those beside them are done', async 
     sampleTransfer({ from, to, amount: '2.00' }),
   ];
   const settled = await Promise.allSettled(requests.map((request) => intake.transfer(request)));
-  const codes = settled.map((one) => (one.status === 'rejected' ? (one.reason as { code: string }).code : 'done'));
+  const codes = settled.map((one) =>
+    one.status === 'rejected' ? (one.reason as { code: string }).code : 'done',
+  );
   expect(codes).toEqual([
     'done',
     'invalid_amount',
@@ -108,7 +110,9 @@ test('two intakes of two processes that share keys do each request once', async 
 test('an intake that is closed answers what it has taken and takes no more', async () => {
   const { from, to } = await pair();
   const intake = createTransferIntake(database.db, { maxBatch: 5 });
-  const taken = Array.from({ length: 23 }, () => intake.transfer(sampleTransfer({ from, to, amount: '1.00' })));
+  const taken = Array.from({ length: 23 }, () =>
+    intake.transfer(sampleTransfer({ from, to, amount: '1.00' })),
+  );
   const closed = intake.close();
   expect(await refusalOf(intake.transfer(sampleTransfer({ from, to })))).toBe('intake_closed');
   await closed;
@@ -123,7 +127,9 @@ test('an intake that holds as much as it may refuses at once and does what it ho
   const blocker = await connect(database.url);
   await blocker.query('BEGIN');
   await blocker.query('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [from]);
-  const taken = Array.from({ length: 3 }, () => intake.transfer(sampleTransfer({ from, to, amount: '1.00' })));
+  const taken = Array.from({ length: 3 }, () =>
+    intake.transfer(sampleTransfer({ from, to, amount: '1.00' })),
+  );
   expect(await refusalOf(intake.transfer(sampleTransfer({ from, to })))).toBe('queue_full');
   await blocker.query('COMMIT');
   await Promise.all(taken);

@@ -105,7 +105,9 @@ test('in a batch a transfer whose fee does not fit leaves no trace for those beh
     { ok: true, balanceAfter: '0.00', fee: '1.00' },
     { ok: true, balanceAfter: '0.00', fee: '1.00' },
   ]);
-  const versions = await sql('SELECT id, version::integer FROM core.wallets WHERE id = ANY ($1)', [[from, to]]);
+  const versions = await sql('SELECT id, version::integer FROM core.wallets WHERE id = ANY ($1)', [
+    [from, to],
+  ]);
   expect(new Map(versions.map((row) => [row['id'], row['version']]))).toEqual(
     new Map([
       // The opening deposit, two transfers with their fees, and what came back.
@@ -120,7 +122,8 @@ test('the rule is the one with the highest lower bound that the amount reaches',
   await addFeeRule(sql, { from: '100.00', flat: '5.00' });
   await addFeeRule(sql, { from: '500.00', flat: '9.00' });
   const { from, to } = await pair('5000.00');
-  const feeOf = async (amount: string) => (await transfer(database.db, sampleTransfer({ from, to, amount }))).fee;
+  const feeOf = async (amount: string) =>
+    (await transfer(database.db, sampleTransfer({ from, to, amount }))).fee;
   expect(await feeOf('99.99')).toBe('0.00');
   expect(await feeOf('100.00')).toBe('5.00');
   expect(await feeOf('499.99')).toBe('5.00');
@@ -164,7 +167,10 @@ test('a fee is its flat part and its rate of the amount, rounded half up to the 
       const { fee } = await transfer(database.db, sampleTransfer({ from, to, amount: formatCents(cents) }));
       expect(fee).toBe(formatCents(expected));
     }),
-    { numRuns: 60, examples: [[{ cents: 50n, flat: 0n, rate: 10_000n }], [{ cents: 49n, flat: 0n, rate: 10_000n }]] },
+    {
+      numRuns: 60,
+      examples: [[{ cents: 50n, flat: 0n, rate: 10_000n }], [{ cents: 49n, flat: 0n, rate: 10_000n }]],
+    },
   );
 });
 

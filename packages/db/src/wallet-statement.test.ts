@@ -19,7 +19,7 @@ const { sql } = database;
 /** All pages of a statement, one after the other. */
 async function readAll(request: StatementRequest): Promise<StatementLine[]> {
   const lines: StatementLine[] = [];
-  for (let cursor: string | undefined; ; ) {
+  for (let cursor: string | undefined; ;) {
     const page = await walletStatement(database.db, { ...request, ...(cursor && { cursor }) });
     expect(page.lines.length).toBeLessThanOrEqual(request.limit ?? 50);
     lines.push(...page.lines);
@@ -45,12 +45,27 @@ test('a statement has each posting with its direction, its other side and the ba
     database.db,
     sampleTransfer({ from: wallet, to: other, amount: '30.00', narrative: 'kodi' }),
   );
-  await reverseTransaction(database.db, { reference: sent.reference, amount: '5.00', idempotencyKey: newKey() });
+  await reverseTransaction(database.db, {
+    reference: sent.reference,
+    amount: '5.00',
+    idempotencyKey: newKey(),
+  });
   const statement = await walletStatement(database.db, { wallet });
-  expect(statement).toMatchObject({ wallet, currency: 'KES', openingBalance: '0.00', closingBalance: '75.00' });
+  expect(statement).toMatchObject({
+    wallet,
+    currency: 'KES',
+    openingBalance: '0.00',
+    closingBalance: '75.00',
+  });
   expect(statement.nextCursor).toBeNull();
   expect(statement.lines).toMatchObject([
-    { type: 'DEPOSIT', direction: 'credit', counterparty: 'MPESA-FLOAT', amount: '100.00', balanceAfter: '100.00' },
+    {
+      type: 'DEPOSIT',
+      direction: 'credit',
+      counterparty: 'MPESA-FLOAT',
+      amount: '100.00',
+      balanceAfter: '100.00',
+    },
     { type: 'TRANSFER', direction: 'debit', counterparty: other, amount: '30.00', balanceAfter: '70.00' },
     { type: 'REVERSAL', direction: 'credit', counterparty: other, amount: '5.00', balanceAfter: '75.00' },
   ]);
@@ -109,7 +124,9 @@ test('the balance at a moment has in it what happened at this very moment', asyn
     expect(await balanceAt(database.db, { wallet, at: createdAt })).toBe(balanceAfter);
   }
   const now = await lookupWallet(database.db, wallet);
-  expect(await balanceAt(database.db, { wallet, at: new Date('9999-12-31T23:59:59.999Z') })).toBe(now?.balance);
+  expect(await balanceAt(database.db, { wallet, at: new Date('9999-12-31T23:59:59.999Z') })).toBe(
+    now?.balance,
+  );
   expect(await balanceAt(database.db, { wallet, at: new Date('0001-01-01T00:00:00.000Z') })).toBe('0.00');
 });
 
@@ -150,17 +167,16 @@ test('pages do not shift, repeat or leave out a line while postings arrive', asy
 
 test('the last line of the last page leaves the closing balance, also while postings arrive', async () => {
   const [wallet, other] = [await openFunded(database, '1000.00'), await openCustomer(database.db)];
-  let isDone = false;
   const paying = (async () => {
     for (let i = 0; i < 150; i += 1) {
       await transfer(database.db, sampleTransfer({ from: wallet, to: other, amount: '1.00' }));
     }
-    isDone = true;
   })();
-  while (!isDone) {
+  for (let seen = 0; seen < 151;) {
     const { lines, closingBalance, nextCursor } = await walletStatement(database.db, { wallet, limit: 500 });
     expect(nextCursor).toBeNull();
     expect(lines.at(-1)?.balanceAfter).toBe(closingBalance);
+    seen = lines.length;
   }
   await paying;
 });
@@ -210,7 +226,8 @@ test('what a page and a balance cost does not grow with the postings of the wall
   await sql('VACUUM ANALYZE core.transactions');
   const all = await walletStatement(database.db, { wallet, limit: 500 });
   const early = all.lines[1]?.createdAt ?? new Date();
-  const late = (await walletStatement(database.db, { wallet, limit: 1, cursor: '19999' })).lines[0]?.createdAt;
+  const late = (await walletStatement(database.db, { wallet, limit: 1, cursor: '19999' })).lines[0]
+    ?.createdAt;
   const end = late ?? new Date();
   const requests: StatementRequest[] = [
     { wallet },

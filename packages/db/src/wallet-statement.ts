@@ -55,7 +55,8 @@ export async function walletStatement(db: Handle, request: StatementRequest): Pr
   const asked = request.limit ?? 50;
   if (!Number.isInteger(asked)) throw new DaftariError('invalid_request', { field: 'limit' });
   const limit = Math.min(Math.max(asked, 1), 500);
-  const frame = await readFrame(db, request.wallet, [
+  const frame = await readFrame(db, FRAME, [
+    request.wallet,
     request.from === undefined ? null : requireTime('from', request.from),
     request.to === undefined ? null : requireTime('to', request.to),
   ]);
@@ -78,18 +79,18 @@ export async function balanceAt(
   db: Handle,
   request: { readonly wallet: string; readonly at: Date },
 ): Promise<string> {
-  const frame = await readFrame(db, request.wallet, [null, requireTime('at', request.at)], BALANCE_AT);
+  const frame = await readFrame(db, BALANCE_AT, [request.wallet, null, requireTime('at', request.at)]);
   return frame.closing;
 }
 
 async function readFrame(
   db: Handle,
-  wallet: string,
-  period: readonly [from: string | null, to: string | null],
-  statement = FRAME,
+  statement: Statement,
+  values: readonly [wallet: string, from: string | null, to: string | null],
 ): Promise<FrameRow> {
+  const [wallet] = values;
   const isText = wallet.isWellFormed() && !wallet.includes('\0');
-  const [frame] = isText ? await query<FrameRow>(db, statement, [wallet, ...period]) : [];
+  const [frame] = isText ? await query<FrameRow>(db, statement, values) : [];
   if (frame === undefined) throw new DaftariError('unknown_wallet');
   return frame;
 }

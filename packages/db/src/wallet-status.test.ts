@@ -17,7 +17,10 @@ const eventsOf = (wallet: string) =>
 
 test('a frozen wallet neither gives nor takes, and a thawed one does again', async () => {
   const [wallet, other] = [await openFunded(database, '100.00'), await openFunded(database, '100.00')];
-  expect(await freezeWallet(database.db, { wallet, reason: 'a lost phone' })).toMatchObject({ status: 'FROZEN', balance: '100.00' });
+  expect(await freezeWallet(database.db, { wallet, reason: 'a lost phone' })).toMatchObject({
+    status: 'FROZEN',
+    balance: '100.00',
+  });
   const out = () => transfer(database.db, sampleTransfer({ from: wallet, to: other }));
   const into = () => transfer(database.db, sampleTransfer({ from: other, to: wallet }));
   expect([await refusalOf(out()), await refusalOf(into())]).toEqual(['wallet_frozen', 'wallet_frozen']);
@@ -53,7 +56,9 @@ test('a wallet closes only when it is empty, and then for good', async () => {
   const change = { wallet, reason: 'regret' };
   expect(await refusalOf(unfreezeWallet(database.db, change))).toBe('wallet_closed');
   expect(await refusalOf(freezeWallet(database.db, change))).toBe('wallet_closed');
-  expect(await refusalOf(transfer(database.db, sampleTransfer({ from: other, to: wallet, amount: '1.00' })))).toBe('wallet_closed');
+  expect(
+    await refusalOf(transfer(database.db, sampleTransfer({ from: other, to: wallet, amount: '1.00' }))),
+  ).toBe('wallet_closed');
   expect(await eventsOf(wallet)).toEqual([{ status: 'CLOSED', note: 'the holder asked' }]);
 });
 
@@ -72,11 +77,16 @@ test('a frozen wallet that is empty can be closed', async () => {
   expect((await closeWallet(database.db, { wallet, reason: 'never found' })).status).toBe('CLOSED');
 });
 
-test.each([freezeWallet, unfreezeWallet, closeWallet])('%o knows customers only and wants a reason', async (change) => {
-  expect(await refusalOf(change(database.db, { wallet: 'NOBODY', reason: 'x' }))).toBe('unknown_wallet');
-  expect(await refusalOf(change(database.db, { wallet: 'MPESA-FLOAT', reason: 'x' }))).toBe('unknown_wallet');
-  expect(await refusalOf(change(database.db, { wallet: 'NOBODY', reason: '' }))).toBe('invalid_request');
-});
+test.each([freezeWallet, unfreezeWallet, closeWallet])(
+  '%o knows customers only and wants a reason',
+  async (change) => {
+    expect(await refusalOf(change(database.db, { wallet: 'NOBODY', reason: 'x' }))).toBe('unknown_wallet');
+    expect(await refusalOf(change(database.db, { wallet: 'MPESA-FLOAT', reason: 'x' }))).toBe(
+      'unknown_wallet',
+    );
+    expect(await refusalOf(change(database.db, { wallet: 'NOBODY', reason: '' }))).toBe('invalid_request');
+  },
+);
 
 test('who froze a wallet and why is never changed afterwards', async () => {
   await expect(sql('DELETE FROM core.wallet_events')).rejects.toMatchObject({ code: 'DF001' });

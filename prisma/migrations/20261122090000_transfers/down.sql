@@ -81,7 +81,6 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 -- One plan for every size of batch, made once a connection: planning anew would cost more than it saves, and a
 -- plan made while the tables were small must not read them from end to end when they have grown.
 SET plan_cache_mode = force_generic_plan
@@ -233,6 +232,8 @@ BEGIN
         r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
     END LOOP;
 
+    -- The guards let through what happens from here to the end of this function; an error closes the door as well.
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO core.transactions (
         id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
         debit_version, debit_balance_after, credit_version, credit_balance_after,
@@ -255,5 +256,6 @@ BEGIN
        SET balance = t.balance, version = t.version, updated_at = posted_at
       FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
      WHERE w.id = t.id AND t.postings > 0;
+    PERFORM set_config('daftari.door', '', true);
 END
 $$;

@@ -154,7 +154,6 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 -- One plan for every size of batch, made once a connection: planning anew would cost more than it saves, and a
 -- plan made while the tables were small must not read them from end to end when they have grown.
 SET plan_cache_mode = force_generic_plan
@@ -361,6 +360,8 @@ BEGIN
         r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
     END LOOP;
 
+    -- The guards let through what happens from here to the end of this function; an error closes the door as well.
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO core.transactions (
         id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
         debit_version, debit_balance_after, credit_version, credit_balance_after,
@@ -395,6 +396,7 @@ BEGIN
        SET balance = t.balance, version = t.version, updated_at = posted_at
       FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
      WHERE w.id = t.id AND t.postings > 0;
+    PERFORM set_config('daftari.door', '', true);
 END
 $$;
 
@@ -622,7 +624,6 @@ CREATE OR REPLACE FUNCTION core.place_hold(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 AS $$
 DECLARE
     w core.wallets;
@@ -653,9 +654,11 @@ BEGIN
 
     outcome := 'posted';
     hold_id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
     INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative)
     VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative);
+    PERFORM set_config('daftari.door', '', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
 END
@@ -669,7 +672,6 @@ CREATE OR REPLACE FUNCTION core.release_hold(p_hold_id uuid, p_status text, OUT 
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 AS $$
 DECLARE
     v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
@@ -688,8 +690,10 @@ BEGIN
     END;
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
         UPDATE core.wallets SET held = held - h.amount, updated_at = v_now WHERE id = h.wallet_id;
         UPDATE core.holds SET status = p_status, closed_at = v_now WHERE id = h.id;
+        PERFORM set_config('daftari.door', '', true);
     END IF;
 END
 $$;
@@ -707,7 +711,6 @@ CREATE OR REPLACE FUNCTION core.capture_hold(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'open'
 AS $$
 DECLARE
     v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
@@ -752,7 +755,9 @@ BEGIN
     v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
 
     -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
         (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
         (ARRAY[v_type, 'FEE'])[1:v_legs],
@@ -767,6 +772,7 @@ BEGIN
         (ARRAY[1, 1])[1:v_legs],
         (ARRAY[p_narrative, NULL])[1:v_legs]
     );
+    PERFORM set_config('daftari.door', 'open', true);
     IF v_post.outcomes[1] = 'created' THEN
         outcome := 'posted';
         reference := p_reference;
@@ -776,6 +782,7 @@ BEGIN
         reason := v_post.reasons[1];
         UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
     END IF;
+    PERFORM set_config('daftari.door', '', true);
 END
 $$;
 

@@ -23,11 +23,11 @@ RETURNS integer
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET daftari.door = 'backfill'
 AS $$
 DECLARE
     v_count integer;
 BEGIN
+    PERFORM set_config('daftari.door', 'backfill', true);
     UPDATE core.transactions t
        SET verification_hash = core.verification_hash(t.reference, t.amount, t.created_at)
      WHERE t.id IN (
@@ -39,6 +39,7 @@ BEGIN
            FOR NO KEY UPDATE SKIP LOCKED
      );
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
     RETURN v_count;
 END
 $$;

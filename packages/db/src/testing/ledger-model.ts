@@ -1,14 +1,7 @@
 import { formatCents, parseCents } from '../money.ts';
+import { whyNotUse } from './ledger-book.ts';
+import type { LedgerBook } from './ledger-book.ts';
 import type { Answer, Operation, Payment } from './ledger-operations.ts';
-
-/** A wallet in plain numbers; sums in cents. */
-interface ModelWallet {
-  readonly isSystem: boolean;
-  readonly hasFloor: boolean;
-  status: string;
-  balance: bigint;
-  held: bigint;
-}
 
 interface ModelHold {
   readonly wallet: string;
@@ -28,19 +21,11 @@ interface ModelTransaction {
   readonly answer: Answer;
 }
 
-interface Leg {
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly amount: bigint;
-}
-
-/** What a fee rule of the model test says; a part of the amount in hundredths. */
-export interface ModelFee {
-  readonly type: string;
-  readonly from: bigint;
-  readonly flat: bigint;
-  readonly percent: bigint;
-  readonly payer: 'SENDER' | 'RECEIVER';
+/** How a request is done: why not, what it changes, and what it is told when it comes again. */
+interface Work {
+  readonly refuse: () => string | null;
+  readonly done: () => Answer;
+  readonly again: () => Answer;
 }
 
 /**
@@ -48,30 +33,22 @@ export interface ModelFee {
  * answered only to learn the names that it gave to what is new.
  */
 export class LedgerModel {
-  readonly wallets = new Map<string, ModelWallet>();
+  readonly book: LedgerBook;
   readonly holds = new Map<string, ModelHold>();
   readonly transactions = new Map<string, ModelTransaction>();
   readonly requests = new Map<string, { digest: string; refusal: string | null; name: string }>();
   readonly #assignments = new Map<string, string>();
-  readonly #fees: readonly ModelFee[];
 
-  constructor(customers: readonly string[], fees: readonly ModelFee[]) {
-    const wallet = (isSystem: boolean, hasFloor: boolean): ModelWallet => ({
-      isSystem,
-      hasFloor,
-      status: 'ACTIVE',
-      balance: 0n,
-      held: 0n,
-    });
-    for (const number of customers) this.wallets.set(number, wallet(false, true));
-    this.wallets.set('MPESA-FLOAT', wallet(true, false));
-    for (const number of ['SUSPENSE', 'FEES']) this.wallets.set(number, wallet(true, true));
-    this.#fees = fees;
+  constructor(book: LedgerBook) {
+    this.book = book;
   }
 
   /** Does the operation and says what must have been answered. */
   apply(operation: Operation, told: readonly Answer[]): Answer[] {
-    const name = (field: string, i = 0): string => String(told[i]?.[field] ?? '');
+    const name = (field: string, i = 0): string => {
+      const found = told[i]?.[field];
+      return typeof found === 'string' ? found : '';
+    };
     switch (operation.kind) {
       case 'deposit':
         return [this.#deposit(operation)];
@@ -90,6 +67,7 @@ export class LedgerModel {
       case 'assign':
         return [this.#assign(operation, name('reference'))];
       case 'status':
+      default:
         return [this.#setStatus(operation)];
     }
   }
@@ -101,14 +79,20 @@ export class LedgerModel {
       const { wallet, balanceAfter } = before.answer;
       return { outcome: 'duplicate', wallet, balanceAfter };
     }
-    const target = this.wallets.get(account);
+    const target = this.book.wallets.get(account);
     const frozen = { FROZEN: 'wallet_frozen', CLOSED: 'wallet_closed' }[target?.status ?? ''];
     const reason = account === '' ? 'no_account' : frozen;
     const wallet = reason === undefined ? account : 'SUSPENSE';
-    this.#move([{ from: 'MPESA-FLOAT', to: wallet, amount: parseCents(amount) }]);
-    const balanceAfter = formatCents(this.#wallet(wallet).balance);
+    this.book.tryMove([{ from: 'MPESA-FLOAT', to: wallet, amount: parseCents(amount) }]);
+    const balanceAfter = formatCents(this.book.wallet(wallet).balance);
     const answer = { wallet, balanceAfter };
-    this.#write(receipt, { type: 'DEPOSIT', from: 'MPESA-FLOAT', to: wallet, amount: parseCents(amount) }, answer);
+    this.#write(receipt, {
+      type: 'DEPOSIT',
+      from: 'MPESA-FLOAT',
+      to: wallet,
+      amount: parseCents(amount),
+      answer,
+    });
     return reason === undefined
       ? { outcome: 'credited', ...answer }
       : { outcome: 'suspense', reason, ...answer };
@@ -116,31 +100,46 @@ export class LedgerModel {
 
   #transfer({ key, from, to, amount }: Payment, reference: string): Answer {
     const digest = JSON.stringify(['transfer', from, to, amount]);
-    return this.#once(key, digest, reference, {
-      refuse: () => this.#tryMove(this.#legs('TRANSFER', this.#customer(from), this.#customer(to), parseCents(amount))),
-      done: () => this.#writePosted(reference, 'TRANSFER', { from, to, amount: parseCents(amount) }),
-      again: () => ({ ...this.#transaction(reference).answer, replayed: true }),
-    });
+    return this.#once(
+      key,
+      { digest, name: reference },
+      {
+        refuse: () =>
+          this.book.tryMove(
+            this.book.legs('TRANSFER', {
+              from: this.book.customer(from),
+              to: this.book.customer(to),
+              amount: parseCents(amount),
+            }),
+          ),
+        done: () => this.#writePosted(reference, 'TRANSFER', { from, to, amount: parseCents(amount) }),
+        again: () => ({ ...this.#transaction(reference).answer, replayed: true }),
+      },
+    );
   }
 
   #hold({ key, wallet, amount, isLate }: Extract<Operation, { kind: 'hold' }>, id: string): Answer {
     const digest = JSON.stringify(['hold', wallet, amount, isLate]);
     const cents = parseCents(amount);
-    const w = this.wallets.get(this.#customer(wallet) ?? '');
-    return this.#once(key, digest, id, {
-      refuse: () => {
-        if (w === undefined) return 'unknown_wallet';
-        const unusable = whyNotUse(w);
-        if (unusable !== null) return unusable;
-        return w.balance - w.held < cents ? 'insufficient_funds' : null;
+    const w = this.book.wallets.get(this.book.customer(wallet) ?? '');
+    return this.#once(
+      key,
+      { digest, name: id },
+      {
+        refuse: () => {
+          if (w === undefined) return 'unknown_wallet';
+          const unusable = whyNotUse(w);
+          if (unusable !== null) return unusable;
+          return w.balance - w.held < cents ? 'insufficient_funds' : null;
+        },
+        done: () => {
+          if (w !== undefined) w.held += cents;
+          this.holds.set(id, { wallet, amount: cents, isLate, status: 'ACTIVE', captured: 0n });
+          return this.#view(id, false);
+        },
+        again: () => this.#view(id, true),
       },
-      done: () => {
-        if (w !== undefined) w.held += cents;
-        this.holds.set(id, { wallet, amount: cents, isLate, status: 'ACTIVE', captured: 0n });
-        return this.#view(id, false);
-      },
-      again: () => this.#view(id, true),
-    });
+    );
   }
 
   #capture(operation: Extract<Operation, { kind: 'capture' }>, reference: string): Answer {
@@ -148,31 +147,35 @@ export class LedgerModel {
     const digest = JSON.stringify(['capture', holdId, to, operation.amount]);
     const h = this.holds.get(holdId);
     const amount = operation.amount === null ? (h?.amount ?? 0n) : parseCents(operation.amount);
-    const type = this.#customer(to) === null ? 'WITHDRAWAL' : 'TRANSFER';
+    const type = this.book.customer(to) === null ? 'WITHDRAWAL' : 'TRANSFER';
     const answer = (replayed: boolean) => ({
       ...this.#transaction(reference).answer,
       type,
       replayed,
       hold: this.#view(holdId, replayed),
     });
-    return this.#once(key, digest, reference, {
-      refuse: () => {
-        if (h === undefined) return 'unknown_hold';
-        if (h.status !== 'ACTIVE' || h.isLate) return 'hold_closed';
-        if (amount > h.amount) return 'exceeds_hold';
-        const w = this.#wallet(h.wallet);
-        w.held -= h.amount;
-        const reason = this.#tryMove(this.#legs(type, h.wallet, to, amount));
-        if (reason !== null) w.held += h.amount;
-        return reason;
+    return this.#once(
+      key,
+      { digest, name: reference },
+      {
+        refuse: () => {
+          if (h === undefined) return 'unknown_hold';
+          if (h.status !== 'ACTIVE' || h.isLate) return 'hold_closed';
+          if (amount > h.amount) return 'exceeds_hold';
+          const w = this.book.wallet(h.wallet);
+          w.held -= h.amount;
+          const reason = this.book.tryMove(this.book.legs(type, { from: h.wallet, to, amount }));
+          if (reason !== null) w.held += h.amount;
+          return reason;
+        },
+        done: () => {
+          if (h !== undefined) [h.status, h.captured] = ['CAPTURED', amount];
+          this.#writePosted(reference, type, { from: h?.wallet ?? '', to, amount });
+          return answer(false);
+        },
+        again: () => answer(true),
       },
-      done: () => {
-        if (h !== undefined) [h.status, h.captured] = ['CAPTURED', amount];
-        this.#writePosted(reference, type, { from: h?.wallet ?? '', to, amount });
-        return answer(false);
-      },
-      again: () => answer(true),
-    });
+    );
   }
 
   #release(holdId: string): Answer {
@@ -204,23 +207,27 @@ export class LedgerModel {
       remaining: formatCents(t?.remaining ?? 0n),
       replayed,
     });
-    return this.#once(key, digest, reference, {
-      refuse: () => {
-        if (t === undefined) return 'unknown_transaction';
-        if (t.type === 'REVERSAL') return 'not_reversible';
-        if (t.remaining === 0n) return 'already_reversed';
-        if (amount > t.remaining) return 'exceeds_remaining';
-        if (t.to === 'SUSPENSE' && this.#assignmentOf(original) !== null) return 'already_assigned';
-        const reason = this.#tryMove([{ from: t.to, to: t.from, amount }]);
-        return reason === 'insufficient_funds' ? 'funds_spent' : reason;
+    return this.#once(
+      key,
+      { digest, name: reference },
+      {
+        refuse: () => {
+          if (t === undefined) return 'unknown_transaction';
+          if (t.type === 'REVERSAL') return 'not_reversible';
+          if (t.remaining === 0n) return 'already_reversed';
+          if (amount > t.remaining) return 'exceeds_remaining';
+          if (t.to === 'SUSPENSE' && this.#assignmentOf(original) !== null) return 'already_assigned';
+          const reason = this.book.tryMove([{ from: t.to, to: t.from, amount }]);
+          return reason === 'insufficient_funds' ? 'funds_spent' : reason;
+        },
+        done: () => {
+          if (t !== undefined) t.remaining -= amount;
+          this.#writePosted(reference, 'REVERSAL', { from: t?.to ?? '', to: t?.from ?? '', amount });
+          return answer(false);
+        },
+        again: () => answer(true),
       },
-      done: () => {
-        if (t !== undefined) t.remaining -= amount;
-        this.#writePosted(reference, 'REVERSAL', { from: t?.to ?? '', to: t?.from ?? '', amount });
-        return answer(false);
-      },
-      again: () => answer(true),
-    });
+    );
   }
 
   #assign({ receipt, wallet }: Extract<Operation, { kind: 'assign' }>, reference: string): Answer {
@@ -230,16 +237,16 @@ export class LedgerModel {
     const current = this.#assignmentOf(receipt);
     if (current !== null && this.#transaction(current).to !== wallet) return { code: 'already_assigned' };
     if (t.remaining < t.amount) return { code: 'already_reversed' };
-    if (this.#customer(wallet) === null) return { code: 'unknown_wallet' };
+    if (this.book.customer(wallet) === null) return { code: 'unknown_wallet' };
     if (current !== null) return { ...this.#transaction(current).answer, replayed: true };
-    const reason = this.#tryMove([{ from: 'SUSPENSE', to: wallet, amount: t.amount }]);
+    const reason = this.book.tryMove([{ from: 'SUSPENSE', to: wallet, amount: t.amount }]);
     if (reason !== null) return { code: reason };
     this.#assignments.set(receipt, reference);
     return this.#writePosted(reference, 'ASSIGNMENT', { from: 'SUSPENSE', to: wallet, amount: t.amount });
   }
 
   #setStatus({ wallet, status }: Extract<Operation, { kind: 'status' }>): Answer {
-    const w = this.wallets.get(this.#customer(wallet) ?? '');
+    const w = this.book.wallets.get(this.book.customer(wallet) ?? '');
     if (w === undefined) return { code: 'unknown_wallet' };
     if (w.status === 'CLOSED' && status !== 'CLOSED') return { code: 'wallet_closed' };
     if (status === 'CLOSED' && (w.balance !== 0n || w.held !== 0n)) return { code: 'wallet_not_empty' };
@@ -248,12 +255,8 @@ export class LedgerModel {
   }
 
   /** A request is done or refused once for its key, and answered the same ever after. */
-  #once(
-    key: string,
-    digest: string,
-    name: string,
-    work: { refuse: () => string | null; done: () => Answer; again: () => Answer },
-  ): Answer {
+  #once(key: string, asked: { digest: string; name: string }, work: Work): Answer {
+    const { digest, name } = asked;
     const before = this.requests.get(key);
     if (before !== undefined) {
       if (before.digest !== digest) return { code: 'key_reused' };
@@ -268,51 +271,6 @@ export class LedgerModel {
     return work.done();
   }
 
-  #legs(type: string, from: string | null, to: string | null, amount: bigint): Leg[] {
-    const rule = this.#fees.filter((fee) => fee.type === type && fee.from <= amount).at(-1);
-    const fee = rule === undefined ? 0n : (rule.flat * 100n + amount * rule.percent + 50n) / 100n;
-    const payer = rule?.payer === 'RECEIVER' ? to : from;
-    return [{ from, to, amount }, ...(fee > 0n ? [{ from: payer, to: 'FEES', amount: fee }] : [])];
-  }
-
-  #lastFee = 0n;
-  #lastBalance = 0n;
-
-  /** All legs or none; the reason why not. */
-  #tryMove(legs: readonly Leg[]): string | null {
-    const before = new Map([...this.wallets].map(([number, { balance }]) => [number, balance]));
-    for (const leg of legs) {
-      const reason = this.#whyNot(leg);
-      if (reason !== null) {
-        for (const [number, balance] of before) this.#wallet(number).balance = balance;
-        return reason;
-      }
-      this.#move([leg]);
-    }
-    const [first, fee] = legs;
-    this.#lastFee = fee?.amount ?? 0n;
-    // A fee that the receiver pays comes after what the sender is told.
-    this.#lastBalance = this.#wallet(first?.from ?? '').balance;
-    return null;
-  }
-
-  #whyNot({ from, to, amount }: Leg): string | null {
-    const [debit, credit] = [this.wallets.get(from ?? ''), this.wallets.get(to ?? '')];
-    if (credit === undefined) return 'unknown_wallet';
-    const unusable = whyNotUse(credit);
-    if (unusable !== null) return unusable;
-    if (debit === undefined) return 'unknown_wallet';
-    if (debit === credit) return 'same_wallet';
-    return whyNotUse(debit) ?? (debit.hasFloor && debit.balance - debit.held < amount ? 'insufficient_funds' : null);
-  }
-
-  #move(legs: readonly Leg[]): void {
-    for (const { from, to, amount } of legs) {
-      this.#wallet(from ?? '').balance -= amount;
-      this.#wallet(to ?? '').balance += amount;
-    }
-  }
-
   #writePosted(reference: string, type: string, facts: { from: string; to: string; amount: bigint }): Answer {
     const { from, to, amount } = facts;
     const answer = {
@@ -320,35 +278,36 @@ export class LedgerModel {
       from,
       to,
       amount: formatCents(amount),
-      fee: formatCents(this.#lastFee),
-      balanceAfter: formatCents(this.#lastBalance),
+      fee: formatCents(this.book.lastFee),
+      balanceAfter: formatCents(this.book.lastBalance),
       replayed: false,
     };
-    this.#write(reference, { type, ...facts }, answer);
-    if (this.#lastFee > 0n) {
-      const rule = this.#fees.filter((fee) => fee.type === type && fee.from <= amount).at(-1);
-      const payer = rule?.payer === 'RECEIVER' ? to : from;
-      this.#write(`${reference}-F`, { type: 'FEE', from: payer, to: 'FEES', amount: this.#lastFee }, {});
+    this.#write(reference, { type, ...facts, answer });
+    const [, fee] = this.book.legs(type, facts);
+    if (this.book.lastFee > 0n && fee !== undefined) {
+      this.#write(`${reference}-F`, {
+        type: 'FEE',
+        from: fee.from ?? '',
+        to: 'FEES',
+        amount: fee.amount,
+        answer: {},
+      });
     }
     return answer;
   }
 
-  #write(
-    reference: string,
-    facts: { type: string; from: string; to: string; amount: bigint },
-    answer: Answer,
-  ): void {
-    this.transactions.set(reference, { ...facts, remaining: facts.amount, answer });
+  #write(reference: string, written: Omit<ModelTransaction, 'remaining'>): void {
+    this.transactions.set(reference, { ...written, remaining: written.amount });
   }
 
   #giveBack(h: ModelHold, status: string): void {
-    this.#wallet(h.wallet).held -= h.amount;
+    this.book.wallet(h.wallet).held -= h.amount;
     h.status = status;
   }
 
   #view(id: string, replayed: boolean): Answer {
     const h = this.holds.get(id);
-    const w = this.#wallet(h?.wallet ?? '');
+    const w = this.book.wallet(h?.wallet ?? '');
     return {
       id,
       status: h?.status,
@@ -364,24 +323,9 @@ export class LedgerModel {
     return reference !== undefined && this.#transaction(reference).remaining > 0n ? reference : null;
   }
 
-  #customer(number: string): string | null {
-    return this.wallets.get(number)?.isSystem === false ? number : null;
-  }
-
-  #wallet(number: string): ModelWallet {
-    const found = this.wallets.get(number);
-    if (found === undefined) throw new Error(`The model has no wallet ${number}.`);
-    return found;
-  }
-
   #transaction(reference: string): ModelTransaction {
     const found = this.transactions.get(reference);
     if (found === undefined) throw new Error(`The model has no transaction ${reference}.`);
     return found;
   }
-}
-
-function whyNotUse({ status }: ModelWallet): string | null {
-  if (status === 'FROZEN') return 'wallet_frozen';
-  return status === 'CLOSED' ? 'wallet_closed' : null;
 }

@@ -67,7 +67,10 @@ async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
   switch (operation.kind) {
     case 'deposit': {
       const { receipt, account, amount } = operation;
-      const result = await recordDeposit(db, sampleDeposit({ receipt, account, amount, body: Buffer.from('{}') }));
+      const result = await recordDeposit(
+        db,
+        sampleDeposit({ receipt, account, amount, body: Buffer.from('{}') }),
+      );
       return [pick(result, ['outcome', 'reason', 'wallet', 'balanceAfter'])];
     }
     case 'transfers': {
@@ -77,12 +80,22 @@ async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
     }
     case 'hold': {
       const { key: idempotencyKey, wallet, amount, isLate } = operation;
-      const placed = await hold(db, { wallet, amount, idempotencyKey, ...(isLate && { expiresAt: LONG_AGO }) });
+      const placed = await hold(db, {
+        wallet,
+        amount,
+        idempotencyKey,
+        ...(isLate && { expiresAt: LONG_AGO }),
+      });
       return [pick(placed, HOLD)];
     }
     case 'capture': {
       const { key: idempotencyKey, holdId, to, amount } = operation;
-      const posted = await captureHold(db, { holdId, to, idempotencyKey, ...(amount !== null && { amount }) });
+      const posted = await captureHold(db, {
+        holdId,
+        to,
+        idempotencyKey,
+        ...(amount !== null && { amount }),
+      });
       return [{ ...pick(posted, POSTED), type: posted.type, hold: pick(posted.hold, HOLD) }];
     }
     case 'release':
@@ -91,12 +104,17 @@ async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
       return query<Answer>(db, EXPIRE, [operation.holdId]);
     case 'reverse': {
       const { key: idempotencyKey, reference, amount } = operation;
-      const back = await reverseTransaction(db, { reference, idempotencyKey, ...(amount !== null && { amount }) });
+      const back = await reverseTransaction(db, {
+        reference,
+        idempotencyKey,
+        ...(amount !== null && { amount }),
+      });
       return [{ ...pick(back, POSTED), remaining: back.remaining }];
     }
     case 'assign':
       return [pick(await assignSuspense(db, operation), POSTED)];
-    case 'status': {
+    case 'status':
+    default: {
       const change = { ACTIVE: unfreezeWallet, FROZEN: freezeWallet, CLOSED: closeWallet }[operation.status];
       const wallet = await change(db, { wallet: operation.wallet, reason: 'the model test' });
       return [pick(wallet, ['status', 'balance', 'held'])];

@@ -20,20 +20,32 @@ export async function openRing(url: string): Promise<string[]> {
   await look(url, (sql) =>
     post(
       sql,
-      numbers.map((to) => ({ reference: `OPEN${to}`, from: 'MPESA-FLOAT', to, amount: '100.00', type: 'DEPOSIT' })),
+      numbers.map((to) => ({
+        reference: `OPEN${to}`,
+        from: 'MPESA-FLOAT',
+        to,
+        amount: '100.00',
+        type: 'DEPOSIT',
+      })),
     ),
   );
   return numbers;
 }
 
 /** What is wrong with the ledger, how much is in it, and how often somebody waited in a circle. */
-export async function ringFaults(url: string): Promise<{ faults: string[]; total: string; deadlocks: number }> {
+export async function ringFaults(
+  url: string,
+): Promise<{ faults: string[]; total: string; deadlocks: number }> {
   return look(url, async (sql) => {
     const [row] = await sql(
       `SELECT (SELECT sum(balance)::text FROM core.wallets) AS total,
               (SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()) AS deadlocks`,
     );
-    return { faults: await allFaults(sql), total: String(row?.['total']), deadlocks: Number(row?.['deadlocks']) };
+    return {
+      faults: await allFaults(sql),
+      total: String(row?.['total']),
+      deadlocks: Number(row?.['deadlocks']),
+    };
   });
 }
 
@@ -41,7 +53,9 @@ async function look<Result>(url: string, work: (sql: Sql) => Promise<Result>): P
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    return await work(async (text, values = []) => (await client.query<Record<string, unknown>>(text, [...values])).rows);
+    return await work(
+      async (text, values = []) => (await client.query<Record<string, unknown>>(text, [...values])).rows,
+    );
   } finally {
     await client.end();
   }

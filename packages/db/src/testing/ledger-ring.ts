@@ -26,9 +26,10 @@ export interface Tally {
 const CALLERS = 4;
 
 /** Pays neighbours in the ring, now this way, now that way, from several callers of one process. */
-async function payAround(db: Db, ring: readonly string[], effort: Effort, name: string): Promise<Tally> {
+async function payAround(db: Db, ring: readonly string[], effort: Effort): Promise<Tally> {
   const tally: Tally = { posted: 0, refused: 0, failed: {} };
-  const until = effort.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + effort.seconds * 1_000;
+  const until =
+    effort.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + effort.seconds * 1_000;
   const count = effort.transfers ?? Number.POSITIVE_INFINITY;
   const callers = Array.from({ length: CALLERS }, async (_, caller) => {
     for (let i = 0; i < count && performance.now() < until; i += 1) {
@@ -36,7 +37,12 @@ async function payAround(db: Db, ring: readonly string[], effort: Effort, name: 
       const [one, two] = [ring[place] ?? '', ring[(place + 1) % ring.length] ?? ''];
       const [from, to] = (i + caller) % 2 === 0 ? [one, two] : [two, one];
       try {
-        await transfer(db, { from, to, amount: '1.00', idempotencyKey: `${name}-${caller}-${i}` });
+        await transfer(db, {
+          from,
+          to,
+          amount: '1.00',
+          idempotencyKey: `ring-${process.pid}-${caller}-${i}`,
+        });
         tally.posted += 1;
       } catch (error) {
         const code = isDaftariError(error) ? error.code : String(error);
@@ -87,7 +93,7 @@ async function main(): Promise<void> {
   for await (const part of process.stdin.setEncoding('utf8')) text += String(part);
   const { url, ring, effort } = JSON.parse(text) as { url: string; ring: string[]; effort: Effort };
   const db = createDb({ url, maxConnections: CALLERS });
-  const tally = await payAround(db, ring, effort, `ring-${process.pid}`);
+  const tally = await payAround(db, ring, effort);
   await db.close();
   process.stdout.write(JSON.stringify(tally));
 }

@@ -8,6 +8,7 @@ export async function payIntoSuspense(
   { amount = '150.00', receipt = newReceipt() }: { amount?: string; receipt?: string } = {},
 ): Promise<string> {
   const recorded = await recordDeposit(db, sampleDeposit({ receipt, amount, account: '' }));
-  if (recorded.outcome !== 'suspense') throw new Error(`The payment was to wait in suspense: ${recorded.outcome}`);
+  if (recorded.outcome !== 'suspense')
+    throw new Error(`The payment was to wait in suspense: ${recorded.outcome}`);
   return receipt;
 }
