@@ -160,6 +160,6 @@ test("whatever many connections ask at once is answered as a single clerk would 
       expect(await allFaults(sql)).toEqual([]);
     }),
     // What failed once between connections need not fail again, so a smaller example would prove nothing.
-    { numRuns: 25, endOnFailure: true },
+    { numRuns: 60, endOnFailure: true },
   );
 }, 120_000);
