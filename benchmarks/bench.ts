@@ -69,11 +69,11 @@ async function measure({ rounds: count, parts, pace }: Options): Promise<Finding
   progress.step('making up payments and transfers');
   const supply = createSupply(customers, pace.prebuilt);
   const transfers = createTransferSupply(customers, parts.includes('transfers') ? pace.prebuilt : 0);
-  const bench = { databases, customers, supply, transfers, pace };
+  const workbench = { databases, customers, supply, transfers, pace };
   const rounds: Round[] = [];
   for (let round = 1; round <= count; round += 1) {
     const say = (what: string) => progress.step(`round ${String(round)} of ${String(count)}: ${what}`);
-    rounds.push(await measureRound(bench, parts, { round, say }));
+    rounds.push(await measureRound(workbench, parts, { round, say }));
   }
   return { rounds, machine, messageBytes: averageSize(supply) };
 }

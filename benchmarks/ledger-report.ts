@@ -20,8 +20,8 @@ export function renderLookups(summary: Summary): string[] {
 const TRANSFERS = paragraph(
   'Random pairs: from any wallet to any other. One hot wallet: everybody pays the same one. No wallet is ever short of',
   'money. **Textbook** is Prisma’s interactive `$transaction`: find both wallets, check, two updates, create the',
-  'transaction; it runs on a copy of the database without the guards, keeps no idempotency key, and nothing keeps two',
-  'of its transfers from spending the same money. **Intake** is `createTransferIntake`: idempotency key with the',
+  'transaction; it runs on a copy of the database without the guards and without the two unique indexes of postings,',
+  'remembers no refusals, and nothing keeps two of its transfers from spending the same money. **Intake** is `createTransferIntake`: idempotency key with the',
   'digest of the request, fee rules, holds, frozen and closed wallets, balances after it and its place in the order of',
   'each wallet, on the database as deployed. Both have a pool of ten connections; the last columns are p50 / p99.',
 );

@@ -69,6 +69,9 @@ interface OpenWay {
 const OPENERS: Readonly<Record<LookupWay, (url: string) => OpenWay>> = {
   raw: (url) => {
     const pool = new Pool({ connectionString: url, max: CONNECTIONS });
+    // A connection that breaks also fails the query under way, and that is where it is reported. After `end` the pool
+    // does not wait for its connections to be gone, and dropping the database may end the last of them.
+    pool.on('error', () => undefined);
     return {
       find: async (number) => {
         const { rows } = await pool.query<{ number: string }>({

@@ -12,7 +12,7 @@ export const USAGE = `pnpm bench [--rounds N] [--only PART] [--quick] [--output 
   --output FOLDER  where results.md and results.svg go; this folder unless said otherwise`;
 
 /** What can be measured by itself. */
-export const parts = ['deposits', 'transfers', 'lookups', 'service'] as const;
+const parts = ['deposits', 'transfers', 'lookups', 'service'] as const;
 
 export type Part = (typeof parts)[number];
 

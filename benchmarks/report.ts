@@ -95,8 +95,8 @@ function renderScope(): string {
     'one after the other.',
   );
   const intake = paragraph(
-    '**Intake**: `createDepositIntake` sends in one round trip whatever has arrived during the last one. It has one',
-    'round trip under way at a time.',
+    '**Intake**: `createDepositIntake` sends in one round trip whatever has arrived during the last one. A second',
+    'round trip is under way at the same time only when it is full (1,000 deposits).',
   );
   const pools = 'All three have a pool of ten connections.';
   return ['## What each way does', scopeTable(), textbook, call, intake, pools].join('\n\n');
@@ -108,10 +108,11 @@ function renderMethod(summary: Summary, machine: Machine, run: Run): string {
   const method = paragraph(
     `\`${run.command}\`, ${run.date.toISOString().slice(0, 10)}. Medians over rounds (${whole(summary.rounds)} of them);`,
     'in each one everything is measured once, what is compared in turn and in changing order. Every measurement has a',
-    `fresh database with ${whole(run.wallets)} wallets (for transfers with money in all of them), a warm-up until every caller has been answered once, and a`,
-    `window of ${seconds(window)} (2,000 callers: ${seconds(longWindow)}, the service: ${seconds(serviceWindow)}) in`,
-    'which answers are counted. A caller calls again as soon as it has its answer. The requests are the same for all ways; payments have',
-    `random wallets, amounts and receipts, messages of ${whole(run.messageBytes)} bytes with the payer’s number masked.`,
+    `fresh database with ${whole(run.wallets)} wallets (for transfers with money in all of them), a warm-up until`,
+    `every caller has been answered once, and a window of ${seconds(window)} (2,000 callers: ${seconds(longWindow)}, the service: ${seconds(serviceWindow)}) in`,
+    'which answers are counted. A caller calls again as soon as it has its answer. What is compared gets the same',
+    'requests in the same order: random wallets and amounts; payments have random receipts and',
+    `messages of ${whole(run.messageBytes)} bytes with the payer’s number masked.`,
   );
   const limits = paragraph(
     'When the last caller has its answer the database is compared with what was acknowledged: a run in which they',

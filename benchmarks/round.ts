@@ -18,7 +18,7 @@ import type { Turn, Workbench } from './workbench.ts';
 /** The largest batch that the intake makes. */
 const LARGEST_BATCH = 1_000;
 
-export interface WaySample extends Measured {
+interface WaySample extends Measured {
   readonly way: WayName;
   readonly callers: number;
 }

@@ -18,7 +18,7 @@ export interface CallersSummary {
   readonly ratio: Ratio;
 }
 
-export interface TransferSummary {
+interface TransferSummary {
   readonly callers: number;
   readonly route: Route;
   readonly textbook: WayFigures;
@@ -27,7 +27,7 @@ export interface TransferSummary {
   readonly ratio: Ratio;
 }
 
-export interface LookupSummary {
+interface LookupSummary {
   readonly callers: number;
   readonly raw: WayFigures;
   readonly ours: WayFigures;
