@@ -321,6 +321,30 @@ test('a hold changes through its functions only', async () => {
   await expect(made).rejects.toMatchObject({ code: 'DF003' });
 });
 
+test('after a hold, a capture and a release the door is closed again, also within their transaction', async () => {
+  const { placed } = await held();
+  const other = await held();
+  for (const [text, values] of [
+    [`SELECT core.place_hold($1, 'digest', $2, 1, NULL, NULL)`, [newKey(), placed.wallet]],
+    [
+      `SELECT core.capture_hold($1, 'digest', $2, 'MPESA-FLOAT', NULL, 'DF-CLOSED', NULL)`,
+      [newKey(), placed.id],
+    ],
+    // Refused, for another path through the function.
+    [
+      `SELECT core.capture_hold($1, 'digest', $2, 'NOBODY', NULL, 'DF-REFUSED', NULL)`,
+      [newKey(), other.placed.id],
+    ],
+    [`SELECT core.release_hold($1, 'RELEASED')`, [other.placed.id]],
+  ] as const) {
+    await sql('BEGIN');
+    await sql(text, values);
+    const around = sql('UPDATE core.wallets SET held = held + 1 WHERE id = $1', [placed.wallet]);
+    await expect(around).rejects.toMatchObject({ code: 'DF003' });
+    await sql('ROLLBACK');
+  }
+});
+
 test('what was remembered is never forgotten or changed', async () => {
   await held();
   await expect(sql('DELETE FROM core.requests')).rejects.toMatchObject({ code: 'DF001' });

@@ -5,9 +5,9 @@ import { untilWaiting } from './lock-waiters.ts';
 import { connect } from './test-db.ts';
 
 /** What a caller was told: `done`, or the code of the refusal. Anything else fails the test. */
-export type Told = string;
+type Told = string;
 
-export async function toldOf(request: Promise<unknown>): Promise<Told> {
+async function toldOf(request: Promise<unknown>): Promise<Told> {
   try {
     await request;
     return 'done';
