@@ -647,6 +647,7 @@ CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[]
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
 DECLARE

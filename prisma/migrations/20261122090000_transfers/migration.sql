@@ -489,6 +489,8 @@ VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+-- A table without an index is read from end to end all the same, at a made-up price that would call for compiling.
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
