@@ -398,11 +398,14 @@ CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types t
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
 AS $function$
 DECLARE
     n              constant integer := coalesce(array_length(p_references, 1), 0);
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
     v_milliseconds bigint;
+    v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
     w_balances   numeric[];
@@ -415,7 +418,11 @@ DECLARE
     -- reference among the references.
     i_places     integer[];
     i_references integer[];
-    -- What each reference already moved: set from the table, then by the items before this one.
+    -- What is in the table under the references of the batch; NULL, as nearly always, when there is nothing.
+    v_known      record;
+    -- Whether a reference of the batch is taken, or named twice in it. Only then, what each of them already moved: set
+    -- from the table, then by the items before this one.
+    v_looks_back boolean;
     r_amounts    numeric[];
     r_debits     text[];
     r_credits    text[];
@@ -423,8 +430,9 @@ DECLARE
     o_debit_versions  bigint[];
     o_credit_versions bigint[];
     w_found      text[];
-    -- The keys of the batch, in the same way as the references; only looked at when there is one.
-    v_has_keys   constant boolean := array_length(array_remove(p_keys, NULL), 1) > 0;
+    -- The keys of the batch, in the same way as the references.
+    v_keys       constant integer := coalesce(array_length(array_remove(p_keys, NULL), 1), 0);
+    v_used       record;
     i_keys       integer[];
     k_digests    text[];
     k integer; g integer;
@@ -437,8 +445,7 @@ BEGIN
     END IF;
 
     outcomes := array_fill(NULL::text, ARRAY[n]);
-    reasons := outcomes; credited := outcomes; hashes := outcomes;
-    ids := array_fill(NULL::uuid, ARRAY[n]);
+    reasons := outcomes; credited := outcomes;
     debit_balances := array_fill(NULL::numeric, ARRAY[n]);
     credit_balances := debit_balances;
     o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
@@ -485,41 +492,57 @@ BEGIN
     END IF;
     w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
 
-    -- The references in the same way, with what is recorded under them. Read after the locks: a statement sees what
-    -- was committed before it began.
-    SELECT array_agg(s.place ORDER BY s.ord),
-           array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
-           array_agg(t.debit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first),
-           array_agg(t.credit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first)
-      INTO i_references, r_amounts, r_debits, r_credits
-      FROM (
-        SELECT q.ord, q.reference,
-               (dense_rank() OVER sorted)::integer AS place,
-               lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
-          FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
-        WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
-      ) s
-      LEFT JOIN core.transactions t ON t.reference = s.reference;
-
-    IF v_has_keys THEN
-        SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
-               array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
-          INTO i_keys, k_digests
+    -- The references, after the locks: a statement sees what was committed before it began.
+    SELECT array_agg(t.reference::text) AS refs, array_agg(t.amount) AS amounts,
+           array_agg(t.debit_wallet_id::text) AS debits, array_agg(t.credit_wallet_id::text) AS credits
+      INTO v_known
+      FROM core.transactions t
+     WHERE t.reference = ANY (p_references);
+    v_looks_back := v_known.refs IS NOT NULL
+                    OR (SELECT count(DISTINCT q.reference COLLATE "C") FROM unnest(p_references) AS q (reference)) < n;
+    IF v_looks_back THEN
+        SELECT array_agg(s.place ORDER BY s.ord),
+               array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
+               array_agg(t.debit ORDER BY s.place) FILTER (WHERE s.is_first),
+               array_agg(t.credit ORDER BY s.place) FILTER (WHERE s.is_first)
+          INTO i_references, r_amounts, r_debits, r_credits
           FROM (
-            SELECT t.ord, t.key,
+            SELECT q.ord, q.reference,
                    (dense_rank() OVER sorted)::integer AS place,
-                   row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
-              FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
-            WINDOW sorted AS (ORDER BY t.key COLLATE "C")
+                   lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
+              FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
+            WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
           ) s
-          LEFT JOIN core.requests q ON q.idempotency_key = s.key;
+          LEFT JOIN unnest(v_known.refs, v_known.amounts, v_known.debits, v_known.credits)
+               AS t (reference, amount, debit, credit) ON t.reference = s.reference;
+    END IF;
+
+    IF v_keys > 0 THEN
+        SELECT array_agg(q.idempotency_key::text) AS keys, array_agg(q.digest::text) AS digests
+          INTO v_used
+          FROM core.requests q
+         WHERE q.idempotency_key = ANY (p_keys);
+        IF v_used.keys IS NOT NULL
+           OR (SELECT count(DISTINCT t.key COLLATE "C") FROM unnest(p_keys) AS t (key)) < v_keys THEN
+            SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
+                   array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
+              INTO i_keys, k_digests
+              FROM (
+                SELECT t.ord, t.key,
+                       (dense_rank() OVER sorted)::integer AS place,
+                       row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
+                  FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
+                WINDOW sorted AS (ORDER BY t.key COLLATE "C")
+              ) s
+              LEFT JOIN unnest(v_used.keys, v_used.digests) AS q (key, digest) ON q.key = s.key;
+        END IF;
     END IF;
 
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     FOR i IN 1 .. n LOOP
-        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i]; r := i_references[i];
+        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
         a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
 
         -- A later leg goes the way of the first.
@@ -527,25 +550,28 @@ BEGIN
             outcomes[i] := 'skipped';
             CONTINUE;
         END IF;
-        k := i_keys[i];
-        IF k IS NOT NULL THEN
+        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+            k := i_keys[i];
             IF k_digests[k] IS NOT NULL THEN
                 outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
                 CONTINUE;
             END IF;
         END IF;
 
-        IF r_amounts[r] IS NOT NULL THEN
-            outcomes[i] := CASE
-                WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
-                     AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
-                ELSE 'exists_different'
-            END;
-            CONTINUE;
+        IF v_looks_back THEN
+            r := i_references[i];
+            IF r_amounts[r] IS NOT NULL THEN
+                outcomes[i] := CASE
+                    WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
+                         AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
+                    ELSE 'exists_different'
+                END;
+                CONTINUE;
+            END IF;
         END IF;
         -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
-        IF k IS NOT NULL THEN
-            k_digests[k] := p_digests[i];
+        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+            k_digests[i_keys[i]] := p_digests[i];
         END IF;
 
         -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
@@ -579,8 +605,10 @@ BEGIN
                 w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
                 w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
                 w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
-                r_amounts[i_references[j]] := NULL;
-                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL;
+                IF v_looks_back THEN
+                    r_amounts[i_references[j]] := NULL;
+                END IF;
+                credited[j] := NULL;
                 debit_balances[j] := NULL; credit_balances[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
             END LOOP;
             CONTINUE;
@@ -592,13 +620,24 @@ BEGIN
         w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
         w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
         outcomes[i] := 'created';
-        ids[i] := core.uuid_v7(v_milliseconds, i & 4095);
         credited[i] := w_ids[c];
-        hashes[i] := core.verification_hash(p_references[i], a, posted_at);
         debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
         credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
-        r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+        IF v_looks_back THEN
+            r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+        END IF;
     END LOOP;
+
+    SELECT array_agg(
+               CASE WHEN t.outcome = 'created' THEN core.uuid_v7(v_milliseconds, t.ord::integer & 4095) END
+               ORDER BY t.ord
+           ),
+           array_agg(
+               CASE WHEN t.outcome = 'created' THEN core.verification_hash(t.reference, t.amount, posted_at) END
+               ORDER BY t.ord
+           )
+      INTO ids, hashes
+      FROM unnest(outcomes, p_references, p_amounts) WITH ORDINALITY AS t (outcome, reference, amount, ord);
 
     -- The guards let through what happens from here to the end of this function; an error closes the door as well.
     PERFORM set_config('daftari.door', 'open', true);
@@ -609,7 +648,7 @@ BEGIN
     )
     SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
            t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, pg_current_xact_id()::text::bigint
+           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact
       FROM unnest(
         ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
         o_debit_versions, debit_balances, o_credit_versions, credit_balances,
@@ -620,7 +659,7 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
-    IF v_has_keys THEN
+    IF v_keys > 0 THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
         SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
                CASE WHEN t.outcome <> 'created' THEN t.reason END,
@@ -635,7 +674,7 @@ BEGIN
     UPDATE core.wallets w
        SET balance = t.balance, version = t.version, updated_at = posted_at
       FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
-     WHERE w.id = t.id AND t.postings > 0;
+     WHERE w.id = t.id AND w.id = ANY (w_ids) AND t.postings > 0;
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -647,6 +686,7 @@ CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[]
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
  SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
@@ -657,6 +697,7 @@ DECLARE
     v_post   record;
     v_fees   numeric[];
     v_system text[];
+    v_earlier text[]; -- references of transactions that this batch asks for again
 BEGIN
     -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
     -- in suspense is other people's. The door refuses a wallet without a name as unknown.
@@ -724,14 +765,19 @@ BEGIN
      WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
 
     IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
+        SELECT array_agg(q.reference::text) || array_agg(q.reference || '-F')
+          INTO v_earlier
+          FROM core.requests q
+         WHERE q.idempotency_key = ANY (p_keys);
+
         RETURN QUERY
         SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
                CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
                x.created_at::timestamp, x.verification_hash::text
           FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
-          JOIN core.requests q ON q.idempotency_key = t.key
-          LEFT JOIN core.transactions x ON x.reference = q.reference
-          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F'
+          JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
+          LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
+          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
          WHERE t.outcome IN ('replayed', 'key_reused');
     END IF;
 END
@@ -886,6 +932,31 @@ AS $function$
      END
 $function$;
 
+-- ==== function: core.route_accounts ====
+CREATE OR REPLACE FUNCTION core.route_accounts(p_accounts text[], OUT wallets text[], OUT phones text[], OUT reasons text[], OUT suggestions text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_nestloop TO 'on'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+BEGIN
+    SELECT array_agg(r.wallet_id ORDER BY t.ord), array_agg(r.phone ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+           array_agg(
+               CASE
+                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
+                       THEN array_to_string(core.nearest_wallets(t.account), ',')
+               END ORDER BY t.ord
+           )
+      INTO wallets, phones, reasons, suggestions
+      FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
+     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+END
+$function$;
+
 -- ==== function: core.set_wallet_status ====
 CREATE OR REPLACE FUNCTION core.set_wallet_status(p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text)
  RETURNS record
@@ -961,6 +1032,8 @@ CREATE OR REPLACE FUNCTION services.record_deposits(p_receipts text[], p_amounts
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -977,25 +1050,31 @@ DECLARE
     v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
-    SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
-           array_agg(r.phone ORDER BY t.ord),
-           array_agg(
-               CASE
-                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
-                       THEN array_to_string(core.nearest_wallets(t.account), ',')
-               END ORDER BY t.ord
-           )
-      INTO v_targets, v_reasons, v_phones, v_suggestions
+    -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
+    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord)
+      INTO v_targets, v_phones
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
-     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+      LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
+    IF array_position(v_targets, NULL) IS NOT NULL THEN
+        SELECT r.wallets, r.phones, r.reasons, r.suggestions
+          INTO v_targets, v_phones, v_reasons, v_suggestions
+          FROM core.route_accounts(p_accounts) AS r;
+        v_targets := array_replace(v_targets, NULL, c_suspense);
+    END IF;
 
     -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
     -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
     SELECT array_agg(l.mpesa_receipt::text)
       INTO v_logged
       FROM services.mpesa_logs l
-     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts)
-       AND NOT EXISTS (SELECT 1 FROM core.transactions x WHERE x.reference = l.mpesa_receipt);
+     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts);
+    IF v_logged IS NOT NULL THEN
+        SELECT array_agg(l.receipt)
+          INTO v_logged
+          FROM unnest(v_logged) AS l (receipt)
+          LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (v_logged)
+         WHERE x.id IS NULL;
+    END IF;
 
     SELECT *
       INTO v_post
@@ -1066,8 +1145,8 @@ BEGIN
           INTO v_outcomes
           FROM unnest(p_receipts, p_amounts, p_short_codes, v_post.outcomes)
                WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt;
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts);
     END IF;
 
     INSERT INTO services.mpesa_callbacks (id, kind, receipt, outcome, error, source, body, received_at)
@@ -1111,8 +1190,8 @@ BEGIN
                x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
 END

@@ -51,15 +51,19 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
--- One plan for every size of batch, made once a connection: planning anew would cost more than it saves, and a
--- plan made while the tables were small must not read them from end to end when they have grown.
+-- One plan for every size of batch, made once a connection: planning anew would cost more than it saves. It may be
+-- made while the tables are empty, and must not read them from end to end when they have grown: so every table is
+-- asked for an array of keys, which an index answers, and what it answers is joined by hashing.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_nestloop = off
+SET jit = off
 AS $$
 DECLARE
     n              constant integer := coalesce(array_length(p_references, 1), 0);
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
     v_milliseconds bigint;
+    v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
     w_balances   numeric[];
@@ -72,7 +76,11 @@ DECLARE
     -- reference among the references.
     i_places     integer[];
     i_references integer[];
-    -- What each reference already moved: set from the table, then by the items before this one.
+    -- What is in the table under the references of the batch; NULL, as nearly always, when there is nothing.
+    v_known      record;
+    -- Whether a reference of the batch is taken, or named twice in it. Only then, what each of them already moved: set
+    -- from the table, then by the items before this one.
+    v_looks_back boolean;
     r_amounts    numeric[];
     r_debits     text[];
     r_credits    text[];
@@ -80,8 +88,9 @@ DECLARE
     o_debit_versions  bigint[];
     o_credit_versions bigint[];
     w_found      text[];
-    -- The keys of the batch, in the same way as the references; only looked at when there is one.
-    v_has_keys   constant boolean := array_length(array_remove(p_keys, NULL), 1) > 0;
+    -- The keys of the batch, in the same way as the references.
+    v_keys       constant integer := coalesce(array_length(array_remove(p_keys, NULL), 1), 0);
+    v_used       record;
     i_keys       integer[];
     k_digests    text[];
     k integer; g integer;
@@ -94,8 +103,7 @@ BEGIN
     END IF;
 
     outcomes := array_fill(NULL::text, ARRAY[n]);
-    reasons := outcomes; credited := outcomes; hashes := outcomes;
-    ids := array_fill(NULL::uuid, ARRAY[n]);
+    reasons := outcomes; credited := outcomes;
     debit_balances := array_fill(NULL::numeric, ARRAY[n]);
     credit_balances := debit_balances;
     o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
@@ -142,41 +150,57 @@ BEGIN
     END IF;
     w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
 
-    -- The references in the same way, with what is recorded under them. Read after the locks: a statement sees what
-    -- was committed before it began.
-    SELECT array_agg(s.place ORDER BY s.ord),
-           array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
-           array_agg(t.debit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first),
-           array_agg(t.credit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first)
-      INTO i_references, r_amounts, r_debits, r_credits
-      FROM (
-        SELECT q.ord, q.reference,
-               (dense_rank() OVER sorted)::integer AS place,
-               lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
-          FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
-        WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
-      ) s
-      LEFT JOIN core.transactions t ON t.reference = s.reference;
-
-    IF v_has_keys THEN
-        SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
-               array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
-          INTO i_keys, k_digests
+    -- The references, after the locks: a statement sees what was committed before it began.
+    SELECT array_agg(t.reference::text) AS refs, array_agg(t.amount) AS amounts,
+           array_agg(t.debit_wallet_id::text) AS debits, array_agg(t.credit_wallet_id::text) AS credits
+      INTO v_known
+      FROM core.transactions t
+     WHERE t.reference = ANY (p_references);
+    v_looks_back := v_known.refs IS NOT NULL
+                    OR (SELECT count(DISTINCT q.reference COLLATE "C") FROM unnest(p_references) AS q (reference)) < n;
+    IF v_looks_back THEN
+        SELECT array_agg(s.place ORDER BY s.ord),
+               array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
+               array_agg(t.debit ORDER BY s.place) FILTER (WHERE s.is_first),
+               array_agg(t.credit ORDER BY s.place) FILTER (WHERE s.is_first)
+          INTO i_references, r_amounts, r_debits, r_credits
           FROM (
-            SELECT t.ord, t.key,
+            SELECT q.ord, q.reference,
                    (dense_rank() OVER sorted)::integer AS place,
-                   row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
-              FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
-            WINDOW sorted AS (ORDER BY t.key COLLATE "C")
+                   lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
+              FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
+            WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
           ) s
-          LEFT JOIN core.requests q ON q.idempotency_key = s.key;
+          LEFT JOIN unnest(v_known.refs, v_known.amounts, v_known.debits, v_known.credits)
+               AS t (reference, amount, debit, credit) ON t.reference = s.reference;
+    END IF;
+
+    IF v_keys > 0 THEN
+        SELECT array_agg(q.idempotency_key::text) AS keys, array_agg(q.digest::text) AS digests
+          INTO v_used
+          FROM core.requests q
+         WHERE q.idempotency_key = ANY (p_keys);
+        IF v_used.keys IS NOT NULL
+           OR (SELECT count(DISTINCT t.key COLLATE "C") FROM unnest(p_keys) AS t (key)) < v_keys THEN
+            SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
+                   array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
+              INTO i_keys, k_digests
+              FROM (
+                SELECT t.ord, t.key,
+                       (dense_rank() OVER sorted)::integer AS place,
+                       row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
+                  FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
+                WINDOW sorted AS (ORDER BY t.key COLLATE "C")
+              ) s
+              LEFT JOIN unnest(v_used.keys, v_used.digests) AS q (key, digest) ON q.key = s.key;
+        END IF;
     END IF;
 
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     FOR i IN 1 .. n LOOP
-        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i]; r := i_references[i];
+        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
         a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
 
         -- A later leg goes the way of the first.
@@ -184,25 +208,28 @@ BEGIN
             outcomes[i] := 'skipped';
             CONTINUE;
         END IF;
-        k := i_keys[i];
-        IF k IS NOT NULL THEN
+        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+            k := i_keys[i];
             IF k_digests[k] IS NOT NULL THEN
                 outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
                 CONTINUE;
             END IF;
         END IF;
 
-        IF r_amounts[r] IS NOT NULL THEN
-            outcomes[i] := CASE
-                WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
-                     AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
-                ELSE 'exists_different'
-            END;
-            CONTINUE;
+        IF v_looks_back THEN
+            r := i_references[i];
+            IF r_amounts[r] IS NOT NULL THEN
+                outcomes[i] := CASE
+                    WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
+                         AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
+                    ELSE 'exists_different'
+                END;
+                CONTINUE;
+            END IF;
         END IF;
         -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
-        IF k IS NOT NULL THEN
-            k_digests[k] := p_digests[i];
+        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+            k_digests[i_keys[i]] := p_digests[i];
         END IF;
 
         -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
@@ -236,8 +263,10 @@ BEGIN
                 w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
                 w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
                 w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
-                r_amounts[i_references[j]] := NULL;
-                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL;
+                IF v_looks_back THEN
+                    r_amounts[i_references[j]] := NULL;
+                END IF;
+                credited[j] := NULL;
                 debit_balances[j] := NULL; credit_balances[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
             END LOOP;
             CONTINUE;
@@ -249,13 +278,24 @@ BEGIN
         w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
         w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
         outcomes[i] := 'created';
-        ids[i] := core.uuid_v7(v_milliseconds, i & 4095);
         credited[i] := w_ids[c];
-        hashes[i] := core.verification_hash(p_references[i], a, posted_at);
         debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
         credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
-        r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+        IF v_looks_back THEN
+            r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+        END IF;
     END LOOP;
+
+    SELECT array_agg(
+               CASE WHEN t.outcome = 'created' THEN core.uuid_v7(v_milliseconds, t.ord::integer & 4095) END
+               ORDER BY t.ord
+           ),
+           array_agg(
+               CASE WHEN t.outcome = 'created' THEN core.verification_hash(t.reference, t.amount, posted_at) END
+               ORDER BY t.ord
+           )
+      INTO ids, hashes
+      FROM unnest(outcomes, p_references, p_amounts) WITH ORDINALITY AS t (outcome, reference, amount, ord);
 
     -- The guards let through what happens from here to the end of this function; an error closes the door as well.
     PERFORM set_config('daftari.door', 'open', true);
@@ -266,7 +306,7 @@ BEGIN
     )
     SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
            t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, pg_current_xact_id()::text::bigint
+           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact
       FROM unnest(
         ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
         o_debit_versions, debit_balances, o_credit_versions, credit_balances,
@@ -277,7 +317,7 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
-    IF v_has_keys THEN
+    IF v_keys > 0 THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
         SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
                CASE WHEN t.outcome <> 'created' THEN t.reason END,
@@ -292,7 +332,7 @@ BEGIN
     UPDATE core.wallets w
        SET balance = t.balance, version = t.version, updated_at = posted_at
       FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
-     WHERE w.id = t.id AND t.postings > 0;
+     WHERE w.id = t.id AND w.id = ANY (w_ids) AND t.postings > 0;
     PERFORM set_config('daftari.door', '', true);
 END
 $$;

@@ -28,8 +28,10 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
+-- As for core.post_transactions: tables are asked for arrays of keys, and what they answer is joined by hashing.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_nestloop = off
 -- A table without an index is read from end to end all the same, at a made-up price that would call for compiling.
 SET jit = off
 AS $$
@@ -41,6 +43,7 @@ DECLARE
     v_post   record;
     v_fees   numeric[];
     v_system text[];
+    v_earlier text[]; -- references of transactions that this batch asks for again
 BEGIN
     -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
     -- in suspense is other people's. The door refuses a wallet without a name as unknown.
@@ -108,14 +111,19 @@ BEGIN
      WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
 
     IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
+        SELECT array_agg(q.reference::text) || array_agg(q.reference || '-F')
+          INTO v_earlier
+          FROM core.requests q
+         WHERE q.idempotency_key = ANY (p_keys);
+
         RETURN QUERY
         SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
                CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
                x.created_at::timestamp, x.verification_hash::text
           FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
-          JOIN core.requests q ON q.idempotency_key = t.key
-          LEFT JOIN core.transactions x ON x.reference = q.reference
-          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F'
+          JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
+          LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
+          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
          WHERE t.outcome IN ('replayed', 'key_reused');
     END IF;
 END

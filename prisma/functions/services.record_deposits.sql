@@ -42,8 +42,11 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
+-- As for core.post_transactions: tables are asked for arrays of keys, and what they answer is joined by hashing.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_nestloop = off
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -60,25 +63,31 @@ DECLARE
     v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
-    SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
-           array_agg(r.phone ORDER BY t.ord),
-           array_agg(
-               CASE
-                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
-                       THEN array_to_string(core.nearest_wallets(t.account), ',')
-               END ORDER BY t.ord
-           )
-      INTO v_targets, v_reasons, v_phones, v_suggestions
+    -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
+    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord)
+      INTO v_targets, v_phones
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
-     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+      LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
+    IF array_position(v_targets, NULL) IS NOT NULL THEN
+        SELECT r.wallets, r.phones, r.reasons, r.suggestions
+          INTO v_targets, v_phones, v_reasons, v_suggestions
+          FROM core.route_accounts(p_accounts) AS r;
+        v_targets := array_replace(v_targets, NULL, c_suspense);
+    END IF;
 
     -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
     -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
     SELECT array_agg(l.mpesa_receipt::text)
       INTO v_logged
       FROM services.mpesa_logs l
-     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts)
-       AND NOT EXISTS (SELECT 1 FROM core.transactions x WHERE x.reference = l.mpesa_receipt);
+     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts);
+    IF v_logged IS NOT NULL THEN
+        SELECT array_agg(l.receipt)
+          INTO v_logged
+          FROM unnest(v_logged) AS l (receipt)
+          LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (v_logged)
+         WHERE x.id IS NULL;
+    END IF;
 
     SELECT *
       INTO v_post
@@ -149,8 +158,8 @@ BEGIN
           INTO v_outcomes
           FROM unnest(p_receipts, p_amounts, p_short_codes, v_post.outcomes)
                WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt;
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts);
     END IF;
 
     INSERT INTO services.mpesa_callbacks (id, kind, receipt, outcome, error, source, body, received_at)
@@ -194,8 +203,8 @@ BEGIN
                x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
 END

@@ -1,0 +1,628 @@
+-- Restores the functions as they were before.
+
+-- The one door for money: balances change here and nowhere else.
+--
+-- Takes a batch of postings as arrays of equal length and treats them exactly as if they came one after the
+-- other in that order, in one round trip. Element i moves p_amounts[i] from p_debits[i] to p_credits[i].
+--
+-- Before: nothing is locked; the caller's transaction is READ COMMITTED.
+-- After:  every wallet that the batch names is locked until the caller commits, in one global order for
+--         everybody (customers by number, then the hot system wallets), so that two batches can wait for each
+--         other but never in a circle. Each posting has its outcome:
+--           created           inserted, both balances moved, both versions counted up by one
+--           exists            a transaction with this reference and the same facts is there already
+--           exists_different  one with this reference is there, but with another amount or other wallets
+--           replayed          this idempotency key was used for this very request before, whatever came of it then
+--           key_reused        this idempotency key was used for another request; nothing moved
+--           refused           nothing moved; reason says why, and the key, if there is one, is spent
+--           skipped           an earlier item of its group was not created
+--         The sum of all balances is what it was, no balance is below its wallet's floor.
+--
+-- p_fallbacks[i]:  a wallet to credit when the credit wallet cannot take the money (frozen, closed, unknown,
+--                  other currency), NULL to refuse instead. Money that has already arrived needs a place.
+-- p_keys, p_digests: idempotency key and digest of the request, NULL where the reference is the key. A refusal is
+--                  remembered under its key: who was told "no" must not find out later that it happened after all.
+-- p_groups:        neighbours with the same number are one posting of several legs (a transfer and its fee): all of
+--                  them are created or none. NULL, whole or for an item: it stands alone. The key is the first leg's.
+-- p_reverses[i]:   the transaction that this one reverses, or NULL.
+--
+-- reason: why a posting was refused or went to its fallback: unknown_wallet, wallet_frozen, wallet_closed,
+--         currency_mismatch, same_wallet, invalid_amount, insufficient_funds.
+CREATE OR REPLACE FUNCTION core.post_transactions(
+    p_references text[],
+    p_types      text[],
+    p_debits     text[],
+    p_credits    text[],
+    p_fallbacks  text[],
+    p_amounts    numeric[],
+    p_currencies text[],
+    p_keys       text[],
+    p_digests    text[],
+    p_reverses   uuid[],
+    p_groups     integer[] DEFAULT NULL,
+    p_narratives text[] DEFAULT NULL,
+    OUT outcomes        text[],
+    OUT reasons         text[],
+    OUT ids             uuid[],
+    OUT credited        text[],
+    OUT debit_balances  numeric[],
+    OUT credit_balances numeric[],
+    OUT hashes          text[],
+    OUT posted_at       timestamp
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+-- One plan for every size of batch, made once a connection: planning anew would cost more than it saves, and a
+-- plan made while the tables were small must not read them from end to end when they have grown.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+DECLARE
+    n              constant integer := coalesce(array_length(p_references, 1), 0);
+    c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
+    v_milliseconds bigint;
+    -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
+    w_ids        text[];
+    w_balances   numeric[];
+    w_available  numeric[]; -- balance - held - floor; NULL: this wallet has no floor
+    w_versions   bigint[];
+    w_statuses   text[];    -- NULL: there is no such wallet
+    w_currencies text[];
+    w_counts     integer[];
+    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i), and of its
+    -- reference among the references.
+    i_places     integer[];
+    i_references integer[];
+    -- What each reference already moved: set from the table, then by the items before this one.
+    r_amounts    numeric[];
+    r_debits     text[];
+    r_credits    text[];
+    -- Filled for created items.
+    o_debit_versions  bigint[];
+    o_credit_versions bigint[];
+    w_found      text[];
+    -- The keys of the batch, in the same way as the references; only looked at when there is one.
+    v_has_keys   constant boolean := array_length(array_remove(p_keys, NULL), 1) > 0;
+    i_keys       integer[];
+    k_digests    text[];
+    k integer; g integer;
+    d integer; c integer; f integer; r integer; a numeric; v_reason text;
+BEGIN
+    IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
+       OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), n)
+       OR n <> coalesce(array_length(p_amounts, 1), 0) OR n <> coalesce(array_length(p_currencies, 1), 0) THEN
+        RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
+    END IF;
+
+    outcomes := array_fill(NULL::text, ARRAY[n]);
+    reasons := outcomes; credited := outcomes; hashes := outcomes;
+    ids := array_fill(NULL::uuid, ARRAY[n]);
+    debit_balances := array_fill(NULL::numeric, ARRAY[n]);
+    credit_balances := debit_balances;
+    o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
+    o_credit_versions := o_debit_versions;
+
+    -- Each wallet of the batch gets a number: its rank in sorted order.
+    SELECT array_agg(CASE WHEN l.id IS NOT NULL THEN l.place END ORDER BY l.slot),
+           array_agg(l.id ORDER BY l.place) FILTER (WHERE l.is_first AND l.id IS NOT NULL)
+      INTO i_places, w_ids
+      FROM (
+        SELECT s.slot, s.id,
+               (dense_rank() OVER sorted)::integer AS place,
+               lag(s.id) OVER sorted IS DISTINCT FROM s.id AS is_first
+          FROM unnest(p_debits || p_credits || p_fallbacks) WITH ORDINALITY AS s (id, slot)
+        WINDOW sorted AS (ORDER BY s.id COLLATE "C")
+      ) l;
+
+    -- The locks of the whole batch, in the one global order. A row that somebody else held is returned as he left
+    -- it, so what is read here is what we hold.
+    SELECT array_agg(l.id ORDER BY l.id COLLATE "C"),
+           array_agg(l.balance ORDER BY l.id COLLATE "C"),
+           array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
+           array_agg(l.version ORDER BY l.id COLLATE "C"),
+           array_agg(l.status ORDER BY l.id COLLATE "C"),
+           array_agg(l.currency ORDER BY l.id COLLATE "C")
+      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies
+      FROM (
+        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text
+          FROM core.wallets w
+         WHERE w.id = ANY (w_ids)
+         ORDER BY w.kind = 'SYSTEM', w.id COLLATE "C"
+           FOR NO KEY UPDATE
+      ) l;
+
+    -- A wallet that there is not leaves a gap; everything after it moves up by one place.
+    IF w_found IS DISTINCT FROM w_ids THEN
+        SELECT array_agg(l.balance ORDER BY s.place), array_agg(l.available ORDER BY s.place),
+               array_agg(l.version ORDER BY s.place), array_agg(l.status ORDER BY s.place),
+               array_agg(l.currency ORDER BY s.place)
+          INTO w_balances, w_available, w_versions, w_statuses, w_currencies
+          FROM unnest(w_ids) WITH ORDINALITY AS s (id, place)
+          LEFT JOIN unnest(w_found, w_balances, w_available, w_versions, w_statuses, w_currencies)
+               AS l (id, balance, available, version, status, currency) ON l.id = s.id;
+    END IF;
+    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
+
+    -- The references in the same way, with what is recorded under them. Read after the locks: a statement sees what
+    -- was committed before it began.
+    SELECT array_agg(s.place ORDER BY s.ord),
+           array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
+           array_agg(t.debit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first),
+           array_agg(t.credit_wallet_id ORDER BY s.place) FILTER (WHERE s.is_first)
+      INTO i_references, r_amounts, r_debits, r_credits
+      FROM (
+        SELECT q.ord, q.reference,
+               (dense_rank() OVER sorted)::integer AS place,
+               lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
+          FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
+        WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
+      ) s
+      LEFT JOIN core.transactions t ON t.reference = s.reference;
+
+    IF v_has_keys THEN
+        SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
+               array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
+          INTO i_keys, k_digests
+          FROM (
+            SELECT t.ord, t.key,
+                   (dense_rank() OVER sorted)::integer AS place,
+                   row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
+              FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
+            WINDOW sorted AS (ORDER BY t.key COLLATE "C")
+          ) s
+          LEFT JOIN core.requests q ON q.idempotency_key = s.key;
+    END IF;
+
+    posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
+
+    FOR i IN 1 .. n LOOP
+        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i]; r := i_references[i];
+        a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
+
+        -- A later leg goes the way of the first.
+        IF g = p_groups[i - 1] AND outcomes[i - 1] <> 'created' THEN
+            outcomes[i] := 'skipped';
+            CONTINUE;
+        END IF;
+        k := i_keys[i];
+        IF k IS NOT NULL THEN
+            IF k_digests[k] IS NOT NULL THEN
+                outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
+                CONTINUE;
+            END IF;
+        END IF;
+
+        IF r_amounts[r] IS NOT NULL THEN
+            outcomes[i] := CASE
+                WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
+                     AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
+                ELSE 'exists_different'
+            END;
+            CONTINUE;
+        END IF;
+        -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
+        IF k IS NOT NULL THEN
+            k_digests[k] := p_digests[i];
+        END IF;
+
+        -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
+        IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
+        ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+        ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
+        ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+        END IF;
+        IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
+            reasons[i] := v_reason; v_reason := NULL; c := f;
+        END IF;
+
+        IF v_reason IS NOT NULL THEN NULL;
+        ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
+        ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
+        ELSIF d = c THEN v_reason := 'same_wallet';
+        ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+        ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
+        ELSIF w_currencies[d] <> p_currencies[i] OR w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+        ELSIF w_available[d] < a THEN v_reason := 'insufficient_funds';
+        -- A sum that the column cannot hold is refused alone instead of failing the whole batch.
+        ELSIF w_balances[c] + a > c_largest OR w_balances[d] - a < -c_largest THEN v_reason := 'invalid_amount';
+        END IF;
+        IF v_reason IS NOT NULL THEN
+            outcomes[i] := 'refused'; reasons[i] := v_reason;
+            -- The legs before it are taken back, last first.
+            FOR j IN REVERSE i - 1 .. 1 LOOP
+                EXIT WHEN g IS NULL OR p_groups[j] IS DISTINCT FROM g OR outcomes[j] <> 'created';
+                d := i_places[j]; c := array_position(w_ids, credited[j]); a := p_amounts[j];
+                w_balances[d] := w_balances[d] + a; w_available[d] := w_available[d] + a;
+                w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
+                w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
+                w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
+                r_amounts[i_references[j]] := NULL;
+                ids[j] := NULL; credited[j] := NULL; hashes[j] := NULL;
+                debit_balances[j] := NULL; credit_balances[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
+            END LOOP;
+            CONTINUE;
+        END IF;
+
+        a := round(a, 2);
+        w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
+        w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
+        w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
+        w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
+        outcomes[i] := 'created';
+        ids[i] := core.uuid_v7(v_milliseconds, i & 4095);
+        credited[i] := w_ids[c];
+        hashes[i] := core.verification_hash(p_references[i], a, posted_at);
+        debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
+        credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
+        r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+    END LOOP;
+
+    -- The guards let through what happens from here to the end of this function; an error closes the door as well.
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.transactions (
+        id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
+        debit_version, debit_balance_after, credit_version, credit_balance_after,
+        idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id
+    )
+    SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
+           t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
+           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, pg_current_xact_id()::text::bigint
+      FROM unnest(
+        ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
+        o_debit_versions, debit_balances, o_credit_versions, credit_balances,
+        p_keys, p_digests, p_reverses, p_narratives, hashes
+      ) AS t (
+        id, reference, type, debit, credit, amount, currency,
+        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash
+      )
+     WHERE t.id IS NOT NULL;
+
+    IF v_has_keys THEN
+        INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
+        SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
+               CASE WHEN t.outcome <> 'created' THEN t.reason END,
+               CASE WHEN t.outcome = 'created' THEN t.reference END, posted_at
+          FROM unnest(p_keys, p_digests, outcomes, reasons, p_references)
+               AS t (key, digest, outcome, reason, reference)
+         WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused')
+         -- In one order for everybody: who waits for a key must not hold one that its holder waits for.
+         ORDER BY t.key COLLATE "C";
+    END IF;
+
+    UPDATE core.wallets w
+       SET balance = t.balance, version = t.version, updated_at = posted_at
+      FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
+     WHERE w.id = t.id AND t.postings > 0;
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Records a batch of transfers between wallets, each once for its idempotency key, in one round trip.
+--
+-- Arrays of equal length, in the order in which they arrived. p_references are new references of ours; the fee of a
+-- transfer, if a rule in core.fee_rules asks for one, is posted with it under the same reference with "-F" behind.
+--
+-- Before: nothing is locked.
+-- After:  as core.post_transactions leaves it. One row an element, in no order: ord says which.
+--   posted      new
+--   replayed    the key was used for this very request: reason is set if it was refused then
+--   key_reused  the key was used for another request
+--   refused     nothing moved (reason; a system wallet is an unknown_wallet); remembered under the key
+--   collision   the new reference is taken already: the caller must think of another one
+-- balance_after is the debited wallet's, the fee included.
+CREATE OR REPLACE FUNCTION core.record_transfers(
+    p_keys       text[],
+    p_digests    text[],
+    p_references text[],
+    p_debits     text[],
+    p_credits    text[],
+    p_amounts    numeric[],
+    p_currencies text[],
+    p_narratives text[]
+)
+RETURNS TABLE (
+    ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric,
+    balance_after numeric, created_at timestamp, verification_hash text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+-- A table without an index is read from end to end all the same, at a made-up price that would call for compiling.
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    n        constant integer := coalesce(array_length(p_keys, 1), 0);
+    v_items  integer[]; -- which element each leg belongs to
+    v_legs   record;
+    v_post   record;
+    v_fees   numeric[];
+    v_system text[];
+BEGIN
+    -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
+    -- in suspense is other people's. The door refuses a wallet without a name as unknown.
+    SELECT array_agg(w.id::text) INTO v_system
+      FROM core.wallets w
+     WHERE w.id = ANY (p_debits || p_credits) AND w.kind = 'SYSTEM';
+    IF v_system IS NOT NULL THEN
+        SELECT array_agg(CASE WHEN t.debit <> ALL (v_system) THEN t.debit END ORDER BY t.ord),
+               array_agg(CASE WHEN t.credit <> ALL (v_system) THEN t.credit END ORDER BY t.ord)
+          INTO p_debits, p_credits
+          FROM unnest(p_debits, p_credits) WITH ORDINALITY AS t (debit, credit, ord);
+    END IF;
+
+    -- One leg for the transfer and one for its fee, if it has one, behind it.
+    SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
+           array_agg(CASE l.leg WHEN 1 THEN p_references[l.item] ELSE p_references[l.item] || '-F' END ORDER BY l.item, l.leg) AS refs,
+           array_agg(CASE l.leg WHEN 1 THEN 'TRANSFER' ELSE 'FEE' END ORDER BY l.item, l.leg) AS types,
+           array_agg(l.debit ORDER BY l.item, l.leg) AS debits,
+           array_agg(l.credit ORDER BY l.item, l.leg) AS credits,
+           array_agg(l.amount ORDER BY l.item, l.leg) AS amounts,
+           array_agg(p_currencies[l.item] ORDER BY l.item, l.leg) AS currencies,
+           array_agg(CASE l.leg WHEN 1 THEN p_keys[l.item] END ORDER BY l.item, l.leg) AS keys,
+           array_agg(CASE l.leg WHEN 1 THEN p_digests[l.item] END ORDER BY l.item, l.leg) AS digests,
+           array_agg(CASE l.leg WHEN 1 THEN p_narratives[l.item] END ORDER BY l.item, l.leg) AS narratives
+      INTO v_legs
+      FROM (
+        SELECT t.item::integer, 1 AS leg, t.debit, t.credit, t.amount
+          FROM unnest(p_debits, p_credits, p_amounts) WITH ORDINALITY AS t (debit, credit, amount, item)
+        UNION ALL
+        SELECT t.item::integer, 2, CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END, 'FEES', f.fee
+          FROM unnest(p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
+               AS t (debit, credit, amount, currency, item)
+         CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
+         WHERE EXISTS (SELECT 1 FROM core.fee_rules)
+      ) l;
+    v_items := v_legs.items;
+
+    SELECT *
+      INTO v_post
+      FROM core.post_transactions(
+        v_legs.refs, v_legs.types, v_legs.debits, v_legs.credits, array_fill(NULL::text, ARRAY[array_length(v_items, 1)]),
+        v_legs.amounts, v_legs.currencies, v_legs.keys, v_legs.digests,
+        array_fill(NULL::uuid, ARRAY[array_length(v_items, 1)]), v_items, v_legs.narratives
+      );
+
+    SELECT array_agg(t.fee ORDER BY t.item)
+      INTO v_fees
+      FROM (
+        SELECT x.item, coalesce(sum(x.amount) FILTER (WHERE x.type = 'FEE' AND x.outcome = 'created'), 0) AS fee
+          FROM unnest(v_items, v_legs.types, v_legs.amounts, v_post.outcomes) AS x (item, type, amount, outcome)
+         GROUP BY x.item
+      ) t;
+
+    RETURN QUERY
+    SELECT t.item, CASE t.outcome WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END,
+           t.reason, t.reference, t.id, t.amount, v_fees[t.item],
+           -- The fee of the sender is the next leg and leaves his balance lower still.
+           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
+                THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
+           v_post.posted_at, t.hash
+      FROM unnest(
+        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.amounts,
+        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.hashes
+      ) WITH ORDINALITY AS t (item, type, reference, debit, amount, outcome, reason, id, balance, hash, leg)
+     WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
+
+    IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
+        RETURN QUERY
+        SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
+               CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
+               x.created_at::timestamp, x.verification_hash::text
+          FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
+          JOIN core.requests q ON q.idempotency_key = t.key
+          LEFT JOIN core.transactions x ON x.reference = q.reference
+          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F'
+         WHERE t.outcome IN ('replayed', 'key_reused');
+    END IF;
+END
+$$;
+
+-- Records a batch of payments that M-PESA reported, each credited exactly once, in one round trip.
+--
+-- Arrays of equal length, one element a payment, in the order in which they arrived. The bodies of the callbacks
+-- come as one run of bytes (p_bodies): each begins at p_body_starts, counted from 1, and is p_body_lengths long.
+--
+-- Before: nothing is locked.
+-- After:  for each element one row in the inbox (services.mpesa_callbacks); for each receipt that is new one row
+--         in services.mpesa_logs, one transaction in core.transactions, the balances moved through
+--         core.post_transactions, and a PENDING row in services.sms_logs where there is somebody to tell.
+--         Nothing of it is visible before the caller commits, and all of it afterwards.
+--
+-- outcome per element:
+--   credited   new; the money is in the customer's wallet
+--   suspense   new; the money is in the suspense wallet, reason says why, suggestions who may have been meant
+--   duplicate  this receipt with the same amount and short code is there already; nothing moved
+--   conflict   this receipt is there with another amount or short code (recorded_*), or was logged before there was
+--              a ledger and has no transaction; nothing moved
+--   refused    no money moved and none could (reason), for instance a sum that the column cannot hold
+-- One row an element comes back, in no order: ord says which. suggestions are wallet numbers joined by commas.
+-- The transaction, the log, the SMS and the inbox row of a new payment share one id.
+CREATE OR REPLACE FUNCTION services.record_deposits(
+    p_receipts     text[],
+    p_amounts      numeric[],
+    p_short_codes  text[],
+    p_accounts     text[],
+    p_paid_at      timestamp[],
+    p_phones       text[],
+    p_phone_hashes text[],
+    p_names        text[],
+    p_payloads     text[], -- NULL: the body itself is fit for jsonb
+    p_kinds        text[],
+    p_sources      text[],
+    p_body_starts  integer[],
+    p_body_lengths integer[],
+    p_bodies       bytea
+)
+RETURNS TABLE (
+    ord integer, outcome text, original text, reason text, suggestions text,
+    wallet text, transaction_id uuid, amount numeric, balance_after numeric,
+    created_at timestamp, verification_hash text, recorded_short_code text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    n         constant integer := coalesce(array_length(p_receipts, 1), 0);
+    c_float   constant text := 'MPESA-FLOAT';
+    c_suspense constant text := 'SUSPENSE';
+    v_now     timestamp;
+    v_ms      bigint;
+    v_targets text[];
+    v_reasons text[];
+    v_phones  text[]; -- of the wallets' holders
+    v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
+    v_outcomes text[];
+    v_logged   text[]; -- receipts with a log row and no transaction
+    v_post    record;
+BEGIN
+    SELECT array_agg(coalesce(r.wallet_id, c_suspense) ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+           array_agg(r.phone ORDER BY t.ord),
+           array_agg(
+               CASE
+                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
+                       THEN array_to_string(core.nearest_wallets(t.account), ',')
+               END ORDER BY t.ord
+           )
+      INTO v_targets, v_reasons, v_phones, v_suggestions
+      FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
+     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+
+    -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
+    -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
+    SELECT array_agg(l.mpesa_receipt::text)
+      INTO v_logged
+      FROM services.mpesa_logs l
+     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts)
+       AND NOT EXISTS (SELECT 1 FROM core.transactions x WHERE x.reference = l.mpesa_receipt);
+
+    SELECT *
+      INTO v_post
+      FROM core.post_transactions(
+        p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
+        v_targets, array_fill(c_suspense, ARRAY[n]),
+        -- Without an amount the door lets nothing through.
+        CASE
+            WHEN v_logged IS NULL THEN p_amounts
+            ELSE (
+                SELECT array_agg(CASE WHEN t.receipt = ANY (v_logged) THEN NULL ELSE t.amount END ORDER BY t.ord)
+                  FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS t (receipt, amount, ord)
+            )
+        END,
+        array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
+        array_fill(NULL::uuid, ARRAY[n])
+      );
+    v_now := v_post.posted_at;
+    v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
+
+    INSERT INTO services.mpesa_logs (
+        id, mpesa_receipt, phone, amount, raw_payload, created_at,
+        short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
+    )
+    SELECT t.id, t.receipt,
+           CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
+           t.amount,
+           coalesce(t.payload, convert_from(substr(p_bodies, t.first, t.length), 'UTF8'))::jsonb,
+           v_now, t.short_code, t.account, t.paid_at, t.phone_hash, t.payer_name,
+           CASE WHEN t.credited = c_suspense THEN 'SUSPENSE' ELSE 'CREDITED' END,
+           CASE WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason) END,
+           CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
+           t.credited
+      FROM unnest(
+        v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
+        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited
+      ) AS t (
+        id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
+        payload, first, length, reason, suggestions, door_reason, credited
+      )
+     WHERE t.id IS NOT NULL;
+
+    -- A payer whose number came masked or hashed cannot be told that his money waits.
+    INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
+    SELECT t.id, t.recipient, services.deposit_sms(t.receipt, t.amount, nullif(t.credited, c_suspense), t.balance),
+           'PENDING', v_now
+      FROM (
+        SELECT p.*, CASE WHEN p.credited = c_suspense THEN p.payer_phone ELSE p.holder_phone END AS recipient
+          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_phones, v_post.credited, v_post.credit_balances)
+               AS p (id, receipt, amount, payer_phone, holder_phone, credited, balance)
+         WHERE p.id IS NOT NULL
+      ) t
+     WHERE t.recipient ~ '^[0-9]{9,15}$';
+
+    -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
+    -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
+    v_outcomes := v_post.outcomes;
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_logged IS NOT NULL THEN
+        SELECT array_agg(
+                   CASE
+                       WHEN t.receipt = ANY (v_logged) THEN 'conflict'
+                       WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
+                       WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
+                            AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
+                       ELSE 'conflict'
+                   END ORDER BY t.ord
+               )
+          INTO v_outcomes
+          FROM unnest(p_receipts, p_amounts, p_short_codes, v_post.outcomes)
+               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt;
+    END IF;
+
+    INSERT INTO services.mpesa_callbacks (id, kind, receipt, outcome, error, source, body, received_at)
+    SELECT coalesce(t.id, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+           CASE
+               WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
+               WHEN t.outcome = 'created' THEN 'CREDITED'
+               WHEN t.outcome = 'refused' THEN 'FAILED'
+               ELSE upper(t.outcome)
+           END,
+           CASE
+               WHEN t.outcome = 'refused' THEN t.door_reason
+               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+           END,
+           t.source, substr(p_bodies, t.first, t.length), v_now
+      FROM unnest(
+        v_post.ids, p_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
+        v_post.reasons, v_post.credited
+      ) WITH ORDINALITY AS t (id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, ord);
+
+    RETURN QUERY
+    SELECT t.ord::integer,
+           CASE
+               WHEN t.id IS NULL THEN t.outcome
+               WHEN t.credited = c_suspense THEN 'suspense'
+               ELSE 'credited'
+           END,
+           NULL, coalesce(t.door_reason, t.reason), t.suggestions,
+           t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
+      FROM unnest(
+        v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
+        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes
+      ) WITH ORDINALITY AS t (
+        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, ord
+      )
+     WHERE t.outcome IN ('created', 'refused');
+
+    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
+        RETURN QUERY
+        SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
+               x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
+               x.created_at::timestamp, x.verification_hash::text, l.short_code::text
+          FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt
+         WHERE t.outcome IN ('duplicate', 'conflict');
+    END IF;
+END
+$$;
+
+DROP FUNCTION core.route_accounts(text[]);
