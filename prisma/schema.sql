@@ -954,6 +954,19 @@ AS $function$
               END
 $function$;
 
+-- ==== function: services.follow_sms_status ====
+CREATE OR REPLACE FUNCTION services.follow_sms_status()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    NEW.phase := 'DONE';
+    NEW.lease_until := NULL;
+    NEW.settled_at := clock_timestamp() AT TIME ZONE 'UTC';
+    RETURN NEW;
+END
+$function$;
+
 -- ==== function: services.record_deposits ====
 CREATE OR REPLACE FUNCTION services.record_deposits(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_payloads text[], p_kinds text[], p_sources text[], p_body_starts integer[], p_body_lengths integer[], p_bodies bytea)
  RETURNS TABLE(ord integer, outcome text, original text, reason text, suggestions text, wallet text, transaction_id uuid, amount numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, recorded_short_code text)
@@ -1198,7 +1211,8 @@ CREATE TABLE core.wallets (
     kind character varying(10) DEFAULT 'CUSTOMER'::character varying NOT NULL,
     held numeric(19,2) DEFAULT 0 NOT NULL,
     min_balance numeric(19,2) DEFAULT 0,
-    version bigint DEFAULT 0 NOT NULL
+    version bigint DEFAULT 0 NOT NULL,
+    language character(2) DEFAULT 'en'::bpchar NOT NULL
 ) WITH (fillfactor=50);
 
 -- ==== table: services.api_keys ====
@@ -1242,17 +1256,90 @@ CREATE TABLE services.mpesa_logs (
     wallet_id character varying(20)
 );
 
+-- ==== table: services.sms_delivery_reports ====
+CREATE TABLE services.sms_delivery_reports (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    provider character varying(30) NOT NULL,
+    provider_message_id character varying(255),
+    status character varying(50),
+    reason character varying(100),
+    network_code character varying(20),
+    retry_count integer,
+    phone character varying(20),
+    sms_id uuid,
+    outcome character varying(20) NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.sms_events ====
+CREATE TABLE services.sms_events (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    sms_id uuid NOT NULL,
+    kind character varying(20) NOT NULL,
+    attempt smallint NOT NULL,
+    actor character varying(100),
+    detail text,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
 -- ==== table: services.sms_logs ====
 CREATE TABLE services.sms_logs (
     id uuid DEFAULT core.new_id() NOT NULL,
-    recipient character varying(20) NOT NULL,
+    recipient character varying(20),
     message text NOT NULL,
     cost numeric(10,4),
     status character varying(20) DEFAULT 'PENDING'::character varying NOT NULL,
     provider_message_id character varying(255),
     error_message text,
-    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    transaction_reference character varying(50),
+    template character varying(40) DEFAULT 'message'::character varying NOT NULL,
+    language character(2) DEFAULT 'en'::bpchar NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    recipient_hash character varying(64),
+    phase character varying(10) DEFAULT 'QUEUED'::character varying NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    claimed_by character varying(64),
+    claimed_at timestamp(3) without time zone,
+    lease_until timestamp(3) without time zone,
+    provider character varying(30),
+    answered_at timestamp(3) without time zone,
+    currency character(3),
+    expected_parts smallint,
+    parts smallint,
+    encoding character varying(10),
+    network character varying(20),
+    error_code character varying(40),
+    delivery_status character varying(50),
+    delivery_rank smallint,
+    delivery_reason character varying(100),
+    delivery_updated_at timestamp(3) without time zone,
+    delivered_at timestamp(3) without time zone,
+    sent_at timestamp(3) without time zone,
+    settled_at timestamp(3) without time zone,
+    decided_by character varying(100),
+    decided_at timestamp(3) without time zone,
+    decision_note text
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=10000, autovacuum_analyze_scale_factor=0.02, autovacuum_vacuum_cost_delay=1);
+
+-- ==== table: services.sms_opt_outs ====
+CREATE TABLE services.sms_opt_outs (
+    number character varying(20) NOT NULL,
+    sender_id character varying(20) DEFAULT ''::character varying NOT NULL,
+    number_hash character varying(64) NOT NULL,
+    opted_out_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
+
+-- ==== table: services.sms_spend ====
+CREATE TABLE services.sms_spend (
+    day date NOT NULL,
+    currency character(3) NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    parts bigint DEFAULT 0 NOT NULL,
+    cost numeric(19,4) DEFAULT 0 NOT NULL
+) WITH (fillfactor=20, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 
 -- ==== constraint: api_keys_pkey on services.api_keys ====
 ALTER TABLE services.api_keys
@@ -1334,13 +1421,64 @@ ALTER TABLE core.requests
 ALTER TABLE core.requests
     ADD CONSTRAINT requests_pkey PRIMARY KEY (idempotency_key);
 
+-- ==== constraint: sms_delivery_reports_outcome_check on services.sms_delivery_reports ====
+ALTER TABLE services.sms_delivery_reports
+    ADD CONSTRAINT sms_delivery_reports_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('APPLIED'::character varying)::text, ('STALE'::character varying)::text, ('PARKED'::character varying)::text, ('MISMATCHED'::character varying)::text, ('AMBIGUOUS'::character varying)::text, ('QUARANTINED'::character varying)::text])));
+
+-- ==== constraint: sms_delivery_reports_pkey on services.sms_delivery_reports ====
+ALTER TABLE services.sms_delivery_reports
+    ADD CONSTRAINT sms_delivery_reports_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_events_kind_check on services.sms_events ====
+ALTER TABLE services.sms_events
+    ADD CONSTRAINT sms_events_kind_check CHECK (((kind)::text = ANY (ARRAY[('RETRY'::character varying)::text, ('UNKNOWN'::character varying)::text, ('DECIDED'::character varying)::text, ('LATE_ANSWER'::character varying)::text])));
+
+-- ==== constraint: sms_events_pkey on services.sms_events ====
+ALTER TABLE services.sms_events
+    ADD CONSTRAINT sms_events_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_logs_attempt_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_attempt_check CHECK ((((phase)::text <> ALL (ARRAY[('SENDING'::character varying)::text, ('UNKNOWN'::character varying)::text])) OR ((attempts > 0) AND (provider IS NOT NULL) AND (claimed_at IS NOT NULL))));
+
+-- ==== constraint: sms_logs_language_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_language_check CHECK ((language = ANY (ARRAY['en'::bpchar, 'sw'::bpchar])));
+
+-- ==== constraint: sms_logs_lease_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_lease_check CHECK ((((phase)::text = 'SENDING'::text) = (lease_until IS NOT NULL)));
+
+-- ==== constraint: sms_logs_phase_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_phase_check CHECK (
+CASE phase
+    WHEN 'QUEUED'::text THEN ((status)::text = 'PENDING'::text)
+    WHEN 'SENDING'::text THEN ((status)::text = 'PENDING'::text)
+    WHEN 'UNKNOWN'::text THEN ((status)::text = 'PENDING'::text)
+    WHEN 'DONE'::text THEN ((status)::text <> 'PENDING'::text)
+    ELSE false
+END);
+
 -- ==== constraint: sms_logs_pkey on services.sms_logs ====
 ALTER TABLE services.sms_logs
     ADD CONSTRAINT sms_logs_pkey PRIMARY KEY (id);
 
+-- ==== constraint: sms_logs_priority_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_priority_check CHECK ((priority = ANY (ARRAY[0, 1])));
+
 -- ==== constraint: sms_logs_status_check on services.sms_logs ====
 ALTER TABLE services.sms_logs
     ADD CONSTRAINT sms_logs_status_check CHECK (((status)::text = ANY (ARRAY[('SENT'::character varying)::text, ('FAILED'::character varying)::text, ('PENDING'::character varying)::text])));
+
+-- ==== constraint: sms_opt_outs_pkey on services.sms_opt_outs ====
+ALTER TABLE services.sms_opt_outs
+    ADD CONSTRAINT sms_opt_outs_pkey PRIMARY KEY (number, sender_id);
+
+-- ==== constraint: sms_spend_pkey on services.sms_spend ====
+ALTER TABLE services.sms_spend
+    ADD CONSTRAINT sms_spend_pkey PRIMARY KEY (day, currency);
 
 -- ==== constraint: transactions_amount_check on core.transactions ====
 ALTER TABLE core.transactions
@@ -1385,6 +1523,10 @@ ALTER TABLE core.wallets
 -- ==== constraint: wallets_kind_check on core.wallets ====
 ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_kind_check CHECK (((kind)::text = ANY (ARRAY[('CUSTOMER'::character varying)::text, ('SYSTEM'::character varying)::text])));
+
+-- ==== constraint: wallets_language_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_language_check CHECK ((language = ANY (ARRAY['en'::bpchar, 'sw'::bpchar])));
 
 -- ==== constraint: wallets_phone_check on core.wallets ====
 ALTER TABLE core.wallets
@@ -1461,6 +1603,33 @@ CREATE INDEX idx_wallets_phone ON core.wallets USING btree (phone);
 -- ==== index: idx_wallets_phone_sha256 on core.wallets ====
 CREATE INDEX idx_wallets_phone_sha256 ON core.wallets USING btree (encode(sha256((phone)::bytea), 'hex'::text) COLLATE "C");
 
+-- ==== index: sms_delivery_reports_message_idx on services.sms_delivery_reports ====
+CREATE INDEX sms_delivery_reports_message_idx ON services.sms_delivery_reports USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+-- ==== index: sms_delivery_reports_parked_idx on services.sms_delivery_reports ====
+CREATE INDEX sms_delivery_reports_parked_idx ON services.sms_delivery_reports USING btree (phone, received_at) WHERE ((outcome)::text = 'PARKED'::text);
+
+-- ==== index: sms_events_late_answer_key on services.sms_events ====
+CREATE UNIQUE INDEX sms_events_late_answer_key ON services.sms_events USING btree (sms_id, attempt) WHERE ((kind)::text = 'LATE_ANSWER'::text);
+
+-- ==== index: sms_events_sms_id_idx on services.sms_events ====
+CREATE INDEX sms_events_sms_id_idx ON services.sms_events USING btree (sms_id);
+
+-- ==== index: sms_logs_claim_idx on services.sms_logs ====
+CREATE INDEX sms_logs_claim_idx ON services.sms_logs USING btree (priority, next_attempt_at) WHERE ((phase)::text = 'QUEUED'::text);
+
+-- ==== index: sms_logs_lease_idx on services.sms_logs ====
+CREATE INDEX sms_logs_lease_idx ON services.sms_logs USING btree (lease_until) WHERE ((phase)::text = 'SENDING'::text);
+
+-- ==== index: sms_logs_provider_message_id_idx on services.sms_logs ====
+CREATE INDEX sms_logs_provider_message_id_idx ON services.sms_logs USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+-- ==== index: sms_logs_unknown_idx on services.sms_logs ====
+CREATE INDEX sms_logs_unknown_idx ON services.sms_logs USING btree (claimed_at) WHERE ((phase)::text = 'UNKNOWN'::text);
+
+-- ==== index: sms_opt_outs_number_hash_idx on services.sms_opt_outs ====
+CREATE INDEX sms_opt_outs_number_hash_idx ON services.sms_opt_outs USING btree (number_hash);
+
 -- ==== index: transactions_credit_posting_key on core.transactions ====
 CREATE UNIQUE INDEX transactions_credit_posting_key ON core.transactions USING btree (credit_wallet_id, credit_version);
 
@@ -1494,8 +1663,23 @@ CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ser
 -- ==== trigger: requests_append_only on core.requests ====
 CREATE TRIGGER requests_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.requests FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is what keeps a request from being done twice.');
 
+-- ==== trigger: sms_delivery_reports_append_only on services.sms_delivery_reports ====
+CREATE TRIGGER sms_delivery_reports_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_delivery_reports FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what the provider reported; use a fresh database for trials.');
+
+-- ==== trigger: sms_events_append_only on services.sms_events ====
+CREATE TRIGGER sms_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who decided on a message, and why.');
+
+-- ==== trigger: sms_logs_follow_status on services.sms_logs ====
+CREATE TRIGGER sms_logs_follow_status BEFORE INSERT OR UPDATE ON services.sms_logs FOR EACH ROW WHEN ((((new.status)::text <> 'PENDING'::text) AND ((new.phase)::text <> 'DONE'::text))) EXECUTE FUNCTION services.follow_sms_status();
+
 -- ==== trigger: sms_logs_never_deleted on services.sms_logs ====
 CREATE TRIGGER sms_logs_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was sent and paid for; use a fresh database for trials.');
+
+-- ==== trigger: sms_opt_outs_never_truncated on services.sms_opt_outs ====
+CREATE TRIGGER sms_opt_outs_never_truncated BEFORE TRUNCATE ON services.sms_opt_outs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Who asked for no messages would get them again; delete single rows.');
+
+-- ==== trigger: sms_spend_never_deleted on services.sms_spend ====
+CREATE TRIGGER sms_spend_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_spend FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was paid for; use a fresh database for trials.');
 
 -- ==== trigger: transactions_append_only on core.transactions ====
 CREATE TRIGGER transactions_append_only BEFORE DELETE OR TRUNCATE ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
