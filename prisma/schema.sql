@@ -681,7 +681,7 @@ $function$;
 
 -- ==== function: core.record_transfers ====
 CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[])
- RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text)
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, credit_balance_after numeric)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
@@ -757,11 +757,14 @@ BEGIN
            -- The fee of the sender is the next leg and leaves his balance lower still.
            CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
                 THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
-           v_post.posted_at, t.hash
+           v_post.posted_at, t.hash,
+           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.credit
+                THEN v_post.debit_balances[t.leg + 1] ELSE t.credit_balance END
       FROM unnest(
-        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.amounts,
-        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.hashes
-      ) WITH ORDINALITY AS t (item, type, reference, debit, amount, outcome, reason, id, balance, hash, leg)
+        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.credits, v_legs.amounts,
+        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.credit_balances, v_post.hashes
+      ) WITH ORDINALITY
+        AS t (item, type, reference, debit, credit, amount, outcome, reason, id, balance, credit_balance, hash, leg)
      WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
 
     IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
@@ -773,7 +776,8 @@ BEGIN
         RETURN QUERY
         SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
                CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
-               x.created_at::timestamp, x.verification_hash::text
+               x.created_at::timestamp, x.verification_hash::text,
+               CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
           FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
           JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
           LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
@@ -1248,22 +1252,6 @@ AS $function$
     END
 $function$;
 
--- ==== function: services.deposit_sms ====
-CREATE OR REPLACE FUNCTION services.deposit_sms(p_receipt text, p_amount numeric, p_wallet text, p_balance numeric)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
-AS $function$
-    SELECT p_receipt || ' confirmed. KES ' || to_char(p_amount, 'FM99,999,999,999,999,990.00')
-           || CASE
-                  WHEN p_wallet IS NULL THEN
-                      ' received and safe, but not in a wallet yet. Contact us with this code.'
-                  ELSE
-                      ' received in wallet ' || p_wallet || '. New balance KES '
-                      || to_char(p_balance, 'FM99,999,999,999,999,990.00') || '.'
-              END
-$function$;
-
 -- ==== function: services.eat_day ====
 CREATE OR REPLACE FUNCTION services.eat_day(p_at timestamp without time zone)
  RETURNS date
@@ -1395,6 +1383,45 @@ AS $function$
     END
 $function$;
 
+-- ==== function: services.queue_movement_sms ====
+CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_names_others boolean[], p_priorities smallint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    v_now   constant timestamp := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
+    v_all   constant text[] := p_wallets || p_others;
+BEGIN
+    WITH party AS MATERIALIZED (
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text
+          FROM core.wallets w
+         WHERE w.id = ANY (v_all)
+    )
+    INSERT INTO services.sms_logs (
+        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
+    )
+    SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
+           services.sms_text(
+               t.template, p.language, t.reference, t.amount, t.currency, t.wallet,
+               CASE WHEN t.names_other AND o.kind = 'CUSTOMER' THEN o.holder_name ELSE t.other END, t.balance
+           ),
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
+      FROM unnest(
+        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_names_others, p_priorities
+      ) WITH ORDINALITY
+        AS t (template, wallet, reference, amount, currency, other, balance, names_other, priority, ord)
+      JOIN party p ON p.id = t.wallet
+      LEFT JOIN party o ON o.id = t.other
+     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL;
+END
+$function$;
+
 -- ==== function: services.record_delivery_report ====
 CREATE OR REPLACE FUNCTION services.record_delivery_report(p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer, p_phone text, p_body bytea)
  RETURNS TABLE(id uuid, outcome text, sms_id uuid, known boolean)
@@ -1484,20 +1511,26 @@ DECLARE
     v_targets text[];
     v_reasons text[];
     v_phones  text[]; -- of the wallets' holders
+    v_languages text[];
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
     v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
     -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
-    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord)
-      INTO v_targets, v_phones
+    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
+           array_agg(w.language::text ORDER BY t.ord)
+      INTO v_targets, v_phones, v_languages
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
       LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts) AS r;
+        SELECT array_agg(w.language::text ORDER BY t.ord)
+          INTO v_languages
+          FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
+          LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);
         v_targets := array_replace(v_targets, NULL, c_suspense);
     END IF;
 
@@ -1556,17 +1589,45 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
-    -- A payer whose number came masked or hashed cannot be told that his money waits.
-    INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
-    SELECT t.id, t.recipient, services.deposit_sms(t.receipt, t.amount, nullif(t.credited, c_suspense), t.balance),
-           'PENDING', v_now
+    -- The holder of the wallet is told, or, when the money waits, the payer. One whose number came as a hash is told
+    -- where the provider accepts hashes; a masked number cannot be sent to, and the row says so.
+    INSERT INTO services.sms_logs (
+        id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
+        transaction_reference, template, language
+    )
+    SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
+           services.sms_text(
+               t.template, t.language, t.receipt, t.amount, 'KES', t.credited, NULL,
+               CASE WHEN t.template = 'deposit' THEN t.balance END
+           ),
+           CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
+           CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
+           CASE WHEN t.is_number OR t.is_hash THEN NULL ELSE 'masked_number' END,
+           CASE
+               WHEN t.is_number OR t.is_hash THEN NULL
+               ELSE 'M-PESA masks the payer''s number: he cannot be told that his money waits until he asks.'
+           END,
+           v_now, v_now, t.receipt, t.template, t.language
       FROM (
-        SELECT p.*, CASE WHEN p.credited = c_suspense THEN p.payer_phone ELSE p.holder_phone END AS recipient
-          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_phones, v_post.credited, v_post.credit_balances)
-               AS p (id, receipt, amount, payer_phone, holder_phone, credited, balance)
-         WHERE p.id IS NOT NULL
+        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
+               r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
+          FROM (
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash,
+                   CASE WHEN p.credited = c_suspense THEN 'deposit_suspense' ELSE 'deposit' END AS template,
+                   CASE WHEN p.credited = c_suspense THEN 'en' ELSE p.language END AS language,
+                   CASE
+                       WHEN p.credited <> c_suspense THEN p.holder_phone
+                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
+                       ELSE p.payer_phone
+                   END AS recipient
+              FROM unnest(
+                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, v_phones, v_languages, v_post.credited,
+                v_post.credit_balances
+              ) AS p (id, receipt, amount, payer_phone, phone_hash, holder_phone, language, credited, balance)
+             WHERE p.id IS NOT NULL
+          ) r
       ) t
-     WHERE t.recipient ~ '^[0-9]{9,15}$';
+     WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
 
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
@@ -1633,6 +1694,69 @@ BEGIN
           LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
+END
+$function$;
+
+-- ==== function: services.record_transfers ====
+CREATE OR REPLACE FUNCTION services.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[], p_notify boolean[])
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_done record;
+    v_news record;
+BEGIN
+    SELECT array_agg(r.ord) AS ords, array_agg(r.outcome) AS outcomes, array_agg(r.reason) AS reasons,
+           array_agg(r.reference) AS refs, array_agg(r.transaction_id) AS ids, array_agg(r.amount) AS amounts,
+           array_agg(r.fee) AS fees, array_agg(r.balance_after) AS balances, array_agg(r.created_at) AS times,
+           array_agg(r.verification_hash) AS hashes, array_agg(r.credit_balance_after) AS credit_balances
+      INTO v_done
+      FROM core.record_transfers(
+        p_keys, p_digests, p_references, p_debits, p_credits, p_amounts, p_currencies, p_narratives
+      ) AS r;
+
+    IF true = ANY (p_notify) THEN
+        SELECT array_agg(n.template) AS templates, array_agg(n.wallet) AS wallets, array_agg(n.reference) AS refs,
+               array_agg(n.amount) AS amounts, array_agg(p_currencies[n.ord]) AS currencies,
+               array_agg(n.other) AS others, array_agg(n.balance) AS balances,
+               array_agg(n.template <> 'transfer_refused') AS names_others,
+               array_agg(CASE n.template WHEN 'transfer_refused' THEN 1 ELSE 0 END::smallint) AS priorities
+          INTO v_news
+          FROM (
+            SELECT t.ord, 'transfer_out' AS template, p_debits[t.ord] AS wallet, t.reference, t.amount,
+                   p_credits[t.ord] AS other, t.balance
+              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.balances)
+                   AS t (ord, outcome, reference, amount, balance)
+             WHERE t.outcome = 'posted' AND p_notify[t.ord]
+            UNION ALL
+            SELECT t.ord, 'transfer_in', p_credits[t.ord], t.reference, t.amount, p_debits[t.ord], t.balance
+              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.credit_balances)
+                   AS t (ord, outcome, reference, amount, balance)
+             WHERE t.outcome = 'posted' AND p_notify[t.ord]
+            UNION ALL
+            SELECT t.ord, 'transfer_refused', p_debits[t.ord], NULL, p_amounts[t.ord], p_credits[t.ord], NULL
+              FROM unnest(v_done.ords, v_done.outcomes, v_done.reasons) AS t (ord, outcome, reason)
+             WHERE t.outcome = 'refused' AND p_notify[t.ord]
+               AND t.reason NOT IN ('invalid_amount', 'same_wallet')
+          ) n;
+        IF v_news.templates IS NOT NULL THEN
+            PERFORM services.queue_movement_sms(
+                v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
+                v_news.balances, v_news.names_others, v_news.priorities
+            );
+        END IF;
+    END IF;
+
+    RETURN QUERY
+    SELECT *
+      FROM unnest(
+        v_done.ords, v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees,
+        v_done.balances, v_done.times, v_done.hashes
+      );
 END
 $function$;
 
@@ -1863,58 +1987,68 @@ $function$;
 -- ==== function: services.sms_text ====
 CREATE OR REPLACE FUNCTION services.sms_text(p_template text, p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_other text, p_balance numeric)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
 AS $function$
-    SELECT CASE
-               WHEN p_language = 'sw' THEN CASE p_template
-                   WHEN 'deposit' THEN f.reference || ' imethibitishwa. Umepokea ' || f.money || ' kwenye pochi ' || f.wallet || '.'
-                   WHEN 'deposit_suspense' THEN f.reference || ' imethibitishwa. ' || f.money
-                       || ' zimepokelewa na ziko salama, ila bado hazina pochi. Wasiliana nasi kwa namba hii.'
-                   WHEN 'transfer_out' THEN f.reference || ' imethibitishwa. Umetuma ' || f.money || ' kwa ' || f.other || '.'
-                   WHEN 'transfer_in' THEN f.reference || ' imethibitishwa. Umepokea ' || f.money || ' kutoka kwa ' || f.other || '.'
-                   WHEN 'transfer_refused' THEN f.money || ' kwa ' || f.other || ' hazikutumwa. Pesa haijatoka kwenye pochi yako.'
-                   WHEN 'reversal_debit' THEN f.reference || ' imethibitishwa. ' || f.money || ' zimerudishwa kutoka pochi yako ' || f.wallet || '.'
-                   WHEN 'reversal_credit' THEN f.reference || ' imethibitishwa. ' || f.money || ' zimerudishwa kwenye pochi yako ' || f.wallet || '.'
-                   WHEN 'suspense_assigned' THEN f.reference || ': ' || f.money || ' zilizosubiri sasa ziko kwenye pochi ' || f.wallet || '.'
-                   ELSE f.reference || ' confirmed. ' || f.money || '.'
-               END
-               ELSE CASE p_template
-                   WHEN 'deposit' THEN f.reference || ' confirmed. ' || f.money || ' received in wallet ' || f.wallet || '.'
-                   WHEN 'deposit_suspense' THEN f.reference || ' confirmed. ' || f.money
-                       || ' received and safe, but not in a wallet yet. Contact us with this code.'
-                   WHEN 'transfer_out' THEN f.reference || ' confirmed. ' || f.money || ' sent to ' || f.other || '.'
-                   WHEN 'transfer_in' THEN f.reference || ' confirmed. ' || f.money || ' received from ' || f.other || '.'
-                   WHEN 'transfer_refused' THEN f.money || ' to ' || f.other || ' was not sent. No money has left your wallet.'
-                   WHEN 'reversal_debit' THEN f.reference || ' confirmed. ' || f.money || ' was taken back from your wallet ' || f.wallet || '.'
-                   WHEN 'reversal_credit' THEN f.reference || ' confirmed. ' || f.money || ' was returned to your wallet ' || f.wallet || '.'
-                   WHEN 'suspense_assigned' THEN f.reference || ': ' || f.money || ' that waited is now in wallet ' || f.wallet || '.'
-                   ELSE f.reference || ' confirmed. ' || f.money || '.'
-               END
-           END
-           || coalesce(
-               CASE
-                   WHEN p_template = 'deposit_suspense' THEN NULL
-                   WHEN p_template = 'transfer_refused' THEN CASE WHEN p_language = 'sw' THEN ' Salio ' ELSE ' Balance ' END
-                   WHEN p_language = 'sw' THEN ' Salio jipya '
-                   ELSE ' New balance '
-               END
-               || coalesce(p_currency, 'KES') || ' ' || to_char(p_balance, 'FM99,999,999,999,999,990.00') || '.',
-               ''
-           )
-      FROM (
-        SELECT coalesce(p_reference, '') AS reference,
-               coalesce(p_currency, 'KES') || ' ' || coalesce(to_char(p_amount, 'FM99,999,999,999,999,990.00'), '0.00') AS money,
-               coalesce(p_wallet, '') AS wallet,
-               -- Accents go, and with them what is not a plain letter; of a name in another script nothing is left.
-               coalesce(
-                   nullif(btrim(left(btrim(regexp_replace(
-                       CASE WHEN p_other ~ '[^ -~]' THEN normalize(p_other, NFKD) ELSE p_other END,
-                       '[^A-Za-z0-9 .,''&/()+*:-]', '', 'g'
-                   )), 25)), ''),
-                   CASE WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END
-               ) AS other
-      ) f
+DECLARE
+    c_money     constant text := 'FM99,999,999,999,999,990.00';
+    v_reference constant text := coalesce(p_reference, '');
+    v_currency  constant text := coalesce(p_currency, 'KES');
+    v_money     constant text := v_currency || ' ' || coalesce(to_char(p_amount, c_money), '0.00');
+    v_wallet    constant text := coalesce(p_wallet, '');
+    v_other     text;
+    v_text      text;
+BEGIN
+    IF p_template IN ('transfer_out', 'transfer_in', 'transfer_refused') THEN
+        -- Accents go, and with them what is not a plain letter; of a name in another script nothing is left.
+        v_other := coalesce(
+            nullif(btrim(left(btrim(regexp_replace(
+                CASE WHEN p_other ~ '[^ -~]' THEN normalize(p_other, NFKD) ELSE p_other END,
+                '[^A-Za-z0-9 .,''&/()+*:-]', '', 'g'
+            )), 25)), ''),
+            CASE WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END
+        );
+    END IF;
+
+    IF p_language = 'sw' THEN
+        v_text := CASE p_template
+            WHEN 'deposit' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kwenye pochi ' || v_wallet || '.'
+            WHEN 'deposit_suspense' THEN v_reference || ' imethibitishwa. ' || v_money
+                || ' zimepokelewa na ziko salama, ila bado hazina pochi. Wasiliana nasi kwa namba hii.'
+            WHEN 'transfer_out' THEN v_reference || ' imethibitishwa. Umetuma ' || v_money || ' kwa ' || v_other || '.'
+            WHEN 'transfer_in' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kutoka kwa ' || v_other || '.'
+            WHEN 'transfer_refused' THEN v_money || ' kwa ' || v_other || ' hazikutumwa. Pesa haijatoka kwenye pochi yako.'
+            WHEN 'reversal_debit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kutoka pochi yako ' || v_wallet || '.'
+            WHEN 'reversal_credit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kwenye pochi yako ' || v_wallet || '.'
+            WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' zilizosubiri sasa ziko kwenye pochi ' || v_wallet || '.'
+            ELSE v_reference || ' confirmed. ' || v_money || '.'
+        END;
+    ELSE
+        v_text := CASE p_template
+            WHEN 'deposit' THEN v_reference || ' confirmed. ' || v_money || ' received in wallet ' || v_wallet || '.'
+            WHEN 'deposit_suspense' THEN v_reference || ' confirmed. ' || v_money
+                || ' received and safe, but not in a wallet yet. Contact us with this code.'
+            WHEN 'transfer_out' THEN v_reference || ' confirmed. ' || v_money || ' sent to ' || v_other || '.'
+            WHEN 'transfer_in' THEN v_reference || ' confirmed. ' || v_money || ' received from ' || v_other || '.'
+            WHEN 'transfer_refused' THEN v_money || ' to ' || v_other || ' was not sent. No money has left your wallet.'
+            WHEN 'reversal_debit' THEN v_reference || ' confirmed. ' || v_money || ' was taken back from your wallet ' || v_wallet || '.'
+            WHEN 'reversal_credit' THEN v_reference || ' confirmed. ' || v_money || ' was returned to your wallet ' || v_wallet || '.'
+            WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' that waited is now in wallet ' || v_wallet || '.'
+            ELSE v_reference || ' confirmed. ' || v_money || '.'
+        END;
+    END IF;
+
+    IF p_balance IS NULL OR p_template = 'deposit_suspense' THEN
+        RETURN v_text;
+    END IF;
+    RETURN v_text
+           || CASE
+                  WHEN p_template = 'transfer_refused' THEN CASE WHEN p_language = 'sw' THEN ' Salio ' ELSE ' Balance ' END
+                  WHEN p_language = 'sw' THEN ' Salio jipya '
+                  ELSE ' New balance '
+              END
+           || v_currency || ' ' || to_char(p_balance, c_money) || '.';
+END
 $function$;
 
 -- ==== table: core.fee_rules ====

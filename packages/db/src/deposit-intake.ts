@@ -4,6 +4,7 @@ import { recordDeposits } from './deposits.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { GroupCommitOptions } from './group-commit.ts';
 import type { Handle } from './db.ts';
+import { createSmsWaker } from './sms-waker.ts';
 
 export type DepositIntakeOptions = GroupCommitOptions;
 
@@ -17,18 +18,27 @@ export interface DepositIntake {
   readonly depth: number;
 }
 
-/** Group commit of deposits: what many callers report at the same time goes in one round trip. */
+/**
+ * Group commit of deposits: what many callers report at the same time goes in one round trip. The senders of SMS are
+ * woken afterwards; where `recordDeposit` is called by itself they find the messages when they poll.
+ */
 export function createDepositIntake(db: Handle, options: DepositIntakeOptions = {}): DepositIntake {
-  const group = createGroupCommit<Deposit, DepositResult>(
-    { run: (deposits) => recordDeposits(db, deposits), failure: 'deposit_failed' },
-    options,
-  );
+  const waker = createSmsWaker(db);
+  async function run(deposits: readonly Deposit[]): Promise<DepositResult[]> {
+    const results = await recordDeposits(db, deposits);
+    waker.wake();
+    return results;
+  }
+  const group = createGroupCommit<Deposit, DepositResult>({ run, failure: 'deposit_failed' }, options);
   return {
     async record(deposit) {
       requireValid(deposit);
       return group.submit(deposit);
     },
-    close: () => group.close(),
+    async close() {
+      await group.close();
+      await waker.close();
+    },
     get depth() {
       return group.depth;
     },

@@ -92,7 +92,7 @@ test('a deposit leaves a message that can be claimed', async () => {
   const account = await openCustomer(database.db);
   await recordDeposit(database.db, sampleDeposit({ account }));
   const { messages } = await claim(database.db);
-  expect(messages).toMatchObject([{ template: 'message', priority: 0, language: 'en', attempt: 1 }]);
+  expect(messages).toMatchObject([{ template: 'deposit', priority: 0, language: 'en', attempt: 1 }]);
 });
 
 test('old news fails as expired, is not returned, and does not use up the limit', async () => {

@@ -9,6 +9,7 @@ import { refusal } from './posted.ts';
 import type { Posted } from './posted.ts';
 import { newReference } from './reference.ts';
 import { requestDigest, requireAmount, requireText } from './request.ts';
+import { createSmsWaker } from './sms-waker.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
 
@@ -22,6 +23,8 @@ export interface Transfer {
   readonly idempotencyKey: string;
   readonly currency?: Currency;
   readonly narrative?: string;
+  /** False for a transfer of which the customers shall not be told by SMS. It is no part of the request's digest. */
+  readonly notify?: boolean;
 }
 
 export type TransferResult =
@@ -56,7 +59,10 @@ export async function transfers(db: Handle, requests: readonly Transfer[]): Prom
   });
 }
 
-/** Group commit of transfers: what many callers ask for at the same time goes in one round trip. */
+/**
+ * Group commit of transfers: what many callers ask for at the same time goes in one round trip. The senders of SMS are
+ * woken afterwards; where `transfer` is called by itself they find the messages when they poll.
+ */
 export interface TransferIntake {
   /** Resolves after the commit; throws as `transfer` does, and `queue_full` or `intake_closed`. */
   transfer(request: Transfer): Promise<Posted>;
@@ -65,17 +71,23 @@ export interface TransferIntake {
 }
 
 export function createTransferIntake(db: Handle, options: GroupCommitOptions = {}): TransferIntake {
-  const group = createGroupCommit<Transfer, TransferResult>(
-    { run: (requests) => transfers(db, requests), failure: 'request_failed' },
-    options,
-  );
+  const waker = createSmsWaker(db);
+  async function run(requests: readonly Transfer[]): Promise<TransferResult[]> {
+    const results = await transfers(db, requests);
+    waker.wake();
+    return results;
+  }
+  const group = createGroupCommit<Transfer, TransferResult>({ run, failure: 'request_failed' }, options);
   return {
     async transfer(request) {
       const result = await group.submit(request);
       if (!result.ok) throw new DaftariError(result.code);
       return result;
     },
-    close: () => group.close(),
+    async close() {
+      await group.close();
+      await waker.close();
+    },
     get depth() {
       return group.depth;
     },
@@ -121,6 +133,7 @@ async function record(db: Handle, items: readonly Checked[]): Promise<TransferRe
     column(({ amount }) => amount),
     column(({ currency }) => currency),
     column(({ narrative }) => narrative),
+    column(({ request }) => String(request.notify ?? true)),
   ]);
   const results: TransferResult[] = [];
   for (const row of rows) {
@@ -171,7 +184,7 @@ const RECORD: Statement = {
 SELECT ord, outcome, reason, reference, transaction_id::text AS transaction_id, amount::text AS amount,
        fee::numeric(19,2)::text AS fee, balance_after::text AS balance_after,
        (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms, verification_hash
-  FROM core.record_transfers(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::text[]
+  FROM services.record_transfers(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::text[], $9::boolean[]
   )`,
 };
