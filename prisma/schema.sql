@@ -947,7 +947,7 @@ AS $function$
     SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
            sum(round(t.cost, 4))
       FROM unnest(p_currencies, p_messages, p_parts, p_costs) AS t (currency, messages, parts, cost)
-     WHERE t.cost IS NOT NULL
+     WHERE t.cost IS NOT NULL AND (t.cost <> 0 OR t.messages > 0)
      GROUP BY coalesce(t.currency, 'XXX')
      ORDER BY coalesce(t.currency, 'XXX')
     ON CONFLICT (day, currency) DO UPDATE
