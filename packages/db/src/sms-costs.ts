@@ -125,7 +125,7 @@ const SPEND: Statement = {
   text: `
 SELECT day::text AS day, currency::text AS currency, messages::text AS messages, parts::text AS parts, cost::text AS cost
   FROM services.sms_spend
- WHERE day >= coalesce($1::date, services.eat_day(clock_timestamp() AT TIME ZONE 'UTC'))
-   AND day <= coalesce($2::date, services.eat_day(clock_timestamp() AT TIME ZONE 'UTC'))
+ WHERE day >= coalesce($1::date, services.eat_day(now() AT TIME ZONE 'UTC'))
+   AND day <= coalesce($2::date, services.eat_day(now() AT TIME ZONE 'UTC'))
  ORDER BY day DESC, currency`,
 };
