@@ -1022,7 +1022,7 @@ AS $function$
     SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
            sum(round(t.cost, 4))
       FROM unnest(p_currencies, p_messages, p_parts, p_costs) AS t (currency, messages, parts, cost)
-     WHERE t.cost IS NOT NULL
+     WHERE t.cost IS NOT NULL AND (t.cost <> 0 OR t.messages > 0)
      GROUP BY coalesce(t.currency, 'XXX')
      ORDER BY coalesce(t.currency, 'XXX')
     ON CONFLICT (day, currency) DO UPDATE
@@ -1271,12 +1271,14 @@ CREATE OR REPLACE FUNCTION services.expire_sms_leases(p_limit integer)
  SET jit TO 'off'
 AS $function$
 DECLARE
+    -- A value, not a call: what may change from row to row an index cannot look for.
+    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
     v_count integer;
 BEGIN
     WITH due AS MATERIALIZED (
         SELECT l.id
           FROM services.sms_logs l
-         WHERE l.phase = 'SENDING' AND l.lease_until <= clock_timestamp() AT TIME ZONE 'UTC'
+         WHERE l.phase = 'SENDING' AND l.lease_until <= v_now
          ORDER BY l.lease_until
          LIMIT p_limit
            FOR NO KEY UPDATE SKIP LOCKED

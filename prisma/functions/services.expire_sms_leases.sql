@@ -12,12 +12,14 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
+    -- A value, not a call: what may change from row to row an index cannot look for.
+    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
     v_count integer;
 BEGIN
     WITH due AS MATERIALIZED (
         SELECT l.id
           FROM services.sms_logs l
-         WHERE l.phase = 'SENDING' AND l.lease_until <= clock_timestamp() AT TIME ZONE 'UTC'
+         WHERE l.phase = 'SENDING' AND l.lease_until <= v_now
          ORDER BY l.lease_until
          LIMIT p_limit
            FOR NO KEY UPDATE SKIP LOCKED

@@ -49,7 +49,7 @@ export async function recordDeliveryReport(db: Handle, report: DeliveryReport): 
     textOf(report.status),
     textOf(report.reason),
     textOf(report.networkCode),
-    report.retryCount === null || !Number.isInteger(report.retryCount) ? null : report.retryCount % 2 ** 31,
+    countOf(report.retryCount),
     textOf(report.phone),
     report.body,
   ]);
@@ -59,6 +59,11 @@ export async function recordDeliveryReport(db: Handle, report: DeliveryReport): 
 
 function textOf(text: string | null): string | null {
   return text === null ? null : cleanText(text);
+}
+
+/** A count that the column holds, or null: what a stranger writes must not keep his report from being stored. */
+function countOf(count: number | null): number | null {
+  return count !== null && Number.isInteger(count) && Math.abs(count) < 2 ** 31 ? count : null;
 }
 
 interface ReportRow {

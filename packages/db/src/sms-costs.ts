@@ -1,4 +1,5 @@
 import type { Handle } from './db.ts';
+import { DaftariError } from './errors.ts';
 import { requireTime } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
@@ -38,7 +39,11 @@ export interface SmsSpend {
   readonly cost: string;
 }
 
-/** What the messages cost that were queued from `from` (included) to `to` (not included). */
+/**
+ * What the messages cost that were queued from `from` (included) to `to` (not included).
+ *
+ * @throws DaftariError `invalid_request` naming the field
+ */
 export async function smsCostReport(
   db: Handle,
   request: { readonly from: Date; readonly to: Date; readonly by: SmsCostKey },
@@ -58,13 +63,24 @@ export async function smsCostReport(
 /**
  * What was charged by the day on which the provider's answer came, which is what a budget looks at; today unless said
  * otherwise, both days included, the latest first.
+ *
+ * @throws DaftariError `invalid_request` naming the field
  */
 export async function smsSpend(
   db: Handle,
   request: { readonly from?: string; readonly to?: string } = {},
 ): Promise<SmsSpend[]> {
+  requireDay('from', request.from);
+  requireDay('to', request.to);
   const rows = await query<SpendRow>(db, SPEND, [request.from ?? null, request.to ?? null]);
   return rows.map((row) => ({ ...row, messages: Number(row.messages), parts: Number(row.parts) }));
+}
+
+function requireDay(field: string, day: string | undefined): void {
+  if (day === undefined) return;
+  const time = new Date(`${day}T00:00:00.000Z`);
+  const isDay = !Number.isNaN(time.getTime()) && time.toISOString().slice(0, 10) === day;
+  if (!isDay) throw new DaftariError('invalid_request', { field });
 }
 
 function sumsOf(row: CostRow): Omit<SmsCostRow, 'key'> {
@@ -109,7 +125,7 @@ const SPEND: Statement = {
   text: `
 SELECT day::text AS day, currency::text AS currency, messages::text AS messages, parts::text AS parts, cost::text AS cost
   FROM services.sms_spend
- WHERE day >= coalesce($1::date, services.eat_day(clock_timestamp() AT TIME ZONE 'UTC'))
-   AND day <= coalesce($2::date, services.eat_day(clock_timestamp() AT TIME ZONE 'UTC'))
+ WHERE day >= coalesce($1::date, services.eat_day(now() AT TIME ZONE 'UTC'))
+   AND day <= coalesce($2::date, services.eat_day(now() AT TIME ZONE 'UTC'))
  ORDER BY day DESC, currency`,
 };

@@ -1,8 +1,6 @@
 import { arrayLiteral } from './array-literal.ts';
 import type { Handle } from './db.ts';
-import { DaftariError } from './errors.ts';
-import { cleanText } from './request.ts';
-import { isUuid } from './request.ts';
+import { cleanText, isUuid } from './request.ts';
 import type { SmsStatus } from './sms.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
@@ -41,25 +39,43 @@ export interface SettledSms {
   readonly id: string;
   /**
    * `settled`; `late`, when the outcome was taken for unknown before and the answer has resolved or completed it; or
-   * `ignored`, when this attempt has its answer already or there was none.
+   * `ignored`, when this attempt has its answer already or there was none; or `invalid`, when a field of it cannot be:
+   * nothing of this one is recorded, and its neighbours are settled.
    */
-  readonly result: 'settled' | 'late' | 'ignored';
-  /** The message's status now; null when there is no such message. */
+  readonly result: 'settled' | 'late' | 'ignored' | 'invalid';
+  /** The message's status now; null when there is no such message, or the settlement is invalid. */
   readonly status: SmsStatus | null;
+  /** Which field is invalid. */
+  readonly field?: string;
 }
 
 /**
  * Records what came of attempts, each once, with what it cost, in one round trip. Say it again when the answer to this
  * call is lost: what is settled is ignored. Reports that came first are joined.
- *
- * @throws DaftariError `invalid_request` naming the field: then nothing is recorded
  */
 export async function settleSms(db: Handle, settlements: readonly SmsSettlement[]): Promise<SettledSms[]> {
-  if (settlements.length === 0) return [];
-  settlements.forEach(check);
+  const results: SettledSms[] = [];
+  const fit: { readonly settlement: SmsSettlement; readonly place: number }[] = [];
+  settlements.forEach((settlement, place) => {
+    const field = invalidField(settlement);
+    if (field === null) fit.push({ settlement, place });
+    else results[place] = { id: settlement.id, result: 'invalid', status: null, field };
+  });
+  if (fit.length === 0) return results;
+  for (const { ord, result, status } of await settle(
+    db,
+    fit.map(({ settlement }) => settlement),
+  )) {
+    const item = fit[ord - 1];
+    if (item !== undefined) results[item.place] = { id: item.settlement.id, result, status };
+  }
+  return results;
+}
+
+function settle(db: Handle, settlements: readonly SmsSettlement[]): Promise<SettledRow[]> {
   const column = (pick: (settlement: SmsSettlement) => string | number | null | undefined) =>
     arrayLiteral(settlements.map((settlement) => textOf(pick(settlement))));
-  const rows = await query<SettledRow>(db, SETTLE, [
+  return query<SettledRow>(db, SETTLE, [
     column(({ id }) => id),
     column(({ attempt }) => attempt),
     column(({ outcome }) => outcome),
@@ -74,32 +90,28 @@ export async function settleSms(db: Handle, settlements: readonly SmsSettlement[
     column(({ errorMessage }) => errorMessage),
     column(({ retryAfterMs }) => retryAfterMs ?? 0),
   ]);
-  const results: SettledSms[] = [];
-  for (const { ord, result, status } of rows) {
-    const settlement = settlements[ord - 1];
-    if (settlement !== undefined) results[ord - 1] = { id: settlement.id, result, status };
-  }
-  return results;
 }
 
-/** What the columns cannot hold is refused before it costs the others of its batch anything. */
-function check(settlement: SmsSettlement): void {
-  const { id, attempt, cost, currency, parts, expectedParts, retryAfterMs } = settlement;
-  const require = (field: string, isFit: boolean): void => {
-    if (!isFit) throw new DaftariError('invalid_request', { field });
-  };
-  require('id', isUuid(id));
-  require('attempt', isCount(attempt));
-  require('cost', cost === null || cost === undefined || /^\d{1,6}(\.\d{1,4}0*)?$/.test(cost));
-  require('currency', currency === null || currency === undefined || /^[A-Z]{3}$/.test(currency));
-  require('parts', parts === null || parts === undefined || isCount(parts));
-  require('expectedParts', expectedParts === null || expectedParts === undefined || isCount(expectedParts));
-  require('retryAfterMs', retryAfterMs === undefined ||
-    (Number.isSafeInteger(retryAfterMs) && retryAfterMs >= 0));
+/** Which field the columns could not hold, or null: one such settlement must not fail its whole batch. */
+function invalidField(settlement: SmsSettlement): string | null {
+  const { id, attempt, cost = null, currency = null, parts = null, expectedParts = null } = settlement;
+  const { retryAfterMs = 0 } = settlement;
+  if (!isUuid(id)) return 'id';
+  if (!isCount(attempt)) return 'attempt';
+  if (cost !== null && !/^\d{1,5}(\.\d{1,4}0*)?$/.test(cost)) return 'cost';
+  if (currency !== null && !/^[A-Z]{3}$/.test(currency)) return 'currency';
+  if (parts !== null && !isCount(parts)) return 'parts';
+  if (expectedParts !== null && !isCount(expectedParts)) return 'expectedParts';
+  return Number.isSafeInteger(retryAfterMs) && retryAfterMs >= 0 && retryAfterMs <= LONGEST_DELAY_MS
+    ? null
+    : 'retryAfterMs';
 }
+
+// A year: later than that no message is news.
+const LONGEST_DELAY_MS = 31_536_000_000;
 
 function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 32_767;
+  return Number.isInteger(value) && value >= 0 && value <= 1000;
 }
 
 function textOf(value: string | number | null | undefined): string | null {

@@ -95,7 +95,7 @@ function reasonOf(reason: string): 'unknown_sms' | 'nothing_to_decide' | 'databa
 
 function isCost({ amount, currency, parts }: NonNullable<SmsDecisionRequest['cost']>): boolean {
   const isCount = parts === undefined || (Number.isInteger(parts) && parts >= 0 && parts <= 1000);
-  return /^\d{1,6}(\.\d{1,4})?$/.test(amount) && /^[A-Z]{3}$/.test(currency) && isCount;
+  return /^\d{1,5}(\.\d{1,4})?$/.test(amount) && /^[A-Z]{3}$/.test(currency) && isCount;
 }
 
 interface UnknownRow extends SmsRow {

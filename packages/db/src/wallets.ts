@@ -41,6 +41,8 @@ export interface NewWallet {
 // A random number is taken already once in nine hundred million times the number of wallets; ten tries are plenty.
 const NUMBER_TRIES = 10;
 
+const LANGUAGES: readonly string[] = ['en', 'sw'] satisfies WalletLanguage[];
+
 /**
  * Opens a wallet with nothing in it.
  *
@@ -53,6 +55,8 @@ export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet>
   if (wallet.number !== undefined) requireText('number', wallet.number, 20);
   // Spaces around it nobody sees, and no payer types.
   if (wallet.number?.trim() !== wallet.number) throw new DaftariError('invalid_wallet', { field: 'number' });
+  const language = wallet.language ?? 'en';
+  if (!LANGUAGES.includes(language)) throw new DaftariError('invalid_wallet', { field: 'language' });
   for (let attempt = 1; attempt <= NUMBER_TRIES; attempt += 1) {
     const number = wallet.number ?? newWalletNumber();
     const rows = await query<WalletRow>(db, OPEN, [
@@ -60,7 +64,7 @@ export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet>
       holderName,
       wallet.phone.replace(/[\s-]/g, ''),
       wallet.currency ?? 'KES',
-      wallet.language ?? 'en',
+      language,
     ]);
     const [row] = rows;
     if (row === undefined) throw new DaftariError('invalid_wallet', { field: 'phone' });
