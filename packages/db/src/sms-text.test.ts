@@ -135,14 +135,6 @@ test.for([
   expect(await textOf({ language, template })).toBe(text);
 });
 
-test('a deposit in English says what services.deposit_sms says', async () => {
-  const [row] =
-    await database.sql(`SELECT services.deposit_sms('QKJ41HARMI', 1500, '2048173651', 20350.5) AS known,
-    services.deposit_sms('QKJ41HARMI', 1500, NULL, NULL) AS suspense`);
-  expect(await textOf({})).toBe(row?.['known']);
-  expect(await textOf({ template: 'deposit_suspense' })).toBe(row?.['suspense']);
-});
-
 test.for(
   TEMPLATES.flatMap(
     (template) =>
