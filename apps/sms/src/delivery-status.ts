@@ -23,7 +23,7 @@ export const deliveryRanks = {
 export const finalRank = 60;
 
 /** Of a status that is not listed. */
-export const unknownRank = 0;
+const unknownRank = 0;
 
 const ranks: ReadonlyMap<string, number> = new Map(Object.entries(deliveryRanks));
 const listed = new Map(Object.keys(deliveryRanks).map((status) => [status.toLowerCase(), status]));

@@ -7,7 +7,7 @@ export interface FailureReason {
   readonly explanation: string;
 }
 
-export type FailureCode =
+type FailureCode =
   | 'insufficient_credit'
   | 'invalid_link'
   | 'inactive'

@@ -66,7 +66,13 @@ export function createAfricasTalking(options: AfricasTalkingOptions): Provider {
     return end.kind === 'answer' ? readBalance(end.answer) : null;
   }
 
-  return { name: 'africas-talking', acceptsHashes: true, send, balance, close: () => pool.close() };
+  let closing: Promise<void> | null = null;
+  function close(): Promise<void> {
+    closing ??= pool.close();
+    return closing;
+  }
+
+  return { name: 'africas-talking', acceptsHashes: true, send, balance, close };
 }
 
 type Failed = Extract<Exchange, { kind: 'failed' }>;

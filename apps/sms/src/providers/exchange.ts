@@ -1,4 +1,4 @@
-import type { Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { HttpAnswer } from './africas-talking-answer.ts';
 
 export interface ExchangeRequest {
@@ -38,7 +38,11 @@ type Why = Extract<Exchange, { kind: 'failed' }>['why'];
  * after the request have the same. And a client that took up the request again on a new connection would send it
  * twice; here the second beginning is refused.
  */
-export function exchange(pool: Pool, request: ExchangeRequest, options: ExchangeOptions): Promise<Exchange> {
+export function exchange(
+  client: Dispatcher,
+  request: ExchangeRequest,
+  options: ExchangeOptions,
+): Promise<Exchange> {
   return new Promise((resolve) => {
     const { signal } = options;
     if (signal?.aborted === true) {
@@ -58,7 +62,7 @@ export function exchange(pool: Pool, request: ExchangeRequest, options: Exchange
     });
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      pool.dispatch(request, run);
+      client.dispatch(request, run);
     } catch (error) {
       run.onResponseError(null, error);
     }

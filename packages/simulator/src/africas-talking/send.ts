@@ -8,7 +8,7 @@ import type { SendRequest } from './requests.ts';
 import type { Settings } from './settings.ts';
 
 /** An accepted message with the reports that shall follow. */
-export interface Accepted {
+interface Accepted {
   readonly message: BookedMessage;
   readonly reports: ReportPlan | null;
 }
