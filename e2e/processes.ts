@@ -46,8 +46,10 @@ export async function runNode(
 }
 
 export interface ServiceOptions {
-  readonly app: 'wallet' | 'mpesa';
+  readonly app: 'wallet' | 'mpesa' | 'sms';
   readonly port: string;
+  /** Further settings of this service. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Where its log goes; nowhere unless said. */
   readonly log?: NodeJS.WritableStream;
 }
@@ -69,6 +71,7 @@ export async function startService(
       WALLET_PORT: options.port,
       // The simulator calls from this machine, which is no address of M-PESA.
       MPESA_SOURCE_CHECK: 'off',
+      ...options.environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -83,6 +86,25 @@ export async function startService(
     stop: () => end(child, 'SIGTERM'),
     kill: () => end(child, 'SIGKILL'),
   };
+}
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** Waits for all that is being started. When one of them fails the others are stopped, and its error is thrown. */
+export async function startTogether<const Starting extends readonly Promise<Stoppable>[]>(
+  starting: Starting,
+): Promise<{ -readonly [Place in keyof Starting]: Awaited<Starting[Place]> }> {
+  try {
+    return await Promise.all(starting);
+  } catch (error) {
+    const outcomes = await Promise.allSettled<Stoppable>(starting);
+    await Promise.all(
+      outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.stop() : null)),
+    );
+    throw error;
+  }
 }
 
 /** A port that nobody listens on at this moment. */
