@@ -9,7 +9,7 @@ import {
   renderWalletVerdicts,
   renderWallets,
 } from './evidence.ts';
-import { freePort, startService, startTogether } from './processes.ts';
+import { freePorts, startService, startTogether } from './processes.ts';
 import { openWallets, playCrash, playScenes } from './scenes.ts';
 import type { Scene } from './scenes.ts';
 import { judgeSms } from './sms-evidence.ts';
@@ -33,13 +33,13 @@ const client = new Client({ connectionString: database.url });
 let isRight = false;
 try {
   step('starting two M-PESA services, the wallet and the SMS service');
-  const start = async (app: 'mpesa' | 'wallet') =>
-    startService(settings, database.url, { app, port: await freePort() });
+  const ports = await freePorts(4);
+  const at = (place: number) => ({ port: ports[place] ?? '' });
   const [first, second, wallet, texting] = await startTogether([
-    start('mpesa'),
-    start('mpesa'),
-    start('wallet'),
-    startTexting(settings, database.url, { port: await freePort() }),
+    startService(settings, database.url, { app: 'mpesa', ...at(0) }),
+    startService(settings, database.url, { app: 'mpesa', ...at(1) }),
+    startService(settings, database.url, { app: 'wallet', ...at(2) }),
+    startTexting(settings, database.url, at(3)),
   ]);
   const services = [first, second];
   try {

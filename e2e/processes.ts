@@ -101,7 +101,7 @@ export async function startTogether<const Starting extends readonly Promise<Stop
   } catch (error) {
     const outcomes = await Promise.allSettled<Stoppable>(starting);
     await Promise.all(
-      outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.stop() : null)),
+      outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.stop()] : [])),
     );
     throw error;
   }
@@ -109,12 +109,17 @@ export async function startTogether<const Starting extends readonly Promise<Stop
 
 /** A port that nobody listens on at this moment. */
 export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
+  const [port = ''] = await freePorts(1);
+  return port;
+}
+
+/** Several such ports, no two the same. */
+export async function freePorts(count: number): Promise<string[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => String((server.address() as AddressInfo).port));
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }
 
 async function untilReady(child: ChildProcess, url: string, log: readonly Buffer[]): Promise<void> {

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { findSms } from './sms.ts';
+import { expireSmsLeases } from './sms-claims.ts';
 import { smsSpend } from './sms-costs.ts';
 import { settleSms } from './sms-settlements.ts';
 import type { SmsOutcome } from './sms-settlements.ts';
+import { decideSms } from './unknown-sms.ts';
 import { untilWaiting } from './testing/lock-waiters.ts';
 import { accepted, claim, claimNew, drain, endLeases, newMessageId, report } from './testing/sms.ts';
 import { connect, sqlOf, useTestDb, valueOf } from './testing/test-db.ts';
-import { expireSmsLeases } from './sms-claims.ts';
 
 const database = useTestDb();
 const { sql } = database;
@@ -224,6 +225,20 @@ test('a report that the provider has it stops a retry', async () => {
   await report(database.db, { status: 'Success', providerMessageId });
   expect((await claim(database.db)).messages).toEqual([]);
   expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT' });
+});
+
+test('a report about an earlier attempt leaves a request that is under way to its own answer', async () => {
+  const { id, attempt } = await claimNew(database.db);
+  const providerMessageId = newMessageId();
+  await settleSms(database.db, [{ id, attempt, outcome: 'unknown', providerMessageId }]);
+  await decideSms(database.db, { id, decision: 'send_again', decidedBy: 'amina', note: 'no report' });
+  await claim(database.db);
+  expect(await report(database.db, { status: 'Failed', providerMessageId })).toMatchObject({
+    outcome: 'APPLIED',
+  });
+  expect(await findSms(database.db, id)).toMatchObject({ phase: 'SENDING', deliveryStatus: 'Failed' });
+  await settleSms(database.db, [accepted({ id, attempt: 2 })]);
+  expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryStatus: null });
 });
 
 interface Event {
