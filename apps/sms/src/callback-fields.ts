@@ -2,12 +2,6 @@ import { isUtf8 } from 'node:buffer';
 import { reasonTexts } from './callback-reasons.ts';
 import type { UnreadableReason } from './callback-reasons.ts';
 
-/** The bytes of a callback and the content type that came with them. */
-export interface CallbackBody {
-  readonly bytes: Buffer;
-  readonly contentType: string | null;
-}
-
 /** What came of reading something, or why nothing did. */
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
@@ -29,10 +23,10 @@ const maxFields = 100;
 const maxBytes = 64 * 1_024;
 
 /**
- * Reads the body of a callback as flat fields: a JSON object if it looks like one, else a form. What the content type
- * says is a hint at most, for relays change it; it decides only where the body could be both.
+ * Reads the body of a callback as flat fields: JSON if it begins like JSON, else a form. Only the bytes count; the
+ * content type that came with them does not, for relays change it.
  */
-export function readFields({ bytes, contentType }: CallbackBody): Read<FieldValues> {
+export function readFields(bytes: Buffer): Read<FieldValues> {
   if (bytes.length > maxBytes) return unreadable('body_too_large');
   if (!isUtf8(bytes)) return unreadable('body_not_utf8');
   const text = bytes
@@ -40,8 +34,7 @@ export function readFields({ bytes, contentType }: CallbackBody): Read<FieldValu
     .replace(/^\uFEFF/, '')
     .trim();
   if (text === '') return unreadable('body_empty');
-  const isJson = text.startsWith('{') || text.startsWith('[') || /\bjson\b/i.test(contentType ?? '');
-  return isJson ? readJson(text) : readForm(text);
+  return /^[{[]/.test(text) ? readJson(text) : readForm(text);
 }
 
 /**

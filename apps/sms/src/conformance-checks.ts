@@ -9,7 +9,6 @@ export interface Sample {
   readonly category: string;
   readonly raw: string;
   readonly body: unknown;
-  readonly content_type?: string;
   readonly http_status?: number;
 }
 
@@ -121,10 +120,7 @@ function shown(read: SendAnswer) {
 }
 
 function checkReport(message: string, sample: Sample, body: Fields): CheckedRow {
-  const read = readDeliveryReport({
-    bytes: Buffer.from(sample.raw),
-    contentType: sample.content_type ?? null,
-  });
+  const read = readDeliveryReport(Buffer.from(sample.raw));
   if (!read.ok) return { message, read: read.reason, id: '', cost: '', differs: 'not read' };
   const { providerMessageId, status, failureReason, networkCode, retryCount } = read.value;
   const reason = body['failureReason'] ?? 'none';
@@ -148,7 +144,7 @@ function checkReport(message: string, sample: Sample, body: Fields): CheckedRow 
 }
 
 function checkOptOut(message: string, sample: Sample, body: Fields): CheckedRow {
-  const read = readOptOut({ bytes: Buffer.from(sample.raw), contentType: sample.content_type ?? null });
+  const read = readOptOut(Buffer.from(sample.raw));
   if (!read.ok) return { message, read: read.reason, id: '', cost: '', differs: 'not read' };
   const got = { sender: read.value.senderId, phone: `+${read.value.phone}` };
   const wanted = { sender: body['senderId'], phone: body['phoneNumber'] };

@@ -27,7 +27,7 @@ function sent(...recipients: object[]) {
 
 function form(category: string, body: Record<string, string>) {
   const raw = new URLSearchParams(body).toString();
-  return { category, raw, body, content_type: 'application/x-www-form-urlencoded' };
+  return { category, raw, body };
 }
 
 async function run(samples: Record<string, object>) {

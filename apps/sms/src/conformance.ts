@@ -10,7 +10,7 @@ import type { CheckedRow, Sample } from './conformance-checks.ts';
  *   node src/conformance.ts <folder>
  *
  * The folder holds one JSON file a message: `category` (`at-response`, `at-delivery-report`, `at-optout` or
- * `at-request`), `raw`, and where they matter `content_type`, `http_status` and `body`, the parsed form with which the
+ * `at-request`), `raw`, `http_status` of a response, and `body`, the parsed form with which the
  * result is compared. Other categories are passed over. The process ends with 1 when something was understood
  * otherwise than the sample says, or when there was no sample.
  */

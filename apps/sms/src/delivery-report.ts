@@ -1,5 +1,5 @@
 import { readFields, singleField, unreadable } from './callback-fields.ts';
-import type { CallbackBody, FieldValues, Read } from './callback-fields.ts';
+import type { FieldValues, Read } from './callback-fields.ts';
 import { canonicalStatus } from './delivery-status.ts';
 
 /** What the provider reports of a message on its way. It may come several times, out of order, and before the answer. */
@@ -29,11 +29,11 @@ const longestStatus = 50;
 const longestText = 100;
 
 /**
- * Reads a delivery report of Africa's Talking, form or JSON. Only the id and the status are required: the others were
+ * Reads the bytes of a delivery report of Africa's Talking, form or JSON. Only the id and the status are required: the others were
  * seen missing. Fields that are not known are passed over.
  */
-export function readDeliveryReport(body: CallbackBody): Read<DeliveryReport> {
-  const fields = readFields(body);
+export function readDeliveryReport(bytes: Buffer): Read<DeliveryReport> {
+  const fields = readFields(bytes);
   if (!fields.ok) return fields;
   const id = singleField(fields.value, 'id');
   if (!id.ok) return id;
@@ -52,8 +52,8 @@ export function readDeliveryReport(body: CallbackBody): Read<DeliveryReport> {
 }
 
 /** Reads an opt-out of bulk messages: `senderId` and `phoneNumber`. */
-export function readOptOut(body: CallbackBody): Read<OptOut> {
-  const fields = readFields(body);
+export function readOptOut(bytes: Buffer): Read<OptOut> {
+  const fields = readFields(bytes);
   if (!fields.ok) return fields;
   const sender = singleField(fields.value, 'senderId');
   if (!sender.ok) return sender;

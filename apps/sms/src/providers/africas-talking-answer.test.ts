@@ -62,6 +62,12 @@ test('the parts are read at the end of the message where the recipient has none'
   expect(readOne({ messageParts: 1.5 }, message)).toMatchObject({ parts: null });
 });
 
+test('the parts in the message are of nobody in particular when there are several recipients', () => {
+  const recipients = [recipient, { ...recipient, number: '+254700000999' }];
+  const message = 'Sent to 2/2 Message parts: 3';
+  expect(readSendAnswer(created({ recipients, message }), sent)).toMatchObject({ parts: null });
+});
+
 test.each(africasTalkingCodes)('$code $name is read as a number, as a string and as a word alone', (row) => {
   const { code, name, verdict } = row;
   for (const statusCode of [code, String(code)]) {

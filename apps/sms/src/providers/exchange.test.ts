@@ -47,3 +47,11 @@ test('an exchange that ended leaves no listener on a signal that many share', as
   await running;
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
+
+test('an exchange that ended leaves no timer behind that would keep the process', async () => {
+  const { client } = await startUnreliable();
+  const timers = () => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length;
+  const before = timers();
+  await exchange(client, { ...request, headers: [] }, options);
+  expect(timers()).toBe(before);
+});
