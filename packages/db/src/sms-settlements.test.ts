@@ -4,6 +4,7 @@ import type { ClaimedSms } from './sms-claims.ts';
 import { expireSmsLeases } from './sms-claims.ts';
 import { smsSpend } from './sms-costs.ts';
 import { settleSms } from './sms-settlements.ts';
+import type { SmsSettlement } from './sms-settlements.ts';
 import { decideSms } from './unknown-sms.ts';
 import { accepted, claim, claimNew, drain, endLeases, newMessageId, report } from './testing/sms.ts';
 import { useTestDb, valueOf } from './testing/test-db.ts';
@@ -365,4 +366,21 @@ test.for([
 
 test('nothing to settle asks the database nothing', async () => {
   expect(await settleSms(database.db, [])).toEqual([]);
+});
+
+test('the same answers recorded at once in opposite orders count once, and nobody waits in a circle', async () => {
+  for (let round = 0; round < 8; round += 1) {
+    const batch: SmsSettlement[] = [];
+    for (let i = 0; i < 25; i += 1) batch.push(accepted(await claimNew(database.db), { cost: '0.1000' }));
+    const told = await Promise.all([
+      settleSms(database.db, batch),
+      settleSms(database.db, batch.toReversed()),
+      settleSms(database.db, batch),
+    ]);
+    expect(told.flat().filter(({ result }) => result === 'settled')).toHaveLength(25);
+  }
+  expect(await spent()).toBe('20.0000');
+  expect(
+    await valueOf(sql, 'SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()'),
+  ).toBe(0);
 });
