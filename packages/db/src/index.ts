@@ -56,9 +56,13 @@ export type { SmsCostKey, SmsCostReport, SmsCostRow, SmsSpend } from './sms-cost
 export { listenForSms } from './sms-listener.ts';
 export type { SmsListener } from './sms-listener.ts';
 export { recordOptOut } from './sms-opt-outs.ts';
+export { smsAttemptsOf, smsOutbox } from './sms-outbox.ts';
+export type { SmsAttempt, SmsOutbox } from './sms-outbox.ts';
 export { queueSms, wakeSmsSenders } from './sms-queue.ts';
 export type { NewSms, QueuedSms } from './sms-queue.ts';
 export { settleSms } from './sms-settlements.ts';
+export { createSmsSettler } from './sms-settler.ts';
+export type { SmsSettler } from './sms-settler.ts';
 export type { SettledSms, SmsOutcome, SmsSettlement } from './sms-settlements.ts';
 export { decideSms, listUnknownSms } from './unknown-sms.ts';
 export type { ReportSuggestion, SmsDecision, SmsDecisionRequest, UnknownSms } from './unknown-sms.ts';
