@@ -31,20 +31,27 @@ export async function judgeSms(client: Client, provider: AfricasTalkingSimulator
   );
   const { rows: totals } = await client.query<{
     sent: number;
+    delivered: number;
     waiting: number;
     cost: string;
     example: string;
   }>(
     `SELECT count(*) FILTER (WHERE status = 'SENT')::int AS sent,
+            count(delivered_at)::int AS delivered,
             count(*) FILTER (WHERE status = 'PENDING')::int AS waiting,
             coalesce(sum(cost), 0)::numeric(19,4)::text AS cost,
             min(message) FILTER (WHERE template = 'transfer_in') AS example
        FROM services.sms_logs`,
   );
-  const { sent = 0, waiting = -1, cost = '', example = '' } = totals[0] ?? {};
+  const { sent = 0, delivered = 0, waiting = -1, cost = '', example = '' } = totals[0] ?? {};
   const book = provider.book();
   const isRight =
-    waiting === 0 && sent > 0 && sent === book.accepted && book.duplicates === 0 && cost === book.cost;
+    waiting === 0 &&
+    sent > 0 &&
+    sent === book.accepted &&
+    delivered === sent &&
+    book.duplicates === 0 &&
+    cost === book.cost;
   const table = renderTable(
     ['messages about', 'status', 'messages', 'delivered', 'parts', 'cost KES', 'why not'],
     rows.map((row) => [
