@@ -25,7 +25,7 @@ const provider = 'africas-talking';
  * throws a 503 problem only when nothing could be stored.
  */
 export async function takeDeliveryReport(context: CallbackContext, body: RawBody): Promise<void> {
-  const read = readDeliveryReport(body);
+  const read = readDeliveryReport(body.bytes);
   if (!read.ok) return quarantine(context, body, read.reason);
   const { failureReason, ...report } = read.value;
   try {
@@ -51,7 +51,7 @@ export async function takeDeliveryReport(context: CallbackContext, body: RawBody
 
 /** Takes in that somebody wants no more messages. As with reports, a 503 problem means that nothing was stored. */
 export async function takeOptOut(context: CallbackContext, body: RawBody): Promise<void> {
-  const read = readOptOut(body);
+  const read = readOptOut(body.bytes);
   if (!read.ok) return quarantine(context, body, read.reason);
   const { phone, senderId } = read.value;
   try {
