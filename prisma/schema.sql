@@ -2197,6 +2197,31 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.tell_of_transaction ====
+CREATE OR REPLACE FUNCTION services.tell_of_transaction()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.type = 'REVERSAL' THEN
+        PERFORM services.queue_movement_sms(
+            ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
+            ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[true, true], ARRAY[0, 0]::smallint[]
+        );
+    ELSE
+        PERFORM services.queue_movement_sms(
+            ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
+            ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.credit_balance_after], ARRAY[true], ARRAY[0]::smallint[]
+        );
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
 -- ==== table: core.fee_rules ====
 CREATE TABLE core.fee_rules (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -2754,6 +2779,9 @@ CREATE TRIGGER transactions_append_only BEFORE DELETE OR TRUNCATE ON core.transa
 
 -- ==== trigger: transactions_through_the_door on core.transactions ====
 CREATE TRIGGER transactions_through_the_door BEFORE INSERT ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.guard_transactions();
+
+-- ==== trigger: transactions_told on core.transactions ====
+CREATE TRIGGER transactions_told AFTER INSERT ON core.transactions FOR EACH ROW WHEN (((new.type)::text = ANY (ARRAY[('REVERSAL'::character varying)::text, ('ASSIGNMENT'::character varying)::text]))) EXECUTE FUNCTION services.tell_of_transaction();
 
 -- ==== trigger: transactions_unchangeable on core.transactions ====
 CREATE TRIGGER transactions_unchangeable BEFORE UPDATE ON core.transactions FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'backfill'::text)) EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
