@@ -25,6 +25,8 @@ interface TransferSummary {
   readonly route: Route;
   readonly textbook: WayFigures;
   readonly intake: WayFigures;
+  /** The intake with an SMS to both sides. */
+  readonly told: WayFigures;
   /** The intake's transfers over the textbook's. */
   readonly ratio: Ratio;
 }
@@ -112,6 +114,7 @@ function summarizeTransfers(rounds: readonly Round[], route: Route, callers: num
     route,
     textbook: summarizeWay(textbook),
     intake: summarizeWay(intake),
+    told: summarizeWay(all.filter(({ way }) => way === 'told')),
     ratio: ratioOf(intake, textbook),
   };
 }
