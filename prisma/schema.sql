@@ -12,7 +12,7 @@ CREATE SCHEMA core;
 CREATE SCHEMA services;
 
 -- ==== function: core.assign_suspense ====
-CREATE OR REPLACE FUNCTION core.assign_suspense(p_receipt text, p_wallet text, OUT outcome text, OUT reason text, OUT reference text)
+CREATE OR REPLACE FUNCTION core.assign_suspense(p_receipt text, p_wallet text, p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT reference text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -24,6 +24,15 @@ DECLARE
     v_post     record;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
     SELECT * INTO v_assigned FROM core.current_assignment(p_receipt);
     SELECT * INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
@@ -36,18 +45,25 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
+        IF p_key IS NOT NULL THEN
+            PERFORM core.refuse_request(p_key, p_digest, reason);
+        END IF;
         RETURN;
     END IF;
     IF v_current.id IS NOT NULL THEN
         outcome := 'replayed';
         reference := v_current.reference;
+        IF p_key IS NOT NULL THEN
+            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+            VALUES (p_key, p_digest, 'POSTED', v_current.reference);
+        END IF;
         RETURN;
     END IF;
 
     reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
         ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
-        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::uuid[]
+        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
     );
     outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
     reason := v_post.reasons[1];
@@ -150,7 +166,10 @@ BEGIN
     IF v_post.outcomes[1] = 'created' THEN
         outcome := 'posted';
         reference := p_reference;
-        UPDATE core.holds SET status = 'CAPTURED', captured = p_amount, closed_at = v_now WHERE id = h.id;
+        UPDATE core.holds
+           SET status = 'CAPTURED', captured = p_amount, closed_at = v_now,
+               closed_available = (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
+         WHERE id = h.id;
     ELSE
         outcome := CASE v_post.outcomes[1] WHEN 'refused' THEN 'refused' ELSE 'collision' END;
         reason := v_post.reasons[1];
@@ -371,6 +390,7 @@ BEGIN
         WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
         WHEN w.status = 'CLOSED' THEN 'wallet_closed'
         WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
+        WHEN p_expires_at <= clock_timestamp() AT TIME ZONE 'UTC' THEN 'expiry_passed'
         WHEN w.balance - w.held - w.min_balance < p_amount THEN 'insufficient_funds'
     END;
     IF reason IS NOT NULL THEN
@@ -383,8 +403,8 @@ BEGIN
     hold_id := core.new_id();
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
-    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative)
-    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative);
+    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative, placed_available)
+    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative, w.balance - w.held - p_amount);
     PERFORM set_config('daftari.door', '', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
@@ -816,6 +836,7 @@ AS $function$
 DECLARE
     v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
     h core.holds;
+    v_available numeric;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)]);
     SELECT * INTO h FROM core.holds WHERE id = p_hold_id;
@@ -831,8 +852,9 @@ BEGIN
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets SET held = held - h.amount, updated_at = v_now WHERE id = h.wallet_id;
-        UPDATE core.holds SET status = p_status, closed_at = v_now WHERE id = h.id;
+        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = v_now WHERE b.id = h.wallet_id
+        RETURNING b.balance - b.held INTO v_available;
+        UPDATE core.holds SET status = p_status, closed_at = v_now, closed_available = v_available WHERE id = h.id;
         PERFORM set_config('daftari.door', '', true);
     END IF;
 END
@@ -958,6 +980,128 @@ BEGIN
       INTO wallets, phones, reasons, suggestions
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
+END
+$function$;
+
+-- ==== function: core.run_operations ====
+CREATE OR REPLACE FUNCTION core.run_operations(p_kinds text[], p_keys text[], p_digests text[], p_holds uuid[], p_originals text[], p_wallets text[], p_amounts numeric[], p_expiries timestamp without time zone[], p_references text[], p_narratives text[])
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric, currency text, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, remaining numeric, hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text, hold_expires_at timestamp without time zone, hold_created_at timestamp without time zone, hold_available numeric)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    n            constant integer := coalesce(array_length(p_kinds, 1), 0);
+    v_reversed   text[]; -- the transactions that are to be reversed
+    v_wallets    text[]; -- all that may be touched
+    v_outcomes   text[] := array_fill(NULL::text, ARRAY[n]);
+    v_reasons    text[] := v_outcomes;
+    v_references text[] := v_outcomes;
+    v_holds      uuid[] := array_fill(NULL::uuid, ARRAY[n]);
+    r            record;
+BEGIN
+    IF n <> ANY (ARRAY[
+        cardinality(p_keys), cardinality(p_digests), cardinality(p_holds), cardinality(p_originals),
+        cardinality(p_wallets), cardinality(p_amounts), cardinality(p_expiries), cardinality(p_references),
+        cardinality(p_narratives)
+    ]) IS NOT FALSE THEN
+        RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
+    END IF;
+
+    SELECT array_agg(o.original) INTO v_reversed
+      FROM unnest(p_kinds, p_originals) AS o (kind, original)
+     WHERE o.kind = 'REVERSE';
+    SELECT array_agg(DISTINCT w.id) INTO v_wallets
+      FROM (
+        SELECT o.id FROM unnest(p_wallets) AS o (id)
+        UNION ALL
+        SELECT h.wallet_id::text FROM core.holds h WHERE h.id = ANY (p_holds)
+        UNION ALL
+        SELECT unnest(ARRAY[t.debit_wallet_id, t.credit_wallet_id])::text
+          FROM core.transactions t WHERE t.reference = ANY (v_reversed)
+        UNION ALL
+        SELECT s.id FROM (VALUES ('FEES', 'CAPTURE'), ('SUSPENSE', 'ASSIGN')) AS s (id, kind)
+         WHERE s.kind = ANY (p_kinds)
+      ) w;
+    PERFORM core.lock_wallets(v_wallets);
+
+    FOR i IN 1 .. n LOOP
+        CASE p_kinds[i]
+        WHEN 'HOLD' THEN
+            SELECT f.outcome, f.reason, f.hold_id, NULL AS reference INTO r
+              FROM core.place_hold(
+                p_keys[i], p_digests[i], p_wallets[i], p_amounts[i], p_expiries[i], p_narratives[i]
+              ) AS f;
+        WHEN 'CAPTURE' THEN
+            SELECT f.outcome, f.reason, p_holds[i] AS hold_id, f.reference INTO r
+              FROM core.capture_hold(
+                p_keys[i], p_digests[i], p_holds[i], p_wallets[i], p_amounts[i], p_references[i], p_narratives[i]
+              ) AS f;
+        WHEN 'RELEASE', 'EXPIRE' THEN
+            SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
+              FROM core.release_hold(p_holds[i], CASE p_kinds[i] WHEN 'RELEASE' THEN 'RELEASED' ELSE 'EXPIRED' END) AS f;
+        WHEN 'REVERSE' THEN
+            -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
+            -- locked out of order. The batch is undone and said again, and sees them from the start.
+            IF EXISTS (
+                SELECT FROM core.transactions t
+                 WHERE t.reference = p_originals[i]
+                   AND NOT ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text] <@ v_wallets
+            ) THEN
+                RAISE EXCEPTION 'a transaction to be reversed was posted meanwhile' USING ERRCODE = '40001';
+            END IF;
+            SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
+              FROM core.reverse_transaction(
+                p_keys[i], p_digests[i], p_originals[i], p_amounts[i], p_references[i], p_narratives[i]
+              ) AS f;
+        WHEN 'ASSIGN' THEN
+            SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
+              FROM core.assign_suspense(p_originals[i], p_wallets[i], p_keys[i], p_digests[i]) AS f;
+        ELSE
+            RAISE EXCEPTION 'there is no operation of kind %', p_kinds[i] USING ERRCODE = '22023';
+        END CASE;
+        v_outcomes[i] := r.outcome;
+        v_reasons[i] := r.reason;
+        IF r.outcome IN ('posted', 'replayed') AND r.reason IS NULL THEN
+            v_references[i] := r.reference;
+            v_holds[i] := r.hold_id;
+        END IF;
+    END LOOP;
+
+    RETURN QUERY
+    SELECT o.ord::integer, o.outcome, o.reason,
+           o.reference, t.id, t.type::text, t.debit_wallet_id::text, t.credit_wallet_id::text, t.amount,
+           t.currency::text, coalesce(f.amount, 0),
+           CASE WHEN f.debit_wallet_id = t.debit_wallet_id THEN f.debit_balance_after ELSE t.debit_balance_after END,
+           t.created_at::timestamp, t.verification_hash::text,
+           -- All reversals of a transaction take from the same wallet, whose versions are their order.
+           CASE WHEN o.kind = 'REVERSE' THEN (
+               SELECT x.amount - (
+                          SELECT sum(y.amount) FROM core.transactions y
+                           WHERE y.reverses_id = t.reverses_id AND y.debit_version <= t.debit_version
+                      )
+                 FROM core.transactions x
+                WHERE x.id = t.reverses_id
+           ) END,
+           h.id, h.wallet_id::text, h.amount,
+           CASE WHEN o.kind = 'HOLD' THEN 0 ELSE h.captured END,
+           CASE WHEN o.kind = 'HOLD' THEN 'ACTIVE' ELSE h.status::text END,
+           h.expires_at::timestamp, h.created_at::timestamp,
+           coalesce(
+               CASE WHEN o.kind = 'HOLD' THEN h.placed_available ELSE h.closed_available END,
+               (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
+           )
+      FROM unnest(p_kinds, v_outcomes, v_reasons, v_references, v_holds) WITH ORDINALITY
+           AS o (kind, outcome, reason, reference, hold, ord)
+      LEFT JOIN core.transactions t ON t.reference = o.reference AND t.reference = ANY (v_references)
+      LEFT JOIN core.transactions f
+        ON f.reference = o.reference || '-F' AND f.type = 'FEE'
+           AND f.reference = ANY (ARRAY(SELECT v.reference || '-F' FROM unnest(v_references) AS v (reference)))
+      LEFT JOIN core.holds h ON h.id = o.hold AND h.id = ANY (v_holds);
 END
 $function$;
 
@@ -2053,6 +2197,31 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.tell_of_transaction ====
+CREATE OR REPLACE FUNCTION services.tell_of_transaction()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.type = 'REVERSAL' THEN
+        PERFORM services.queue_movement_sms(
+            ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
+            ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[true, true], ARRAY[0, 0]::smallint[]
+        );
+    ELSE
+        PERFORM services.queue_movement_sms(
+            ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
+            ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.credit_balance_after], ARRAY[true], ARRAY[0]::smallint[]
+        );
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
 -- ==== table: core.fee_rules ====
 CREATE TABLE core.fee_rules (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -2076,7 +2245,9 @@ CREATE TABLE core.holds (
     expires_at timestamp(3) without time zone,
     narrative character varying(255),
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
-    closed_at timestamp(3) without time zone
+    closed_at timestamp(3) without time zone,
+    placed_available numeric(19,2),
+    closed_available numeric(19,2)
 );
 
 -- ==== table: core.requests ====
@@ -2608,6 +2779,9 @@ CREATE TRIGGER transactions_append_only BEFORE DELETE OR TRUNCATE ON core.transa
 
 -- ==== trigger: transactions_through_the_door on core.transactions ====
 CREATE TRIGGER transactions_through_the_door BEFORE INSERT ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.guard_transactions();
+
+-- ==== trigger: transactions_told on core.transactions ====
+CREATE TRIGGER transactions_told AFTER INSERT ON core.transactions FOR EACH ROW WHEN (((new.type)::text = ANY (ARRAY[('REVERSAL'::character varying)::text, ('ASSIGNMENT'::character varying)::text]))) EXECUTE FUNCTION services.tell_of_transaction();
 
 -- ==== trigger: transactions_unchangeable on core.transactions ====
 CREATE TRIGGER transactions_unchangeable BEFORE UPDATE ON core.transactions FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'backfill'::text)) EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');

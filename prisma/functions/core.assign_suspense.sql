@@ -1,10 +1,15 @@
 -- Moves a payment from suspense to the wallet that it was meant for, once.
 --
--- After: outcome 'posted' and the reference; 'replayed' when it is in that wallet already; or 'refused' with reason:
+-- p_key, p_digest: as for core.reverse_transaction, or NULL for both. After its assignment has been reversed a payment
+--        can be assigned again, and a late repeat of the first request must not do so: with a key it is told what was
+--        answered then.
+-- After: outcome 'posted' and the reference; 'replayed' when it is in that wallet already, or the key was used for this
+--        very request before (reason is set if it was refused then); 'key_reused'; or 'refused' with reason:
 --        unknown_transaction, not_in_suspense, already_reversed, already_assigned (to another wallet), or a reason of
---        core.post_transactions. After its assignment has been reversed a payment can be assigned again.
+--        core.post_transactions.
 CREATE OR REPLACE FUNCTION core.assign_suspense(
-    p_receipt text, p_wallet text, OUT outcome text, OUT reason text, OUT reference text
+    p_receipt text, p_wallet text, p_key text DEFAULT NULL, p_digest text DEFAULT NULL,
+    OUT outcome text, OUT reason text, OUT reference text
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -17,6 +22,15 @@ DECLARE
     v_post     record;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
     SELECT * INTO v_assigned FROM core.current_assignment(p_receipt);
     SELECT * INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
@@ -29,18 +43,25 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
+        IF p_key IS NOT NULL THEN
+            PERFORM core.refuse_request(p_key, p_digest, reason);
+        END IF;
         RETURN;
     END IF;
     IF v_current.id IS NOT NULL THEN
         outcome := 'replayed';
         reference := v_current.reference;
+        IF p_key IS NOT NULL THEN
+            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+            VALUES (p_key, p_digest, 'POSTED', v_current.reference);
+        END IF;
         RETURN;
     END IF;
 
     reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
         ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
-        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::uuid[]
+        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
     );
     outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
     reason := v_post.reasons[1];

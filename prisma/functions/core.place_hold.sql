@@ -2,7 +2,8 @@
 --
 -- After: outcome 'posted' and the new hold; 'replayed' with the hold of then (or reason, if it was refused then);
 --        'key_reused'; or 'refused' with reason: unknown_wallet, wallet_frozen, wallet_closed, invalid_amount,
---        insufficient_funds.
+--        expiry_passed (it would end before it begins), insufficient_funds. The hold keeps what was available after it,
+--        so that a repeat is told the same whatever has happened since.
 CREATE OR REPLACE FUNCTION core.place_hold(
     p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp, p_narrative text,
     OUT outcome text, OUT reason text, OUT hold_id uuid
@@ -30,6 +31,7 @@ BEGIN
         WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
         WHEN w.status = 'CLOSED' THEN 'wallet_closed'
         WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
+        WHEN p_expires_at <= clock_timestamp() AT TIME ZONE 'UTC' THEN 'expiry_passed'
         WHEN w.balance - w.held - w.min_balance < p_amount THEN 'insufficient_funds'
     END;
     IF reason IS NOT NULL THEN
@@ -42,8 +44,8 @@ BEGIN
     hold_id := core.new_id();
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
-    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative)
-    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative);
+    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative, placed_available)
+    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative, w.balance - w.held - p_amount);
     PERFORM set_config('daftari.door', '', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);

@@ -1,7 +1,7 @@
 -- Gives a hold's money back to its wallet. p_status is why: RELEASED, or EXPIRED for one whose time is over.
 --
 -- After: outcome 'posted'; 'replayed' when it was closed in this way already; or 'refused' with reason unknown_hold,
---        hold_closed (in another way), not_expired.
+--        hold_closed (in another way), not_expired. The hold keeps what was available afterwards.
 CREATE OR REPLACE FUNCTION core.release_hold(p_hold_id uuid, p_status text, OUT outcome text, OUT reason text)
 LANGUAGE plpgsql
 VOLATILE
@@ -10,6 +10,7 @@ AS $$
 DECLARE
     v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
     h core.holds;
+    v_available numeric;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)]);
     SELECT * INTO h FROM core.holds WHERE id = p_hold_id;
@@ -25,8 +26,9 @@ BEGIN
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets SET held = held - h.amount, updated_at = v_now WHERE id = h.wallet_id;
-        UPDATE core.holds SET status = p_status, closed_at = v_now WHERE id = h.id;
+        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = v_now WHERE b.id = h.wallet_id
+        RETURNING b.balance - b.held INTO v_available;
+        UPDATE core.holds SET status = p_status, closed_at = v_now, closed_available = v_available WHERE id = h.id;
         PERFORM set_config('daftari.door', '', true);
     END IF;
 END

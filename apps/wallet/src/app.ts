@@ -25,7 +25,7 @@ export async function createApp(
   deps: AppDependencies,
   log: Pick<ServerOptions, 'logDestination'> = {},
 ): Promise<Server> {
-  const { db, transfers, settings } = deps;
+  const { db, transfers, ledger, settings } = deps;
   const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: settings.keyCacheMs ?? keyCacheMs });
   const server = await createServer({
     service: 'wallet',
@@ -42,7 +42,7 @@ export async function createApp(
     ...log,
   });
   const { app, requireKey } = server;
-  const metrics = createWalletMetrics(server.metrics, transfers);
+  const metrics = createWalletMetrics(server.metrics, { transfers, ledger });
   const limits = createLookupLimits({
     perMinute: settings.lookupRate,
     onLimited: () => metrics.limited.inc(),
@@ -52,8 +52,8 @@ export async function createApp(
   addWalletStatusRoutes(app, context);
   addStatementRoutes(app, context);
   addTransferRoutes(app, context, transfers);
-  addHoldRoutes(app, context);
-  addTransactionRoutes(app, context);
+  addHoldRoutes(app, context, ledger);
+  addTransactionRoutes(app, context, ledger);
   const baseUrl = () => settings.publicUrl ?? ownAddress(app);
   addReceiptRoutes(app, context, { keys: deps.receiptKeys, baseUrl });
   addVerifyRoutes(app, context);

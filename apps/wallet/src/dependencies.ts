@@ -1,4 +1,4 @@
-import type { Db, TransferIntake } from '@repo/db';
+import type { Db, LedgerIntake, TransferIntake } from '@repo/db';
 import type { KeyGuard } from '@repo/http';
 import type { SigningKeys } from '@repo/receipts';
 import type { LookupLimits } from './lookup-limits.ts';
@@ -21,6 +21,7 @@ export interface AppSettings {
 export interface AppDependencies {
   readonly db: Db;
   readonly transfers: TransferIntake;
+  readonly ledger: LedgerIntake;
   readonly receiptKeys: SigningKeys;
   readonly settings: AppSettings;
 }

@@ -4,7 +4,7 @@ import { createServer } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import { expect, test } from 'vitest';
 import { startHoldExpiry } from './hold-expiry.ts';
-import { openCustomer, startTestService } from './testing.ts';
+import { endEarly, openCustomer, startTestService } from './testing.ts';
 
 /** A real logger, and a promise for the first line that holds a text. */
 async function openLog(text: string): Promise<{ log: FastifyBaseLogger; written: Promise<string> }> {
@@ -24,8 +24,8 @@ async function openLog(text: string): Promise<{ log: FastifyBaseLogger; written:
 test('money of holds whose time is over is given back, and other holds stay', async () => {
   await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
-  const soon = new Date(Date.now() + 50);
-  await hold(service.db, { wallet, amount: '10.00', idempotencyKey: 'over', expiresAt: soon });
+  const ending = { wallet, amount: '10.00', idempotencyKey: 'over', expiresAt: new Date('2099-01-01') };
+  await endEarly(service, (await hold(service.db, ending)).id);
   await hold(service.db, {
     wallet,
     amount: '20.00',
@@ -43,8 +43,8 @@ test('money of holds whose time is over is given back, and other holds stay', as
 test('a round that fails is logged and the next one does the work', async () => {
   await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
-  const soon = new Date(Date.now() + 20);
-  await hold(service.db, { wallet, amount: '10.00', idempotencyKey: 'over', expiresAt: soon });
+  const ending = { wallet, amount: '10.00', idempotencyKey: 'over', expiresAt: new Date('2099-01-01') };
+  await endEarly(service, (await hold(service.db, ending)).id);
   let failures = 0;
   const flaky: Db = {
     ...service.db,

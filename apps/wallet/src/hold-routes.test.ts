@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Db } from '@repo/db';
 import { expect, test } from 'vitest';
 import { balanceOf, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
@@ -74,6 +75,69 @@ test('a hold that is given up frees the money, as often as it is said', async ()
   expect(again.body).toEqual(first.body);
 });
 
+test('a repeat is told what was answered then, and the hold is shown as it is now', async () => {
+  await using service = await startTestService();
+  const wallet = await openCustomer(service.db, '100.00');
+  const placing = posting({ wallet, amount: '60.00' });
+  const placed = await service.ask('/holds', placing);
+  const id = String(placed.body['id']);
+  expect(await service.ask(`/holds/${id}`)).toMatchObject({ status: 200, body: placed.body });
+
+  const capturing = posting({ to: 'MPESA-FLOAT', amount: '45.00' });
+  const captured = await service.ask(`/holds/${id}/capture`, capturing);
+  await place(service, { wallet, amount: '5.00' });
+  for (const [path, request, first] of [
+    ['/holds', placing, placed],
+    [`/holds/${id}/capture`, capturing, captured],
+  ] as const) {
+    const again = await service.ask(path, request);
+    expect([again.status, again.body]).toEqual([200, first.body]);
+  }
+  const now = await service.ask(`/holds/${id}`);
+  expect(now.body).toEqual({ ...placed.body, status: 'CAPTURED', captured: '45.00', available: '50.00' });
+});
+
+test('a hold is shown to whoever may read, and one that there is not is not found', async () => {
+  await using service = await startTestService();
+  const wallet = await openCustomer(service.db, '100.00');
+  const id = await place(service, { wallet, amount: '60.00' });
+  const made = await service.ask('/api-keys', { method: 'POST', body: { name: 'till', scopes: ['read'] } });
+  const key = String(made.body['key']);
+  expect((await service.fetch(`/holds/${id}`, { key })).status).toBe(200);
+  expect((await service.fetch(`/holds/${id}`, { key: null })).status).toBe(401);
+  expect((await service.fetch(`/holds/${id}`, { key, method: 'DELETE' })).status).toBe(403);
+  for (const unknown of [randomUUID(), 'hold-1', '%00']) {
+    const answer = await service.ask(`/holds/${unknown}`);
+    expect([answer.status, answer.body['code']]).toEqual([404, 'unknown_hold']);
+  }
+});
+
+test('holds that many callers ask for while one is under way go in one round trip', async () => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  let roundTrips = 0;
+  const gated = (db: Db): Db => ({
+    ...db,
+    run: async (statement, values) => {
+      if (statement.name === 'run_operations') {
+        roundTrips += 1;
+        await opened;
+      }
+      return db.run(statement, values);
+    },
+  });
+  await using service = await startTestService({}, gated);
+  const wallet = await openCustomer(service.db, '100.00');
+  const asked = Array.from({ length: 30 }, () => service.ask('/holds', posting({ wallet, amount: '1.00' })));
+  const waiting = async () => (await service.fetch('/metrics')).text();
+  await expect.poll(waiting).toContain('wallet_operation_queue_depth{service="wallet"} 30');
+  open();
+  const answers = await Promise.all(asked);
+  expect(answers.map(({ status }) => status)).toEqual(Array<number>(30).fill(201));
+  // Those who came first, and all the others.
+  expect(roundTrips).toBeLessThanOrEqual(2);
+  expect((await service.ask(`/wallets/${wallet}/balance`)).body['held']).toBe('30.00');
+});
+
 test.each([
   ['insufficient_funds', { amount: '100.01' }],
   ['invalid_amount', { amount: '0.00' }],
@@ -81,6 +145,7 @@ test.each([
   ['unknown_wallet', { wallet: '1000000000' }],
   ['unknown_wallet', { wallet: 'MPESA-FLOAT' }],
   ['invalid_request', { expiresAt: 'tomorrow' }],
+  ['expiry_passed', { expiresAt: '2026-01-01T00:00:00Z' }],
   ['invalid_request', { expires: '2099-01-01T00:00:00Z' }],
 ])('a hold is refused with 422 %s', async (code, change) => {
   await using service = await startTestService();

@@ -1,5 +1,5 @@
-import { captureHold, hold, releaseHold } from '@repo/db';
-import type { Hold } from '@repo/db';
+import { DaftariError, findHold } from '@repo/db';
+import type { HoldView, LedgerIntake } from '@repo/db';
 import { problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ const holdSchema = z.object({
   captured: money.describe('what of it has been paid out'),
   status: z.enum(['ACTIVE', 'CAPTURED', 'RELEASED', 'EXPIRED']),
   expiresAt: time.nullable().describe('null when it stays until it is captured or released'),
-  available: money.describe('what can be spent from the wallet now'),
+  available: money.describe('what can be spent from the wallet, after what was asked or as it is now'),
   createdAt: time,
 });
 
@@ -30,7 +30,9 @@ const placeSchema = {
   body: z.strictObject({
     wallet: walletNumber,
     amount,
-    expiresAt: moment.optional().describe('when the money is free again if nobody captures it'),
+    expiresAt: moment
+      .optional()
+      .describe('when the money is free again if nobody captures it; a moment in the future'),
     narrative: narrative.optional(),
   }),
   response: {
@@ -40,10 +42,16 @@ const placeSchema = {
     ...keyProblems,
     409: problemResponse('`key_reused`: the key was used for another request.'),
     422: problemResponse(
-      'Nothing is reserved: `insufficient_funds`, `wallet_frozen`, `unknown_wallet` and others.',
+      'Nothing is reserved: `insufficient_funds`, `wallet_frozen`, `unknown_wallet`, `expiry_passed` and others.',
     ),
     ...limitProblem,
   },
+};
+
+const viewSchema = {
+  ...secured('holds', 'A hold as it is now.'),
+  params,
+  response: { 200: holdSchema, ...keyProblems, 404: unknown, ...limitProblem },
 };
 
 const captureSchema = {
@@ -79,15 +87,19 @@ const releaseSchema = {
   },
 };
 
-/** Adds the routes that reserve money, pay it out and give it up. */
-export function addHoldRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+/** Adds the routes that reserve money, show it, pay it out and give it up. */
+export function addHoldRoutes(
+  app: HttpServer,
+  { db, limits, requireKey }: RouteContext,
+  ledger: LedgerIntake,
+): void {
   const mayTransact = requireKey('transact');
 
   const place = { onRequest: [mayTransact, requireIdempotencyKey], schema: placeSchema };
   app.post('/holds', place, (request, reply) =>
     limits.countMisses(request, async () => {
       const { expiresAt, narrative: text, ...reserve } = request.body;
-      const placed = await hold(db, {
+      const placed = await ledger.hold({
         ...reserve,
         idempotencyKey: request.headers['idempotency-key'],
         ...(expiresAt === undefined ? {} : { expiresAt }),
@@ -97,11 +109,19 @@ export function addHoldRoutes(app: HttpServer, { db, limits, requireKey }: Route
     }),
   );
 
+  app.get('/holds/:id', { onRequest: requireKey('read'), schema: viewSchema }, (request) =>
+    limits.countMisses(request, async () => {
+      const found = await findHold(db, { id: request.params.id });
+      if (found === null) throw new DaftariError('unknown_hold');
+      return holdBody(found);
+    }),
+  );
+
   const capture = { onRequest: [mayTransact, requireIdempotencyKey], schema: captureSchema };
   app.post('/holds/:id/capture', capture, (request, reply) =>
     limits.countMisses(request, async () => {
       const { to, amount: part, narrative: text } = request.body;
-      const posted = await captureHold(db, {
+      const posted = await ledger.captureHold({
         holdId: request.params.id,
         to,
         idempotencyKey: request.headers['idempotency-key'],
@@ -113,11 +133,13 @@ export function addHoldRoutes(app: HttpServer, { db, limits, requireKey }: Route
   );
 
   app.delete('/holds/:id', { onRequest: mayTransact, schema: releaseSchema }, (request) =>
-    limits.countMisses(request, async () => holdBody(await releaseHold(db, { holdId: request.params.id }))),
+    limits.countMisses(request, async () =>
+      holdBody(await ledger.releaseHold({ holdId: request.params.id })),
+    ),
   );
 }
 
-function holdBody({ id, wallet, captured, status, expiresAt, available, createdAt, ...rest }: Hold) {
+function holdBody({ id, wallet, captured, status, expiresAt, available, createdAt, ...rest }: HoldView) {
   return {
     id,
     wallet,

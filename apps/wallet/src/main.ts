@@ -1,4 +1,4 @@
-import { createDb, createTransferIntake, ping } from '@repo/db';
+import { createDb, createLedgerIntake, createTransferIntake, ping } from '@repo/db';
 import { EnvironmentError, closeGracefully } from '@repo/http';
 import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
@@ -18,9 +18,11 @@ const db = createDb({
   pooler: environment.DATABASE_POOLER === 'transaction',
 });
 const transfers = createTransferIntake(db);
+const ledger = createLedgerIntake(db);
 const server = await createApp({
   db,
   transfers,
+  ledger,
   receiptKeys: receiptKeys.keys,
   settings: {
     apiKey: environment.API_KEY,
@@ -35,7 +37,7 @@ const holdExpiry = startHoldExpiry(db, app.log);
 // The requests are answered by then; what they queued is committed, and only then does the database close.
 app.addHook('onClose', async () => {
   await holdExpiry.stop();
-  await transfers.close();
+  await Promise.all([transfers.close(), ledger.close()]);
   await db.close();
 });
 closeGracefully(server, { signals: ['SIGTERM', 'SIGINT'] });

@@ -26,6 +26,7 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   unknown_wallet: { status: 422, title: 'There is no such wallet.' },
   same_wallet: { status: 422, title: 'Both sides are the same wallet.' },
   currency_mismatch: { status: 422, title: 'The currencies differ.' },
+  expiry_passed: { status: 422, title: 'The hold would end before it begins.' },
   exceeds_hold: { status: 422, title: 'That is more than is held.' },
   exceeds_remaining: { status: 422, title: 'That is more than is left to send back.' },
   funds_spent: { status: 422, title: 'The money has been spent.' },

@@ -32,8 +32,8 @@ async function startBoth(wallets: number) {
   };
 }
 
-async function ask(url: string, request: TestRequest): Promise<TestAnswer> {
-  return readAnswer(await send(url, '/transfers', request));
+async function ask(url: string, request: TestRequest, path = '/transfers'): Promise<TestAnswer> {
+  return readAnswer(await send(url, path, request));
 }
 
 const sumOfAll = `SELECT sum(balance)::text AS sum, count(*) FILTER (WHERE kind = 'CUSTOMER' AND balance < 0)::int AS overdrawn
@@ -97,27 +97,40 @@ test.each([
     const [from, to] = service.numbers;
     const [first, second] = service.processes;
     if (first === undefined || second === undefined) throw new RangeError('two processes were asked for');
-    const requests = Array.from({ length: 150 }, () => posting({ from, to, amount: '0.50' }, randomUUID()));
-    const sending = requests.map((request) => ask(first.url, request));
+    // Half of them go through one intake, half through the other.
+    const requests = Array.from({ length: 150 }, (_, at) => {
+      const [path, body] =
+        at % 2 === 0
+          ? ['/transfers', { from, to, amount: '0.50' }]
+          : ['/holds', { wallet: from, amount: '0.50' }];
+      return { path, request: posting(body, randomUUID()) };
+    });
+    const sending = requests.map(({ path, request }) => ask(first.url, request, path));
     await Promise.race(sending);
     expect(await endProcess(first.child, signal)).toEqual(exit);
 
     const settled = await Promise.allSettled(sending);
     const acknowledged = settled.flatMap((each) =>
-      each.status === 'fulfilled' && each.value.status === 201 ? [String(each.value.body['reference'])] : [],
+      each.status === 'fulfilled' && each.value.status === 201
+        ? [String(each.value.body['reference'] ?? each.value.body['id'])]
+        : [],
     );
     expect(acknowledged.length).toBeGreaterThan(0);
-    const rows = await service.query(`SELECT reference FROM core.transactions WHERE type = 'TRANSFER'`);
-    const recorded = new Set(rows.map((row) => row['reference']));
+    const rows = await service.query(
+      `SELECT reference AS name FROM core.transactions WHERE type = 'TRANSFER' UNION ALL SELECT id::text FROM core.holds`,
+    );
+    const recorded = new Set(rows.map((row) => row['name']));
     expect(acknowledged.filter((reference) => !recorded.has(reference))).toEqual([]);
 
-    const retried = await Promise.all(requests.map((request) => ask(second.url, request)));
+    const retried = await Promise.all(requests.map(({ path, request }) => ask(second.url, request, path)));
     expect(retried.filter(({ status }) => status === 200 || status === 201)).toHaveLength(150);
     expect(await service.balances()).toEqual(
       new Map([
-        [from, '25.00'],
-        [to, '175.00'],
+        [from, '62.50'],
+        [to, '137.50'],
       ]),
     );
+    const [wallet] = await service.query(`SELECT held::text FROM core.wallets WHERE id = '${String(from)}'`);
+    expect(wallet).toEqual({ held: '37.50' });
   },
 );

@@ -1,5 +1,5 @@
-import { findTransaction, reverseTransaction } from '@repo/db';
-import type { TransactionView } from '@repo/db';
+import { findTransaction } from '@repo/db';
+import type { LedgerIntake, TransactionView } from '@repo/db';
 import { problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
@@ -63,7 +63,11 @@ const reversalSchema = {
 };
 
 /** Adds the routes that show a transaction and reverse it. */
-export function addTransactionRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+export function addTransactionRoutes(
+  app: HttpServer,
+  { db, limits, requireKey }: RouteContext,
+  ledger: LedgerIntake,
+): void {
   const view = { onRequest: requireKey('read'), schema: viewSchema };
   app.get('/transactions/:reference', view, (request) =>
     limits.countMisses(request, async () => {
@@ -78,7 +82,7 @@ export function addTransactionRoutes(app: HttpServer, { db, limits, requireKey }
   app.post('/transactions/:reference/reversal', reversal, (request, reply) =>
     limits.countMisses(request, async () => {
       const { amount: part, narrative: text } = request.body ?? {};
-      const posted = await reverseTransaction(db, {
+      const posted = await ledger.reverseTransaction({
         reference: readReference(request.params.reference),
         idempotencyKey: request.headers['idempotency-key'],
         ...(part === undefined ? {} : { amount: part }),

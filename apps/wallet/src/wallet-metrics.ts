@@ -1,16 +1,25 @@
-import type { TransferIntake } from '@repo/db';
+import type { LedgerIntake, TransferIntake } from '@repo/db';
 import type { Server } from '@repo/http';
 import { Counter, Gauge } from 'prom-client';
 
 /** What the service counts. */
 export interface WalletMetrics {
   readonly queueDepth: Gauge;
+  readonly operationDepth: Gauge;
   readonly transfers: Counter<'outcome'>;
   readonly limited: Counter;
   readonly verifications: Counter<'verdict'>;
 }
 
-export function createWalletMetrics(registry: Server['metrics'], transfers: TransferIntake): WalletMetrics {
+interface Intakes {
+  readonly transfers: Pick<TransferIntake, 'depth'>;
+  readonly ledger: Pick<LedgerIntake, 'depth'>;
+}
+
+export function createWalletMetrics(
+  registry: Server['metrics'],
+  { transfers, ledger }: Intakes,
+): WalletMetrics {
   const registers = [registry];
   return {
     queueDepth: new Gauge({
@@ -19,6 +28,14 @@ export function createWalletMetrics(registry: Server['metrics'], transfers: Tran
       registers,
       collect() {
         this.set(transfers.depth);
+      },
+    }),
+    operationDepth: new Gauge({
+      name: 'wallet_operation_queue_depth',
+      help: 'Holds, captures, releases and reversals that were received and are not committed yet.',
+      registers,
+      collect() {
+        this.set(ledger.depth);
       },
     }),
     transfers: new Counter({

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Db, Handle } from './db.ts';
 import { recordDeposits } from './deposits.ts';
+import { capturing, placing, releasing } from './holds.ts';
+import { runOperations } from './operations.ts';
+import type { Operation } from './operations.ts';
+import { reversing } from './reversals.ts';
+import { assigning } from './suspense.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
 import { openTestDb } from './testing/test-db.ts';
@@ -15,6 +20,9 @@ const BATCH = 20;
  * them for locks, look-ups and foreign keys. What is read from end to end is thousands.
  */
 const READS_AN_ITEM = 30;
+
+/** The same for an operation by a function of its own, which looks at each of its rows more than once. */
+const READS_AN_OPERATION = 60;
 
 /** The rows that `work` reads, by the server's own count. */
 async function readsOf(db: Db, work: (handle: Handle) => Promise<unknown>): Promise<number> {
@@ -63,4 +71,43 @@ test('a batch reads the rows that it names and no others, on a database that was
   expect(await readsOf(db, (handle) => recordDeposits(handle, deposits()))).toBeLessThan(allowed);
   expect(await readsOf(db, (handle) => transfers(handle, payments()))).toBeLessThan(allowed);
   expect(await readsOf(db, repeatAll)).toBeLessThan(2 * allowed);
+});
+
+test('so does a batch of holds, captures, releases, reversals and assignments', async () => {
+  await using database = await openTestDb({ maxConnections: 1 });
+  const { db } = database;
+  const wallets = await Promise.all(Array.from({ length: BATCH }, () => openCustomer(db)));
+  await database.sql('VACUUM (ANALYZE)');
+  const depositsTo = (account: string) =>
+    Array.from({ length: BATCH }, (_, place) =>
+      sampleDeposit({ account: account === '' ? '' : (wallets[place] ?? ''), amount: '500.00' }),
+    );
+  const holds = () =>
+    wallets.map((wallet) => placing.prepare({ wallet, amount: '2.00', idempotencyKey: newKey() }));
+  /** What can be done of each kind, once; the last is what was done before. */
+  const prepare = async (): Promise<Operation[][]> => {
+    const [paid, unclaimed] = [depositsTo('wallet'), depositsTo('')];
+    await recordDeposits(db, [...paid, ...unclaimed]);
+    const placed = holds();
+    const ids = (await runOperations(db, [...placed, ...holds()])).map(({ row }) => row.hold_id ?? '');
+    const [captured, released] = [ids.slice(0, BATCH), ids.slice(BATCH)];
+    return [
+      holds(),
+      captured.map((holdId) => capturing.prepare({ holdId, to: 'MPESA-FLOAT', idempotencyKey: newKey() })),
+      released.map((holdId) => releasing.prepare({ holdId })),
+      paid.map(({ receipt: reference }) => reversing.prepare({ reference, idempotencyKey: newKey() })),
+      unclaimed.map(({ receipt }, i) => assigning.prepare({ receipt, wallet: wallets[i] ?? '' })),
+      placed,
+    ];
+  };
+  for (let round = 0; round < 20; round += 1) {
+    for (const operations of await prepare()) await runOperations(db, operations);
+  }
+  for (const operations of await prepare()) {
+    const reads = await readsOf(db, async (handle) => {
+      const results = await runOperations(handle, operations);
+      expect(results.map(({ row }) => row.reason)).toEqual(operations.map(() => null));
+    });
+    expect(reads).toBeLessThan(BATCH * READS_AN_OPERATION);
+  }
 });

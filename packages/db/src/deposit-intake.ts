@@ -1,10 +1,9 @@
 import { requireValid } from './deposit-batch.ts';
 import type { Deposit, DepositResult } from './deposit.ts';
 import { recordDeposits } from './deposits.ts';
-import { createGroupCommit } from './group-commit.ts';
 import type { GroupCommitOptions } from './group-commit.ts';
 import type { Handle } from './db.ts';
-import { createSmsWaker } from './sms-waker.ts';
+import { createTellingGroup } from './telling-group.ts';
 
 export type DepositIntakeOptions = GroupCommitOptions;
 
@@ -23,22 +22,17 @@ export interface DepositIntake {
  * woken afterwards; where `recordDeposit` is called by itself they find the messages when they poll.
  */
 export function createDepositIntake(db: Handle, options: DepositIntakeOptions = {}): DepositIntake {
-  const waker = createSmsWaker(db);
-  async function run(deposits: readonly Deposit[]): Promise<DepositResult[]> {
-    const results = await recordDeposits(db, deposits);
-    waker.wake();
-    return results;
-  }
-  const group = createGroupCommit<Deposit, DepositResult>({ run, failure: 'deposit_failed' }, options);
+  const group = createTellingGroup<Deposit, DepositResult>(
+    db,
+    { run: (deposits) => recordDeposits(db, deposits), failure: 'deposit_failed' },
+    options,
+  );
   return {
     async record(deposit) {
       requireValid(deposit);
       return group.submit(deposit);
     },
-    async close() {
-      await group.close();
-      await waker.close();
-    },
+    close: () => group.close(),
     get depth() {
       return group.depth;
     },

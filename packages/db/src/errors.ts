@@ -42,6 +42,7 @@ const CATALOGUE = {
     'The money has been spent; ask back what is left, or wait until there is enough. Nothing moved.',
   unknown_hold: 'There is no hold with this id.',
   hold_closed: 'The hold was captured, released or has expired. Nothing moved.',
+  expiry_passed: 'A hold must end in the future; choose a later expiresAt, or none. Nothing was reserved.',
   exceeds_hold: 'More was to be captured than is held. Nothing moved.',
   not_in_suspense: 'This payment is not in suspense. Nothing moved.',
   already_assigned: 'This payment is in a wallet already; reverse that assignment first. Nothing moved.',

@@ -4,6 +4,7 @@ import { closeWallet, freezeWallet } from './wallet-status.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
 import { meet, tally } from './testing/ledger-race.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
+import { FAR_AHEAD, endEarly } from './testing/late-holds.ts';
 import { useTestDb, valueOf } from './testing/test-db.ts';
 import { openFunded } from './testing/wallet-fixtures.ts';
 import { transfer } from './transfers.ts';
@@ -32,8 +33,9 @@ test('of captures and releases that meet exactly one wins, and the money is exac
 test('of releases and the expiry that meet exactly one gives the money back', async () => {
   for (let round = 0; round < 4; round += 1) {
     const wallet = await openFunded(database, '100.00');
-    const request = { wallet, amount: '40.00', idempotencyKey: newKey(), expiresAt: new Date(0) };
+    const request = { wallet, amount: '40.00', idempotencyKey: newKey(), expiresAt: FAR_AHEAD };
     const { id: holdId } = await hold(database.db, request);
+    await endEarly(database.db, holdId);
     let expired = 0;
     const sweep = async (db: Parameters<typeof expireHolds>[0]) => {
       const swept = await expireHolds(db);

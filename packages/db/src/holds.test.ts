@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { captureHold, expireHolds, hold, releaseHold } from './holds.ts';
+import { captureHold, expireHolds, findHold, hold, releaseHold } from './holds.ts';
 import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
+import { FAR_AHEAD, LONG_AGO, endEarly } from './testing/late-holds.ts';
 import { useTestDb, valueOf } from './testing/test-db.ts';
 import { balanceOf, openCustomer, openFunded, setStatus } from './testing/wallet-fixtures.ts';
 import { transfer } from './transfers.ts';
@@ -13,8 +14,6 @@ const database = useTestDb();
 const { sql } = database;
 
 const FLOAT = 'MPESA-FLOAT';
-const LONG_AGO = new Date('2026-01-01T00:00:00.000Z');
-const FAR_AHEAD = new Date('2126-01-01T00:00:00.000Z');
 const NOBODY = '00000000-0000-7000-8000-000000000000';
 
 async function held(amount = '40.00', expiresAt?: Date) {
@@ -110,6 +109,39 @@ test.each([new Date(Number.NaN), new Date(8.64e15), new Date(-8.64e15)])(
     await expect(request).rejects.toMatchObject({ code: 'invalid_request', field: 'expiresAt' });
   },
 );
+
+test('a hold that would end before it begins is refused, and the refusal is remembered', async () => {
+  const wallet = await openFunded(database, '100.00');
+  const request = { wallet, amount: '1.00', idempotencyKey: newKey(), expiresAt: LONG_AGO };
+  expect(await refusalOf(hold(database.db, request))).toBe('expiry_passed');
+  expect(await refusalOf(hold(database.db, request))).toBe('expiry_passed');
+  expect(await refusalOf(hold(database.db, { ...request, expiresAt: FAR_AHEAD }))).toBe('key_reused');
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '0.00' });
+});
+
+test('a hold whose time has passed since it was placed is answered as it was, and is not refused', async () => {
+  const { wallet, request, placed } = await held('40.00', FAR_AHEAD);
+  await endEarly(database.db, placed.id);
+  expect(await hold(database.db, request)).toEqual({ ...placed, expiresAt: LONG_AGO, replayed: true });
+  expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '40.00' });
+  await releaseHold(database.db, { holdId: placed.id });
+});
+
+test('a hold is found as it is now, and one that there is not is not found', async () => {
+  const { placed } = await held();
+  const { replayed, ...view } = placed;
+  expect(replayed).toBe(false);
+  expect(await findHold(database.db, placed)).toEqual(view);
+  const paid = { holdId: placed.id, to: FLOAT, amount: '15.00', idempotencyKey: newKey() };
+  await captureHold(database.db, paid);
+  expect(await findHold(database.db, placed)).toEqual({
+    ...view,
+    status: 'CAPTURED',
+    captured: '15.00',
+    available: '85.00',
+  });
+  for (const id of [NOBODY, 'no-uuid', '']) expect(await findHold(database.db, { id })).toBeNull();
+});
 
 test('the whole of a hold is paid out unless said otherwise', async () => {
   const { wallet, placed } = await held();
@@ -271,6 +303,45 @@ test('a released hold is released for good, and saying so again answers the same
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '0.00' });
 });
 
+test('a repeat is told what was answered then, whatever has happened to the wallet and the hold since', async () => {
+  const { wallet, request, placed } = await held();
+  const other = await held();
+  const change = async () => {
+    const from = await openFunded(database, '7.00');
+    await transfer(database.db, sampleTransfer({ from, to: wallet, amount: '7.00' }));
+    await hold(database.db, { wallet, amount: '1.00', idempotencyKey: newKey() });
+  };
+  await change();
+  expect(await hold(database.db, request)).toEqual({ ...placed, replayed: true });
+  const capture = { holdId: placed.id, to: FLOAT, amount: '15.00', idempotencyKey: newKey() };
+  const paid = await captureHold(database.db, capture);
+  expect(paid.hold).toMatchObject({ status: 'CAPTURED', captured: '15.00', available: '91.00' });
+  await change();
+  expect(await captureHold(database.db, capture)).toEqual({
+    ...paid,
+    replayed: true,
+    hold: { ...paid.hold, replayed: true },
+  });
+  // Placed and not yet paid out: that is what was answered then.
+  expect(await hold(database.db, request)).toEqual({ ...placed, replayed: true });
+  const released = await releaseHold(database.db, { holdId: other.placed.id });
+  await transfer(database.db, sampleTransfer({ from: other.wallet, to: wallet, amount: '50.00' }));
+  expect(await releaseHold(database.db, { holdId: other.placed.id })).toEqual({
+    ...released,
+    replayed: true,
+  });
+});
+
+test('a hold from before what was answered was kept is told what is available now', async () => {
+  const { request, placed } = await held();
+  await sql('BEGIN');
+  await sql(`SELECT set_config('daftari.door', 'open', true)`);
+  await sql('UPDATE core.holds SET placed_available = NULL WHERE id = $1', [placed.id]);
+  await sql('COMMIT');
+  await hold(database.db, { wallet: placed.wallet, amount: '10.00', idempotencyKey: newKey() });
+  expect(await hold(database.db, request)).toEqual({ ...placed, available: '50.00', replayed: true });
+});
+
 test('a captured hold is not released', async () => {
   const { placed } = await held();
   await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
@@ -278,7 +349,8 @@ test('a captured hold is not released', async () => {
 });
 
 test('a hold whose time is over is not captured, and the expiry gives its money back once', async () => {
-  const { wallet, placed, request } = await held('40.00', LONG_AGO);
+  const { wallet, placed } = await held('40.00', FAR_AHEAD);
+  await endEarly(database.db, placed.id);
   const lasting = await hold(database.db, {
     wallet,
     amount: '5.00',
@@ -289,11 +361,7 @@ test('a hold whose time is over is not captured, and the expiry gives its money 
   expect(await refusalOf(capture)).toBe('hold_closed');
   expect(await expireHolds(database.db)).toEqual({ expired: 1 });
   expect(await expireHolds(database.db)).toEqual({ expired: 0 });
-  expect(await hold(database.db, request)).toMatchObject({
-    status: 'EXPIRED',
-    available: '95.00',
-    replayed: true,
-  });
+  expect(await findHold(database.db, placed)).toMatchObject({ status: 'EXPIRED', available: '95.00' });
   expect(await refusalOf(releaseHold(database.db, { holdId: placed.id }))).toBe('hold_closed');
   expect(
     (await captureHold(database.db, { holdId: lasting.id, to: FLOAT, idempotencyKey: newKey() })).amount,
@@ -301,7 +369,8 @@ test('a hold whose time is over is not captured, and the expiry gives its money 
 });
 
 test('a hold of a frozen wallet still expires', async () => {
-  const { wallet } = await held('40.00', LONG_AGO);
+  const { wallet, placed } = await held('40.00', FAR_AHEAD);
+  await endEarly(database.db, placed.id);
   await setStatus(sql, wallet, 'FROZEN');
   expect(await expireHolds(database.db)).toEqual({ expired: 1 });
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '0.00' });

@@ -1,7 +1,8 @@
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { readBack, readPosted, referenceOf, refusal } from './posted.ts';
-import type { Answer, Posted } from './posted.ts';
+import { operation, postedOf, runOperation, runOperations, wasReplayed } from './operations.ts';
+import type { OperationKind, OperationResult } from './operations.ts';
+import type { Posted } from './posted.ts';
 import { newReference } from './reference.ts';
 import { isUuid, requestDigest, requireAmount, requireText, requireTime } from './request.ts';
 import { query } from './statement.ts';
@@ -10,7 +11,7 @@ import type { Statement } from './statement.ts';
 export type HoldStatus = 'ACTIVE' | 'CAPTURED' | 'RELEASED' | 'EXPIRED';
 
 /** Money that is reserved for a payout. Amounts are decimal strings with two decimals. */
-export interface Hold {
+export interface HoldView {
   readonly id: string;
   readonly wallet: string;
   readonly amount: string;
@@ -19,40 +20,47 @@ export interface Hold {
   readonly status: HoldStatus;
   readonly expiresAt: Date | null;
   readonly createdAt: Date;
-  /** What the wallet can spend at this moment. */
+  /** What the wallet can spend. */
   readonly available: string;
+}
+
+/** A hold as it was when the request was done: a repeat of the request is told the same. */
+export interface Hold extends HoldView {
   /** Whether this is the answer to an earlier request. */
   readonly replayed: boolean;
 }
+
+export interface HoldRequest {
+  readonly wallet: string;
+  readonly amount: string;
+  readonly idempotencyKey: string;
+  /** When it ends by itself, in the future; never unless said. */
+  readonly expiresAt?: Date;
+  readonly narrative?: string;
+}
+
+export interface CaptureRequest {
+  readonly holdId: string;
+  /** A customer's wallet, or a system wallet such as `MPESA-FLOAT` for money that leaves. */
+  readonly to: string;
+  /** The whole unless said. */
+  readonly amount?: string;
+  readonly idempotencyKey: string;
+  readonly narrative?: string;
+}
+
+/** What was paid out of a hold, and the hold afterwards. */
+export type Capture = Posted & { readonly hold: Hold };
 
 /**
  * Reserves money of a wallet: it stays in the balance and can no longer be spent. Once for its key; a refusal is
  * remembered.
  *
  * @throws DaftariError `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `invalid_amount`,
- * `key_reused`, `invalid_request`
+ * `expiry_passed`, `key_reused`, `invalid_request`
  */
-export async function hold(
-  db: Handle,
-  request: {
-    readonly wallet: string;
-    readonly amount: string;
-    readonly idempotencyKey: string;
-    /** When it ends by itself; never unless said. */
-    readonly expiresAt?: Date;
-    readonly narrative?: string;
-  },
-): Promise<Hold> {
-  requireText('wallet', request.wallet, 20);
-  requireText('idempotencyKey', request.idempotencyKey, 255);
-  if (request.narrative !== undefined) requireText('narrative', request.narrative, 255);
-  const amount = requireAmount(request.amount);
-  const expiresAt = request.expiresAt === undefined ? null : requireTime('expiresAt', request.expiresAt);
-  const narrative = request.narrative ?? null;
-  const digest = requestDigest('hold', [request.wallet, amount, expiresAt, narrative]);
-  const values = [request.idempotencyKey, digest, request.wallet, amount, expiresAt, narrative];
-  const answer = await ask(db, PLACE, values);
-  return readHold(db, referenceOf(answer), answer.outcome === 'replayed');
+export async function hold(db: Handle, request: HoldRequest): Promise<Hold> {
+  return runOperation(db, placing, request);
 }
 
 /**
@@ -61,37 +69,8 @@ export async function hold(
  *
  * @throws DaftariError `unknown_hold`, `hold_closed`, `exceeds_hold`, `key_reused`, and those of `transfer`
  */
-export async function captureHold(
-  db: Handle,
-  request: {
-    readonly holdId: string;
-    /** A customer's wallet, or a system wallet such as `MPESA-FLOAT` for money that leaves. */
-    readonly to: string;
-    /** The whole unless said. */
-    readonly amount?: string;
-    readonly idempotencyKey: string;
-    readonly narrative?: string;
-  },
-): Promise<Posted & { readonly hold: Hold }> {
-  requireId(request.holdId);
-  requireText('to', request.to, 20);
-  requireText('idempotencyKey', request.idempotencyKey, 255);
-  if (request.narrative !== undefined) requireText('narrative', request.narrative, 255);
-  const amount = request.amount === undefined ? null : requireAmount(request.amount);
-  const narrative = request.narrative ?? null;
-  const digest = requestDigest('capture', [request.holdId, request.to, amount, narrative]);
-  const answer = await ask(db, CAPTURE, [
-    request.idempotencyKey,
-    digest,
-    request.holdId,
-    request.to,
-    amount,
-    newReference(),
-    narrative,
-  ]);
-  const replayed = answer.outcome === 'replayed';
-  const posted = await readPosted(db, referenceOf(answer), replayed);
-  return { ...posted, hold: await readHold(db, request.holdId, replayed) };
+export async function captureHold(db: Handle, request: CaptureRequest): Promise<Capture> {
+  return runOperation(db, capturing, request);
 }
 
 /**
@@ -100,32 +79,88 @@ export async function captureHold(
  * @throws DaftariError `unknown_hold`, or `hold_closed` when it was captured or has expired
  */
 export async function releaseHold(db: Handle, request: { readonly holdId: string }): Promise<Hold> {
-  requireId(request.holdId);
-  const answer = await ask(db, RELEASE, [request.holdId, 'RELEASED']);
-  if (answer.reason !== null) throw refusal(answer.reason);
-  return readHold(db, request.holdId, answer.outcome === 'replayed');
+  return runOperation(db, releasing, request);
 }
 
-/** Gives back the money of holds whose time is over, a thousand at most; call it until it finds none. */
+/** A hold as it is now, or null when there is none with this id. */
+export async function findHold(db: Handle, { id }: { readonly id: string }): Promise<HoldView | null> {
+  if (!isUuid(id)) return null;
+  const [row] = await query<HoldRow>(db, FIND, [id]);
+  return row === undefined ? null : viewOf(row);
+}
+
+/** Gives back the money of holds whose time is over, a hundred at most; call it until it finds none. */
 export async function expireHolds(db: Handle): Promise<{ readonly expired: number }> {
   const due = await query<{ id: string }>(db, DUE, []);
-  let expired = 0;
-  for (const { id } of due) {
-    const answer = await ask(db, RELEASE, [id, 'EXPIRED']);
-    if (answer.outcome === 'posted') expired += 1;
-  }
-  return { expired };
+  const results = await runOperations(
+    db,
+    due.map(({ id }) => operation('EXPIRE', { holdId: id })),
+  );
+  return { expired: results.filter(({ row }) => row.outcome === 'posted').length };
 }
 
-async function ask(db: Handle, statement: Statement, values: readonly (string | null)[]): Promise<Answer> {
-  const [answer] = await query<Answer>(db, statement, values);
-  if (answer === undefined) throw new DaftariError('database_error');
-  return answer;
+export const placing: OperationKind<HoldRequest, Hold> = {
+  prepare(request) {
+    requireText('wallet', request.wallet, 20);
+    requireText('idempotencyKey', request.idempotencyKey, 255);
+    if (request.narrative !== undefined) requireText('narrative', request.narrative, 255);
+    const { wallet, idempotencyKey: key, narrative = null } = request;
+    const amount = requireAmount(request.amount);
+    const expiresAt = request.expiresAt === undefined ? null : requireTime('expiresAt', request.expiresAt);
+    const digest = requestDigest('hold', [wallet, amount, expiresAt, narrative]);
+    return operation('HOLD', { key, digest, wallet, amount, expiresAt, narrative });
+  },
+  read: holdOf,
+};
+
+export const capturing: OperationKind<CaptureRequest, Capture> = {
+  prepare(request) {
+    requireId(request.holdId);
+    requireText('to', request.to, 20);
+    requireText('idempotencyKey', request.idempotencyKey, 255);
+    if (request.narrative !== undefined) requireText('narrative', request.narrative, 255);
+    const { holdId, to: wallet, idempotencyKey: key, narrative = null } = request;
+    const amount = request.amount === undefined ? null : requireAmount(request.amount);
+    const digest = requestDigest('capture', [holdId, wallet, amount, narrative]);
+    return operation('CAPTURE', {
+      key,
+      digest,
+      holdId,
+      wallet,
+      amount,
+      reference: newReference(),
+      narrative,
+    });
+  },
+  read: (result) => ({ ...postedOf(result), hold: holdOf(result) }),
+};
+
+export const releasing: OperationKind<{ readonly holdId: string }, Hold> = {
+  prepare({ holdId }) {
+    requireId(holdId);
+    return operation('RELEASE', { holdId });
+  },
+  read: holdOf,
+};
+
+function holdOf(result: OperationResult): Hold {
+  const replayed = wasReplayed(result);
+  const { row } = result;
+  if (row.hold_id === null) throw new DaftariError('database_error');
+  return {
+    id: row.hold_id,
+    wallet: row.hold_wallet ?? '',
+    amount: row.hold_amount ?? '',
+    captured: row.hold_captured ?? '',
+    status: (row.hold_status ?? 'ACTIVE') as HoldStatus,
+    expiresAt: row.hold_expires_at_ms === null ? null : new Date(Number(row.hold_expires_at_ms)),
+    createdAt: new Date(Number(row.hold_created_at_ms)),
+    available: row.hold_available ?? '',
+    replayed,
+  };
 }
 
-async function readHold(db: Handle, id: string, replayed: boolean): Promise<Hold> {
-  const [row] = await readBack(() => query<HoldRow>(db, READ, [id]));
-  if (row === undefined) throw new DaftariError('unknown_hold');
+function viewOf(row: HoldRow): HoldView {
   return {
     id: row.id,
     wallet: row.wallet_id,
@@ -135,7 +170,6 @@ async function readHold(db: Handle, id: string, replayed: boolean): Promise<Hold
     expiresAt: row.expires_at_ms === null ? null : new Date(Number(row.expires_at_ms)),
     createdAt: new Date(Number(row.created_at_ms)),
     available: row.available,
-    replayed,
   };
 }
 
@@ -154,35 +188,19 @@ interface HoldRow {
   readonly available: string;
 }
 
-const PLACE: Statement = {
-  name: 'hold_place',
-  text: `SELECT outcome, reason, hold_id::text AS reference
-  FROM core.place_hold($1::text, $2::text, $3::text, $4::numeric, $5::timestamp, $6::text)`,
-};
-
-const CAPTURE: Statement = {
-  name: 'hold_capture',
-  text: `SELECT outcome, reason, reference
-  FROM core.capture_hold($1::text, $2::text, $3::uuid, $4::text, $5::numeric, $6::text, $7::text)`,
-};
-
-const RELEASE: Statement = {
-  name: 'hold_release',
-  text: `SELECT outcome, reason, NULL AS reference FROM core.release_hold($1::uuid, $2::text)`,
-};
-
+// As few as one batch should lock the wallets of.
 const DUE: Statement = {
-  name: 'holds_due',
+  name: 'holds_due_batch',
   text: `
 SELECT id::text AS id
   FROM core.holds
  WHERE status = 'ACTIVE' AND expires_at <= clock_timestamp() AT TIME ZONE 'UTC'
  ORDER BY expires_at
- LIMIT 1000`,
+ LIMIT 100`,
 };
 
-const READ: Statement = {
-  name: 'hold_read',
+const FIND: Statement = {
+  name: 'hold_find',
   text: `
 SELECT h.id::text AS id, h.wallet_id, h.amount::text AS amount, h.captured::text AS captured, h.status,
        (extract(epoch FROM h.expires_at) * 1000)::bigint::text AS expires_at_ms,

@@ -30,12 +30,15 @@ export type { NewWallet, Wallet, WalletLanguage, WalletStatus } from './wallets.
 export { createApiKey, findApiKey, revokeApiKey } from './api-keys.ts';
 export type { ApiKey, Scope } from './api-keys.ts';
 export type { GroupCommitOptions } from './group-commit.ts';
-export { captureHold, expireHolds, hold, releaseHold } from './holds.ts';
-export type { Hold, HoldStatus } from './holds.ts';
+export { captureHold, expireHolds, findHold, hold, releaseHold } from './holds.ts';
+export type { Capture, CaptureRequest, Hold, HoldRequest, HoldStatus, HoldView } from './holds.ts';
+export { createLedgerIntake } from './ledger-intake.ts';
+export type { LedgerIntake } from './ledger-intake.ts';
 export type { Posted, TransactionType } from './posted.ts';
 export { reverseTransaction } from './reversals.ts';
-export type { Reversal } from './reversals.ts';
+export type { Reversal, ReversalRequest } from './reversals.ts';
 export { assignSuspense } from './suspense.ts';
+export type { AssignmentRequest } from './suspense.ts';
 export { findTransaction } from './transactions.ts';
 export type { Party, TransactionView } from './transactions.ts';
 export { createTransferIntake, transfer, transfers } from './transfers.ts';

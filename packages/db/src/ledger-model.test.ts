@@ -3,25 +3,26 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDb } from './db.ts';
 import type { Db } from './db.ts';
 import { formatCents } from './money.ts';
-import { query } from './statement.ts';
 import { addFeeRule } from './testing/ledger-fees.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
 import { LedgerBook } from './testing/ledger-book.ts';
 import type { ModelFee } from './testing/ledger-book.ts';
 import { LedgerModel } from './testing/ledger-model.ts';
-import { perform } from './testing/ledger-operations.ts';
-import type { Answer, Operation } from './testing/ledger-operations.ts';
+import type { Operation } from './testing/ledger-operations.ts';
+import { askAt, openPositionedIntake } from './testing/ledger-positions.ts';
+import type { Event, PositionedIntake } from './testing/ledger-positions.ts';
 import { learn, operationOf, steps } from './testing/ledger-steps.ts';
 import type { Step, World } from './testing/ledger-steps.ts';
 import { newReceipt } from './testing/sample-deposit.ts';
 import { useTestDb } from './testing/test-db.ts';
 import { openCustomer } from './testing/wallet-fixtures.ts';
-import { transaction } from './transaction.ts';
 
 const database = useTestDb();
 const { sql } = database;
 
-const CONNECTIONS = 6;
+const CONNECTIONS = 8;
+/** So many of them send what an intake takes through one intake. */
+const SHARING = 5;
 const FEES: readonly ModelFee[] = [
   { type: 'TRANSFER', from: 2_000n, flat: 50n, percent: 1n, payer: 'SENDER' },
   { type: 'TRANSFER', from: 6_000n, flat: 0n, percent: 2n, payer: 'RECEIVER' },
@@ -39,40 +40,19 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(dbs.map((db) => db.close())));
 
-/** What was asked, what was answered, and its place in the order of the ledger. */
-interface Event {
-  readonly operation: Operation;
-  readonly answers: readonly Answer[];
-  readonly position: number;
-}
+/** Operations that an intake takes. */
+const TAKEN: readonly Operation['kind'][] = ['hold', 'capture', 'release', 'reverse', 'assign'];
 
-/**
- * Asks in a transaction of its own and draws a position just before its COMMIT.
- *
- * Why the positions are an order in which a single clerk could have worked: every operation locks the wallets that it
- * reads or changes, and writes its key, before it draws its position, and keeps both until it has committed. Of two
- * that share a wallet or a key the second one therefore gets on only after the first has committed, and draws the
- * larger number. Two that share neither do not see each other, and either may come first.
- */
-function askAt(db: Db, operation: Operation): Promise<Event> {
-  return transaction(db, async (tx) => {
-    const answers = await perform(tx, operation);
-    const [row] = await query<{ position: string }>(tx, NEXT, []);
-    return { operation, answers, position: Number(row?.position) };
-  });
-}
-
-const NEXT = { name: 'next_position', text: `SELECT nextval('positions')::text AS position` };
-
-/** Lets the connections ask at the same time, each its own steps in their order. */
-async function runTogether(all: readonly Step[], world: World): Promise<Event[]> {
+/** Lets the connections ask at the same time, each its own steps in their order; some of them share an intake. */
+async function runTogether(all: readonly Step[], world: World, intake: PositionedIntake): Promise<Event[]> {
   const lanes = dbs.map(async (db, lane) => {
     const events: Event[] = [];
     for (const step of all.filter((_, i) => i % CONNECTIONS === lane)) {
       const operation = operationOf(step, world);
       world.asked.push(operation);
       if (operation.kind === 'deposit') world.receipts.push(operation.receipt);
-      const event = await askAt(db, operation);
+      const isShared = lane < SHARING && TAKEN.includes(operation.kind);
+      const event = await (isShared ? intake.ask(operation) : askAt(db, operation));
       learn(operation, event.answers, world);
       events.push(event);
     }
@@ -121,6 +101,7 @@ function stateOfModel(model: LedgerModel) {
 }
 
 let runs = 0;
+let largest = 0;
 
 test("whatever many connections ask at once is answered as a single clerk would answer it in the ledger's order", async () => {
   await fc.assert(
@@ -151,7 +132,10 @@ test("whatever many connections ask at once is answered as a single clerk would 
       if (db === undefined) throw new Error('The connections are opened before the tests.');
       const events: Event[] = [];
       for (const operation of opening) events.push(await askAt(db, operation));
-      events.push(...(await runTogether(all, world)));
+      const intake = openPositionedIntake(db);
+      events.push(...(await runTogether(all, world, intake)));
+      await intake.close();
+      largest = Math.max(largest, intake.largest);
 
       for (const { operation, answers } of events) {
         expect({ operation, answers }).toEqual({ operation, answers: model.apply(operation, answers) });
@@ -162,4 +146,5 @@ test("whatever many connections ask at once is answered as a single clerk would 
     // What failed once between connections need not fail again, so a smaller example would prove nothing.
     { numRuns: 60, endOnFailure: true },
   );
+  expect(largest).toBeGreaterThan(2);
 }, 120_000);

@@ -76,6 +76,21 @@ test('the same key and request send the money back once and answer the same', as
   expect(await refusalOf(reverseTransaction(database.db, { ...request, narrative: 'x' }))).toBe('key_reused');
 });
 
+test('a repeated reversal is told what was left then, and not what is left now', async () => {
+  const { reference } = await sent();
+  const requests = ['10.00', '5.00', '25.00'].map((amount) => ({
+    reference,
+    amount,
+    idempotencyKey: newKey(),
+  }));
+  const first = [];
+  for (const request of requests) first.push(await reverseTransaction(database.db, request));
+  expect(first.map(({ remaining }) => remaining)).toEqual(['30.00', '25.00', '0.00']);
+  for (const [i, request] of requests.entries()) {
+    expect(await reverseTransaction(database.db, request)).toEqual({ ...first[i], replayed: true });
+  }
+});
+
 test('money that is spent is not sent back, and part of it can be', async () => {
   const { to, reference } = await sent();
   const other = await openCustomer(database.db);

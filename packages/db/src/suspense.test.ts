@@ -157,6 +157,38 @@ test('after its assignment was reversed a payment is assigned again, however oft
   expect(references.size).toBe(25);
 });
 
+test('with a key a late repeat is told what was answered then, and assigns nothing again', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  const request = { receipt, wallet, idempotencyKey: newKey() };
+  const posted = await assignSuspense(database.db, request);
+  await reverseTransaction(database.db, { reference: posted.reference, idempotencyKey: newKey() });
+  expect(await assignSuspense(database.db, request)).toEqual({ ...posted, replayed: true });
+  expect(await balanceOf(sql, wallet)).toBe('0.00');
+  const other = await openCustomer(database.db);
+  expect(await refusalOf(assignSuspense(database.db, { ...request, wallet: other }))).toBe('key_reused');
+  const anew = await assignSuspense(database.db, { ...request, idempotencyKey: newKey() });
+  expect(anew).toMatchObject({ replayed: false, to: wallet });
+  // A new key for what is done already is remembered as well.
+  const later = { ...request, idempotencyKey: newKey() };
+  expect(await assignSuspense(database.db, later)).toEqual({ ...anew, replayed: true });
+  await reverseTransaction(database.db, { reference: anew.reference, idempotencyKey: newKey() });
+  expect(await assignSuspense(database.db, later)).toEqual({ ...anew, replayed: true });
+});
+
+test('with a key a refused assignment is remembered, whatever refused it', async () => {
+  const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
+  await setStatus(sql, wallet, 'FROZEN');
+  const frozen = { receipt, wallet, idempotencyKey: newKey() };
+  expect(await refusalOf(assignSuspense(database.db, frozen))).toBe('wallet_frozen');
+  await setStatus(sql, wallet, 'ACTIVE');
+  expect(await refusalOf(assignSuspense(database.db, frozen))).toBe('wallet_frozen');
+  const unknown = { receipt: newReceipt(), wallet, idempotencyKey: newKey() };
+  expect(await refusalOf(assignSuspense(database.db, unknown))).toBe('unknown_transaction');
+  await payIntoSuspense(database.db, { receipt: unknown.receipt });
+  expect(await refusalOf(assignSuspense(database.db, unknown))).toBe('unknown_transaction');
+  expect((await assignSuspense(database.db, { ...unknown, idempotencyKey: newKey() })).to).toBe(wallet);
+});
+
 test('receipts that look like one another do not share their assignments', async () => {
   const stem = newReceipt();
   const receipts = [stem, `${stem}-2`, `${stem}-3`, `${stem}_`, `${stem}%`, `AS-${stem}`, `${stem}-2-2`];

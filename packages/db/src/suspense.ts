@@ -1,30 +1,40 @@
 import type { Handle } from './db.ts';
-import { DaftariError } from './errors.ts';
-import { readPosted, referenceOf } from './posted.ts';
-import type { Answer, Posted } from './posted.ts';
-import { requireText } from './request.ts';
-import { query } from './statement.ts';
-import type { Statement } from './statement.ts';
+import { operation, postedOf, runOperation } from './operations.ts';
+import type { OperationKind } from './operations.ts';
+import type { Posted } from './posted.ts';
+import { requestDigest, requireText } from './request.ts';
+
+export interface AssignmentRequest {
+  readonly receipt: string;
+  readonly wallet: string;
+  /**
+   * With a key a repeat is told what was answered then, whatever has happened since; without one it would assign the
+   * payment once more if the assignment has been reversed meanwhile.
+   */
+  readonly idempotencyKey?: string;
+}
 
 /**
  * Moves a payment that waits in suspense to the wallet that it was meant for, once: said again with the same wallet it
  * answers the same.
  *
  * @throws DaftariError `unknown_transaction`, `not_in_suspense`, `already_assigned` (to another wallet),
- * `already_reversed`, `unknown_wallet`, `wallet_frozen`, `wallet_closed`, `currency_mismatch`
+ * `already_reversed`, `unknown_wallet`, `wallet_frozen`, `wallet_closed`, `currency_mismatch`, `key_reused`,
+ * `invalid_request`
  */
-export async function assignSuspense(
-  db: Handle,
-  request: { readonly receipt: string; readonly wallet: string },
-): Promise<Posted> {
-  requireText('receipt', request.receipt, 50);
-  requireText('wallet', request.wallet, 20);
-  const [answer] = await query<Answer>(db, ASSIGN, [request.receipt.trim().toUpperCase(), request.wallet]);
-  if (answer === undefined) throw new DaftariError('database_error');
-  return readPosted(db, referenceOf(answer), answer.outcome === 'replayed');
+export async function assignSuspense(db: Handle, request: AssignmentRequest): Promise<Posted> {
+  return runOperation(db, assigning, request);
 }
 
-const ASSIGN: Statement = {
-  name: 'suspense_assign',
-  text: `SELECT outcome, reason, reference FROM core.assign_suspense($1::text, $2::text)`,
+export const assigning: OperationKind<AssignmentRequest, Posted> = {
+  prepare({ receipt, wallet, idempotencyKey }) {
+    requireText('receipt', receipt, 50);
+    requireText('wallet', wallet, 20);
+    const original = receipt.trim().toUpperCase();
+    if (idempotencyKey === undefined) return operation('ASSIGN', { original, wallet });
+    requireText('idempotencyKey', idempotencyKey, 255);
+    const digest = requestDigest('assignment', [original, wallet]);
+    return operation('ASSIGN', { original, wallet, key: idempotencyKey, digest });
+  },
+  read: postedOf,
 };

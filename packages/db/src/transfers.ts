@@ -3,15 +3,14 @@ import type { Currency } from './deposit.ts';
 import { DaftariError, isDaftariError } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Handle } from './db.ts';
-import { createGroupCommit } from './group-commit.ts';
 import type { GroupCommitOptions } from './group-commit.ts';
 import { refusal } from './posted.ts';
 import type { Posted } from './posted.ts';
 import { newReference } from './reference.ts';
 import { requestDigest, requireAmount, requireText } from './request.ts';
-import { createSmsWaker } from './sms-waker.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
+import { createTellingGroup } from './telling-group.ts';
 
 /** Money from one customer's wallet to another's. */
 export interface Transfer {
@@ -71,23 +70,18 @@ export interface TransferIntake {
 }
 
 export function createTransferIntake(db: Handle, options: GroupCommitOptions = {}): TransferIntake {
-  const waker = createSmsWaker(db);
-  async function run(requests: readonly Transfer[]): Promise<TransferResult[]> {
-    const results = await transfers(db, requests);
-    waker.wake();
-    return results;
-  }
-  const group = createGroupCommit<Transfer, TransferResult>({ run, failure: 'request_failed' }, options);
+  const group = createTellingGroup<Transfer, TransferResult>(
+    db,
+    { run: (requests) => transfers(db, requests), failure: 'request_failed' },
+    options,
+  );
   return {
     async transfer(request) {
       const result = await group.submit(request);
       if (!result.ok) throw new DaftariError(result.code);
       return result;
     },
-    async close() {
-      await group.close();
-      await waker.close();
-    },
+    close: () => group.close(),
     get depth() {
       return group.depth;
     },

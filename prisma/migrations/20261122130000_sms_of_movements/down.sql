@@ -1,5 +1,7 @@
 -- Restores the functions as they were before.
 
+DROP TRIGGER "transactions_told" ON "core"."transactions";
+DROP FUNCTION services.tell_of_transaction();
 DROP FUNCTION services.record_transfers(text[], text[], text[], text[], text[], numeric[], text[], text[], boolean[]);
 DROP FUNCTION services.queue_movement_sms(text[], text[], text[], numeric[], text[], text[], numeric[], boolean[], smallint[]);
 DROP FUNCTION core.record_transfers(text[], text[], text[], text[], text[], numeric[], text[], text[]);

@@ -1,6 +1,6 @@
--- Customers are told of transfers, in their language, as they are of deposits; and each message carries the reference
--- of the movement that it tells about and the template that made it.
--- Changes functions only; no row is touched.
+-- Customers are told of transfers, refusals, reversals and assignments, in their language, as they are of deposits; and
+-- each message carries the reference of the movement that it tells about and the template that made it.
+-- Changes functions, and adds a trigger; no row is touched.
 
 -- Records a batch of payments that M-PESA reported, each credited exactly once, in one round trip.
 --
@@ -524,3 +524,32 @@ BEGIN
       );
 END
 $$;
+
+-- Trigger function: a reversal and an assignment are told to the customers whose wallets they touch, whichever way they
+-- were posted. They are rare; deposits and transfers are told by the functions that record them, a batch at a time.
+CREATE OR REPLACE FUNCTION services.tell_of_transaction()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.type = 'REVERSAL' THEN
+        PERFORM services.queue_movement_sms(
+            ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
+            ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[true, true], ARRAY[0, 0]::smallint[]
+        );
+    ELSE
+        PERFORM services.queue_movement_sms(
+            ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
+            ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.credit_balance_after], ARRAY[true], ARRAY[0]::smallint[]
+        );
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER "transactions_told" AFTER INSERT ON "core"."transactions"
+    FOR EACH ROW WHEN (NEW."type" IN ('REVERSAL', 'ASSIGNMENT')) EXECUTE FUNCTION services.tell_of_transaction();

@@ -9,6 +9,8 @@ interface ModelHold {
   readonly isLate: boolean;
   status: string;
   captured: bigint;
+  /** What its release was answered. */
+  released?: Answer;
 }
 
 interface ModelTransaction {
@@ -21,11 +23,17 @@ interface ModelTransaction {
   readonly answer: Answer;
 }
 
-/** How a request is done: why not, what it changes, and what it is told when it comes again. */
+/** How a request is done: why not, and what it changes and is told. */
 interface Work {
   readonly refuse: () => string | null;
   readonly done: () => Answer;
-  readonly again: () => Answer;
+}
+
+interface ModelRequest {
+  readonly digest: string;
+  readonly refusal: string | null;
+  /** As it was answered, which is what a repeat is told. */
+  readonly answer: Answer;
 }
 
 /**
@@ -36,7 +44,7 @@ export class LedgerModel {
   readonly book: LedgerBook;
   readonly holds = new Map<string, ModelHold>();
   readonly transactions = new Map<string, ModelTransaction>();
-  readonly requests = new Map<string, { digest: string; refusal: string | null; name: string }>();
+  readonly requests = new Map<string, ModelRequest>();
   readonly #assignments = new Map<string, string>();
 
   constructor(book: LedgerBook) {
@@ -113,7 +121,6 @@ export class LedgerModel {
             }),
           ),
         done: () => this.#writePosted(reference, 'TRANSFER', { from, to, amount: parseCents(amount) }),
-        again: () => ({ ...this.#transaction(reference).answer, replayed: true }),
       },
     );
   }
@@ -135,9 +142,8 @@ export class LedgerModel {
         done: () => {
           if (w !== undefined) w.held += cents;
           this.holds.set(id, { wallet, amount: cents, isLate, status: 'ACTIVE', captured: 0n });
-          return this.#view(id, false);
+          return this.#view(id);
         },
-        again: () => this.#view(id, true),
       },
     );
   }
@@ -148,12 +154,6 @@ export class LedgerModel {
     const h = this.holds.get(holdId);
     const amount = operation.amount === null ? (h?.amount ?? 0n) : parseCents(operation.amount);
     const type = this.book.customer(to) === null ? 'WITHDRAWAL' : 'TRANSFER';
-    const answer = (replayed: boolean) => ({
-      ...this.#transaction(reference).answer,
-      type,
-      replayed,
-      hold: this.#view(holdId, replayed),
-    });
     return this.#once(
       key,
       { digest, name: reference },
@@ -170,10 +170,9 @@ export class LedgerModel {
         },
         done: () => {
           if (h !== undefined) [h.status, h.captured] = ['CAPTURED', amount];
-          this.#writePosted(reference, type, { from: h?.wallet ?? '', to, amount });
-          return answer(false);
+          const posted = this.#writePosted(reference, type, { from: h?.wallet ?? '', to, amount });
+          return { ...posted, type, hold: this.#view(holdId) };
         },
-        again: () => answer(true),
       },
     );
   }
@@ -181,10 +180,11 @@ export class LedgerModel {
   #release(holdId: string): Answer {
     const h = this.holds.get(holdId);
     if (h === undefined) return { code: 'unknown_hold' };
-    if (h.status === 'RELEASED') return this.#view(holdId, true);
+    if (h.released !== undefined) return again(h.released);
     if (h.status !== 'ACTIVE') return { code: 'hold_closed' };
     this.#giveBack(h, 'RELEASED');
-    return this.#view(holdId, false);
+    h.released = this.#view(holdId);
+    return h.released;
   }
 
   #expire(holdId: string): Answer {
@@ -202,11 +202,6 @@ export class LedgerModel {
     const digest = JSON.stringify(['reverse', original, operation.amount]);
     const t = this.transactions.get(original);
     const amount = operation.amount === null ? (t?.remaining ?? 0n) : parseCents(operation.amount);
-    const answer = (replayed: boolean) => ({
-      ...this.#transaction(reference).answer,
-      remaining: formatCents(t?.remaining ?? 0n),
-      replayed,
-    });
     return this.#once(
       key,
       { digest, name: reference },
@@ -222,10 +217,10 @@ export class LedgerModel {
         },
         done: () => {
           if (t !== undefined) t.remaining -= amount;
-          this.#writePosted(reference, 'REVERSAL', { from: t?.to ?? '', to: t?.from ?? '', amount });
-          return answer(false);
+          const parties = { from: t?.to ?? '', to: t?.from ?? '' };
+          const posted = this.#writePosted(reference, 'REVERSAL', { ...parties, amount });
+          return { ...posted, remaining: formatCents(t?.remaining ?? 0n) };
         },
-        again: () => answer(true),
       },
     );
   }
@@ -260,15 +255,17 @@ export class LedgerModel {
     const before = this.requests.get(key);
     if (before !== undefined) {
       if (before.digest !== digest) return { code: 'key_reused' };
-      if (before.refusal !== null) return { code: before.refusal };
-      // The answer must be the one of then: another name is another transaction.
-      return before.name === name ? work.again() : { name: before.name };
+      return before.refusal === null ? again(before.answer) : { code: before.refusal };
     }
     const refusal = work.refuse();
-    this.requests.set(key, { digest, refusal, name });
-    if (refusal !== null) return { code: refusal };
+    if (refusal !== null) {
+      this.requests.set(key, { digest, refusal, answer: {} });
+      return { code: refusal };
+    }
     if (name === '' || this.transactions.has(name) || this.holds.has(name)) return { name: 'a new one' };
-    return work.done();
+    const answer = work.done();
+    this.requests.set(key, { digest, refusal, answer });
+    return answer;
   }
 
   #writePosted(reference: string, type: string, facts: { from: string; to: string; amount: bigint }): Answer {
@@ -305,7 +302,7 @@ export class LedgerModel {
     h.status = status;
   }
 
-  #view(id: string, replayed: boolean): Answer {
+  #view(id: string): Answer {
     const h = this.holds.get(id);
     const w = this.book.wallet(h?.wallet ?? '');
     return {
@@ -314,7 +311,7 @@ export class LedgerModel {
       amount: formatCents(h?.amount ?? 0n),
       captured: formatCents(h?.captured ?? 0n),
       available: formatCents(w.balance - w.held),
-      replayed,
+      replayed: false,
     };
   }
 
@@ -328,4 +325,14 @@ export class LedgerModel {
     if (found === undefined) throw new Error(`The model has no transaction ${reference}.`);
     return found;
   }
+}
+
+/** An answer as a repeat is told it. */
+function again(answer: Answer): Answer {
+  const { hold } = answer;
+  return {
+    ...answer,
+    replayed: true,
+    ...(typeof hold === 'object' && { hold: { ...hold, replayed: true } }),
+  };
 }

@@ -2,11 +2,13 @@ import { recordDeposit } from '../deposits.ts';
 import type { Handle } from '../db.ts';
 import { isDaftariError } from '../errors.ts';
 import { captureHold, hold, releaseHold } from '../holds.ts';
+import type { LedgerIntake } from '../ledger-intake.ts';
 import { reverseTransaction } from '../reversals.ts';
 import { query } from '../statement.ts';
 import { assignSuspense } from '../suspense.ts';
 import { transfers } from '../transfers.ts';
 import { closeWallet, freezeWallet, unfreezeWallet } from '../wallet-status.ts';
+import { FAR_AHEAD, endEarly } from './late-holds.ts';
 import { sampleDeposit } from './sample-deposit.ts';
 
 /** One transfer of a batch. */
@@ -26,7 +28,7 @@ export type Operation =
       readonly key: string;
       readonly wallet: string;
       readonly amount: string;
-      /** Its time was over before it began. */
+      /** Its time is over as soon as it is placed. */
       readonly isLate: boolean;
     }
   | {
@@ -50,12 +52,33 @@ export type Operation =
 /** What was answered: one record for each thing asked, a refusal as its code alone. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-const LONG_AGO = new Date('2026-01-01T00:00:00.000Z');
+/** What an intake takes. */
+type Door = Pick<
+  LedgerIntake,
+  'hold' | 'captureHold' | 'releaseHold' | 'reverseTransaction' | 'assignSuspense'
+>;
 
-/** Asks the ledger. A refusal is an answer; what went wrong in another way is thrown, for the transaction to repeat. */
-export async function perform(db: Handle, operation: Operation): Promise<Answer[]> {
+/** Each by a call of its own. */
+function doorOf(db: Handle): Door {
+  return {
+    hold: (request) => hold(db, request),
+    captureHold: (request) => captureHold(db, request),
+    releaseHold: (request) => releaseHold(db, request),
+    reverseTransaction: (request) => reverseTransaction(db, request),
+    assignSuspense: (request) => assignSuspense(db, request),
+  };
+}
+
+/**
+ * Asks the ledger. A refusal is an answer; what went wrong in another way is thrown, for the transaction to repeat.
+ * What goes through an intake is ended early by whoever made the intake, in the transaction of its batch.
+ */
+export async function perform(db: Handle, operation: Operation, intake?: Door): Promise<Answer[]> {
   try {
-    return await ask(db, operation);
+    if (intake !== undefined) return await ask(db, operation, intake);
+    const answers = await ask(db, operation, doorOf(db));
+    if (operation.kind === 'hold' && operation.isLate) await endEarly(db, String(answers[0]?.['id']));
+    return answers;
   } catch (error) {
     // A refusal has no cause: the database did what it was told.
     if (isDaftariError(error) && error.cause === undefined) return [{ code: error.code }];
@@ -63,7 +86,7 @@ export async function perform(db: Handle, operation: Operation): Promise<Answer[
   }
 }
 
-async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
+async function ask(db: Handle, operation: Operation, door: Door): Promise<Answer[]> {
   switch (operation.kind) {
     case 'deposit': {
       const { receipt, account, amount } = operation;
@@ -80,17 +103,17 @@ async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
     }
     case 'hold': {
       const { key: idempotencyKey, wallet, amount, isLate } = operation;
-      const placed = await hold(db, {
+      const placed = await door.hold({
         wallet,
         amount,
         idempotencyKey,
-        ...(isLate && { expiresAt: LONG_AGO }),
+        ...(isLate && { expiresAt: FAR_AHEAD }),
       });
       return [pick(placed, HOLD)];
     }
     case 'capture': {
       const { key: idempotencyKey, holdId, to, amount } = operation;
-      const posted = await captureHold(db, {
+      const posted = await door.captureHold({
         holdId,
         to,
         idempotencyKey,
@@ -99,12 +122,12 @@ async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
       return [{ ...pick(posted, POSTED), type: posted.type, hold: pick(posted.hold, HOLD) }];
     }
     case 'release':
-      return [pick(await releaseHold(db, operation), HOLD)];
+      return [pick(await door.releaseHold(operation), HOLD)];
     case 'expire':
       return query<Answer>(db, EXPIRE, [operation.holdId]);
     case 'reverse': {
       const { key: idempotencyKey, reference, amount } = operation;
-      const back = await reverseTransaction(db, {
+      const back = await door.reverseTransaction({
         reference,
         idempotencyKey,
         ...(amount !== null && { amount }),
@@ -112,7 +135,7 @@ async function ask(db: Handle, operation: Operation): Promise<Answer[]> {
       return [{ ...pick(back, POSTED), remaining: back.remaining }];
     }
     case 'assign':
-      return [pick(await assignSuspense(db, operation), POSTED)];
+      return [pick(await door.assignSuspense(operation), POSTED)];
     case 'status':
     default: {
       const change = { ACTIVE: unfreezeWallet, FROZEN: freezeWallet, CLOSED: closeWallet }[operation.status];

@@ -1,0 +1,425 @@
+-- Holds, captures, releases, reversals and assignments go in batches, as deposits and transfers do, and a request that
+-- comes again is told what was answered then.
+--
+-- Before: each of them is a call of its own; a repeated hold or capture shows what is available now.
+-- After:  core.run_operations does many in one round trip; holds keep what was available when they were placed and when
+--         they were closed (not known of older holds); a hold that would end before it begins is refused; an assignment
+--         may carry an idempotency key.
+
+ALTER TABLE "core"."holds" ADD COLUMN "placed_available" DECIMAL(19,2), ADD COLUMN "closed_available" DECIMAL(19,2);
+
+-- Two more arguments make another function to PostgreSQL; the old one must not stay beside it.
+DROP FUNCTION core.assign_suspense;
+
+-- Reserves money of a wallet: it stays in the balance and can no longer be spent.
+--
+-- After: outcome 'posted' and the new hold; 'replayed' with the hold of then (or reason, if it was refused then);
+--        'key_reused'; or 'refused' with reason: unknown_wallet, wallet_frozen, wallet_closed, invalid_amount,
+--        expiry_passed (it would end before it begins), insufficient_funds. The hold keeps what was available after it,
+--        so that a repeat is told the same whatever has happened since.
+CREATE OR REPLACE FUNCTION core.place_hold(
+    p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp, p_narrative text,
+    OUT outcome text, OUT reason text, OUT hold_id uuid
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    w core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference::uuid INTO reason, hold_id
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
+        WHEN p_expires_at <= clock_timestamp() AT TIME ZONE 'UTC' THEN 'expiry_passed'
+        WHEN w.balance - w.held - w.min_balance < p_amount THEN 'insufficient_funds'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    outcome := 'posted';
+    hold_id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative, placed_available)
+    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative, w.balance - w.held - p_amount);
+    PERFORM set_config('daftari.door', '', true);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', hold_id::text);
+END
+$$;
+
+-- Pays out of a hold, whole or part; the rest goes back to the wallet, and the hold is closed.
+--
+-- p_amount: NULL for the whole. p_to: a system wallet (a WITHDRAWAL) or a customer's (a TRANSFER).
+-- After: outcome 'posted' and the transaction's reference; 'replayed' with the reference of then (or reason);
+--        'key_reused'; or 'refused' with reason: unknown_hold, hold_closed (captured, released or expired already),
+--        exceeds_hold, or a reason of core.post_transactions. A refused capture leaves the hold as it was;
+--        one that is done leaves with it what was available afterwards.
+CREATE OR REPLACE FUNCTION core.capture_hold(
+    p_key text, p_digest text, p_hold_id uuid, p_to text, p_amount numeric, p_reference text, p_narrative text,
+    OUT outcome text, OUT reason text, OUT reference text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    h      core.holds;
+    w      core.wallets;
+    v_type text;
+    v_fee  record;
+    v_legs integer;
+    v_post record;
+BEGIN
+    PERFORM core.lock_wallets(
+        ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
+    );
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO h FROM core.holds WHERE id = p_hold_id;
+    p_amount := coalesce(p_amount, h.amount);
+    reason := CASE
+        WHEN h.id IS NULL THEN 'unknown_hold'
+        WHEN h.status <> 'ACTIVE' OR h.expires_at <= v_now THEN 'hold_closed'
+        WHEN p_amount > h.amount THEN 'exceeds_hold'
+        -- What waits in suspense came in under a receipt, by which it is assigned or sent back.
+        WHEN p_to = 'SUSPENSE' THEN 'unknown_wallet'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
+    v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
+    SELECT f.fee, CASE f.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END AS wallet
+      INTO v_fee FROM core.fee_of(v_type, w.currency, p_amount) AS f;
+    v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
+
+    -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    PERFORM set_config('daftari.door', '', true);
+    SELECT * INTO v_post FROM core.post_transactions(
+        (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
+        (ARRAY[v_type, 'FEE'])[1:v_legs],
+        (ARRAY[h.wallet_id::text, v_fee.wallet::text])[1:v_legs],
+        (ARRAY[p_to, 'FEES'])[1:v_legs],
+        (ARRAY[NULL, NULL]::text[])[1:v_legs],
+        (ARRAY[p_amount, v_fee.fee])[1:v_legs],
+        (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
+        (ARRAY[p_key, NULL])[1:v_legs],
+        (ARRAY[p_digest, NULL])[1:v_legs],
+        (ARRAY[NULL, NULL]::uuid[])[1:v_legs],
+        (ARRAY[1, 1])[1:v_legs],
+        (ARRAY[p_narrative, NULL])[1:v_legs]
+    );
+    PERFORM set_config('daftari.door', 'open', true);
+    IF v_post.outcomes[1] = 'created' THEN
+        outcome := 'posted';
+        reference := p_reference;
+        UPDATE core.holds
+           SET status = 'CAPTURED', captured = p_amount, closed_at = v_now,
+               closed_available = (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
+         WHERE id = h.id;
+    ELSE
+        outcome := CASE v_post.outcomes[1] WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+        reason := v_post.reasons[1];
+        UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
+    END IF;
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Gives a hold's money back to its wallet. p_status is why: RELEASED, or EXPIRED for one whose time is over.
+--
+-- After: outcome 'posted'; 'replayed' when it was closed in this way already; or 'refused' with reason unknown_hold,
+--        hold_closed (in another way), not_expired. The hold keeps what was available afterwards.
+CREATE OR REPLACE FUNCTION core.release_hold(p_hold_id uuid, p_status text, OUT outcome text, OUT reason text)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    h core.holds;
+    v_available numeric;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)]);
+    SELECT * INTO h FROM core.holds WHERE id = p_hold_id;
+    IF h.status = p_status THEN
+        outcome := 'replayed';
+        RETURN;
+    END IF;
+    reason := CASE
+        WHEN h.id IS NULL THEN 'unknown_hold'
+        WHEN h.status <> 'ACTIVE' THEN 'hold_closed'
+        WHEN p_status = 'EXPIRED' AND (h.expires_at IS NULL OR h.expires_at > v_now) THEN 'not_expired'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
+    IF reason IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = v_now WHERE b.id = h.wallet_id
+        RETURNING b.balance - b.held INTO v_available;
+        UPDATE core.holds SET status = p_status, closed_at = v_now, closed_available = v_available WHERE id = h.id;
+        PERFORM set_config('daftari.door', '', true);
+    END IF;
+END
+$$;
+
+-- Moves a payment from suspense to the wallet that it was meant for, once.
+--
+-- p_key, p_digest: as for core.reverse_transaction, or NULL for both. After its assignment has been reversed a payment
+--        can be assigned again, and a late repeat of the first request must not do so: with a key it is told what was
+--        answered then.
+-- After: outcome 'posted' and the reference; 'replayed' when it is in that wallet already, or the key was used for this
+--        very request before (reason is set if it was refused then); 'key_reused'; or 'refused' with reason:
+--        unknown_transaction, not_in_suspense, already_reversed, already_assigned (to another wallet), or a reason of
+--        core.post_transactions.
+CREATE OR REPLACE FUNCTION core.assign_suspense(
+    p_receipt text, p_wallet text, p_key text DEFAULT NULL, p_digest text DEFAULT NULL,
+    OUT outcome text, OUT reason text, OUT reference text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t          core.transactions;
+    v_assigned record;
+    v_current  core.transactions;
+    v_post     record;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
+    SELECT * INTO v_assigned FROM core.current_assignment(p_receipt);
+    SELECT * INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
+    reason := CASE
+        WHEN t.id IS NULL THEN 'unknown_transaction'
+        WHEN t.credit_wallet_id <> 'SUSPENSE' THEN 'not_in_suspense'
+        WHEN v_current.credit_wallet_id <> p_wallet THEN 'already_assigned'
+        WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
+        WHEN NOT EXISTS (SELECT 1 FROM core.wallets w WHERE w.id = p_wallet AND w.kind = 'CUSTOMER') THEN 'unknown_wallet'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        IF p_key IS NOT NULL THEN
+            PERFORM core.refuse_request(p_key, p_digest, reason);
+        END IF;
+        RETURN;
+    END IF;
+    IF v_current.id IS NOT NULL THEN
+        outcome := 'replayed';
+        reference := v_current.reference;
+        IF p_key IS NOT NULL THEN
+            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+            VALUES (p_key, p_digest, 'POSTED', v_current.reference);
+        END IF;
+        RETURN;
+    END IF;
+
+    reference := v_assigned.next_reference;
+    SELECT * INTO v_post FROM core.post_transactions(
+        ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
+        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
+    );
+    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+    reason := v_post.reasons[1];
+END
+$$;
+
+-- Does a batch of operations on the ledger in one round trip: the single functions one after the other, in this order,
+-- each with the answer that it would give alone.
+--
+-- Arrays of equal length, one element an operation; NULL where its kind does not use it.
+--   HOLD     core.place_hold           key, digest, wallet, amount, expiry, narrative
+--   CAPTURE  core.capture_hold         key, digest, hold, wallet (where to), amount, new reference, narrative
+--   RELEASE  core.release_hold         hold
+--   EXPIRE   core.release_hold         hold
+--   REVERSE  core.reverse_transaction  key, digest, original, amount, new reference, narrative
+--   ASSIGN   core.assign_suspense      original (the receipt), wallet, key and digest or neither
+--
+-- Before: nothing is locked; the caller's transaction is READ COMMITTED.
+-- After:  every wallet of the batch is locked until the caller commits, taken before anything was done, in the one
+--         global order. A hold is read and changed only under the lock of its wallet, so it needs no order of its own.
+--         Keys are written as the operations come: two batches that use two keys for different requests the other way
+--         round may be told to try again by the server's deadlock detection. One row an element, in no order: ord says
+--         which. outcome and reason are those of the single function; of what was posted, now or then:
+--           reference .. remaining       the transaction as it was answered then; remaining of what a reversal reverses
+--           hold_id .. hold_available    the hold as it was answered then: holds of releases before this was kept show
+--                                        what is available now
+CREATE OR REPLACE FUNCTION core.run_operations(
+    p_kinds      text[],
+    p_keys       text[],
+    p_digests    text[],
+    p_holds      uuid[],
+    p_originals  text[],
+    p_wallets    text[],
+    p_amounts    numeric[],
+    p_expiries   timestamp[],
+    p_references text[],
+    p_narratives text[]
+)
+RETURNS TABLE (
+    ord integer, outcome text, reason text,
+    reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric,
+    currency text, fee numeric, balance_after numeric, created_at timestamp, verification_hash text, remaining numeric,
+    hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text,
+    hold_expires_at timestamp, hold_created_at timestamp, hold_available numeric
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+-- As for core.post_transactions: look-ups by key, also in the functions that are called from here, whose plans may be
+-- made while the tables are empty.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_nestloop = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    n            constant integer := coalesce(array_length(p_kinds, 1), 0);
+    v_reversed   text[]; -- the transactions that are to be reversed
+    v_wallets    text[]; -- all that may be touched
+    v_outcomes   text[] := array_fill(NULL::text, ARRAY[n]);
+    v_reasons    text[] := v_outcomes;
+    v_references text[] := v_outcomes;
+    v_holds      uuid[] := array_fill(NULL::uuid, ARRAY[n]);
+    r            record;
+BEGIN
+    IF n <> ANY (ARRAY[
+        cardinality(p_keys), cardinality(p_digests), cardinality(p_holds), cardinality(p_originals),
+        cardinality(p_wallets), cardinality(p_amounts), cardinality(p_expiries), cardinality(p_references),
+        cardinality(p_narratives)
+    ]) IS NOT FALSE THEN
+        RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
+    END IF;
+
+    SELECT array_agg(o.original) INTO v_reversed
+      FROM unnest(p_kinds, p_originals) AS o (kind, original)
+     WHERE o.kind = 'REVERSE';
+    SELECT array_agg(DISTINCT w.id) INTO v_wallets
+      FROM (
+        SELECT o.id FROM unnest(p_wallets) AS o (id)
+        UNION ALL
+        SELECT h.wallet_id::text FROM core.holds h WHERE h.id = ANY (p_holds)
+        UNION ALL
+        SELECT unnest(ARRAY[t.debit_wallet_id, t.credit_wallet_id])::text
+          FROM core.transactions t WHERE t.reference = ANY (v_reversed)
+        UNION ALL
+        SELECT s.id FROM (VALUES ('FEES', 'CAPTURE'), ('SUSPENSE', 'ASSIGN')) AS s (id, kind)
+         WHERE s.kind = ANY (p_kinds)
+      ) w;
+    PERFORM core.lock_wallets(v_wallets);
+
+    FOR i IN 1 .. n LOOP
+        CASE p_kinds[i]
+        WHEN 'HOLD' THEN
+            SELECT f.outcome, f.reason, f.hold_id, NULL AS reference INTO r
+              FROM core.place_hold(
+                p_keys[i], p_digests[i], p_wallets[i], p_amounts[i], p_expiries[i], p_narratives[i]
+              ) AS f;
+        WHEN 'CAPTURE' THEN
+            SELECT f.outcome, f.reason, p_holds[i] AS hold_id, f.reference INTO r
+              FROM core.capture_hold(
+                p_keys[i], p_digests[i], p_holds[i], p_wallets[i], p_amounts[i], p_references[i], p_narratives[i]
+              ) AS f;
+        WHEN 'RELEASE', 'EXPIRE' THEN
+            SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
+              FROM core.release_hold(p_holds[i], CASE p_kinds[i] WHEN 'RELEASE' THEN 'RELEASED' ELSE 'EXPIRED' END) AS f;
+        WHEN 'REVERSE' THEN
+            -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
+            -- locked out of order. The batch is undone and said again, and sees them from the start.
+            IF EXISTS (
+                SELECT FROM core.transactions t
+                 WHERE t.reference = p_originals[i]
+                   AND NOT ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text] <@ v_wallets
+            ) THEN
+                RAISE EXCEPTION 'a transaction to be reversed was posted meanwhile' USING ERRCODE = '40001';
+            END IF;
+            SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
+              FROM core.reverse_transaction(
+                p_keys[i], p_digests[i], p_originals[i], p_amounts[i], p_references[i], p_narratives[i]
+              ) AS f;
+        WHEN 'ASSIGN' THEN
+            SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
+              FROM core.assign_suspense(p_originals[i], p_wallets[i], p_keys[i], p_digests[i]) AS f;
+        ELSE
+            RAISE EXCEPTION 'there is no operation of kind %', p_kinds[i] USING ERRCODE = '22023';
+        END CASE;
+        v_outcomes[i] := r.outcome;
+        v_reasons[i] := r.reason;
+        IF r.outcome IN ('posted', 'replayed') AND r.reason IS NULL THEN
+            v_references[i] := r.reference;
+            v_holds[i] := r.hold_id;
+        END IF;
+    END LOOP;
+
+    RETURN QUERY
+    SELECT o.ord::integer, o.outcome, o.reason,
+           o.reference, t.id, t.type::text, t.debit_wallet_id::text, t.credit_wallet_id::text, t.amount,
+           t.currency::text, coalesce(f.amount, 0),
+           CASE WHEN f.debit_wallet_id = t.debit_wallet_id THEN f.debit_balance_after ELSE t.debit_balance_after END,
+           t.created_at::timestamp, t.verification_hash::text,
+           -- All reversals of a transaction take from the same wallet, whose versions are their order.
+           CASE WHEN o.kind = 'REVERSE' THEN (
+               SELECT x.amount - (
+                          SELECT sum(y.amount) FROM core.transactions y
+                           WHERE y.reverses_id = t.reverses_id AND y.debit_version <= t.debit_version
+                      )
+                 FROM core.transactions x
+                WHERE x.id = t.reverses_id
+           ) END,
+           h.id, h.wallet_id::text, h.amount,
+           CASE WHEN o.kind = 'HOLD' THEN 0 ELSE h.captured END,
+           CASE WHEN o.kind = 'HOLD' THEN 'ACTIVE' ELSE h.status::text END,
+           h.expires_at::timestamp, h.created_at::timestamp,
+           coalesce(
+               CASE WHEN o.kind = 'HOLD' THEN h.placed_available ELSE h.closed_available END,
+               (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
+           )
+      FROM unnest(p_kinds, v_outcomes, v_reasons, v_references, v_holds) WITH ORDINALITY
+           AS o (kind, outcome, reason, reference, hold, ord)
+      LEFT JOIN core.transactions t ON t.reference = o.reference AND t.reference = ANY (v_references)
+      LEFT JOIN core.transactions f
+        ON f.reference = o.reference || '-F' AND f.type = 'FEE'
+           AND f.reference = ANY (ARRAY(SELECT v.reference || '-F' FROM unnest(v_references) AS v (reference)))
+      LEFT JOIN core.holds h ON h.id = o.hold AND h.id = ANY (v_holds);
+END
+$$;
