@@ -169,10 +169,10 @@ export function newNumber(ending?: string): string {
 const patienceMs = 20_000;
 
 /** Asks again and again, as often as the event loop lets it, until the answer is not null. */
-export async function until<Found>(ask: () => Promise<Found | null> | Found | null): Promise<Found> {
+export async function until<Found>(find: () => Promise<Found | null> | Found | null): Promise<Found> {
   const end = performance.now() + patienceMs;
   for (;;) {
-    const found = await ask();
+    const found = await find();
     if (found !== null) return found;
     if (performance.now() > end) throw new Error('what the test waits for does not come');
     await new Promise(setImmediate);
