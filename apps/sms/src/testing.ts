@@ -20,7 +20,7 @@ export const testToken = 'V1StGXR8Z5jdHi6BmyT0kL9w';
 export const testKey = 'test-key';
 
 /** What a test says of a request; the key is the configured one unless it says another. */
-export interface TestRequest {
+interface TestRequest {
   readonly method?: 'POST';
   readonly key?: string | null;
   /** JSON, unless it is bytes or text already. */
@@ -28,7 +28,7 @@ export interface TestRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface TestAnswer {
+interface TestAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Readonly<Record<string, unknown>>;
@@ -55,7 +55,7 @@ export interface TestService extends AsyncDisposable {
   metric(name: string): Promise<number | null>;
 }
 
-export type TestSenderSettings = Partial<SenderSettings> & { readonly provider?: Provider };
+type TestSenderSettings = Partial<SenderSettings> & { readonly provider?: Provider };
 
 const testSettings: AppSettings = {
   apiKey: testKey,
