@@ -84,6 +84,21 @@ test('a claim whose answer was lost is given back by its sender, who knows that 
   expect(service.simulator.book()).toMatchObject({ accepted: 1, duplicates: 0 });
 });
 
+test('what is still under way after an outage is not taken for a claim whose answer was lost', async () => {
+  await using service = await startTestService();
+  service.simulator.configure({ delayMs: 3_000 });
+  const [id = ''] = await queueMany(service, 1);
+  service.send();
+  await until(() => (service.simulator.book().accepted === 1 ? true : null));
+  service.network.cut();
+  await until(() => (service.lines.join('').includes('no messages can be claimed') ? true : null));
+  service.network.restore();
+  await until(() => (service.lines.join('').includes('messages are claimed again') ? true : null));
+  expect(await findSms(service.db, id)).toMatchObject({ phase: 'SENDING', attempts: 1 });
+  expect(await untilSms(service, id, isDone)).toMatchObject({ status: 'SENT', attempts: 1 });
+  expect(service.simulator.book()).toMatchObject({ accepted: 1, duplicates: 0 });
+});
+
 test("what another sender has under way is not taken for one's own", async () => {
   await using service = await startTestService();
   const [id = ''] = await queueMany(service, 1);

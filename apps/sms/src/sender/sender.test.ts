@@ -218,6 +218,14 @@ test("when the day's budget is nearly spent the log warns once; when it is, the 
 test('a wake-up that is lost delays a message and does not lose it', async () => {
   await using service = await startTestService();
   service.send();
+  // A listener that begins to listen looks around as well; that must be over.
+  await until(async () => {
+    const listening = await service.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN daftari_sms'`,
+    );
+    return listening.length > 0 ? true : null;
+  });
+  await untilSms(service, await queue(service), isDone);
   // Written past queueSms, so nobody is woken.
   const [{ id = '' } = {}] = await service.query(
     `INSERT INTO services.sms_logs (recipient, message, status) VALUES ('254711999888', 'Hello', 'PENDING') RETURNING id::text`,
