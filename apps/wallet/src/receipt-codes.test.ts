@@ -47,12 +47,15 @@ test.each([
     expect(url).toBe(`${service.url}/verify/${reference}/${hash}`);
 
     const genuine = await openPage(url ?? '');
-    expect(genuine).toMatchObject({ status: 200, page: expect.stringContaining('Genuine receipt') as string });
+    expect(genuine).toMatchObject({
+      status: 200,
+      page: expect.stringContaining('Genuine receipt') as string,
+    });
     expect(genuine.page).toContain('60.00');
     for (const place of [0, 31, 63]) {
       const { page } = await openPage(forged(url ?? '', place));
       expect(page).toContain('Not genuine');
-    expect(page).not.toContain('Genuine receipt');
+      expect(page).not.toContain('Genuine receipt');
       expect(page).not.toContain('60.00');
     }
   },
