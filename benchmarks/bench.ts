@@ -64,7 +64,7 @@ async function measure({ rounds: count, parts, pace }: Options): Promise<Finding
   using progress = showProgress();
   progress.step('starting PostgreSQL and preparing the databases');
   const customers = createCustomers(WALLETS);
-  await using databases = await openDatabases(customers);
+  await using databases = await openDatabases(customers, parts.includes('sms') ? pace.texts : 0);
   const machine = await describeMachine(databases.server);
   progress.step('making up payments and transfers');
   const supply = createSupply(customers, pace.prebuilt);

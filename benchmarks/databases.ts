@@ -9,14 +9,15 @@ import type { Customer } from './deposits.ts';
 import { ROOT, commandEnvironment } from './env.ts';
 import { BenchmarkError } from './errors.ts';
 import { fundWallets } from './funding.ts';
+import { queueTexts } from './texts.ts';
 
 const run = promisify(execFile);
 
 /**
  * `ledger` is what is deployed; `textbook` is the same without what would refuse the textbook's way. In the funded ones
- * there is money in the wallets.
+ * there is money in the wallets; `texts` has messages in its outbox.
  */
-export type DatabaseKind = 'ledger' | 'textbook' | 'funded' | 'funded_textbook';
+export type DatabaseKind = 'ledger' | 'textbook' | 'funded' | 'funded_textbook' | 'texts';
 
 /** A durable server of its own, and fresh databases on it. */
 export interface Databases extends AsyncDisposable {
@@ -25,11 +26,16 @@ export interface Databases extends AsyncDisposable {
   withFresh<Result>(kind: DatabaseKind, work: (url: string) => Promise<Result>): Promise<Result>;
 }
 
-/** Starts a server with its default settings, fsync among them, and makes the templates. */
-export async function openDatabases(customers: readonly Customer[]): Promise<Databases> {
+/**
+ * Starts a server with its default settings, fsync among them, and makes the templates.
+ *
+ * @param texts how many messages `texts` has; there is no such template when it is 0
+ */
+export async function openDatabases(customers: readonly Customer[], texts: number): Promise<Databases> {
   const server = await startServer();
   try {
     await prepareTemplates(server.url, customers);
+    if (texts > 0) await prepareTexts(server.url, texts);
   } catch (error) {
     await server.stop();
     throw error;
@@ -68,6 +74,12 @@ async function prepareTemplates(serverUrl: string, customers: readonly Customer[
   await execute(await copyTemplate(serverUrl, 'funded', 'funded_textbook'), REMOVE_GUARDS);
 }
 
+async function prepareTexts(serverUrl: string, count: number): Promise<void> {
+  const texts = await copyTemplate(serverUrl, 'ledger', 'texts');
+  await queueTexts(texts, { first: 1, count });
+  await execute(texts, 'VACUUM (ANALYZE)');
+}
+
 function copyTemplate(serverUrl: string, from: DatabaseKind, to: DatabaseKind): Promise<string> {
   return cloneDatabase(serverUrl, { template: templateOf(from), name: templateOf(to) });
 }
@@ -77,7 +89,7 @@ function templateOf(kind: DatabaseKind): string {
 }
 
 /** By the command that is used in production. */
-async function migrate(url: string): Promise<void> {
+export async function migrate(url: string): Promise<void> {
   try {
     await run(join(ROOT, 'node_modules', '.bin', 'prisma'), ['migrate', 'deploy'], {
       cwd: ROOT,

@@ -6,7 +6,8 @@ const CATALOGUE = {
   not_credited: 'A deposit was not credited to its customer',
   not_transferred: 'A transfer was not made',
   not_found: 'A wallet was not found',
-  service_not_ready: 'The M-PESA service did not become ready',
+  service_not_ready: 'A service did not become ready',
+  queue_empty: 'The senders had nothing left to send',
 } as const;
 
 export type BenchmarkErrorCode = keyof typeof CATALOGUE;

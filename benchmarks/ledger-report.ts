@@ -23,7 +23,8 @@ const TRANSFERS = paragraph(
   'transaction; it runs on a copy of the database without the guards and without the two unique indexes of postings,',
   'remembers no refusals, and nothing keeps two of its transfers from spending the same money. **Intake** is `createTransferIntake`: idempotency key with the',
   'digest of the request, fee rules, holds, frozen and closed wallets, balances after it and its place in the order of',
-  'each wallet, on the database as deployed. Both have a pool of ten connections; the last columns are p50 / p99.',
+  'each wallet, on the database as deployed; **and told** is the same with an SMS to both sides, queued in the same',
+  'transaction, which the others do without. All have a pool of ten connections; the last columns are p50 / p99.',
 );
 
 const LOOKUPS = paragraph(

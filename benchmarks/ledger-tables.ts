@@ -9,13 +9,23 @@ const waits = ({ p50, p99 }: Figures) => `${rounded(p50)} / ${rounded(p99)}`;
 /** Transfers per second and waiting times of one route. */
 export function transferTable({ transfers }: Summary, route: Route): string {
   return table(
-    ['callers', 'textbook', 'intake', 'intake / textbook', 'in single rounds', 'textbook, ms', 'intake, ms'],
+    [
+      'callers',
+      'textbook',
+      'intake',
+      'and told',
+      'intake / textbook',
+      'in single rounds',
+      'textbook, ms',
+      'intake, ms',
+    ],
     transfers
       .filter((row) => row.route === route)
-      .map(({ callers, textbook, intake, ratio }) => [
+      .map(({ callers, textbook, intake, told, ratio }) => [
         whole(callers),
         rounded(textbook.perSecond),
         `**${rounded(intake.perSecond)}**`,
+        rounded(told.perSecond),
         `${rounded(ratio.median)} ×`,
         `${rounded(ratio.least)} to ${rounded(ratio.most)} ×`,
         waits(textbook),

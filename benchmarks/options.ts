@@ -5,14 +5,14 @@ import { BenchmarkError } from './errors.ts';
 export const USAGE = `pnpm bench [--rounds N] [--only PART] [--quick] [--output FOLDER]
 
   --rounds N       how often everything is measured; 3 unless said otherwise
-  --only PART      measures deposits, transfers, lookups or service alone; said again, another part with it;
+  --only PART      measures deposits, transfers, lookups, service or sms alone; said again, another part with it;
                    its figures are printed only
   --quick          one round of short windows, to see that the benchmark works; its figures mean nothing and
                    are printed only
   --output FOLDER  where results.md and results.svg go; this folder unless said otherwise`;
 
 /** What can be measured by itself. */
-const parts = ['deposits', 'transfers', 'lookups', 'service'] as const;
+const parts = ['deposits', 'transfers', 'lookups', 'service', 'sms'] as const;
 
 export type Part = (typeof parts)[number];
 
@@ -37,11 +37,13 @@ export interface Pace {
   readonly window: number;
   /** The window of 2,000 callers. */
   readonly longWindow: number;
-  /** The window of the service, and its rest before its memory is read again. */
+  /** The window of a service, after a warm-up half as long; and the rest before its memory is read again. */
   readonly serviceWindow: number;
   readonly idle: number;
   /** Deposits, and transfers of each route, that are made up before anything is measured. */
   readonly prebuilt: number;
+  /** Messages that wait in the outbox when its senders begin: more than they can send by the end of the window. */
+  readonly texts: number;
 }
 
 const FULL: Pace = {
@@ -52,6 +54,7 @@ const FULL: Pace = {
   serviceWindow: 6_000,
   idle: 5_000,
   prebuilt: 150_000,
+  texts: 200_000,
 };
 
 const QUICK: Pace = {
@@ -62,6 +65,7 @@ const QUICK: Pace = {
   serviceWindow: 1_000,
   idle: 200,
   prebuilt: 20_000,
+  texts: 50_000,
 };
 
 /** @throws BenchmarkError `options_invalid` */

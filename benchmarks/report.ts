@@ -2,6 +2,7 @@ import { renderLookups, renderTransfers } from './ledger-report.ts';
 import type { Machine } from './machine.ts';
 import { paragraph, rounded, whole } from './markdown.ts';
 import type { Pace, Part } from './options.ts';
+import { renderSms } from './sms-report.ts';
 import { figuresOf } from './summary.ts';
 import type { Summary } from './summary.ts';
 import {
@@ -52,6 +53,7 @@ export function renderFigures(summary: Summary): string {
     transfers: () => renderTransfers(summary),
     lookups: () => renderLookups(summary),
     service: () => [`## The service\n\n${serviceTable(summary)}\n\n${SERVICE}`],
+    sms: () => renderSms(summary),
   };
   const failures = `## Failed calls\n\n${errorReport(summary)}`;
   return [...summary.parts.flatMap((part) => sections[part]()), failures].join('\n\n');
@@ -109,7 +111,7 @@ function renderMethod(summary: Summary, machine: Machine, run: Run): string {
     `\`${run.command}\`, ${run.date.toISOString().slice(0, 10)}. Medians over rounds (${whole(summary.rounds)} of them);`,
     'in each one everything is measured once, what is compared in turn and in changing order. Every measurement has a',
     `fresh database with ${whole(run.wallets)} wallets (for transfers with money in all of them), a warm-up until`,
-    `every caller has been answered once, and a window of ${seconds(window)} (2,000 callers: ${seconds(longWindow)}, the service: ${seconds(serviceWindow)}) in`,
+    `every caller has been answered once, and a window of ${seconds(window)} (2,000 callers: ${seconds(longWindow)}, the services: ${seconds(serviceWindow)}) in`,
     'which answers are counted. A caller calls again as soon as it has its answer. What is compared gets the same',
     'requests in the same order: random wallets and amounts; payments have random receipts and',
     `messages of ${whole(run.messageBytes)} bytes with the payer’s number masked.`,

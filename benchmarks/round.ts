@@ -8,6 +8,8 @@ import type { LookupSample } from './lookup-load.ts';
 import type { Part } from './options.ts';
 import { measureService } from './service-load.ts';
 import type { ServiceFigures } from './service-load.ts';
+import { measureSms } from './sms-load.ts';
+import type { SmsSample } from './sms-load.ts';
 import { measureTransfers } from './transfer-load.ts';
 import type { TransferSample } from './transfer-load.ts';
 import { databaseOf, openWay, wayNames } from './ways.ts';
@@ -34,6 +36,7 @@ export interface Round {
   readonly transfers: readonly TransferSample[];
   readonly lookups: readonly LookupSample[];
   readonly service: ServiceFigures | null;
+  readonly sms: readonly SmsSample[];
 }
 
 /**
@@ -44,9 +47,14 @@ export async function measureRound(bench: Workbench, parts: readonly Part[], tur
   const deposits = parts.includes('deposits') ? await measureDeposits(bench, turn) : NO_DEPOSITS;
   const transfers = parts.includes('transfers') ? await measureTransfers(bench, turn) : [];
   const lookups = parts.includes('lookups') ? await measureLookups(bench, turn) : [];
-  if (!parts.includes('service')) return { ...deposits, transfers, lookups, service: null };
-  turn.say('the M-PESA service');
-  return { ...deposits, transfers, lookups, service: await measureService(bench) };
+  const service = parts.includes('service') ? await measureMpesa(bench, turn) : null;
+  const sms = parts.includes('sms') ? await measureSms(bench, turn) : [];
+  return { ...deposits, transfers, lookups, service, sms };
+}
+
+function measureMpesa(bench: Workbench, { say }: Turn): Promise<ServiceFigures> {
+  say('the M-PESA service');
+  return measureService(bench);
 }
 
 const NO_DEPOSITS = { ways: [], ceilings: [] };

@@ -1,109 +1,29 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ROOT, serviceEnvironment } from './env.ts';
-import { BenchmarkError } from './errors.ts';
+import { freePort, startProgram } from './program.ts';
+import type { Running } from './program.ts';
 
 /** The M-PESA service as a process of its own. */
-export interface Service extends AsyncDisposable {
-  readonly url: string;
+export interface Service extends Running {
   readonly token: string;
-  readonly pid: number;
 }
-
-const READY_WITHIN_MS = 30_000;
 
 const token = 'benchmark-callback-token';
 
 /** Starts the service with its default settings and waits until it is ready. */
 export async function startService(databaseUrl: string): Promise<Service> {
   const port = await freePort();
-  const log = await openLog();
-  const child = spawn(process.execPath, ['src/main.ts'], {
-    cwd: join(ROOT, 'apps', 'mpesa'),
-    env: serviceEnvironment({
+  const running = await startProgram({
+    folder: 'apps/mpesa',
+    script: 'src/main.ts',
+    settings: {
       DATABASE_URL: databaseUrl,
       API_KEY: 'benchmark-key',
       MPESA_CALLBACK_TOKEN: token,
       MPESA_PORT: String(port),
       // The callers are on this machine, which is no address of M-PESA.
       MPESA_SOURCE_CHECK: 'off',
-    }),
-    stdio: ['ignore', log.fd, log.fd],
+    },
+    port,
+    readyPath: '/health/ready',
   });
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  const stop = async () => {
-    await end(child);
-    process.off('exit', kill);
-    await log.close();
-  };
-  const url = `http://127.0.0.1:${String(port)}`;
-  if (child.pid !== undefined && (await untilReady(child, url))) {
-    return { url, token, pid: child.pid, [Symbol.asyncDispose]: stop };
-  }
-  await end(child);
-  const said = await readLog(log);
-  await stop();
-  throw new BenchmarkError('service_not_ready', `its log ends with:\n${said}`);
-}
-
-/** A file for the log, as a service has in earnest. It has no name any more, so that nothing of it is left behind. */
-async function openLog(): Promise<FileHandle> {
-  const folder = await mkdtemp(join(tmpdir(), 'daftari-benchmark-'));
-  try {
-    return await open(join(folder, 'mpesa.log'), 'w+');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function readLog(log: FileHandle): Promise<string> {
-  const { size } = await log.stat();
-  const length = Math.min(size, 4_096);
-  const { buffer } = await log.read(Buffer.alloc(length), { position: size - length });
-  return buffer.toString('utf8');
-}
-
-async function untilReady(child: ChildProcess, url: string): Promise<boolean> {
-  const until = Date.now() + READY_WITHIN_MS;
-  while (child.exitCode === null && Date.now() < until) {
-    if (await isReady(url)) return true;
-    await sleep(50);
-  }
-  return false;
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(`${url}/health/ready`);
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    // Refused: it does not listen yet.
-    return false;
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await ended;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  return { ...running, token };
 }

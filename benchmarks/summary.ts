@@ -6,6 +6,8 @@ import type { Part } from './options.ts';
 import { median } from './percentiles.ts';
 import type { CeilingSample, Round } from './round.ts';
 import type { ServiceFigures } from './service-load.ts';
+import { summarizeSms } from './sms-summary.ts';
+import type { SmsSummary } from './sms-summary.ts';
 import { routes } from './transfers.ts';
 import type { Route } from './transfers.ts';
 import type { WayName } from './ways.ts';
@@ -23,6 +25,8 @@ interface TransferSummary {
   readonly route: Route;
   readonly textbook: WayFigures;
   readonly intake: WayFigures;
+  /** The intake with an SMS to both sides. */
+  readonly told: WayFigures;
   /** The intake's transfers over the textbook's. */
   readonly ratio: Ratio;
 }
@@ -44,6 +48,7 @@ export interface Summary {
   readonly transfers: readonly TransferSummary[];
   readonly lookups: readonly LookupSummary[];
   readonly service: (Figures & Pick<ServiceFigures, 'readyMiB' | 'peakMiB' | 'idleMiB'>) | null;
+  readonly sms: readonly SmsSummary[];
   /** Failed calls of all rounds, warm-ups included: by who called, and then by error code. */
   readonly errors: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
@@ -74,6 +79,7 @@ export function summarize(rounds: readonly Round[], parts: readonly Part[]): Sum
       lookupCallerCounts.map((callers) => summarizeLookups(rounds, callers)),
     ),
     service: summarizeService(rounds.flatMap(({ service }) => service ?? [])),
+    sms: ifMeasured('sms', () => summarizeSms(rounds.flatMap(({ sms }) => sms))),
     errors: collectErrors(rounds),
   };
 }
@@ -108,6 +114,7 @@ function summarizeTransfers(rounds: readonly Round[], route: Route, callers: num
     route,
     textbook: summarizeWay(textbook),
     intake: summarizeWay(intake),
+    told: summarizeWay(all.filter(({ way }) => way === 'told')),
     ratio: ratioOf(intake, textbook),
   };
 }

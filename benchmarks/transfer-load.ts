@@ -10,7 +10,8 @@ import type { Route } from './transfers.ts';
 import { turned } from './workbench.ts';
 import type { Turn, Workbench } from './workbench.ts';
 
-const transferWays = ['textbook', 'intake'] as const;
+/** `told` is the intake with an SMS to both sides, written in the same transaction. */
+const transferWays = ['textbook', 'intake', 'told'] as const;
 
 type TransferWay = (typeof transferWays)[number];
 
@@ -20,7 +21,7 @@ export interface TransferSample extends Measured {
   readonly callers: number;
 }
 
-/** Measures both ways with every number of callers, for random pairs and for one hot wallet. */
+/** Measures all ways with every number of callers, for random pairs and for one hot wallet. */
 export async function measureTransfers(bench: Workbench, { round, say }: Turn): Promise<TransferSample[]> {
   const samples: TransferSample[] = [];
   for (const callers of callerCounts) {
@@ -68,16 +69,19 @@ const OPENERS: Readonly<Record<TransferWay, (db: Db) => OpenWay>> = {
     send: (transfer) => transferByTheBook(db, transfer),
     close: () => db.close(),
   }),
-  intake: (db) => {
-    const intake = createTransferIntake(db);
-    return {
-      send: async (transfer) => {
-        await intake.transfer(transfer);
-      },
-      close: async () => {
-        await intake.close();
-        await db.close();
-      },
-    };
-  },
+  intake: (db) => openIntake(db, { notify: false }),
+  told: (db) => openIntake(db, { notify: true }),
 };
+
+function openIntake(db: Db, told: Pick<Transfer, 'notify'>): OpenWay {
+  const intake = createTransferIntake(db);
+  return {
+    send: async (transfer) => {
+      await intake.transfer({ ...transfer, ...told });
+    },
+    close: async () => {
+      await intake.close();
+      await db.close();
+    },
+  };
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, inject, it } from 'vitest';
 import { ROOT } from './env.ts';
-import { freePort } from './processes.ts';
+import { freePort, freePorts } from './processes.ts';
 
 it('demo finds every shilling where it must be', async () => {
   // It makes a database of its own on the server that it is given.
@@ -14,13 +14,15 @@ it('demo finds every shilling where it must be', async () => {
   expect(code).toBe(0);
 }, 60_000);
 
-it('dev runs the service and a simulated M-PESA that pays, until it is interrupted', async () => {
+it('dev runs the services, a simulated M-PESA that pays and a provider that is sent the news, until it is interrupted', async () => {
   await using database = await createTestDatabase();
-  const payer = await freePort();
-  const mpesa = await freePort();
+  const [payer = '', mpesa = '', wallets = '', sms = '', provider = ''] = await freePorts(5);
   const dev = start('e2e/dev.ts', {
     DATABASE_URL: database.url,
     MPESA_PORT: mpesa,
+    WALLET_PORT: wallets,
+    SMS_PORT: sms,
+    SMS_SIMULATOR_PORT: provider,
     SIMULATOR_PORT: payer,
   });
   const intro = await dev.until('Ctrl-C stops all of it.');
@@ -38,6 +40,16 @@ it('dev runs the service and a simulated M-PESA that pays, until it is interrupt
   const deposit = (await found.json()) as { outcome: string; wallet: string; callbacks: unknown[] };
   expect(deposit).toMatchObject({ outcome: 'credited', wallet, amount: '100.00' });
   expect(deposit.callbacks).toHaveLength(3);
+  await expect
+    .poll(
+      async () => {
+        const book = await fetch(`http://127.0.0.1:${provider}/book?messages`);
+        const { messages } = (await book.json()) as { messages: { text: string }[] };
+        return messages.filter(({ text }) => text.startsWith(receipt)).length;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(1);
 
   dev.interrupt();
   expect((await dev.ended).code).toBe(0);

@@ -5,21 +5,23 @@ import {
   judgeLedger,
   judgeScenes,
   judgeWalletScenes,
-  renderSms,
   renderVerdicts,
   renderWalletVerdicts,
   renderWallets,
 } from './evidence.ts';
-import { freePort, startService } from './processes.ts';
+import { freePorts, startService, startTogether } from './processes.ts';
 import { openWallets, playCrash, playScenes } from './scenes.ts';
 import type { Scene } from './scenes.ts';
+import { judgeSms } from './sms-evidence.ts';
+import { startTexting } from './texting.ts';
+import type { Texting } from './texting.ts';
 import { playReceipt, playTransfers } from './wallet-scenes.ts';
 import type { WalletScene } from './wallet-scenes.ts';
 
-// The main job, end to end, on real processes: a database of its own, two M-PESA services and the wallet service on
-// it, and a simulated
-// M-PESA that repeats itself, forges, mistypes and goes on while a service is killed. Exits 0 only if the database
-// says afterwards that every shilling is where it must be.
+// The main job, end to end, on real processes: a database of its own, two M-PESA services, the wallet and the SMS
+// service on it, a simulated M-PESA that repeats itself, forges, mistypes and goes on while a service is killed, and a
+// simulated provider that sends the SMS. Exits 0 only if the database says afterwards that every shilling is where it
+// must be, and the provider's book that each message was sent once.
 
 const settings = readSettings();
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -30,11 +32,16 @@ const database = await openOwnDatabase(settings);
 const client = new Client({ connectionString: database.url });
 let isRight = false;
 try {
-  step('starting two M-PESA services and the wallet service');
-  const start = async (app: 'mpesa' | 'wallet') =>
-    startService(settings, database.url, { app, port: await freePort() });
-  const services = [await start('mpesa'), await start('mpesa')];
-  const wallet = await start('wallet');
+  step('starting two M-PESA services, the wallet and the SMS service');
+  const ports = await freePorts(4);
+  const at = (place: number) => ({ port: ports[place] ?? '' });
+  const [first, second, wallet, texting] = await startTogether([
+    startService(settings, database.url, { app: 'mpesa', ...at(0) }),
+    startService(settings, database.url, { app: 'mpesa', ...at(1) }),
+    startService(settings, database.url, { app: 'wallet', ...at(2) }),
+    startTexting(settings, database.url, at(3)),
+  ]);
+  const services = [first, second];
   try {
     const wallets = await openWallets(database.url);
     step('M-PESA reports payments');
@@ -45,9 +52,10 @@ try {
     const transfers = await playTransfers(wallet, settings, wallets);
     step('a receipt is drawn, checked and forged');
     const receipts = await playReceipt(wallet, settings, transfers[0]?.posted?.reference ?? '');
-    isRight = await report(scenes, [...transfers, ...receipts]);
+    step('the last messages are sent');
+    isRight = await report(scenes, [...transfers, ...receipts], texting);
   } finally {
-    await Promise.all([...services, wallet].map((service) => service.stop()));
+    await Promise.all([...services, wallet, texting].map((service) => service.stop()));
   }
 } finally {
   await client.end();
@@ -55,18 +63,25 @@ try {
 }
 process.exitCode = isRight ? 0 : 1;
 
-async function report(scenes: readonly Scene[], walletScenes: readonly WalletScene[]): Promise<boolean> {
+async function report(
+  scenes: readonly Scene[],
+  walletScenes: readonly WalletScene[],
+  texting: Texting,
+): Promise<boolean> {
   await client.connect();
   const verdicts = await judgeScenes(client, scenes);
   const walletVerdicts = await judgeWalletScenes(client, walletScenes);
   const ledger = await judgeLedger(client);
+  const sms = await judgeSms(client, texting.provider);
   say('\nWhat the database says afterwards:\n');
   say(renderVerdicts(verdicts));
   say(`\n${renderWalletVerdicts(walletVerdicts)}`);
   say(`\n${await renderWallets(client)}\n`);
   for (const line of ledger.lines) say(line);
-  say(await renderSms(client));
-  const allRight = ledger.isRight && [...verdicts, ...walletVerdicts].every((verdict) => verdict.isRight);
+  say('');
+  for (const line of sms.lines) say(line);
+  const allRight =
+    ledger.isRight && sms.isRight && [...verdicts, ...walletVerdicts].every((verdict) => verdict.isRight);
   say(allRight ? '\nAll of it is right.' : '\nSomething is WRONG: see above.');
   return allRight;
 }

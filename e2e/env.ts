@@ -11,6 +11,10 @@ export interface Settings {
   readonly callbackToken: string;
   readonly mpesaPort: string;
   readonly walletPort: string;
+  readonly smsPort: string;
+  readonly smsCallbackToken: string;
+  /** Where the simulated provider of SMS listens in `dev`. */
+  readonly smsSimulatorPort: number;
   readonly simulatorPort: number;
   /** The rest of the environment, for the processes that are started. */
   readonly inherited: Readonly<Record<string, string | undefined>>;
@@ -24,6 +28,9 @@ export function readSettings(): Settings {
     callbackToken: env['MPESA_CALLBACK_TOKEN'] ?? 'dev-token',
     mpesaPort: env['MPESA_PORT'] ?? '4002',
     walletPort: env['WALLET_PORT'] ?? '4001',
+    smsPort: env['SMS_PORT'] ?? '4003',
+    smsCallbackToken: env['SMS_CALLBACK_TOKEN'] ?? 'dev-token',
+    smsSimulatorPort: Number(env['SMS_SIMULATOR_PORT'] ?? '4011'),
     simulatorPort: Number(env['SIMULATOR_PORT'] ?? '4010'),
     inherited: env,
   };

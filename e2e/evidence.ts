@@ -145,15 +145,6 @@ export async function renderWallets(client: Client): Promise<string> {
   );
 }
 
-/** How many messages wait to be sent, and one of them. */
-export async function renderSms(client: Client): Promise<string> {
-  const { rows } = await client.query<{ waiting: number; example: string | null }>(
-    `SELECT count(*)::int AS waiting, min(message) AS example FROM services.sms_logs WHERE status = 'PENDING'`,
-  );
-  const { waiting = 0, example } = rows[0] ?? {};
-  return `${String(waiting)} SMS wait to be sent, for instance: “${example ?? ''}”`;
-}
-
 function sameCounts(
   wanted: Readonly<Record<string, number>>,
   found: Readonly<Record<string, number>>,

@@ -46,8 +46,10 @@ export async function runNode(
 }
 
 export interface ServiceOptions {
-  readonly app: 'wallet' | 'mpesa';
+  readonly app: 'wallet' | 'mpesa' | 'sms';
   readonly port: string;
+  /** Further settings of this service. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Where its log goes; nowhere unless said. */
   readonly log?: NodeJS.WritableStream;
 }
@@ -69,6 +71,7 @@ export async function startService(
       WALLET_PORT: options.port,
       // The simulator calls from this machine, which is no address of M-PESA.
       MPESA_SOURCE_CHECK: 'off',
+      ...options.environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -85,14 +88,38 @@ export async function startService(
   };
 }
 
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** Waits for all that is being started. When one of them fails the others are stopped, and its error is thrown. */
+export async function startTogether<const Starting extends readonly Promise<Stoppable>[]>(
+  starting: Starting,
+): Promise<{ -readonly [Place in keyof Starting]: Awaited<Starting[Place]> }> {
+  try {
+    return await Promise.all(starting);
+  } catch (error) {
+    const outcomes = await Promise.allSettled<Stoppable>(starting);
+    await Promise.all(
+      outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.stop()] : [])),
+    );
+    throw error;
+  }
+}
+
 /** A port that nobody listens on at this moment. */
 export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
+  const [port = ''] = await freePorts(1);
+  return port;
+}
+
+/** Several such ports, no two the same. */
+export async function freePorts(count: number): Promise<string[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => String((server.address() as AddressInfo).port));
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }
 
 async function untilReady(child: ChildProcess, url: string, log: readonly Buffer[]): Promise<void> {

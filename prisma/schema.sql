@@ -701,7 +701,7 @@ $function$;
 
 -- ==== function: core.record_transfers ====
 CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[])
- RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text)
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, credit_balance_after numeric)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
@@ -777,11 +777,14 @@ BEGIN
            -- The fee of the sender is the next leg and leaves his balance lower still.
            CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
                 THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
-           v_post.posted_at, t.hash
+           v_post.posted_at, t.hash,
+           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.credit
+                THEN v_post.debit_balances[t.leg + 1] ELSE t.credit_balance END
       FROM unnest(
-        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.amounts,
-        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.hashes
-      ) WITH ORDINALITY AS t (item, type, reference, debit, amount, outcome, reason, id, balance, hash, leg)
+        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.credits, v_legs.amounts,
+        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.credit_balances, v_post.hashes
+      ) WITH ORDINALITY
+        AS t (item, type, reference, debit, credit, amount, outcome, reason, id, balance, credit_balance, hash, leg)
      WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
 
     IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
@@ -793,7 +796,8 @@ BEGIN
         RETURN QUERY
         SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
                CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
-               x.created_at::timestamp, x.verification_hash::text
+               x.created_at::timestamp, x.verification_hash::text,
+               CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
           FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
           JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
           LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
@@ -1153,20 +1157,484 @@ AS $function$
     )
 $function$;
 
--- ==== function: services.deposit_sms ====
-CREATE OR REPLACE FUNCTION services.deposit_sms(p_receipt text, p_amount numeric, p_wallet text, p_balance numeric)
+-- ==== function: services.add_sms_spend ====
+CREATE OR REPLACE FUNCTION services.add_sms_spend(p_at timestamp without time zone, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    INSERT INTO services.sms_spend AS s (day, currency, messages, parts, cost)
+    SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
+           sum(round(t.cost, 4))
+      FROM unnest(p_currencies, p_messages, p_parts, p_costs) AS t (currency, messages, parts, cost)
+     WHERE t.cost IS NOT NULL AND (t.cost <> 0 OR t.messages > 0)
+     GROUP BY coalesce(t.currency, 'XXX')
+     ORDER BY coalesce(t.currency, 'XXX')
+    ON CONFLICT (day, currency) DO UPDATE
+       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost
+$function$;
+
+-- ==== function: services.claim_sms ====
+CREATE OR REPLACE FUNCTION services.claim_sms(p_sender text, p_provider text, p_limit integer, p_lease_ms integer, p_max_age_ms bigint, p_budget numeric, p_currency text)
+ RETURNS TABLE(id uuid, attempt integer, recipient text, recipient_hash text, message text, template text, language text, priority integer, transaction_reference text, created_at timestamp without time zone, failed integer, paused boolean, warned boolean, spent numeric, next_due_ms bigint)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    c_failures constant integer := 10000; -- in one call; a mountain of old news must not make one endless
+    -- Rounded as the columns are: what is due at this very moment is due.
+    v_now      constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_oldest   constant timestamp := v_now - p_max_age_ms * interval '1 millisecond';
+    v_all      uuid[] := '{}';
+    v_claimed  uuid[];
+    v_left     integer := p_limit;
+    v_picked   integer;
+    v_lost     integer;
+    v_next     timestamp;
+BEGIN
+    failed := 0; paused := false; warned := false;
+    IF p_budget IS NOT NULL THEN
+        spent := coalesce((
+            SELECT s.cost FROM services.sms_spend s WHERE s.day = services.eat_day(v_now) AND s.currency = p_currency
+        ), 0);
+        paused := spent >= p_budget;
+        warned := spent >= p_budget * 0.8;
+    END IF;
+
+    FOR v_priority IN 0 .. CASE WHEN paused THEN 0 ELSE 1 END LOOP
+        LOOP
+            EXIT WHEN v_left = 0 OR failed >= c_failures;
+            WITH picked AS MATERIALIZED (
+                SELECT l.id,
+                       CASE
+                           WHEN coalesce(l.recipient, '') = '' AND l.recipient_hash IS NULL THEN 'no_recipient'
+                           WHEN coalesce(l.decided_at, l.created_at) < v_oldest THEN 'expired'
+                           WHEN v_priority = 1 AND (
+                               EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number = l.recipient)
+                               OR EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number_hash = l.recipient_hash)
+                           ) THEN 'opted_out'
+                       END AS refusal
+                  FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = v_priority AND l.next_attempt_at <= v_now
+                 ORDER BY l.next_attempt_at
+                 LIMIT v_left
+                   FOR NO KEY UPDATE OF l SKIP LOCKED
+            ), changed AS (
+                UPDATE services.sms_logs l
+                   SET phase = CASE WHEN k.refusal IS NULL THEN 'SENDING' ELSE 'DONE' END,
+                       status = CASE WHEN k.refusal IS NULL THEN 'PENDING' ELSE 'FAILED' END,
+                       attempts = CASE WHEN k.refusal IS NULL THEN l.attempts + 1 ELSE l.attempts END,
+                       claimed_by = CASE WHEN k.refusal IS NULL THEN p_sender ELSE l.claimed_by END,
+                       claimed_at = CASE WHEN k.refusal IS NULL THEN v_now ELSE l.claimed_at END,
+                       provider = CASE WHEN k.refusal IS NULL THEN p_provider ELSE l.provider END,
+                       lease_until = CASE WHEN k.refusal IS NULL THEN v_now + p_lease_ms * interval '1 millisecond' END,
+                       answered_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE l.answered_at END,
+                       settled_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE v_now END,
+                       error_code = coalesce(k.refusal, l.error_code),
+                       error_message = CASE k.refusal
+                           WHEN 'no_recipient' THEN 'There is no number to send it to.'
+                           WHEN 'expired' THEN 'It was too old to be news when its turn came.'
+                           WHEN 'opted_out' THEN 'The holder of this number wants no messages of this kind.'
+                           ELSE l.error_message
+                       END
+                  FROM picked k
+                 WHERE l.id = k.id
+                RETURNING l.id, k.refusal
+            )
+            SELECT array_agg(c.id) FILTER (WHERE c.refusal IS NULL), count(*), count(c.refusal)
+              INTO v_claimed, v_picked, v_lost
+              FROM changed c;
+            v_all := v_all || v_claimed;
+            v_left := v_left - (v_picked - v_lost);
+            failed := failed + v_lost;
+            -- Nothing was thrown away, so nothing more is due.
+            EXIT WHEN v_lost = 0;
+        END LOOP;
+    END LOOP;
+
+    IF v_left = 0 OR failed >= c_failures THEN
+        next_due_ms := 0;
+    ELSE
+        -- What is due now somebody else has just locked; the unimportant of a spent day waits for the next one.
+        SELECT min(n.at) INTO v_next
+          FROM (
+            SELECT (
+                SELECT l.next_attempt_at FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = 0 AND l.next_attempt_at > v_now
+                 ORDER BY l.next_attempt_at LIMIT 1
+            ) AS at
+            UNION ALL
+            SELECT (
+                SELECT CASE
+                           WHEN paused THEN greatest(
+                               l.next_attempt_at,
+                               (services.eat_day(v_now) + 1)::timestamp - interval '3 hours'
+                           )
+                           ELSE l.next_attempt_at
+                       END
+                  FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = 1
+                   AND l.next_attempt_at > CASE WHEN paused THEN '-infinity' ELSE v_now END
+                 ORDER BY l.next_attempt_at LIMIT 1
+            )
+          ) n;
+        next_due_ms := ceil(extract(epoch FROM v_next - v_now) * 1000);
+    END IF;
+
+    RETURN NEXT;
+    RETURN QUERY
+    SELECT l.id, l.attempts::integer, l.recipient::text, l.recipient_hash::text, l.message, l.template::text,
+           l.language::text, l.priority::integer, l.transaction_reference::text, l.created_at::timestamp,
+           NULL::integer, NULL::boolean, NULL::boolean, NULL::numeric, NULL::bigint
+      FROM services.sms_logs l
+     WHERE l.id = ANY (v_all);
+END
+$function$;
+
+-- ==== function: services.decide_sms ====
+CREATE OR REPLACE FUNCTION services.decide_sms(p_id uuid, p_decision text, p_by text, p_note text, p_message_id text, p_cost numeric, p_currency text, p_parts integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    l     services.sms_logs;
+BEGIN
+    IF p_decision IS NULL OR p_decision NOT IN ('sent', 'send_again', 'failed') THEN
+        RAISE EXCEPTION 'a decision is sent, send_again or failed' USING ERRCODE = '22023';
+    END IF;
+    IF p_decision <> 'sent' THEN
+        p_message_id := NULL; p_cost := NULL;
+    END IF;
+    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
+    SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
+    IF l.id IS NULL THEN
+        RETURN 'unknown_sms';
+    ELSIF l.phase <> 'UNKNOWN' THEN
+        RETURN 'nothing_to_decide';
+    END IF;
+
+    UPDATE services.sms_logs s
+       SET phase = CASE p_decision WHEN 'send_again' THEN 'QUEUED' ELSE 'DONE' END,
+           status = CASE p_decision WHEN 'sent' THEN 'SENT' WHEN 'failed' THEN 'FAILED' ELSE 'PENDING' END,
+           next_attempt_at = CASE p_decision WHEN 'send_again' THEN v_now ELSE s.next_attempt_at END,
+           provider_message_id = coalesce(p_message_id, s.provider_message_id),
+           -- Who knows the cost has the provider's answer; another one would be booked twice.
+           answered_at = CASE WHEN p_cost IS NOT NULL THEN v_now END,
+           cost = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.cost, 0) + round(p_cost, 4) ELSE s.cost END,
+           currency = CASE WHEN p_cost IS NOT NULL THEN p_currency ELSE s.currency END,
+           parts = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.parts + p_parts, p_parts, s.parts) ELSE s.parts END,
+           sent_at = CASE p_decision WHEN 'sent' THEN s.claimed_at END,
+           settled_at = CASE p_decision WHEN 'send_again' THEN NULL ELSE v_now END,
+           error_code = CASE p_decision WHEN 'failed' THEN 'given_up' WHEN 'send_again' THEN s.error_code END,
+           error_message = CASE p_decision
+               WHEN 'failed' THEN 'A person has decided that it was not sent and need not be.'
+               WHEN 'send_again' THEN s.error_message
+           END,
+           decided_by = p_by, decided_at = v_now, decision_note = p_note
+     WHERE s.id = p_id;
+    INSERT INTO services.sms_events (sms_id, kind, attempt, actor, detail)
+    VALUES (p_id, 'DECIDED', l.attempts, p_by, p_decision || ': ' || p_note);
+    IF p_message_id IS NOT NULL THEN
+        PERFORM services.fold_delivery(ARRAY[p_id]);
+    END IF;
+    IF p_decision = 'send_again' THEN
+        PERFORM pg_notify('daftari_sms', '');
+    END IF;
+    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
+    RETURN NULL;
+END
+$function$;
+
+-- ==== function: services.delivery_of ====
+CREATE OR REPLACE FUNCTION services.delivery_of(p_provider text, p_message_id text, p_recipient text)
+ RETURNS TABLE(rank integer, status text, reason text, network text, received_at timestamp without time zone)
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT services.delivery_rank(r.status), r.status, r.reason,
+           (
+               SELECT services.network_of(n.network_code)
+                 FROM services.sms_delivery_reports n
+                WHERE n.provider_message_id = p_message_id AND n.provider = p_provider
+                  AND n.outcome NOT IN ('QUARANTINED', 'AMBIGUOUS')
+                  AND (n.phone IS NULL OR p_recipient IS NULL OR n.phone = p_recipient)
+                  AND n.network_code IS NOT NULL
+                ORDER BY services.delivery_rank(n.status) DESC, n.network_code COLLATE "C" DESC
+                LIMIT 1
+           ),
+           r.received_at
+      FROM services.sms_delivery_reports r
+     WHERE r.provider_message_id = p_message_id AND r.provider = p_provider
+       AND r.outcome NOT IN ('QUARANTINED', 'AMBIGUOUS')
+       AND (r.phone IS NULL OR p_recipient IS NULL OR r.phone = p_recipient)
+     ORDER BY services.delivery_rank(r.status) DESC, r.status COLLATE "C" DESC, r.reason COLLATE "C" DESC NULLS LAST,
+              r.received_at
+     LIMIT 1
+$function$;
+
+-- ==== function: services.delivery_rank ====
+CREATE OR REPLACE FUNCTION services.delivery_rank(p_status text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE p_status
+        WHEN 'Sent' THEN 10
+        WHEN 'Submitted' THEN 20
+        WHEN 'Buffered' THEN 30
+        WHEN 'AbsentSubscriber' THEN 40 -- not final: the telephone may come back
+        WHEN 'Rejected' THEN 60
+        WHEN 'Failed' THEN 61
+        WHEN 'Expired' THEN 62
+        WHEN 'Success' THEN 100
+        ELSE 0
+    END
+$function$;
+
+-- ==== function: services.eat_day ====
+CREATE OR REPLACE FUNCTION services.eat_day(p_at timestamp without time zone)
+ RETURNS date
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT (p_at + interval '3 hours')::date
+$function$;
+
+-- ==== function: services.expire_sms_leases ====
+CREATE OR REPLACE FUNCTION services.expire_sms_leases(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    -- A value, not a call: what may change from row to row an index cannot look for.
+    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_count integer;
+BEGIN
+    WITH due AS MATERIALIZED (
+        SELECT l.id
+          FROM services.sms_logs l
+         WHERE l.phase = 'SENDING' AND l.lease_until <= v_now
+         ORDER BY l.lease_until
+         LIMIT p_limit
+           FOR NO KEY UPDATE SKIP LOCKED
+    ), changed AS (
+        UPDATE services.sms_logs l
+           SET phase = 'UNKNOWN', lease_until = NULL, error_code = 'lease_over',
+               error_message = 'No answer was recorded in time: it may or may not have been sent.'
+          FROM due d
+         WHERE l.id = d.id
+        RETURNING l.id, l.attempts, l.claimed_by
+    )
+    INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
+    SELECT c.id, 'UNKNOWN', c.attempts, 'lease_over, claimed by ' || c.claimed_by
+      FROM changed c;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+
+-- ==== function: services.fold_delivery ====
+CREATE OR REPLACE FUNCTION services.fold_delivery(p_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    UPDATE services.sms_logs l
+       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
+           delivery_updated_at = d.received_at,
+           delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
+           network = left(d.network, 20),
+           phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
+           status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
+           sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
+           settled_at = CASE WHEN d.decides THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
+           error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
+           error_message = CASE
+               WHEN NOT d.decides THEN l.error_message
+               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
+           END
+      FROM (
+        SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
+          FROM services.sms_logs s
+         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
+         WHERE s.id = ANY (p_ids)
+      ) d
+     WHERE l.id = d.id;
+END
+$function$;
+
+-- ==== function: services.follow_sms_status ====
+CREATE OR REPLACE FUNCTION services.follow_sms_status()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    NEW.phase := 'DONE';
+    NEW.lease_until := NULL;
+    NEW.settled_at := clock_timestamp() AT TIME ZONE 'UTC';
+    RETURN NEW;
+END
+$function$;
+
+-- ==== function: services.lock_message_ids ====
+CREATE OR REPLACE FUNCTION services.lock_message_ids(p_message_ids text[], p_exclusive boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    c_space constant integer := 1936553836; -- any number that no other advisory lock of ours uses
+    v_class integer;
+BEGIN
+    FOR v_class IN
+        SELECT DISTINCT hashtext(t.id) & 511 FROM unnest(p_message_ids) AS t (id) WHERE t.id IS NOT NULL ORDER BY 1
+    LOOP
+        IF p_exclusive THEN
+            PERFORM pg_advisory_xact_lock(c_space, v_class);
+        ELSE
+            PERFORM pg_advisory_xact_lock_shared(c_space, v_class);
+        END IF;
+    END LOOP;
+END
+$function$;
+
+-- ==== function: services.network_of ====
+CREATE OR REPLACE FUNCTION services.network_of(p_code text)
  RETURNS text
  LANGUAGE sql
- IMMUTABLE
+ IMMUTABLE PARALLEL SAFE
 AS $function$
-    SELECT p_receipt || ' confirmed. KES ' || to_char(p_amount, 'FM99,999,999,999,999,990.00')
-           || CASE
-                  WHEN p_wallet IS NULL THEN
-                      ' received and safe, but not in a wallet yet. Contact us with this code.'
-                  ELSE
-                      ' received in wallet ' || p_wallet || '. New balance KES '
-                      || to_char(p_balance, 'FM99,999,999,999,999,990.00') || '.'
-              END
+    SELECT CASE p_code
+        WHEN '63902' THEN 'Safaricom'
+        WHEN '63903' THEN 'Airtel'
+        WHEN '63907' THEN 'Telkom'
+        WHEN '63999' THEN 'Equitel'
+        WHEN '99999' THEN 'Sandbox'
+        ELSE p_code
+    END
+$function$;
+
+-- ==== function: services.queue_movement_sms ====
+CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_names_others boolean[], p_priorities smallint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    v_now   constant timestamp := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
+    v_all   constant text[] := p_wallets || p_others;
+BEGIN
+    WITH party AS MATERIALIZED (
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text
+          FROM core.wallets w
+         WHERE w.id = ANY (v_all)
+    )
+    INSERT INTO services.sms_logs (
+        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
+    )
+    SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
+           services.sms_text(
+               t.template, p.language, t.reference, t.amount, t.currency, t.wallet,
+               CASE WHEN t.names_other AND o.kind = 'CUSTOMER' THEN o.holder_name ELSE t.other END, t.balance
+           ),
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
+      FROM unnest(
+        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_names_others, p_priorities
+      ) WITH ORDINALITY
+        AS t (template, wallet, reference, amount, currency, other, balance, names_other, priority, ord)
+      JOIN party p ON p.id = t.wallet
+      LEFT JOIN party o ON o.id = t.other
+     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL;
+END
+$function$;
+
+-- ==== function: services.record_delivery_report ====
+CREATE OR REPLACE FUNCTION services.record_delivery_report(p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer, p_phone text, p_body bytea)
+ RETURNS TABLE(id uuid, outcome text, sms_id uuid, known boolean)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
+    v_status     constant text := nullif(left(btrim(p_status), 50), '');
+    v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
+    v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
+    -- A masked number says nothing.
+    v_phone      constant text := coalesce(core.normalize_phone(v_digits), substring(v_digits FROM '^\+?([0-9]{3,15})$'));
+    v_ids        uuid[];
+    v_candidates bigint;
+    l            services.sms_logs;
+BEGIN
+    id := core.new_id();
+    known := services.delivery_rank(v_status) > 0;
+    IF v_message_id IS NULL OR v_status IS NULL THEN
+        outcome := 'QUARANTINED';
+    ELSE
+        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
+        SELECT count(*),
+               array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
+          INTO v_candidates, v_ids
+          FROM services.sms_logs s
+         WHERE s.provider_message_id = v_message_id AND s.provider = p_provider;
+        IF array_length(v_ids, 1) = 1 THEN
+            SELECT s.* INTO l
+              FROM services.sms_logs s
+             WHERE s.id = v_ids[1] AND s.provider_message_id = v_message_id
+               FOR NO KEY UPDATE;
+        END IF;
+        sms_id := l.id;
+        outcome := CASE
+            WHEN l.id IS NULL AND v_candidates = 0 THEN 'PARKED'
+            WHEN v_ids IS NULL THEN 'MISMATCHED'
+            WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
+            -- It has gone out again under another id while we waited for it.
+            WHEN l.id IS NULL THEN 'PARKED'
+            WHEN l.delivery_rank IS NULL
+                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
+                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
+                THEN 'APPLIED'
+            ELSE 'STALE'
+        END;
+    END IF;
+
+    INSERT INTO services.sms_delivery_reports (
+        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
+        received_at
+    )
+    VALUES (
+        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
+        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
+    );
+    -- A report that changes nothing else may still name the network.
+    IF outcome IN ('APPLIED', 'STALE') THEN
+        PERFORM services.fold_delivery(ARRAY[l.id]);
+    END IF;
+    RETURN NEXT;
+END
 $function$;
 
 -- ==== function: services.record_deposits ====
@@ -1189,20 +1657,26 @@ DECLARE
     v_targets text[];
     v_reasons text[];
     v_phones  text[]; -- of the wallets' holders
+    v_languages text[];
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
     v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
     -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
-    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord)
-      INTO v_targets, v_phones
+    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
+           array_agg(w.language::text ORDER BY t.ord)
+      INTO v_targets, v_phones, v_languages
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
       LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts) AS r;
+        SELECT array_agg(w.language::text ORDER BY t.ord)
+          INTO v_languages
+          FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
+          LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);
         v_targets := array_replace(v_targets, NULL, c_suspense);
     END IF;
 
@@ -1261,17 +1735,45 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
-    -- A payer whose number came masked or hashed cannot be told that his money waits.
-    INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
-    SELECT t.id, t.recipient, services.deposit_sms(t.receipt, t.amount, nullif(t.credited, c_suspense), t.balance),
-           'PENDING', v_now
+    -- The holder of the wallet is told, or, when the money waits, the payer. One whose number came as a hash is told
+    -- where the provider accepts hashes; a masked number cannot be sent to, and the row says so.
+    INSERT INTO services.sms_logs (
+        id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
+        transaction_reference, template, language
+    )
+    SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
+           services.sms_text(
+               t.template, t.language, t.receipt, t.amount, 'KES', t.credited, NULL,
+               CASE WHEN t.template = 'deposit' THEN t.balance END
+           ),
+           CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
+           CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
+           CASE WHEN t.is_number OR t.is_hash THEN NULL ELSE 'masked_number' END,
+           CASE
+               WHEN t.is_number OR t.is_hash THEN NULL
+               ELSE 'M-PESA masks the payer''s number: he cannot be told that his money waits until he asks.'
+           END,
+           v_now, v_now, t.receipt, t.template, t.language
       FROM (
-        SELECT p.*, CASE WHEN p.credited = c_suspense THEN p.payer_phone ELSE p.holder_phone END AS recipient
-          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_phones, v_post.credited, v_post.credit_balances)
-               AS p (id, receipt, amount, payer_phone, holder_phone, credited, balance)
-         WHERE p.id IS NOT NULL
+        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
+               r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
+          FROM (
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash,
+                   CASE WHEN p.credited = c_suspense THEN 'deposit_suspense' ELSE 'deposit' END AS template,
+                   CASE WHEN p.credited = c_suspense THEN 'en' ELSE p.language END AS language,
+                   CASE
+                       WHEN p.credited <> c_suspense THEN p.holder_phone
+                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
+                       ELSE p.payer_phone
+                   END AS recipient
+              FROM unnest(
+                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, v_phones, v_languages, v_post.credited,
+                v_post.credit_balances
+              ) AS p (id, receipt, amount, payer_phone, phone_hash, holder_phone, language, credited, balance)
+             WHERE p.id IS NOT NULL
+          ) r
       ) t
-     WHERE t.recipient ~ '^[0-9]{9,15}$';
+     WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
 
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
@@ -1338,6 +1840,385 @@ BEGIN
           LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
+END
+$function$;
+
+-- ==== function: services.record_transfers ====
+CREATE OR REPLACE FUNCTION services.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[], p_notify boolean[])
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_done record;
+    v_news record;
+BEGIN
+    SELECT array_agg(r.ord) AS ords, array_agg(r.outcome) AS outcomes, array_agg(r.reason) AS reasons,
+           array_agg(r.reference) AS refs, array_agg(r.transaction_id) AS ids, array_agg(r.amount) AS amounts,
+           array_agg(r.fee) AS fees, array_agg(r.balance_after) AS balances, array_agg(r.created_at) AS times,
+           array_agg(r.verification_hash) AS hashes, array_agg(r.credit_balance_after) AS credit_balances
+      INTO v_done
+      FROM core.record_transfers(
+        p_keys, p_digests, p_references, p_debits, p_credits, p_amounts, p_currencies, p_narratives
+      ) AS r;
+
+    IF true = ANY (p_notify) THEN
+        SELECT array_agg(n.template) AS templates, array_agg(n.wallet) AS wallets, array_agg(n.reference) AS refs,
+               array_agg(n.amount) AS amounts, array_agg(p_currencies[n.ord]) AS currencies,
+               array_agg(n.other) AS others, array_agg(n.balance) AS balances,
+               array_agg(n.template <> 'transfer_refused') AS names_others,
+               array_agg(CASE n.template WHEN 'transfer_refused' THEN 1 ELSE 0 END::smallint) AS priorities
+          INTO v_news
+          FROM (
+            SELECT t.ord, 'transfer_out' AS template, p_debits[t.ord] AS wallet, t.reference, t.amount,
+                   p_credits[t.ord] AS other, t.balance
+              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.balances)
+                   AS t (ord, outcome, reference, amount, balance)
+             WHERE t.outcome = 'posted' AND p_notify[t.ord]
+            UNION ALL
+            SELECT t.ord, 'transfer_in', p_credits[t.ord], t.reference, t.amount, p_debits[t.ord], t.balance
+              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.credit_balances)
+                   AS t (ord, outcome, reference, amount, balance)
+             WHERE t.outcome = 'posted' AND p_notify[t.ord]
+            UNION ALL
+            SELECT t.ord, 'transfer_refused', p_debits[t.ord], NULL, p_amounts[t.ord], p_credits[t.ord], NULL
+              FROM unnest(v_done.ords, v_done.outcomes, v_done.reasons) AS t (ord, outcome, reason)
+             WHERE t.outcome = 'refused' AND p_notify[t.ord]
+               AND t.reason NOT IN ('invalid_amount', 'same_wallet')
+          ) n;
+        IF v_news.templates IS NOT NULL THEN
+            PERFORM services.queue_movement_sms(
+                v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
+                v_news.balances, v_news.names_others, v_news.priorities
+            );
+        END IF;
+    END IF;
+
+    RETURN QUERY
+    SELECT *
+      FROM unnest(
+        v_done.ords, v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees,
+        v_done.balances, v_done.times, v_done.hashes
+      );
+END
+$function$;
+
+-- ==== function: services.settle_sms ====
+CREATE OR REPLACE FUNCTION services.settle_sms(p_ids uuid[], p_attempts integer[], p_outcomes text[], p_message_ids text[], p_costs numeric[], p_currencies text[], p_parts integer[], p_expected_parts integer[], p_encodings text[], p_texts text[], p_error_codes text[], p_error_messages text[], p_retry_ms bigint[])
+ RETURNS TABLE(ord integer, result text, status text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    n        constant integer := coalesce(array_length(p_ids, 1), 0);
+    v_now    constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_ords   integer[];
+    v_was    text[]; -- the phases before
+    v_fold   uuid[];
+    v_after  integer[]; -- elements whose answer came after the next attempt began
+    i        integer;
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM unnest(p_outcomes) AS t (outcome)
+         WHERE t.outcome IS NULL OR t.outcome NOT IN ('accepted', 'refused', 'retry', 'unknown')
+    ) THEN
+        RAISE EXCEPTION 'an outcome is accepted, refused, retry or unknown' USING ERRCODE = '22023';
+    END IF;
+    -- Providers write "None" where there is no id.
+    SELECT array_agg(nullif(nullif(left(btrim(t.id), 255), ''), 'None') ORDER BY t.ord)
+      INTO p_message_ids
+      FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
+    PERFORM services.lock_message_ids(p_message_ids, false);
+    PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
+
+    WITH answers AS MATERIALIZED (
+        SELECT DISTINCT ON (s.id)
+               t.ord, t.outcome, t.message_id, round(t.cost, 4) AS cost, t.currency, t.parts, t.expected_parts,
+               t.encoding, t.text, left(t.error_code, 40) AS error_code, t.error_message, t.retry_ms,
+               s.id, s.phase AS was,
+               CASE
+                   WHEN t.outcome IN ('accepted', 'refused') THEN 'DONE'
+                   WHEN t.outcome = 'unknown' THEN 'UNKNOWN'
+                   WHEN s.phase IN ('SENDING', 'UNKNOWN') THEN 'QUEUED'
+                   ELSE s.phase
+               END AS phase,
+               -- Money of two kinds cannot be added up in one column: the day's spending has both.
+               t.outcome <> 'unknown' AND t.cost IS NOT NULL
+                   AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM t.currency) AS adds_cost
+          FROM unnest(
+            p_ids, p_attempts, p_outcomes, p_message_ids, p_costs, p_currencies, p_parts, p_expected_parts, p_encodings,
+            p_texts, p_error_codes, p_error_messages, p_retry_ms
+          ) WITH ORDINALITY AS t (
+            id, attempt, outcome, message_id, cost, currency, parts, expected_parts, encoding,
+            text, error_code, error_message, retry_ms, ord
+          )
+          JOIN services.sms_logs s ON s.id = t.id AND s.attempts = t.attempt
+         WHERE s.attempts > 0 AND s.answered_at IS NULL AND (t.outcome <> 'unknown' OR s.phase = 'SENDING')
+         ORDER BY s.id, t.ord
+    ), changed AS (
+        UPDATE services.sms_logs l
+           SET phase = a.phase,
+               status = CASE
+                   WHEN a.outcome = 'accepted' THEN 'SENT'
+                   WHEN a.outcome = 'refused' THEN 'FAILED'
+                   ELSE l.status
+               END,
+               answered_at = CASE WHEN a.outcome = 'unknown' THEN NULL ELSE v_now END,
+               lease_until = NULL,
+               next_attempt_at = CASE
+                   WHEN a.phase = 'QUEUED' AND a.was <> 'QUEUED' THEN v_now + a.retry_ms * interval '1 millisecond'
+                   ELSE l.next_attempt_at
+               END,
+               provider_message_id = coalesce(a.message_id, l.provider_message_id),
+               cost = CASE WHEN a.adds_cost THEN coalesce(l.cost, 0) + a.cost ELSE l.cost END,
+               currency = CASE WHEN a.adds_cost THEN a.currency ELSE l.currency END,
+               parts = CASE WHEN a.outcome = 'accepted' THEN coalesce(l.parts + a.parts, a.parts, l.parts) ELSE l.parts END,
+               expected_parts = coalesce(a.expected_parts, l.expected_parts),
+               encoding = coalesce(left(a.encoding, 10), l.encoding),
+               message = coalesce(a.text, l.message),
+               -- What is known of the delivery is known of another id.
+               delivery_status = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_status END,
+               delivery_rank = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_rank END,
+               delivery_reason = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_reason END,
+               delivered_at = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivered_at END,
+               sent_at = CASE a.outcome
+                   WHEN 'accepted' THEN coalesce(l.sent_at, l.claimed_at)
+                   WHEN 'refused' THEN NULL
+                   ELSE l.sent_at
+               END,
+               settled_at = CASE WHEN a.phase = 'DONE' THEN coalesce(l.settled_at, v_now) END,
+               error_code = CASE
+                   WHEN a.outcome = 'accepted' THEN NULL
+                   WHEN a.outcome = 'retry' AND a.phase <> 'QUEUED' THEN l.error_code
+                   ELSE coalesce(a.error_code, a.outcome)
+               END,
+               error_message = CASE
+                   WHEN a.outcome = 'accepted' THEN NULL
+                   WHEN a.outcome = 'retry' AND a.phase <> 'QUEUED' THEN l.error_message
+                   ELSE a.error_message
+               END
+          FROM answers a
+         WHERE l.id = a.id
+        RETURNING a.ord, a.was, l.id, l.provider_message_id AS message_id
+    )
+    SELECT array_agg(c.ord), array_agg(c.was),
+           array_agg(c.id) FILTER (
+               WHERE EXISTS (SELECT 1 FROM services.sms_delivery_reports r WHERE r.provider_message_id = c.message_id)
+           )
+      INTO v_ords, v_was, v_fold
+      FROM changed c;
+    IF v_fold IS NOT NULL THEN
+        PERFORM services.fold_delivery(v_fold);
+    END IF;
+
+    -- The answer to an attempt after which a person had the message sent again. Its unique row is what keeps it from
+    -- being booked twice.
+    IF coalesce(array_length(v_ords, 1), 0) < n AND 'accepted' = ANY (p_outcomes) THEN
+        WITH booked AS (
+            INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
+            SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
+              FROM unnest(p_ids, p_attempts, p_outcomes, p_message_ids) AS t (id, attempt, outcome, message_id)
+              JOIN services.sms_logs s ON s.id = t.id AND s.attempts > t.attempt
+             WHERE t.outcome = 'accepted'
+               AND EXISTS (
+                   SELECT 1 FROM services.sms_events e
+                    WHERE e.sms_id = s.id AND e.attempt = t.attempt AND e.kind = 'DECIDED'
+               )
+            ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING
+            RETURNING sms_id, attempt
+        )
+        SELECT array_agg(f.ord)
+          INTO v_after
+          FROM (
+            SELECT min(t.ord)::integer AS ord
+              FROM booked b
+              JOIN unnest(p_ids, p_attempts, p_outcomes) WITH ORDINALITY AS t (id, attempt, outcome, ord)
+                ON t.id = b.sms_id AND t.attempt = b.attempt AND t.outcome = 'accepted'
+             GROUP BY b.sms_id, b.attempt
+          ) f;
+        -- One at a time: two attempts of one message may both be among them.
+        FOREACH i IN ARRAY coalesce(v_after, '{}') LOOP
+            UPDATE services.sms_logs l
+               SET cost = CASE WHEN a.adds_cost THEN coalesce(l.cost, 0) + round(p_costs[i], 4) ELSE l.cost END,
+                   currency = CASE WHEN a.adds_cost THEN p_currencies[i] ELSE l.currency END,
+                   parts = coalesce(l.parts + p_parts[i], p_parts[i], l.parts),
+                   -- The customer has been told: it need not be sent again, and has not failed.
+                   phase = CASE WHEN a.tells THEN 'DONE' ELSE l.phase END,
+                   status = CASE WHEN a.tells THEN 'SENT' ELSE l.status END,
+                   provider_message_id = CASE
+                       WHEN a.tells THEN coalesce(p_message_ids[i], l.provider_message_id) ELSE l.provider_message_id
+                   END,
+                   sent_at = CASE WHEN a.tells THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
+                   settled_at = CASE WHEN a.tells THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
+                   error_code = CASE WHEN NOT a.tells THEN l.error_code END,
+                   error_message = CASE WHEN NOT a.tells THEN l.error_message END
+              FROM (
+                SELECT p_costs[i] IS NOT NULL
+                           AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
+                       s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
+                  FROM services.sms_logs s
+                 WHERE s.id = p_ids[i]
+              ) a
+             WHERE l.id = p_ids[i];
+        END LOOP;
+        PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_after) AS t (ord);
+    END IF;
+
+    -- Only for what is out of the ordinary.
+    INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
+    SELECT p_ids[t.ord],
+           CASE WHEN t.was <> 'SENDING' THEN 'LATE_ANSWER' WHEN p_outcomes[t.ord] = 'retry' THEN 'RETRY' ELSE 'UNKNOWN' END,
+           p_attempts[t.ord],
+           concat_ws(', ', p_outcomes[t.ord], p_error_codes[t.ord], p_error_messages[t.ord])
+      FROM unnest(v_ords, v_was) AS t (ord, was)
+     WHERE t.was <> 'SENDING' OR p_outcomes[t.ord] IN ('retry', 'unknown')
+    ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING;
+
+    RETURN QUERY
+    SELECT t.ord::integer,
+           CASE
+               WHEN t.ord = ANY (v_after) THEN 'late'
+               WHEN w.was IS NULL THEN 'ignored'
+               WHEN w.was = 'SENDING' THEN 'settled'
+               ELSE 'late'
+           END,
+           l.status::text
+      FROM unnest(p_ids) WITH ORDINALITY AS t (id, ord)
+      LEFT JOIN unnest(v_ords, v_was) AS w (ord, was) ON w.ord = t.ord
+      LEFT JOIN services.sms_logs l ON l.id = t.id;
+
+    v_ords := v_ords || v_after;
+    PERFORM services.add_sms_spend(
+        v_now, array_agg(p_currencies[t.ord]),
+        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN 1 ELSE 0 END),
+        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN p_parts[t.ord] END),
+        array_agg(CASE WHEN p_outcomes[t.ord] <> 'unknown' THEN p_costs[t.ord] END)
+    )
+       FROM unnest(v_ords) AS t (ord);
+END
+$function$;
+
+-- ==== function: services.sms_cost_report ====
+CREATE OR REPLACE FUNCTION services.sms_cost_report(p_from timestamp without time zone, p_to timestamp without time zone, p_by text)
+ RETURNS TABLE(is_total boolean, key text, currency text, messages bigint, parts bigint, expected_parts bigint, cost numeric)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+    SELECT grouping(m.key) = 1, m.key, m.currency, count(*), coalesce(sum(m.parts), 0),
+           coalesce(sum(m.expected_parts), 0), coalesce(sum(m.cost), 0)::numeric(19,4)
+      FROM (
+        SELECT CASE p_by
+                   WHEN 'day' THEN services.eat_day(l.created_at)::text
+                   WHEN 'status' THEN l.status
+                   WHEN 'network' THEN coalesce(l.network, 'unknown')
+                   WHEN 'template' THEN l.template
+               END AS key,
+               CASE WHEN l.cost IS NOT NULL THEN coalesce(l.currency::text, 'XXX') END AS currency,
+               l.parts, l.expected_parts, l.cost
+          FROM services.sms_logs l
+         WHERE l.created_at >= p_from AND l.created_at < p_to
+      ) m
+     GROUP BY GROUPING SETS ((m.key, m.currency), (m.currency))
+$function$;
+
+-- ==== function: services.sms_text ====
+CREATE OR REPLACE FUNCTION services.sms_text(p_template text, p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_other text, p_balance numeric)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+DECLARE
+    c_money     constant text := 'FM99,999,999,999,999,990.00';
+    v_reference constant text := coalesce(p_reference, '');
+    v_currency  constant text := coalesce(p_currency, 'KES');
+    v_money     constant text := v_currency || ' ' || coalesce(to_char(p_amount, c_money), '0.00');
+    v_wallet    constant text := coalesce(p_wallet, '');
+    v_other     text;
+    v_text      text;
+BEGIN
+    IF p_template IN ('transfer_out', 'transfer_in', 'transfer_refused') THEN
+        -- Accents go, and with them what is not a plain letter; of a name in another script nothing is left.
+        v_other := coalesce(
+            nullif(btrim(left(btrim(regexp_replace(
+                CASE WHEN p_other ~ '[^ -~]' THEN normalize(p_other, NFKD) ELSE p_other END,
+                '[^A-Za-z0-9 .,''&/()+*:-]', '', 'g'
+            )), 25)), ''),
+            CASE WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END
+        );
+    END IF;
+
+    IF p_language = 'sw' THEN
+        v_text := CASE p_template
+            WHEN 'deposit' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kwenye pochi ' || v_wallet || '.'
+            WHEN 'deposit_suspense' THEN v_reference || ' imethibitishwa. ' || v_money
+                || ' zimepokelewa na ziko salama, ila bado hazina pochi. Wasiliana nasi kwa namba hii.'
+            WHEN 'transfer_out' THEN v_reference || ' imethibitishwa. Umetuma ' || v_money || ' kwa ' || v_other || '.'
+            WHEN 'transfer_in' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kutoka kwa ' || v_other || '.'
+            WHEN 'transfer_refused' THEN v_money || ' kwa ' || v_other || ' hazikutumwa. Pesa haijatoka kwenye pochi yako.'
+            WHEN 'reversal_debit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kutoka pochi yako ' || v_wallet || '.'
+            WHEN 'reversal_credit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kwenye pochi yako ' || v_wallet || '.'
+            WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' zilizosubiri sasa ziko kwenye pochi ' || v_wallet || '.'
+            ELSE v_reference || ' confirmed. ' || v_money || '.'
+        END;
+    ELSE
+        v_text := CASE p_template
+            WHEN 'deposit' THEN v_reference || ' confirmed. ' || v_money || ' received in wallet ' || v_wallet || '.'
+            WHEN 'deposit_suspense' THEN v_reference || ' confirmed. ' || v_money
+                || ' received and safe, but not in a wallet yet. Contact us with this code.'
+            WHEN 'transfer_out' THEN v_reference || ' confirmed. ' || v_money || ' sent to ' || v_other || '.'
+            WHEN 'transfer_in' THEN v_reference || ' confirmed. ' || v_money || ' received from ' || v_other || '.'
+            WHEN 'transfer_refused' THEN v_money || ' to ' || v_other || ' was not sent. No money has left your wallet.'
+            WHEN 'reversal_debit' THEN v_reference || ' confirmed. ' || v_money || ' was taken back from your wallet ' || v_wallet || '.'
+            WHEN 'reversal_credit' THEN v_reference || ' confirmed. ' || v_money || ' was returned to your wallet ' || v_wallet || '.'
+            WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' that waited is now in wallet ' || v_wallet || '.'
+            ELSE v_reference || ' confirmed. ' || v_money || '.'
+        END;
+    END IF;
+
+    IF p_balance IS NULL OR p_template = 'deposit_suspense' THEN
+        RETURN v_text;
+    END IF;
+    RETURN v_text
+           || CASE
+                  WHEN p_template = 'transfer_refused' THEN CASE WHEN p_language = 'sw' THEN ' Salio ' ELSE ' Balance ' END
+                  WHEN p_language = 'sw' THEN ' Salio jipya '
+                  ELSE ' New balance '
+              END
+           || v_currency || ' ' || to_char(p_balance, c_money) || '.';
+END
+$function$;
+
+-- ==== function: services.tell_of_transaction ====
+CREATE OR REPLACE FUNCTION services.tell_of_transaction()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.type = 'REVERSAL' THEN
+        PERFORM services.queue_movement_sms(
+            ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
+            ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[true, true], ARRAY[0, 0]::smallint[]
+        );
+    ELSE
+        PERFORM services.queue_movement_sms(
+            ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
+            ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
+            ARRAY[NEW.credit_balance_after], ARRAY[true], ARRAY[0]::smallint[]
+        );
+    END IF;
+    RETURN NULL;
 END
 $function$;
 
@@ -1423,7 +2304,8 @@ CREATE TABLE core.wallets (
     kind character varying(10) DEFAULT 'CUSTOMER'::character varying NOT NULL,
     held numeric(19,2) DEFAULT 0 NOT NULL,
     min_balance numeric(19,2) DEFAULT 0,
-    version bigint DEFAULT 0 NOT NULL
+    version bigint DEFAULT 0 NOT NULL,
+    language character(2) DEFAULT 'en'::bpchar NOT NULL
 ) WITH (fillfactor=50);
 
 -- ==== table: services.api_keys ====
@@ -1467,17 +2349,90 @@ CREATE TABLE services.mpesa_logs (
     wallet_id character varying(20)
 );
 
+-- ==== table: services.sms_delivery_reports ====
+CREATE TABLE services.sms_delivery_reports (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    provider character varying(30) NOT NULL,
+    provider_message_id character varying(255),
+    status character varying(50),
+    reason character varying(100),
+    network_code character varying(20),
+    retry_count integer,
+    phone character varying(20),
+    sms_id uuid,
+    outcome character varying(20) NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.sms_events ====
+CREATE TABLE services.sms_events (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    sms_id uuid NOT NULL,
+    kind character varying(20) NOT NULL,
+    attempt smallint NOT NULL,
+    actor character varying(100),
+    detail text,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
 -- ==== table: services.sms_logs ====
 CREATE TABLE services.sms_logs (
     id uuid DEFAULT core.new_id() NOT NULL,
-    recipient character varying(20) NOT NULL,
+    recipient character varying(20),
     message text NOT NULL,
     cost numeric(10,4),
     status character varying(20) DEFAULT 'PENDING'::character varying NOT NULL,
     provider_message_id character varying(255),
     error_message text,
-    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    transaction_reference character varying(50),
+    template character varying(40) DEFAULT 'message'::character varying NOT NULL,
+    language character(2) DEFAULT 'en'::bpchar NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    recipient_hash character varying(64),
+    phase character varying(10) DEFAULT 'QUEUED'::character varying NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    claimed_by character varying(64),
+    claimed_at timestamp(3) without time zone,
+    lease_until timestamp(3) without time zone,
+    provider character varying(30),
+    answered_at timestamp(3) without time zone,
+    currency character(3),
+    expected_parts smallint,
+    parts smallint,
+    encoding character varying(10),
+    network character varying(20),
+    error_code character varying(40),
+    delivery_status character varying(50),
+    delivery_rank smallint,
+    delivery_reason character varying(100),
+    delivery_updated_at timestamp(3) without time zone,
+    delivered_at timestamp(3) without time zone,
+    sent_at timestamp(3) without time zone,
+    settled_at timestamp(3) without time zone,
+    decided_by character varying(100),
+    decided_at timestamp(3) without time zone,
+    decision_note text
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=10000, autovacuum_analyze_scale_factor=0.02, autovacuum_vacuum_cost_delay=1);
+
+-- ==== table: services.sms_opt_outs ====
+CREATE TABLE services.sms_opt_outs (
+    number character varying(20) NOT NULL,
+    sender_id character varying(20) DEFAULT ''::character varying NOT NULL,
+    number_hash character varying(64) NOT NULL,
+    opted_out_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
+
+-- ==== table: services.sms_spend ====
+CREATE TABLE services.sms_spend (
+    day date NOT NULL,
+    currency character(3) NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    parts bigint DEFAULT 0 NOT NULL,
+    cost numeric(19,4) DEFAULT 0 NOT NULL
+) WITH (fillfactor=20, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 
 -- ==== constraint: api_keys_pkey on services.api_keys ====
 ALTER TABLE services.api_keys
@@ -1559,13 +2514,64 @@ ALTER TABLE core.requests
 ALTER TABLE core.requests
     ADD CONSTRAINT requests_pkey PRIMARY KEY (idempotency_key);
 
+-- ==== constraint: sms_delivery_reports_outcome_check on services.sms_delivery_reports ====
+ALTER TABLE services.sms_delivery_reports
+    ADD CONSTRAINT sms_delivery_reports_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('APPLIED'::character varying)::text, ('STALE'::character varying)::text, ('PARKED'::character varying)::text, ('MISMATCHED'::character varying)::text, ('AMBIGUOUS'::character varying)::text, ('QUARANTINED'::character varying)::text])));
+
+-- ==== constraint: sms_delivery_reports_pkey on services.sms_delivery_reports ====
+ALTER TABLE services.sms_delivery_reports
+    ADD CONSTRAINT sms_delivery_reports_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_events_kind_check on services.sms_events ====
+ALTER TABLE services.sms_events
+    ADD CONSTRAINT sms_events_kind_check CHECK (((kind)::text = ANY (ARRAY[('RETRY'::character varying)::text, ('UNKNOWN'::character varying)::text, ('DECIDED'::character varying)::text, ('LATE_ANSWER'::character varying)::text])));
+
+-- ==== constraint: sms_events_pkey on services.sms_events ====
+ALTER TABLE services.sms_events
+    ADD CONSTRAINT sms_events_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_logs_attempt_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_attempt_check CHECK ((((phase)::text <> ALL (ARRAY[('SENDING'::character varying)::text, ('UNKNOWN'::character varying)::text])) OR ((attempts > 0) AND (provider IS NOT NULL) AND (claimed_at IS NOT NULL))));
+
+-- ==== constraint: sms_logs_language_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_language_check CHECK ((language = ANY (ARRAY['en'::bpchar, 'sw'::bpchar])));
+
+-- ==== constraint: sms_logs_lease_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_lease_check CHECK ((((phase)::text = 'SENDING'::text) = (lease_until IS NOT NULL)));
+
+-- ==== constraint: sms_logs_phase_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_phase_check CHECK (
+CASE phase
+    WHEN 'QUEUED'::text THEN ((status)::text = 'PENDING'::text)
+    WHEN 'SENDING'::text THEN ((status)::text = 'PENDING'::text)
+    WHEN 'UNKNOWN'::text THEN ((status)::text = 'PENDING'::text)
+    WHEN 'DONE'::text THEN ((status)::text <> 'PENDING'::text)
+    ELSE false
+END);
+
 -- ==== constraint: sms_logs_pkey on services.sms_logs ====
 ALTER TABLE services.sms_logs
     ADD CONSTRAINT sms_logs_pkey PRIMARY KEY (id);
 
+-- ==== constraint: sms_logs_priority_check on services.sms_logs ====
+ALTER TABLE services.sms_logs
+    ADD CONSTRAINT sms_logs_priority_check CHECK ((priority = ANY (ARRAY[0, 1])));
+
 -- ==== constraint: sms_logs_status_check on services.sms_logs ====
 ALTER TABLE services.sms_logs
     ADD CONSTRAINT sms_logs_status_check CHECK (((status)::text = ANY (ARRAY[('SENT'::character varying)::text, ('FAILED'::character varying)::text, ('PENDING'::character varying)::text])));
+
+-- ==== constraint: sms_opt_outs_pkey on services.sms_opt_outs ====
+ALTER TABLE services.sms_opt_outs
+    ADD CONSTRAINT sms_opt_outs_pkey PRIMARY KEY (number, sender_id);
+
+-- ==== constraint: sms_spend_pkey on services.sms_spend ====
+ALTER TABLE services.sms_spend
+    ADD CONSTRAINT sms_spend_pkey PRIMARY KEY (day, currency);
 
 -- ==== constraint: transactions_amount_check on core.transactions ====
 ALTER TABLE core.transactions
@@ -1610,6 +2616,10 @@ ALTER TABLE core.wallets
 -- ==== constraint: wallets_kind_check on core.wallets ====
 ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_kind_check CHECK (((kind)::text = ANY (ARRAY[('CUSTOMER'::character varying)::text, ('SYSTEM'::character varying)::text])));
+
+-- ==== constraint: wallets_language_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_language_check CHECK ((language = ANY (ARRAY['en'::bpchar, 'sw'::bpchar])));
 
 -- ==== constraint: wallets_phone_check on core.wallets ====
 ALTER TABLE core.wallets
@@ -1686,6 +2696,33 @@ CREATE INDEX idx_wallets_phone ON core.wallets USING btree (phone);
 -- ==== index: idx_wallets_phone_sha256 on core.wallets ====
 CREATE INDEX idx_wallets_phone_sha256 ON core.wallets USING btree (encode(sha256((phone)::bytea), 'hex'::text) COLLATE "C");
 
+-- ==== index: sms_delivery_reports_message_idx on services.sms_delivery_reports ====
+CREATE INDEX sms_delivery_reports_message_idx ON services.sms_delivery_reports USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+-- ==== index: sms_delivery_reports_parked_idx on services.sms_delivery_reports ====
+CREATE INDEX sms_delivery_reports_parked_idx ON services.sms_delivery_reports USING btree (phone, received_at) WHERE ((outcome)::text = 'PARKED'::text);
+
+-- ==== index: sms_events_late_answer_key on services.sms_events ====
+CREATE UNIQUE INDEX sms_events_late_answer_key ON services.sms_events USING btree (sms_id, attempt) WHERE ((kind)::text = 'LATE_ANSWER'::text);
+
+-- ==== index: sms_events_sms_id_idx on services.sms_events ====
+CREATE INDEX sms_events_sms_id_idx ON services.sms_events USING btree (sms_id);
+
+-- ==== index: sms_logs_claim_idx on services.sms_logs ====
+CREATE INDEX sms_logs_claim_idx ON services.sms_logs USING btree (priority, next_attempt_at) WHERE ((phase)::text = 'QUEUED'::text);
+
+-- ==== index: sms_logs_lease_idx on services.sms_logs ====
+CREATE INDEX sms_logs_lease_idx ON services.sms_logs USING btree (lease_until) WHERE ((phase)::text = 'SENDING'::text);
+
+-- ==== index: sms_logs_provider_message_id_idx on services.sms_logs ====
+CREATE INDEX sms_logs_provider_message_id_idx ON services.sms_logs USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+-- ==== index: sms_logs_unknown_idx on services.sms_logs ====
+CREATE INDEX sms_logs_unknown_idx ON services.sms_logs USING btree (claimed_at) WHERE ((phase)::text = 'UNKNOWN'::text);
+
+-- ==== index: sms_opt_outs_number_hash_idx on services.sms_opt_outs ====
+CREATE INDEX sms_opt_outs_number_hash_idx ON services.sms_opt_outs USING btree (number_hash);
+
 -- ==== index: transactions_credit_posting_key on core.transactions ====
 CREATE UNIQUE INDEX transactions_credit_posting_key ON core.transactions USING btree (credit_wallet_id, credit_version);
 
@@ -1719,14 +2756,32 @@ CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ser
 -- ==== trigger: requests_append_only on core.requests ====
 CREATE TRIGGER requests_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.requests FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is what keeps a request from being done twice.');
 
+-- ==== trigger: sms_delivery_reports_append_only on services.sms_delivery_reports ====
+CREATE TRIGGER sms_delivery_reports_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_delivery_reports FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what the provider reported; use a fresh database for trials.');
+
+-- ==== trigger: sms_events_append_only on services.sms_events ====
+CREATE TRIGGER sms_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who decided on a message, and why.');
+
+-- ==== trigger: sms_logs_follow_status on services.sms_logs ====
+CREATE TRIGGER sms_logs_follow_status BEFORE INSERT OR UPDATE ON services.sms_logs FOR EACH ROW WHEN ((((new.status)::text <> 'PENDING'::text) AND ((new.phase)::text <> 'DONE'::text))) EXECUTE FUNCTION services.follow_sms_status();
+
 -- ==== trigger: sms_logs_never_deleted on services.sms_logs ====
 CREATE TRIGGER sms_logs_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was sent and paid for; use a fresh database for trials.');
+
+-- ==== trigger: sms_opt_outs_never_truncated on services.sms_opt_outs ====
+CREATE TRIGGER sms_opt_outs_never_truncated BEFORE TRUNCATE ON services.sms_opt_outs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Who asked for no messages would get them again; delete single rows.');
+
+-- ==== trigger: sms_spend_never_deleted on services.sms_spend ====
+CREATE TRIGGER sms_spend_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_spend FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was paid for; use a fresh database for trials.');
 
 -- ==== trigger: transactions_append_only on core.transactions ====
 CREATE TRIGGER transactions_append_only BEFORE DELETE OR TRUNCATE ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
 
 -- ==== trigger: transactions_through_the_door on core.transactions ====
 CREATE TRIGGER transactions_through_the_door BEFORE INSERT ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.guard_transactions();
+
+-- ==== trigger: transactions_told on core.transactions ====
+CREATE TRIGGER transactions_told AFTER INSERT ON core.transactions FOR EACH ROW WHEN (((new.type)::text = ANY (ARRAY[('REVERSAL'::character varying)::text, ('ASSIGNMENT'::character varying)::text]))) EXECUTE FUNCTION services.tell_of_transaction();
 
 -- ==== trigger: transactions_unchangeable on core.transactions ====
 CREATE TRIGGER transactions_unchangeable BEFORE UPDATE ON core.transactions FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'backfill'::text)) EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');

@@ -10,7 +10,7 @@
 --   key_reused  the key was used for another request
 --   refused     nothing moved (reason; a system wallet is an unknown_wallet); remembered under the key
 --   collision   the new reference is taken already: the caller must think of another one
--- balance_after is the debited wallet's, the fee included.
+-- balance_after is the debited wallet's, credit_balance_after the other's, the fee included.
 CREATE OR REPLACE FUNCTION core.record_transfers(
     p_keys       text[],
     p_digests    text[],
@@ -23,7 +23,7 @@ CREATE OR REPLACE FUNCTION core.record_transfers(
 )
 RETURNS TABLE (
     ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric,
-    balance_after numeric, created_at timestamp, verification_hash text
+    balance_after numeric, created_at timestamp, verification_hash text, credit_balance_after numeric
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -103,11 +103,14 @@ BEGIN
            -- The fee of the sender is the next leg and leaves his balance lower still.
            CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
                 THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
-           v_post.posted_at, t.hash
+           v_post.posted_at, t.hash,
+           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.credit
+                THEN v_post.debit_balances[t.leg + 1] ELSE t.credit_balance END
       FROM unnest(
-        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.amounts,
-        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.hashes
-      ) WITH ORDINALITY AS t (item, type, reference, debit, amount, outcome, reason, id, balance, hash, leg)
+        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.credits, v_legs.amounts,
+        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.credit_balances, v_post.hashes
+      ) WITH ORDINALITY
+        AS t (item, type, reference, debit, credit, amount, outcome, reason, id, balance, credit_balance, hash, leg)
      WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
 
     IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
@@ -119,7 +122,8 @@ BEGIN
         RETURN QUERY
         SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
                CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
-               x.created_at::timestamp, x.verification_hash::text
+               x.created_at::timestamp, x.verification_hash::text,
+               CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
           FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
           JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
           LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)

@@ -58,20 +58,26 @@ DECLARE
     v_targets text[];
     v_reasons text[];
     v_phones  text[]; -- of the wallets' holders
+    v_languages text[];
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
     v_logged   text[]; -- receipts with a log row and no transaction
     v_post    record;
 BEGIN
     -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
-    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord)
-      INTO v_targets, v_phones
+    SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
+           array_agg(w.language::text ORDER BY t.ord)
+      INTO v_targets, v_phones, v_languages
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
       LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts) AS r;
+        SELECT array_agg(w.language::text ORDER BY t.ord)
+          INTO v_languages
+          FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
+          LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);
         v_targets := array_replace(v_targets, NULL, c_suspense);
     END IF;
 
@@ -130,17 +136,45 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
-    -- A payer whose number came masked or hashed cannot be told that his money waits.
-    INSERT INTO services.sms_logs (id, recipient, message, status, created_at)
-    SELECT t.id, t.recipient, services.deposit_sms(t.receipt, t.amount, nullif(t.credited, c_suspense), t.balance),
-           'PENDING', v_now
+    -- The holder of the wallet is told, or, when the money waits, the payer. One whose number came as a hash is told
+    -- where the provider accepts hashes; a masked number cannot be sent to, and the row says so.
+    INSERT INTO services.sms_logs (
+        id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
+        transaction_reference, template, language
+    )
+    SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
+           services.sms_text(
+               t.template, t.language, t.receipt, t.amount, 'KES', t.credited, NULL,
+               CASE WHEN t.template = 'deposit' THEN t.balance END
+           ),
+           CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
+           CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
+           CASE WHEN t.is_number OR t.is_hash THEN NULL ELSE 'masked_number' END,
+           CASE
+               WHEN t.is_number OR t.is_hash THEN NULL
+               ELSE 'M-PESA masks the payer''s number: he cannot be told that his money waits until he asks.'
+           END,
+           v_now, v_now, t.receipt, t.template, t.language
       FROM (
-        SELECT p.*, CASE WHEN p.credited = c_suspense THEN p.payer_phone ELSE p.holder_phone END AS recipient
-          FROM unnest(v_post.ids, p_receipts, p_amounts, p_phones, v_phones, v_post.credited, v_post.credit_balances)
-               AS p (id, receipt, amount, payer_phone, holder_phone, credited, balance)
-         WHERE p.id IS NOT NULL
+        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
+               r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
+          FROM (
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash,
+                   CASE WHEN p.credited = c_suspense THEN 'deposit_suspense' ELSE 'deposit' END AS template,
+                   CASE WHEN p.credited = c_suspense THEN 'en' ELSE p.language END AS language,
+                   CASE
+                       WHEN p.credited <> c_suspense THEN p.holder_phone
+                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
+                       ELSE p.payer_phone
+                   END AS recipient
+              FROM unnest(
+                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, v_phones, v_languages, v_post.credited,
+                v_post.credit_balances
+              ) AS p (id, receipt, amount, payer_phone, phone_hash, holder_phone, language, credited, balance)
+             WHERE p.id IS NOT NULL
+          ) r
       ) t
-     WHERE t.recipient ~ '^[0-9]{9,15}$';
+     WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
 
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.

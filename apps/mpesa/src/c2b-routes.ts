@@ -1,4 +1,4 @@
-import { createSecretCheck, httpProblem } from '@repo/http';
+import { createSecretCheck, httpProblem, takeRawBodies } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
@@ -9,7 +9,6 @@ import { takeConfirmation } from './confirmation.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { refuseSource, refuseTooLarge } from './quarantine.ts';
 import type { CallbackContext } from './quarantine.ts';
-import { takeRawBodies } from './raw-body.ts';
 import { createSourceCheck } from './source-check.ts';
 import { answerValidation } from './validation.ts';
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
+import type { RawBody } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { plainAddress } from './networks.ts';
-import type { RawBody } from './raw-body.ts';
 
 /** One request of M-PESA's, before anybody has looked into it. */
 export interface Callback {

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
 import { createDb, createDepositIntake, openWallet } from '@repo/db';
 import type { Db } from '@repo/db';
 import { stopServer } from '@repo/http';
 import { execute } from '@repo/postgres/database';
+import { startDatabaseProxy } from '@repo/postgres/proxy';
+import type { DatabaseProxy } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { openTarget } from '@repo/simulator';
 import type { Target } from '@repo/simulator';
@@ -80,58 +79,4 @@ export async function openCustomerWallet(db: Db, phone = '254700000126'): Promis
 /** What `GET /deposits/:receipt` answers with the test's key. */
 export async function getDeposit(service: Pick<TestService, 'url'>, receipt: string): Promise<Response> {
   return fetch(`${service.url}/deposits/${receipt}`, { headers: { authorization: `Bearer ${testKey}` } });
-}
-
-/** A TCP proxy in front of the database that can be cut like a cable. */
-interface DatabaseProxy {
-  /** The database's URL through the proxy. */
-  readonly url: string;
-  cut(): void;
-  restore(): void;
-  close(): Promise<void>;
-}
-
-async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseProxy> {
-  const upstream = new URL(databaseUrl);
-  const sockets = new Set<Socket>();
-  let isCut = false;
-  const keep = (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    // A socket that breaks is closed on the other side as well; there is nobody to tell.
-    socket.on('error', () => socket.destroy());
-  };
-  const server = createServer((client) => {
-    keep(client);
-    if (isCut) {
-      client.destroy();
-      return;
-    }
-    const backend = connect(Number(upstream.port), upstream.hostname);
-    keep(backend);
-    client.pipe(backend).pipe(client);
-    client.on('close', () => backend.destroy());
-    backend.on('close', () => client.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const cut = () => {
-    isCut = true;
-    for (const socket of sockets) socket.destroy();
-  };
-  const url = new URL(databaseUrl);
-  url.hostname = '127.0.0.1';
-  url.port = String((server.address() as AddressInfo).port);
-  return {
-    url: url.href,
-    cut,
-    restore: () => {
-      isCut = false;
-    },
-    close: async () => {
-      cut();
-      server.close();
-      await once(server, 'close');
-    },
-  };
 }

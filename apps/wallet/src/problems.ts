@@ -55,6 +55,9 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   request_failed: 'unforeseen',
   invalid_deposit: 'unforeseen',
   invalid_hash_input: 'unforeseen',
+  unknown_sms: 'unforeseen',
+  nothing_to_decide: 'unforeseen',
+  pooler_cannot_listen: 'unforeseen',
   database_error: 'unforeseen',
 };
 

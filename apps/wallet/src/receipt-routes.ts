@@ -1,4 +1,4 @@
-import { problemResponse } from '@repo/http';
+import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { pickLanguage, publicJwks, receiptHtml, receiptJson, receiptPdf } from '@repo/receipts';
 import type { Language, Receipt, SigningKeys } from '@repo/receipts';
@@ -6,7 +6,6 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { maskedFacts } from './masked-facts.ts';
-import { negotiate } from './negotiation.ts';
 import { sendPage } from './pages.ts';
 import { unknownTransaction } from './problems.ts';
 import { issueReceipt } from './receipt-source.ts';

@@ -1,6 +1,6 @@
 import { findTransaction, verificationHash } from '@repo/db';
 import type { Db, TransactionView } from '@repo/db';
-import { problemResponse } from '@repo/http';
+import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { matchesHash, pickLanguage, verdictJson, verifyPage } from '@repo/receipts';
 import type { Verdict } from '@repo/receipts';
@@ -9,7 +9,6 @@ import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { money } from './fields.ts';
 import { maskedFacts } from './masked-facts.ts';
-import { negotiate } from './negotiation.ts';
 import { sendPage } from './pages.ts';
 import { factsOf, reportAltered } from './receipt-source.ts';
 import { readReference } from './reference.ts';

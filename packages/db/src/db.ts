@@ -1,8 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { PoolConfig, QueryConfig } from 'pg';
+import type { Client, PoolConfig, QueryConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import { PrismaClient } from './generated/client.ts';
 import type { Prisma } from './generated/client.ts';
+import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
 import { retry } from './retry.ts';
 import type { Statement, Value } from './statement.ts';
@@ -33,7 +34,12 @@ export interface Handle {
 /** An open database: a pool of connections, and Prisma's client on the same pool. */
 export interface Db extends Handle {
   readonly prisma: PrismaClient;
-  /** Ends all connections; statements under way are waited for. */
+  /**
+   * Opens a connection beside the pool for whoever needs one for as long as it lasts, as LISTEN does; the caller ends
+   * it. Null behind a pooler in transaction mode, which has no such thing.
+   */
+  readonly connect: (() => Promise<Client>) | null;
+  /** Ends all connections of the pool; statements under way are waited for. */
   close(): Promise<void>;
 }
 
@@ -45,7 +51,8 @@ export interface Db extends Handle {
 export function createDb(options: DbOptions): Db {
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
-  const pool = new GuardedPool(poolConfig(options, { connectTimeoutMs, statementTimeoutMs }));
+  const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });
+  const pool = new GuardedPool(config);
   const named = options.pooler !== true;
   const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
   const prisma = new PrismaClient({
@@ -58,7 +65,7 @@ export function createDb(options: DbOptions): Db {
   return {
     prisma,
     async run({ name, text }, values) {
-      const config: TimedQuery = {
+      const timed: TimedQuery = {
         text,
         values: [...values],
         ...(named ? { name } : {}),
@@ -66,17 +73,30 @@ export function createDb(options: DbOptions): Db {
       };
       try {
         // One statement is one transaction: when a deadlock undid it, it can simply be said again.
-        const result = await retry(() => pool.query<Record<string, unknown>>(config), isTransient);
+        const result = await retry(() => pool.query<Record<string, unknown>>(timed), isTransient);
         return result.rows;
       } catch (error) {
         throw toDaftariError(error);
       }
     },
+    connect: named ? () => connect(config) : null,
     close() {
       closed ??= prisma.$disconnect().then(() => pool.end());
       return closed;
     },
   };
+}
+
+async function connect(config: PoolConfig): Promise<Client> {
+  const client = new GuardedClient(config);
+  // Without a listener a connection that breaks would end the process; whoever uses it hears `end`.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    throw toDaftariError(error, 'database_unavailable');
+  }
 }
 
 /**

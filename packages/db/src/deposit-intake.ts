@@ -1,9 +1,9 @@
 import { requireValid } from './deposit-batch.ts';
 import type { Deposit, DepositResult } from './deposit.ts';
 import { recordDeposits } from './deposits.ts';
-import { createGroupCommit } from './group-commit.ts';
 import type { GroupCommitOptions } from './group-commit.ts';
 import type { Handle } from './db.ts';
+import { createTellingGroup } from './telling-group.ts';
 
 export type DepositIntakeOptions = GroupCommitOptions;
 
@@ -17,9 +17,13 @@ export interface DepositIntake {
   readonly depth: number;
 }
 
-/** Group commit of deposits: what many callers report at the same time goes in one round trip. */
+/**
+ * Group commit of deposits: what many callers report at the same time goes in one round trip. The senders of SMS are
+ * woken afterwards; where `recordDeposit` is called by itself they find the messages when they poll.
+ */
 export function createDepositIntake(db: Handle, options: DepositIntakeOptions = {}): DepositIntake {
-  const group = createGroupCommit<Deposit, DepositResult>(
+  const group = createTellingGroup<Deposit, DepositResult>(
+    db,
     { run: (deposits) => recordDeposits(db, deposits), failure: 'deposit_failed' },
     options,
   );

@@ -90,13 +90,62 @@ test("a payer's number decides nothing about where the money goes", async () => 
   expect(await logOf({ phone, account: '' })).toMatchObject({ outcome: 'SUSPENSE', reason: 'no_account' });
 });
 
-test.for([
-  ['masked', { phone: '2547 ***** 126' }],
-  ['absent', { phone: null }],
-] as const)('a payer into suspense whose number is %s gets no SMS', async ([, facts]) => {
-  const deposit = sampleDeposit({ account: 'nobody', ...facts });
+test('a payer into suspense whose number is absent gets no SMS', async () => {
+  const deposit = sampleDeposit({ account: 'nobody', phone: null });
   await recordDeposit(database.db, deposit);
   expect((await depositRows(database.sql, deposit.receipt)).sms).toEqual([]);
+});
+
+test.for([
+  ['number is masked', { phone: '2547 ***** 126' }],
+  ['hash is masked', { phone: null, phoneHash: masked('ab'.repeat(32)) }],
+] as const)('a payer into suspense whose %s cannot be told, and the message says so', async ([, facts]) => {
+  const deposit = sampleDeposit({ account: 'nobody', ...facts });
+  await recordDeposit(database.db, deposit);
+  const rows = await database.sql(
+    `SELECT recipient, recipient_hash, status, phase, error_code, error_message
+       FROM services.sms_logs WHERE transaction_reference = $1`,
+    [deposit.receipt],
+  );
+  expect(rows).toEqual([
+    {
+      recipient: null,
+      recipient_hash: null,
+      status: 'FAILED',
+      phase: 'DONE',
+      error_code: 'masked_number',
+      error_message: expect.stringContaining('masks'),
+    },
+  ]);
+});
+
+test('a payer into suspense whose number is a hash is told where the provider accepts hashes', async () => {
+  const phoneHash = 'ab'.repeat(32);
+  const deposit = sampleDeposit({ account: 'nobody', phone: null, phoneHash });
+  await recordDeposit(database.db, deposit);
+  const rows = await database.sql(
+    `SELECT recipient, recipient_hash, status, template FROM services.sms_logs WHERE transaction_reference = $1`,
+    [deposit.receipt],
+  );
+  expect(rows).toEqual([
+    { recipient: null, recipient_hash: phoneHash, status: 'PENDING', template: 'deposit_suspense' },
+  ]);
+});
+
+test('a payer into suspense whose hash is that of a customer is told at the customer’s number', async () => {
+  const phone = newPhone();
+  await openCustomer(database.db, { phone });
+  const deposit = sampleDeposit({ account: 'nobody', phone: null, phoneHash: hashOf(phone) });
+  await recordDeposit(database.db, deposit);
+  expect((await depositRows(database.sql, deposit.receipt)).sms).toMatchObject([{ recipient: phone }]);
+});
+
+test('the holder of a wallet is told in his language', async () => {
+  const account = await openCustomer(database.db, { language: 'sw' });
+  const deposit = sampleDeposit({ account });
+  await recordDeposit(database.db, deposit);
+  const { sms } = await depositRows(database.sql, deposit.receipt);
+  expect(sms).toMatchObject([{ message: expect.stringContaining('imethibitishwa') }]);
 });
 
 test('a payer whose number was masked still makes the holder of the wallet get an SMS', async () => {

@@ -47,6 +47,10 @@ const CATALOGUE = {
   not_in_suspense: 'This payment is not in suspense. Nothing moved.',
   already_assigned: 'This payment is in a wallet already; reverse that assignment first. Nothing moved.',
   wallet_not_empty: 'A wallet closes only when its balance is zero and nothing is held.',
+  unknown_sms: 'There is no SMS with this id.',
+  nothing_to_decide: 'The outcome of this SMS is not unknown, so there is nothing to decide; look it up.',
+  pooler_cannot_listen:
+    'Notifications do not pass a pooler in transaction mode; listen on a direct connection, or poll.',
   database_error: 'The database refused the statement; the cause says how.',
 } as const;
 

@@ -1,5 +1,4 @@
 import type { Handle } from './db.ts';
-import { createGroupCommit } from './group-commit.ts';
 import type { GroupCommitOptions } from './group-commit.ts';
 import { capturing, placing, releasing } from './holds.ts';
 import type { Capture, CaptureRequest, Hold, HoldRequest } from './holds.ts';
@@ -10,6 +9,7 @@ import { reversing } from './reversals.ts';
 import type { Reversal, ReversalRequest } from './reversals.ts';
 import { assigning } from './suspense.ts';
 import type { AssignmentRequest } from './suspense.ts';
+import { createTellingGroup } from './telling-group.ts';
 
 /**
  * Group commit of what is neither deposit nor transfer: what many callers ask for at the same time goes in one round
@@ -29,7 +29,8 @@ export interface LedgerIntake {
 }
 
 export function createLedgerIntake(db: Handle, options: GroupCommitOptions = {}): LedgerIntake {
-  const group = createGroupCommit<Operation, OperationResult>(
+  const group = createTellingGroup<Operation, OperationResult>(
+    db,
     { run: (operations) => runOperations(db, operations), failure: 'request_failed' },
     { maxBatch: LARGEST_BATCH, ...options },
   );

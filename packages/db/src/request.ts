@@ -37,3 +37,8 @@ export function requireTime(field: string, time: Date): string {
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
+
+/** What a stranger wrote, without what PostgreSQL cannot store: NUL, and halves of characters. */
+export function cleanText(text: string): string {
+  return text.replaceAll('\0', '').toWellFormed();
+}

@@ -3,7 +3,6 @@ import type { Currency } from './deposit.ts';
 import { DaftariError, isDaftariError } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Handle } from './db.ts';
-import { createGroupCommit } from './group-commit.ts';
 import type { GroupCommitOptions } from './group-commit.ts';
 import { refusal } from './posted.ts';
 import type { Posted } from './posted.ts';
@@ -11,6 +10,7 @@ import { newReference } from './reference.ts';
 import { requestDigest, requireAmount, requireText } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
+import { createTellingGroup } from './telling-group.ts';
 
 /** Money from one customer's wallet to another's. */
 export interface Transfer {
@@ -22,6 +22,8 @@ export interface Transfer {
   readonly idempotencyKey: string;
   readonly currency?: Currency;
   readonly narrative?: string;
+  /** False for a transfer of which the customers shall not be told by SMS. It is no part of the request's digest. */
+  readonly notify?: boolean;
 }
 
 export type TransferResult =
@@ -56,7 +58,10 @@ export async function transfers(db: Handle, requests: readonly Transfer[]): Prom
   });
 }
 
-/** Group commit of transfers: what many callers ask for at the same time goes in one round trip. */
+/**
+ * Group commit of transfers: what many callers ask for at the same time goes in one round trip. The senders of SMS are
+ * woken afterwards; where `transfer` is called by itself they find the messages when they poll.
+ */
 export interface TransferIntake {
   /** Resolves after the commit; throws as `transfer` does, and `queue_full` or `intake_closed`. */
   transfer(request: Transfer): Promise<Posted>;
@@ -65,7 +70,8 @@ export interface TransferIntake {
 }
 
 export function createTransferIntake(db: Handle, options: GroupCommitOptions = {}): TransferIntake {
-  const group = createGroupCommit<Transfer, TransferResult>(
+  const group = createTellingGroup<Transfer, TransferResult>(
+    db,
     { run: (requests) => transfers(db, requests), failure: 'request_failed' },
     options,
   );
@@ -121,6 +127,7 @@ async function record(db: Handle, items: readonly Checked[]): Promise<TransferRe
     column(({ amount }) => amount),
     column(({ currency }) => currency),
     column(({ narrative }) => narrative),
+    column(({ request }) => String(request.notify ?? true)),
   ]);
   const results: TransferResult[] = [];
   for (const row of rows) {
@@ -171,7 +178,7 @@ const RECORD: Statement = {
 SELECT ord, outcome, reason, reference, transaction_id::text AS transaction_id, amount::text AS amount,
        fee::numeric(19,2)::text AS fee, balance_after::text AS balance_after,
        (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms, verification_hash
-  FROM core.record_transfers(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::text[]
+  FROM services.record_transfers(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::text[], $9::boolean[]
   )`,
 };

@@ -21,6 +21,7 @@ test('a wallet opens active, in shillings and with nothing in it', async () => {
     balance: '0.00',
     held: '0.00',
     available: '0.00',
+    language: 'en',
   });
 });
 

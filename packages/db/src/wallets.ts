@@ -5,6 +5,9 @@ import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
 import { newWalletNumber } from './wallet-number.ts';
 
+/** English or Swahili. */
+export type WalletLanguage = 'en' | 'sw';
+
 export type WalletStatus = 'ACTIVE' | 'FROZEN' | 'CLOSED';
 
 /** A customer's wallet. Amounts are decimal strings with two decimals, in the wallet's currency. */
@@ -20,6 +23,8 @@ export interface Wallet {
   readonly held: string;
   /** What can be spent: balance less held. */
   readonly available: string;
+  /** What its holder is written in. */
+  readonly language: WalletLanguage;
 }
 
 export interface NewWallet {
@@ -29,10 +34,14 @@ export interface NewWallet {
   readonly currency?: Currency;
   /** For wallets that have a number already; a random one with a check digit otherwise. */
   readonly number?: string;
+  /** English unless said. */
+  readonly language?: WalletLanguage;
 }
 
 // A random number is taken already once in nine hundred million times the number of wallets; ten tries are plenty.
 const NUMBER_TRIES = 10;
+
+const LANGUAGES: readonly string[] = ['en', 'sw'] satisfies WalletLanguage[];
 
 /**
  * Opens a wallet with nothing in it.
@@ -46,6 +55,8 @@ export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet>
   if (wallet.number !== undefined) requireText('number', wallet.number, 20);
   // Spaces around it nobody sees, and no payer types.
   if (wallet.number?.trim() !== wallet.number) throw new DaftariError('invalid_wallet', { field: 'number' });
+  const language = wallet.language ?? 'en';
+  if (!LANGUAGES.includes(language)) throw new DaftariError('invalid_wallet', { field: 'language' });
   for (let attempt = 1; attempt <= NUMBER_TRIES; attempt += 1) {
     const number = wallet.number ?? newWalletNumber();
     const rows = await query<WalletRow>(db, OPEN, [
@@ -53,6 +64,7 @@ export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet>
       holderName,
       wallet.phone.replace(/[\s-]/g, ''),
       wallet.currency ?? 'KES',
+      language,
     ]);
     const [row] = rows;
     if (row === undefined) throw new DaftariError('invalid_wallet', { field: 'phone' });
@@ -96,26 +108,28 @@ interface WalletRow {
   readonly balance: string;
   readonly held: string;
   readonly available: string;
+  readonly language: WalletLanguage;
 }
 
 const COLUMNS = `id AS number, holder_name, phone, currency::text, status, balance::text, held::text,
-       (balance - held)::text AS available`;
+       (balance - held)::text AS available, language::text AS language`;
 
 // ON CONFLICT instead of catching the error: inside a transaction a caught error would undo everything.
 const OPEN: Statement = {
   name: 'wallet_open',
   text: `
 WITH given AS (
-    SELECT $1::varchar AS id, $2::varchar AS holder_name, core.normalize_phone($3::text) AS phone, $4::char(3) AS currency
+    SELECT $1::varchar AS id, $2::varchar AS holder_name, core.normalize_phone($3::text) AS phone, $4::char(3) AS currency,
+           $5::char(2) AS language
 ), opened AS (
-    INSERT INTO core.wallets (id, holder_name, phone, currency)
-    SELECT id, holder_name, phone, currency FROM given WHERE phone IS NOT NULL
+    INSERT INTO core.wallets (id, holder_name, phone, currency, language)
+    SELECT id, holder_name, phone, currency, language FROM given WHERE phone IS NOT NULL
     ON CONFLICT (id) DO NOTHING
     RETURNING *
 )
 SELECT true AS opened, ${COLUMNS} FROM opened
 UNION ALL
-SELECT false, id, holder_name, phone, currency::text, 'ACTIVE', '0.00', '0.00', '0.00'
+SELECT false, id, holder_name, phone, currency::text, 'ACTIVE', '0.00', '0.00', '0.00', language::text
   FROM given
  WHERE phone IS NOT NULL AND NOT EXISTS (SELECT 1 FROM opened)`,
 };
@@ -139,8 +153,8 @@ SELECT ${COLUMNS}
 };
 
 function walletOf(row: WalletRow): Wallet {
-  const { number, phone, currency, status, balance, held, available } = row;
-  return { number, holderName: row.holder_name, phone, currency, status, balance, held, available };
+  const { number, phone, currency, status, balance, held, available, language } = row;
+  return { number, holderName: row.holder_name, phone, currency, status, balance, held, available, language };
 }
 
 function requireText(field: string, text: string, longest: number): void {

@@ -15,6 +15,8 @@ export interface ApiKey {
 export interface Caller {
   /** Names the key for as long as it exists; it is no secret. */
   readonly id: string;
+  /** Whose key it is, for people; where it has no name its id says as much. */
+  readonly name?: string;
   /** What the key may do; `*` is everything. */
   readonly scopes: readonly string[];
 }

@@ -1,4 +1,11 @@
-/** Sends what M-PESA sends: C2B validations and confirmations in all the forms in which they really come. */
+/**
+ * Sends what M-PESA sends, C2B validations and confirmations in all the forms in which they really come; and answers
+ * what Africa's Talking answers to who sends an SMS.
+ */
+export { behaviourByChance, behaviourByNumber } from './africas-talking/behaviour.ts';
+export type { Behaviour, ReceivedMessage, ReportPlan } from './africas-talking/behaviour.ts';
+export { startAfricasTalking } from './africas-talking/server.ts';
+export type { AfricasTalkingSimulator } from './africas-talking/server.ts';
 export { c2bShapes, confirmationOf, validationOf } from './c2b-message.ts';
 export type { C2bMessage, C2bShape } from './c2b-message.ts';
 export { createPayment } from './payment.ts';

@@ -40,8 +40,8 @@ export class DepositModel {
     const outcome = reason === null ? 'credited' : 'suspense';
     if (customer !== null && reason === null) customer.cents += cents;
     else this.suspenseCents += cents;
-    const phone = reason === null ? (customer?.phone ?? '') : (deposit.payer.phone ?? '');
-    const told = /^\d+$/.test(phone) ? phone : null;
+    // A masked number has its message too, one that says why it cannot be sent.
+    const told = reason === null ? (customer?.phone ?? null) : deposit.payer.phone;
     this.deposits.set(deposit.receipt, { cents, shortCode: deposit.shortCode, outcome, told });
     return `${outcome} ${reason ?? ''}`;
   }

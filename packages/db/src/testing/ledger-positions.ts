@@ -48,6 +48,8 @@ export function openPositionedIntake(db: Db): PositionedIntake {
   const handle: Handle = {
     prisma: db.prisma,
     async run(statement, values) {
+      // What wakes the senders of messages is no operation.
+      if (statement.name === 'sms_wake') return db.run(statement, values);
       const { rows, position } = await transaction(db, async (tx) => {
         const done = (await tx.run(statement, values)) as { ord: number; hold_id: string | null }[];
         for (const { ord, hold_id: id } of done)

@@ -34,6 +34,12 @@ const waiting = [
     sql: `SELECT count(*)::text AS count FROM services.sms_logs WHERE status = 'PENDING'`,
   },
   {
+    of: 'SMS of unknown outcome, to be decided on',
+    // The phase came with this table.
+    table: 'services.sms_events',
+    sql: `SELECT count(*)::text AS count FROM services.sms_logs WHERE phase = 'UNKNOWN'`,
+  },
+  {
     of: 'SMS failed',
     table: 'services.sms_logs',
     sql: `SELECT count(*)::text AS count FROM services.sms_logs WHERE status = 'FAILED'`,

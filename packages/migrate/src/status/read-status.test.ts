@@ -39,6 +39,9 @@ describe('the status of a database', () => {
   it('counts the rows of every table, and what waits for somebody', async () => {
     await using database = await createTestDatabase();
     await moveMoney(database.url);
+    // One of the two messages goes out, and its sender is never heard of again.
+    await execute(database.url, `SELECT services.claim_sms('s', 'at', 1, 0, 86400000, NULL, NULL)`);
+    await execute(database.url, 'SELECT services.expire_sms_leases(10)');
     const { tables, waiting } = await readStatus({ url: database.url, migrations });
     expect(tables.length).toBeGreaterThan(4);
     for (const { of, count } of tables) {
@@ -49,6 +52,7 @@ describe('the status of a database', () => {
     }
     expect(waiting).toContainEqual({ of: 'suspense balance', count: '100.00' });
     expect(waiting).toContainEqual({ of: 'SMS pending', count: '2' });
+    expect(waiting).toContainEqual({ of: 'SMS of unknown outcome, to be decided on', count: '1' });
   });
 
   it('says that the balances add up to zero', async () => {

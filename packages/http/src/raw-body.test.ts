@@ -16,8 +16,8 @@ async function startServer(): Promise<{ port: number; finished: Promise<unknown>
   const { promise: finished, resolve } = Promise.withResolvers();
   takeRawBodies(app, limit);
   app.post('/', (request) => {
-    const { bytes, isCut } = request.body as RawBody;
-    return { length: bytes.length, digest: digestOf(bytes), isCut };
+    const { bytes, isCut, contentType } = request.body as RawBody;
+    return { length: bytes.length, digest: digestOf(bytes), isCut, contentType };
   });
   app.setErrorHandler((error, _request, reply) => {
     resolve(error);
@@ -37,7 +37,7 @@ test.each([
   ['a multipart form', 'multipart/form-data; boundary=x'],
   ['text that is no content type', ';;garbage'],
   ['an empty content type', ''],
-])('with %s the bytes arrive as they were sent', async (_what, type) => {
+])('with %s the bytes arrive as they were sent, and the type beside them', async (_what, type) => {
   const { port } = await startServer();
   const body = Buffer.from([0x7b, 0x00, 0xff, 0xfe, 0x7d]);
   const socket = connect(port, '127.0.0.1');
@@ -48,7 +48,9 @@ test.each([
   socket.write(body);
   const answer = await text(socket);
   expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-  expect(answer).toContain(JSON.stringify({ length: body.length, digest: digestOf(body), isCut: false }));
+  expect(answer).toContain(
+    JSON.stringify({ length: body.length, digest: digestOf(body), isCut: false, contentType: type }),
+  );
 });
 
 test.each([
@@ -61,7 +63,7 @@ test.each([
   const body = Buffer.alloc(length, 'abcdefg');
   const response = await fetch(`http://127.0.0.1:${String(port)}/`, { method: 'POST', body });
   const kept = body.subarray(0, limit);
-  expect(await response.json()).toEqual({ length: kept.length, digest: digestOf(kept), isCut });
+  expect(await response.json()).toMatchObject({ length: kept.length, digest: digestOf(kept), isCut });
 });
 
 test('a body that arrives in pieces is put together', async () => {

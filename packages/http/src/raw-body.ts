@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { httpProblem } from '@repo/http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { httpProblem } from './problem.ts';
 
 /** A body as it came. */
 export interface RawBody {
@@ -8,6 +8,8 @@ export interface RawBody {
   readonly bytes: Buffer;
   /** Whether more came than the limit; `bytes` is then the beginning. */
   readonly isCut: boolean;
+  /** The content type that came with it; it may be wrong, or none at all. */
+  readonly contentType: string | null;
 }
 
 /** How much beyond the limit is read and thrown away, so that an honest sender still gets its answer. */
@@ -18,16 +20,21 @@ const maxExcess = 1024 * 1024;
  * a message must not be lost because its sender labelled it wrongly.
  */
 export function takeRawBodies(scope: FastifyInstance, limit: number): void {
+  const types = new WeakMap<FastifyRequest, string>();
   scope.addHook('onRequest', (request, _reply, done) => {
+    const type = request.headers['content-type'];
+    if (type !== undefined) types.set(request, type);
     // A text that is no content type at all would be refused before any parser is asked.
     request.raw.headers['content-type'] = 'application/octet-stream';
     done();
   });
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', (_request: unknown, payload: Readable) => readUpTo(payload, limit));
+  scope.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
+    return { ...(await readUpTo(payload, limit)), contentType: types.get(request) ?? null };
+  });
 }
 
-async function readUpTo(stream: Readable, limit: number): Promise<RawBody> {
+async function readUpTo(stream: Readable, limit: number): Promise<Pick<RawBody, 'bytes' | 'isCut'>> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {

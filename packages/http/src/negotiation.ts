@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { httpProblem } from '@repo/http';
 import Negotiator from 'negotiator';
+import { httpProblem } from './problem.ts';
 
 /**
  * The representation that the request wants most (RFC 9110, section 12.5.1); the first when it does not care.

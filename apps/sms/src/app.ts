@@ -1,0 +1,50 @@
+import { DaftariError, findApiKey, ping } from '@repo/db';
+import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
+import type { Server, ServerOptions } from '@repo/http';
+import { addCallbackRoutes } from './callback-routes.ts';
+import { addCostRoutes } from './cost-routes.ts';
+import type { AppDependencies, RouteContext } from './dependencies.ts';
+import { addMessageRoutes } from './message-routes.ts';
+import { mapError } from './problems.ts';
+import { createSmsMetrics } from './sms-metrics.ts';
+import type { SmsMetrics } from './sms-metrics.ts';
+import { addUnknownRoutes } from './unknown-routes.ts';
+
+/** How long a key that was found is believed: that long does a revoked one work in other processes. */
+const keyCacheMs = 5_000;
+
+/** The service without its sender, and what else is to be counted. */
+export interface App {
+  readonly server: Server;
+  readonly metrics: SmsMetrics;
+}
+
+/** Builds the SMS service. It does not listen, opens nothing and sends nothing. */
+export async function createApp(
+  deps: AppDependencies,
+  log: Pick<ServerOptions, 'logDestination'> = {},
+): Promise<App> {
+  const { db, settings } = deps;
+  const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: settings.keyCacheMs ?? keyCacheMs });
+  const server = await createServer({
+    service: 'sms',
+    description: 'Sends messages to customers, follows them up, and accounts for what they cost.',
+    version: '0.1.0',
+    logLevel: settings.logLevel,
+    secrets: [settings.callbackToken, settings.apiKey],
+    trustedErrors: [DaftariError],
+    apiKeys: [fullAccessKey(settings.apiKey)],
+    findKey: keyCache.find,
+    metricsScope: 'read',
+    readiness: () => ping(db),
+    mapError,
+    ...log,
+  });
+  const metrics = createSmsMetrics(server.metrics);
+  const context: RouteContext = { db, metrics, requireKey: server.requireKey };
+  addMessageRoutes(server.app, context);
+  addUnknownRoutes(server.app, context);
+  addCostRoutes(server.app, context);
+  await addCallbackRoutes(server.app, deps, metrics);
+  return { server, metrics };
+}

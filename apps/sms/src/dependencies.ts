@@ -1,0 +1,29 @@
+import type { Db } from '@repo/db';
+import type { KeyGuard } from '@repo/http';
+import type { SmsMetrics } from './sms-metrics.ts';
+
+/** How the service behaves. */
+export interface AppSettings {
+  /** The first key, which may do everything. */
+  readonly apiKey: string;
+  readonly callbackToken: string;
+  /** How long a key that was found is believed; milliseconds, 5,000 when absent. */
+  readonly keyCacheMs?: number;
+  readonly logLevel: string;
+}
+
+/** What the service works with. The caller made it and closes it. */
+export interface AppDependencies {
+  readonly db: Db;
+  readonly settings: AppSettings;
+}
+
+/** What a key may be allowed to do: see what became of messages, have some sent, and the rest. */
+export type Scope = 'read' | 'transact' | 'admin';
+
+/** What the routes share. */
+export interface RouteContext {
+  readonly db: Db;
+  readonly metrics: SmsMetrics;
+  readonly requireKey: (scope: Scope) => KeyGuard;
+}

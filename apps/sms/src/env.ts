@@ -1,0 +1,123 @@
+import { loadEnvironment } from '@repo/http';
+import { z } from 'zod';
+
+function wholeNumber({ min, max }: { min: number; max: number }) {
+  const message = `not a whole number from ${String(min)} to ${String(max)}`;
+  return z.coerce.number(message).int(message).min(min, message).max(max, message);
+}
+
+const common = {
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, message: 'not a postgresql:// address' })
+    .describe('the address of the database, postgresql://user:password@host:5432/name'),
+  DATABASE_CONNECTIONS: wholeNumber({ min: 1, max: 1_000 })
+    .default(10)
+    .describe('the most connections to the database, 10 when absent'),
+  DATABASE_POOLER: z
+    .enum(['none', 'transaction'], 'neither none nor transaction')
+    .default('none')
+    .describe('transaction when DATABASE_URL leads to a pooler in transaction mode (PgBouncer), else none'),
+  API_KEY: z.string().describe('the first key, with every scope; the wallet service makes further ones'),
+  SMS_CALLBACK_TOKEN: z
+    .string()
+    .regex(/^[A-Za-z0-9._~-]+$/, 'only letters, digits and . _ ~ - may stand in a URL')
+    .describe('an unguessable text of 24 or more letters and digits; it is a part of the callback URLs'),
+  SMS_PORT: wholeNumber({ min: 0, max: 65_535 })
+    .default(4003)
+    .describe('the port to listen on, 4003 when absent; 0 takes a free one'),
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('the address to listen on, 127.0.0.1 when absent; 0.0.0.0 for all'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'not a level')
+    .default('info')
+    .describe('fatal, error, warn, info, debug, trace or silent'),
+};
+
+const sending = {
+  SMS_SENDER: z
+    .enum(['on', 'off'], 'neither on nor off')
+    .default('on')
+    .describe('off for a process that only answers requests and callbacks, on when absent'),
+  SMS_CONCURRENCY: wholeNumber({ min: 1, max: 5_000 })
+    .default(64)
+    .describe('requests to the provider at once, 64 when absent'),
+  SMS_TIMEOUT_SECONDS: wholeNumber({ min: 1, max: 300 })
+    .default(15)
+    .describe('how long the provider may take for one request, 15 when absent'),
+  SMS_LEASE_SECONDS: wholeNumber({ min: 2, max: 3_600 })
+    .default(60)
+    .describe(
+      'how long an attempt may take until its outcome counts as unknown, 60 when absent; more than SMS_TIMEOUT_SECONDS',
+    ),
+  SMS_POLL_MS: wholeNumber({ min: 10, max: 60_000 })
+    .default(1_000)
+    .describe('how often to look for messages without being woken, in milliseconds; 1000 when absent'),
+  SMS_MAX_AGE_HOURS: wholeNumber({ min: 1, max: 8_760 })
+    .default(24)
+    .describe('older news is not sent, 24 when absent'),
+  SMS_MAX_ATTEMPTS: wholeNumber({ min: 1, max: 1_000 })
+    .default(10)
+    .describe('after so many attempts a message that keeps being turned away fails, 10 when absent'),
+  SMS_DAILY_BUDGET: z
+    .string()
+    .regex(/^\d{1,15}(\.\d{1,4})?$/, 'not a sum such as 5000 or 5000.00')
+    .optional()
+    .describe(
+      'when so much is spent in a day (East Africa Time) unimportant messages wait; no limit when absent',
+    ),
+  SMS_BUDGET_CURRENCY: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'not a code of three letters such as KES')
+    .default('KES')
+    .describe('the currency of SMS_DAILY_BUDGET, KES when absent'),
+};
+
+const provider = {
+  AT_USERNAME: z.string().optional().describe("the user name at Africa's Talking; sandbox for its sandbox"),
+  AT_API_KEY: z.string().optional().describe("the API key of Africa's Talking"),
+  AT_SENDER_ID: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,20}$/, 'not 1 to 20 visible characters')
+    .optional()
+    .describe("the name or short code that customers see; Africa's Talking's own when absent"),
+  AT_BASE_URL: z
+    .url({ protocol: /^https?$/, message: 'not an http:// or https:// address' })
+    .optional()
+    .describe("where Africa's Talking answers; its live or sandbox address when absent, by the user name"),
+};
+
+const providers = z.enum(['africas-talking', 'console'], 'neither africas-talking nor console');
+
+/** The settings of the service, by the names of their variables; production is stricter. */
+export function environmentSchema({ isProduction }: { readonly isProduction: boolean }) {
+  const description = 'africas-talking, or console, which sends nothing and writes a line for each message';
+  return z
+    .object({
+      ...common,
+      // A service that only pretends to send must have been told so.
+      SMS_PROVIDER: (isProduction ? providers : providers.default('console')).describe(description),
+      ...provider,
+      ...sending,
+    })
+    .superRefine((settings, context) => {
+      const refuse = (name: keyof typeof settings, message: string) =>
+        context.addIssue({ code: 'custom', path: [name], message });
+      if (settings.SMS_PROVIDER === 'africas-talking') {
+        if (settings.AT_USERNAME === undefined) refuse('AT_USERNAME', 'is needed');
+        if (settings.AT_API_KEY === undefined) refuse('AT_API_KEY', 'is needed');
+      }
+      if (settings.SMS_LEASE_SECONDS <= settings.SMS_TIMEOUT_SECONDS) {
+        refuse('SMS_LEASE_SECONDS', 'not more than SMS_TIMEOUT_SECONDS');
+      }
+    });
+}
+
+export type Environment = z.output<ReturnType<typeof environmentSchema>>;
+
+/** Reads the settings, or ends the process with one message that names every variable to set. */
+export function readEnvironment(): Environment & { readonly isProduction: boolean } {
+  const isProduction = process.env['NODE_ENV'] === 'production';
+  return { ...loadEnvironment('sms', environmentSchema({ isProduction })), isProduction };
+}

@@ -1,0 +1,57 @@
+import { getEventListeners, once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { Pool, interceptors } from 'undici';
+import { expect, onTestFinished, test } from 'vitest';
+import { exchange } from './exchange.ts';
+
+const request = { method: 'POST', path: '/', headers: [], body: 'x=1' } as const;
+const options = { timeoutMs: 5_000, maxBytes: 1_000 };
+
+/** A server that reads a request and closes the connection, and a client that takes it up again when that happens. */
+async function startUnreliable() {
+  const seen = { requests: 0 };
+  const server = createServer((socket) => {
+    socket.once('data', () => {
+      seen.requests += 1;
+      socket.destroy();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const pool = new Pool(`http://127.0.0.1:${String((server.address() as AddressInfo).port)}`);
+  onTestFinished(() => pool.close());
+  const retrying = interceptors.retry({
+    methods: ['POST'],
+    maxRetries: 3,
+    minTimeout: 1,
+    errorCodes: ['ECONNRESET', 'UND_ERR_SOCKET'],
+  });
+  return { seen, client: pool.compose(retrying) };
+}
+
+test('a request is not written twice, even by a client that takes it up again', async () => {
+  const { seen, client } = await startUnreliable();
+  await expect(client.request(request)).rejects.toThrow();
+  expect(seen.requests).toBe(4);
+  const end = await exchange(client, { ...request, headers: [] }, options);
+  expect(end).toMatchObject({ kind: 'failed', started: true, why: 'error' });
+  expect(seen.requests).toBe(5);
+});
+
+test('an exchange that ended leaves no listener on a signal that many share', async () => {
+  const { client } = await startUnreliable();
+  const { signal } = new AbortController();
+  const running = exchange(client, { ...request, headers: [] }, { ...options, signal });
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  await running;
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+});
+
+test('an exchange that ended leaves no timer behind that would keep the process', async () => {
+  const { client } = await startUnreliable();
+  const timers = () => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length;
+  const before = timers();
+  await exchange(client, { ...request, headers: [] }, options);
+  expect(timers()).toBe(before);
+});

@@ -1,0 +1,177 @@
+import { createDb, findSms } from '@repo/db';
+import type { Db, Sms } from '@repo/db';
+import { stopServer } from '@repo/http';
+import type { Server } from '@repo/http';
+import { execute } from '@repo/postgres/database';
+import { startDatabaseProxy } from '@repo/postgres/proxy';
+import type { DatabaseProxy } from '@repo/postgres/proxy';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { startAfricasTalking } from '@repo/simulator';
+import type { AfricasTalkingSimulator } from '@repo/simulator';
+import { createApp } from './app.ts';
+import type { AppSettings } from './dependencies.ts';
+import { createAfricasTalking } from './providers/africas-talking.ts';
+import type { Provider } from './providers/provider.ts';
+import type { SenderSettings } from './sender/sender.ts';
+import { startSending } from './sending.ts';
+
+export const testToken = 'V1StGXR8Z5jdHi6BmyT0kL9w';
+export const testKey = 'test-key';
+
+/** What a test says of a request; the key is the configured one unless it says another. */
+export interface TestRequest {
+  readonly method?: 'POST';
+  readonly key?: string | null;
+  /** JSON, unless it is bytes or text already. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** The service on a free port over a database of its own, with everything a test wants to look at. */
+export interface TestService extends AsyncDisposable {
+  readonly url: string;
+  readonly db: Db;
+  readonly server: Server;
+  /** Everything the service logged. */
+  readonly lines: string[];
+  /** Cuts the service off from its database, and lets it back in. */
+  readonly network: DatabaseProxy;
+  /** The provider, as far away as one is. */
+  readonly simulator: AfricasTalkingSimulator;
+  /** Starts another sender beside those that run; `stop` ends it in order. */
+  send(settings?: TestSenderSettings): { stop(graceMs?: number): Promise<void> };
+  /** Looks into the database past the service. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  fetch(path: string, request?: TestRequest): Promise<Response>;
+  ask(path: string, request?: TestRequest): Promise<TestAnswer>;
+  /** The value of a metric, with its labels as they are printed; null when it is not there. */
+  metric(name: string): Promise<number | null>;
+}
+
+export type TestSenderSettings = Partial<SenderSettings> & { readonly provider?: Provider };
+
+const testSettings: AppSettings = {
+  apiKey: testKey,
+  callbackToken: testToken,
+  keyCacheMs: 60_000,
+  logLevel: 'trace',
+};
+
+let senders = 0;
+
+/** Quick where the service is patient, so that no test waits for long. */
+function testSender(): SenderSettings {
+  senders += 1;
+  return {
+    name: `sender-${String(senders)}`,
+    concurrency: 16,
+    leaseMs: 60_000,
+    timeoutMs: 5_000,
+    maxAgeMs: 3_600_000,
+    pollMs: 50,
+    retry: { backOff: { firstMs: 10, longestMs: 40 }, maxAttempts: 4 },
+    circuit: { failures: 3, firstPauseMs: 20, longestPauseMs: 40 },
+  };
+}
+
+export async function startTestService(settings: Partial<AppSettings> = {}): Promise<TestService> {
+  const database = await createTestDatabase();
+  const network = await startDatabaseProxy(database.url);
+  const db = createDb({ url: network.url, connectTimeoutMs: 1_000 });
+  const lines: string[] = [];
+  const { server, metrics } = await createApp(
+    { db, settings: { ...testSettings, ...settings } },
+    { logDestination: { write: (line) => lines.push(line) } },
+  );
+  const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  const simulator = await startAfricasTalking({ reportUrl: null });
+  const endings: (() => Promise<void>)[] = [];
+  const service: TestService = {
+    url,
+    db,
+    server,
+    lines,
+    network,
+    simulator,
+    send({ provider: given, ...changes } = {}) {
+      const provider = given ?? openProvider(simulator.url);
+      const sending = startSending({ db, server, provider, metrics }, { ...testSender(), ...changes });
+      let ended: Promise<void> | null = null;
+      const stop = (graceMs = 5_000) => (ended ??= sending.close(graceMs).then(() => provider.close()));
+      endings.push(stop);
+      return { stop };
+    },
+    query: (sql) => execute(database.url, sql),
+    fetch: (path, request) => ask(url, path, request),
+    async ask(path, request) {
+      const response = await ask(url, path, request);
+      const body = (await response.json()) as TestAnswer['body'];
+      return { status: response.status, headers: response.headers, body };
+    },
+    async metric(name) {
+      const text = await server.metrics.metrics();
+      const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+      return line === undefined ? null : Number(line.slice(name.length + 1));
+    },
+    async [Symbol.asyncDispose]() {
+      network.restore();
+      await Promise.all(endings.map((end) => end()));
+      await stopServer(server);
+      await simulator.close();
+      await db.close();
+      await network.close();
+      await database.drop();
+    },
+  };
+  return service;
+}
+
+/** A client of the simulator, as the service has one. */
+export function openProvider(url: string, timeoutMs = 5_000): Provider {
+  return createAfricasTalking({ baseUrl: url, username: 'sandbox', apiKey: 'simulated-key', timeoutMs });
+}
+
+function ask(url: string, path: string, request: TestRequest = {}): Promise<Response> {
+  const { method = 'GET', key = testKey, body, headers } = request;
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+  return fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined || isRaw ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) }),
+  });
+}
+
+let numbers = 0;
+
+/** A number that no other test of this process has; `ending` chooses what the simulator does with it. */
+export function newNumber(ending?: string): string {
+  numbers += 1;
+  return ending === undefined
+    ? `2547${String(10_000_000 + numbers)}`
+    : `2547${String(1_000 + numbers).padStart(4, '0')}${ending}`;
+}
+
+/** Waits until the message is as the test expects, asking as often as the event loop lets it. */
+export async function untilSms(
+  { db }: Pick<TestService, 'db'>,
+  id: string,
+  isFit: (sms: Sms) => boolean,
+): Promise<Sms> {
+  for (;;) {
+    const sms = await findSms(db, id);
+    if (sms !== null && isFit(sms)) return sms;
+  }
+}
+
+export const isDone = (sms: Sms) => sms.phase === 'DONE';
+export const isUnknown = (sms: Sms) => sms.phase === 'UNKNOWN';

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { basicCharacters, countExtensions, extensionCharacters, isGsmText } from './gsm-alphabet.ts';
+
+test('the default alphabet has 127 characters and the escape, the extension table nine and the page break', () => {
+  expect(new Set(basicCharacters).size).toBe(127);
+  expect(basicCharacters.length).toBe(127);
+  expect(new Set(extensionCharacters)).toEqual(new Set('^{}[]~\\|€\f'));
+});
+
+test('every character of the two tables is text of GSM-7, and only the extensions count as such', () => {
+  expect(isGsmText(basicCharacters + extensionCharacters)).toBe(true);
+  expect(countExtensions(basicCharacters)).toBe(0);
+  expect(countExtensions(extensionCharacters)).toBe(10);
+});
+
+test.each(['’', '–', 'ç', 'ĩ', '`', '\t', '\u001B', '\0', '\u00A0', 'α', '👍', '\uD800'])(
+  '%j is no text of GSM-7',
+  (character) => {
+    expect(isGsmText(`a${character}`)).toBe(false);
+  },
+);
+
+test('a text of several lines is judged whole', () => {
+  expect(isGsmText('one\ntwo\r\n')).toBe(true);
+  expect(isGsmText('one\n“two”')).toBe(false);
+});

@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ROOT } from '../env.ts';
+
+/** A process of the trial that says on its standard output where it listens. */
+export interface TrialProcess {
+  /** Where it listens, once it does; empty when it ended before. */
+  readonly url: Promise<string>;
+  /** Ends it in order; its exit code. */
+  stop(): Promise<number | null>;
+  /** Ends it where it stands. */
+  kill(): Promise<void>;
+}
+
+interface Program {
+  readonly path: string;
+  readonly parameters: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Starts a program of the repository. */
+function startProgram({ path, parameters, environment }: Program): TrialProcess {
+  const child = spawn(process.execPath, [join(ROOT, path), ...parameters], {
+    env: { PATH: '', ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return {
+    url: urlOf(child),
+    async stop() {
+      await end(child, 'SIGTERM');
+      return child.exitCode;
+    },
+    kill: () => end(child, 'SIGKILL'),
+  };
+}
+
+async function urlOf(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('the process has no output');
+  for await (const line of createInterface(child.stdout)) {
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+    if (url === undefined) continue;
+    child.stdout.resume();
+    return url;
+  }
+  return '';
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}
+
+/** The provider of the trial. */
+export function startProvider(options: {
+  readonly delayMs: number;
+  readonly reportUrl: string;
+}): TrialProcess {
+  return startProgram({
+    path: 'packages/simulator/src/africas-talking/main.ts',
+    parameters: ['--delay-ms', String(options.delayMs), '--report-url', options.reportUrl],
+    environment: {},
+  });
+}
+
+export const trialKey = 'trial-key';
+export const trialToken = 'trial-token-of-24-letters';
+
+export interface SmsServiceOptions {
+  readonly databaseUrl: string;
+  /** Null for a service that sends nothing. */
+  readonly providerUrl: string | null;
+  readonly port?: string;
+  readonly concurrency?: number;
+}
+
+/** The service itself, as it runs in production. Its lease is short, so that the trial sees what comes of it. */
+export function startSms(options: SmsServiceOptions): TrialProcess {
+  const { databaseUrl, providerUrl, port = '0', concurrency = 16 } = options;
+  return startProgram({
+    path: 'apps/sms/src/main.ts',
+    parameters: [],
+    environment: {
+      DATABASE_URL: databaseUrl,
+      DATABASE_CONNECTIONS: '4',
+      API_KEY: trialKey,
+      SMS_CALLBACK_TOKEN: trialToken,
+      SMS_PORT: port,
+      SMS_SENDER: providerUrl === null ? 'off' : 'on',
+      SMS_PROVIDER: 'africas-talking',
+      AT_USERNAME: 'sandbox',
+      AT_API_KEY: 'simulated-key',
+      AT_BASE_URL: providerUrl ?? 'http://127.0.0.1:9',
+      SMS_CONCURRENCY: String(concurrency),
+      SMS_TIMEOUT_SECONDS: '2',
+      SMS_LEASE_SECONDS: '4',
+    },
+  });
+}

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { recordDeposit } from './deposits.ts';
+import { createLedgerIntake } from './ledger-intake.ts';
+import { reverseTransaction } from './reversals.ts';
+import { assignSuspense } from './suspense.ts';
+import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
+import { sampleDeposit } from './testing/sample-deposit.ts';
+import { useTestDb } from './testing/test-db.ts';
+import { openCustomer, openFunded } from './testing/wallet-fixtures.ts';
+import { transfer } from './transfers.ts';
+
+const database = useTestDb();
+
+/** The messages about a movement: to whom, and what they say. */
+async function newsOf(reference: string) {
+  return database.sql(
+    `SELECT w.id AS wallet, s.template, s.priority, s.status, s.message
+       FROM services.sms_logs s JOIN core.wallets w ON w.phone = s.recipient
+      WHERE s.transaction_reference = $1 ORDER BY s.id`,
+    [reference],
+  );
+}
+
+test.for(['by itself', 'through the intake'] as const)(
+  'both sides of a transfer are told of its reversal %s',
+  async (way) => {
+    const from = await openFunded(database, '100.00');
+    const to = await openCustomer(database.db, { language: 'sw' });
+    const { reference: original } = await transfer(
+      database.db,
+      sampleTransfer({ from, to, amount: '40.00' }),
+    );
+    const request = { reference: original, amount: '15.00', idempotencyKey: newKey() };
+    const intake = createLedgerIntake(database.db);
+    const { reference } = await (way === 'by itself'
+      ? reverseTransaction(database.db, request)
+      : intake.reverseTransaction(request));
+    await intake.close();
+    const ordinary = { priority: 0, status: 'PENDING' };
+    expect(await newsOf(reference)).toEqual([
+      {
+        ...ordinary,
+        wallet: to,
+        template: 'reversal_debit',
+        message: `${reference} imethibitishwa. KES 15.00 zimerudishwa kutoka pochi yako ${to}. Salio jipya KES 25.00.`,
+      },
+      {
+        ...ordinary,
+        wallet: from,
+        template: 'reversal_credit',
+        message: `${reference} confirmed. KES 15.00 was returned to your wallet ${from}. New balance KES 75.00.`,
+      },
+    ]);
+  },
+);
+
+test('of a reversed deposit its wallet’s holder is told, and the float is nobody', async () => {
+  const account = await openCustomer(database.db);
+  const deposit = sampleDeposit({ account, amount: '30.00' });
+  await recordDeposit(database.db, deposit);
+  const { reference } = await reverseTransaction(database.db, {
+    reference: deposit.receipt,
+    idempotencyKey: newKey(),
+  });
+  expect(await newsOf(reference)).toMatchObject([{ wallet: account, template: 'reversal_debit' }]);
+});
+
+test('who is found to own a payment in suspense is told', async () => {
+  const wallet = await openCustomer(database.db);
+  const deposit = sampleDeposit({ account: 'nobody', amount: '30.00' });
+  await recordDeposit(database.db, deposit);
+  const { reference } = await assignSuspense(database.db, { receipt: deposit.receipt, wallet });
+  expect(await newsOf(reference)).toMatchObject([
+    {
+      wallet,
+      template: 'suspense_assigned',
+      message: `${reference}: KES 30.00 that waited is now in wallet ${wallet}. New balance KES 30.00.`,
+    },
+  ]);
+});
+
+test('an assignment that is asked for again is not told again', async () => {
+  const wallet = await openCustomer(database.db);
+  const deposit = sampleDeposit({ account: 'nobody' });
+  await recordDeposit(database.db, deposit);
+  const { reference } = await assignSuspense(database.db, { receipt: deposit.receipt, wallet });
+  await assignSuspense(database.db, { receipt: deposit.receipt, wallet });
+  expect(await newsOf(reference)).toHaveLength(1);
+});

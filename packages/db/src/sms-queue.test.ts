@@ -1,0 +1,149 @@
+import { beforeEach, expect, test } from 'vitest';
+import { findSms, smsHistory } from './sms.ts';
+import { recordOptOut } from './sms-opt-outs.ts';
+import { queueSms } from './sms-queue.ts';
+import { transaction } from './transaction.ts';
+import { claim, drain } from './testing/sms.ts';
+import { useTestDb, valueOf } from './testing/test-db.ts';
+
+const database = useTestDb();
+const { sql } = database;
+
+beforeEach(() => drain(sql));
+
+test('a message is queued with what is said of it, and the rest is ordinary', async () => {
+  const { id, status } = await queueSms(database.db, { recipient: '0712 345 678', message: 'Habari “yako”' });
+  expect(status).toBe('PENDING');
+  const sms = await findSms(database.db, id);
+  expect(sms).toMatchObject({
+    recipient: '254712345678',
+    recipientHash: null,
+    message: 'Habari “yako”',
+    template: 'message',
+    language: 'en',
+    priority: 0,
+    transactionReference: null,
+    status: 'PENDING',
+    phase: 'QUEUED',
+    attempts: 0,
+    cost: null,
+  });
+  expect(sms?.nextAttemptAt.getTime()).toBe(sms?.createdAt.getTime());
+});
+
+test.for([
+  ['+254 712-345-678', '254712345678'],
+  ['712345678', '254712345678'],
+  ['0110000416', '254110000416'],
+  ['+255754123456', '255754123456'],
+  ['256772123456', '256772123456'],
+])('the number %s is sent to %s', async ([recipient, expected]) => {
+  const { id } = await queueSms(database.db, { recipient: recipient ?? '', message: 'x' });
+  expect(await findSms(database.db, id)).toMatchObject({ recipient: expected });
+});
+
+test.for(['2547 ***** 126', `${'a'.repeat(20)} ***** ${'b'.repeat(20)}`])(
+  'a masked number fails at once and the row explains it: %s',
+  async (recipient) => {
+    const { id, status } = await queueSms(database.db, { recipient, message: 'x' });
+    expect(status).toBe('FAILED');
+    const sms = await findSms(database.db, id);
+    expect(sms).toMatchObject({
+      recipient: null,
+      recipientHash: null,
+      phase: 'DONE',
+      errorCode: 'masked_number',
+    });
+    expect(sms?.errorMessage).toMatch(/masked.*Ask the payer/);
+    expect((await claim(database.db)).messages).toEqual([]);
+  },
+);
+
+test.for([
+  ['recipient', { recipient: 'Wanjiku' }],
+  ['recipient', { recipient: '' }],
+  ['recipient', { recipient: '12345' }],
+  ['message', { message: '' }],
+  ['message', { message: 'x'.repeat(1531) }],
+  ['message', { message: 'a\0b' }],
+  ['template', { template: 'x'.repeat(41) }],
+  ['transactionReference', { transactionReference: 'x'.repeat(51) }],
+] as const)('a message whose %s cannot be is refused', async ([field, facts]) => {
+  const queueing = queueSms(database.db, { recipient: '0712345678', message: 'x', ...facts });
+  await expect(queueing).rejects.toMatchObject({ code: 'invalid_request', field });
+});
+
+test('a message goes with the transaction that it tells about', async () => {
+  const writing = transaction(database.db, async (tx) => {
+    await queueSms(tx, { recipient: '0712345678', message: 'never' });
+    throw new RangeError('the money did not move');
+  });
+  await expect(writing).rejects.toThrow('the money did not move');
+  expect(await valueOf(sql, `SELECT count(*)::int FROM services.sms_logs WHERE message = 'never'`)).toBe(0);
+});
+
+test('code that knows the specified columns only goes on working', async () => {
+  const [written] = await sql(
+    `INSERT INTO services.sms_logs (recipient, message, cost, status, provider_message_id)
+     VALUES ('254712345678', 'x', 0.8, 'SENT', 'ATXid_old') RETURNING phase, settled_at IS NOT NULL AS settled`,
+  );
+  expect(written).toEqual({ phase: 'DONE', settled: true });
+  const { id } = await queueSms(database.db, { recipient: '0712345678', message: 'x' });
+  await claim(database.db);
+  await sql(`UPDATE services.sms_logs SET status = 'FAILED', error_message = 'by hand' WHERE id = $1`, [id]);
+  expect(await findSms(database.db, id)).toMatchObject({
+    status: 'FAILED',
+    phase: 'DONE',
+    errorMessage: 'by hand',
+  });
+});
+
+test.for([
+  `UPDATE services.sms_logs SET phase = 'SENDING' WHERE id = $1`,
+  `UPDATE services.sms_logs SET phase = 'UNKNOWN' WHERE id = $1`,
+  `UPDATE services.sms_logs SET phase = 'DONE' WHERE id = $1`,
+  `UPDATE services.sms_logs SET phase = 'LOST' WHERE id = $1`,
+  `UPDATE services.sms_logs SET priority = 2 WHERE id = $1`,
+  `UPDATE services.sms_logs SET language = 'fr' WHERE id = $1`,
+  `UPDATE services.sms_logs SET lease_until = now() WHERE id = $1`,
+])('the database itself refuses a message that cannot be: %s', async (text) => {
+  const { id } = await queueSms(database.db, { recipient: '0712345678', message: 'x' });
+  await expect(sql(text, [id])).rejects.toMatchObject({ code: '23514' });
+});
+
+test('what has been sent does not go back to PENDING by its status alone', async () => {
+  const [row] = await sql(
+    `INSERT INTO services.sms_logs (recipient, message, status) VALUES ('1', 'x', 'SENT') RETURNING id`,
+  );
+  const editing = sql(`UPDATE services.sms_logs SET status = 'PENDING' WHERE id = $1`, [row?.['id']]);
+  await expect(editing).rejects.toMatchObject({ code: '23514' });
+});
+
+test.for(['sms_delivery_reports', 'sms_events'])('%s is append-only', async (table) => {
+  for (const text of [
+    `UPDATE services.${table} SET id = id`,
+    `DELETE FROM services.${table}`,
+    `TRUNCATE services.${table}`,
+  ])
+    await expect(sql(text)).rejects.toMatchObject({ code: 'DF001' });
+});
+
+test('what is spent is never deleted, and opt-outs are never truncated', async () => {
+  for (const text of [
+    'DELETE FROM services.sms_spend',
+    'TRUNCATE services.sms_spend',
+    'TRUNCATE services.sms_opt_outs',
+  ])
+    await expect(sql(text)).rejects.toMatchObject({ code: 'DF001' });
+});
+
+test.for(['x', '', '12'])('an opt-out of the number "%s" is refused', async (number) => {
+  const recording = recordOptOut(database.db, { number });
+  await expect(recording).rejects.toMatchObject({ code: 'invalid_request', field: 'number' });
+});
+
+test('there is no message with an id that is none', async () => {
+  expect(await findSms(database.db, 'x')).toBeNull();
+  expect(await findSms(database.db, '01990000-0000-7000-8000-000000000000')).toBeNull();
+  expect(await smsHistory(database.db, 'x')).toEqual([]);
+});

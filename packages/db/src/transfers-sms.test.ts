@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
+import { useTestDb } from './testing/test-db.ts';
+import { newPhone, openCustomer, openFunded, setStatus } from './testing/wallet-fixtures.ts';
+import { transfer, transfers } from './transfers.ts';
+
+const database = useTestDb();
+const { sql } = database;
+
+/** The messages to these wallets' holders about transfers, oldest first. */
+async function newsTo(...wallets: readonly string[]) {
+  return sql(
+    `SELECT w.id AS wallet, s.template, s.language, s.priority, s.status, s.transaction_reference AS reference, s.message
+       FROM services.sms_logs s JOIN core.wallets w ON w.phone = s.recipient
+      WHERE w.id = ANY ($1) AND s.template LIKE 'transfer%' ORDER BY s.id`,
+    [wallets],
+  );
+}
+
+test('both sides of a transfer are told, each with the other’s name and the balance that is left', async () => {
+  const from = await openFunded(database, '1000.00');
+  const to = await openCustomer(database.db, { holderName: 'Otieno Odhiambo', language: 'sw' });
+  const { reference } = await transfer(database.db, sampleTransfer({ from, to, amount: '250.00' }));
+  expect(await newsTo(from, to)).toEqual([
+    {
+      wallet: from,
+      template: 'transfer_out',
+      language: 'en',
+      priority: 0,
+      status: 'PENDING',
+      reference,
+      message: `${reference} confirmed. KES 250.00 sent to Otieno Odhiambo. New balance KES 750.00.`,
+    },
+    {
+      wallet: to,
+      template: 'transfer_in',
+      language: 'sw',
+      priority: 0,
+      status: 'PENDING',
+      reference,
+      message: `${reference} imethibitishwa. Umepokea KES 250.00 kutoka kwa Wanjiku Kamau. Salio jipya KES 250.00.`,
+    },
+  ]);
+});
+
+test('who was refused is told as what can wait, and not whose number it was', async () => {
+  const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+  await expect(transfer(database.db, sampleTransfer({ from, to, amount: '250.00' }))).rejects.toMatchObject({
+    code: 'insufficient_funds',
+  });
+  expect(await newsTo(from, to)).toMatchObject([
+    {
+      wallet: from,
+      template: 'transfer_refused',
+      priority: 1,
+      reference: null,
+      message: `KES 250.00 to ${to} was not sent. No money has left your wallet.`,
+    },
+  ]);
+});
+
+test('a refusal that says something about the payee says no more than that nothing was sent', async () => {
+  const [from, frozen] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+  await setStatus(sql, frozen, 'FROZEN');
+  await expect(
+    transfer(database.db, sampleTransfer({ from, to: frozen, amount: '1.00' })),
+  ).rejects.toMatchObject({ code: 'wallet_frozen' });
+  expect(await newsTo(from, frozen)).toMatchObject([
+    { wallet: from, message: `KES 1.00 to ${frozen} was not sent. No money has left your wallet.` },
+  ]);
+});
+
+test('a request that could never be posted sends no message', async () => {
+  const from = await openFunded(database, '10.00');
+  await expect(
+    transfer(database.db, sampleTransfer({ from, to: from, amount: '1.00' })),
+  ).rejects.toMatchObject({ code: 'same_wallet' });
+  expect(await newsTo(from)).toEqual([]);
+});
+
+test('the same request again tells nobody again', async () => {
+  const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+  const request = sampleTransfer({ from, to, amount: '1.00', idempotencyKey: newKey() });
+  await transfer(database.db, request);
+  await transfer(database.db, request);
+  expect(await newsTo(from, to)).toHaveLength(2);
+});
+
+test('of a transfer without notice nobody is told, whatever else is in its batch', async () => {
+  const from = await openFunded(database, '10.00');
+  const [quiet, told] = [await openCustomer(database.db), await openCustomer(database.db)];
+  await transfers(database.db, [
+    { ...sampleTransfer({ from, to: quiet, amount: '1.00' }), notify: false },
+    sampleTransfer({ from, to: told, amount: '1.00' }),
+  ]);
+  expect((await newsTo(from, quiet, told)).map(({ wallet }) => wallet)).toEqual([from, told]);
+});
+
+test('who pays to the same wallet in one batch is told the balance after his own transfer', async () => {
+  const [from, to] = [
+    await openFunded(database, '10.00'),
+    await openCustomer(database.db, { phone: newPhone() }),
+  ];
+  await transfers(
+    database.db,
+    ['1.00', '2.00'].map((amount) => sampleTransfer({ from, to, amount })),
+  );
+  const endings = (await newsTo(from, to)).map(
+    ({ message }) => String(message).split('New balance ')[1] ?? '',
+  );
+  expect(endings.toSorted()).toEqual(['KES 1.00.', 'KES 3.00.', 'KES 7.00.', 'KES 9.00.']);
+});
