@@ -1,0 +1,68 @@
+import { EnvironmentError, parseEnvironment } from '@repo/http';
+import { expect, test } from 'vitest';
+import { environmentSchema } from './env.ts';
+
+const required = {
+  DATABASE_URL: 'postgresql://sms:secret@localhost:5432/daftari',
+  API_KEY: 'a-key',
+  SMS_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
+};
+const live = { SMS_PROVIDER: 'africas-talking', AT_USERNAME: 'shop', AT_API_KEY: 'atsk_1' };
+
+const read = (environment: Record<string, string>, isProduction = false) =>
+  parseEnvironment('sms', environmentSchema({ isProduction }), environment);
+
+test('three variables are enough for development, where nothing is really sent', () => {
+  expect(read(required)).toEqual({
+    ...required,
+    DATABASE_CONNECTIONS: 10,
+    DATABASE_POOLER: 'none',
+    SMS_PORT: 4003,
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'info',
+    SMS_PROVIDER: 'console',
+    SMS_SENDER: 'on',
+    SMS_CONCURRENCY: 64,
+    SMS_TIMEOUT_SECONDS: 15,
+    SMS_LEASE_SECONDS: 60,
+    SMS_POLL_MS: 1_000,
+    SMS_MAX_AGE_HOURS: 24,
+    SMS_MAX_ATTEMPTS: 10,
+    SMS_BUDGET_CURRENCY: 'KES',
+  });
+});
+
+test('in production the provider must be named', () => {
+  expect(() => read(required, true)).toThrow(/SMS_PROVIDER {2}is not set/);
+  expect(read({ ...required, ...live }, true)).toMatchObject(live);
+});
+
+test("Africa's Talking needs its user name and key", () => {
+  expect(() => read({ ...required, SMS_PROVIDER: 'africas-talking' })).toThrow(/AT_USERNAME {2}is not set/);
+  expect(() => read({ ...required, ...live, AT_API_KEY: '' })).toThrow(/AT_API_KEY {2}is not set/);
+});
+
+test('a lease that ends before the provider has to answer is refused', () => {
+  const wrong = { ...required, SMS_TIMEOUT_SECONDS: '30', SMS_LEASE_SECONDS: '30' };
+  expect(() => read(wrong)).toThrow(
+    /SMS_LEASE_SECONDS {2}is not valid \(not more than SMS_TIMEOUT_SECONDS\)/,
+  );
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://localhost/x'],
+  ['SMS_CALLBACK_TOKEN', 'with/slash'],
+  ['SMS_PORT', '65536'],
+  ['SMS_PROVIDER', 'twilio'],
+  ['SMS_SENDER', 'maybe'],
+  ['SMS_CONCURRENCY', '0'],
+  ['SMS_LEASE_SECONDS', '1'],
+  ['SMS_DAILY_BUDGET', '5,000'],
+  ['SMS_BUDGET_CURRENCY', 'shillings'],
+  ['AT_BASE_URL', 'ftp://localhost'],
+  ['AT_SENDER_ID', 'a name with spaces'],
+])('%s=%s is refused by name', (name, value) => {
+  const reading = () => read({ ...required, [name]: value });
+  expect(reading).toThrow(EnvironmentError);
+  expect(reading).toThrow(`${name}  is not valid`);
+});

@@ -1,0 +1,135 @@
+import { findSms, queueSms } from '@repo/db';
+import type { Sms } from '@repo/db';
+import { behaviourByNumber } from '@repo/simulator';
+import { expect, test } from 'vitest';
+import { isDone, newNumber, startTestService, until, untilSms } from '../testing.ts';
+import type { TestService } from '../testing.ts';
+
+async function queueMany({ db }: TestService, count: number, ending?: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const { id } = await queueSms(db, { recipient: newNumber(ending), message: 'KES 100.00 received.' });
+    ids.push(id);
+  }
+  return ids;
+}
+
+/** The messages, asked past the network that the service uses. */
+async function countPhases({ query }: TestService): Promise<Record<string, number>> {
+  const rows = await query('SELECT phase, count(*)::int AS count FROM services.sms_logs GROUP BY phase');
+  return Object.fromEntries(rows.map(({ phase, count }) => [String(phase), Number(count)]));
+}
+
+test('answers that come while the database is away are recorded when it is back, and nothing is sent twice', async () => {
+  await using service = await startTestService();
+  service.simulator.configure({ delayMs: 400 });
+  const ids = await queueMany(service, 30);
+  service.send({ concurrency: 8 });
+  await until(() => (service.simulator.book().accepted === 8 ? true : null));
+  service.network.cut();
+  // All eight answers have come, and nobody could be told.
+  await until(() => (service.lines.join('').includes('answers cannot be recorded') ? true : null));
+  expect(await countPhases(service)).toEqual({ SENDING: 8, QUEUED: 22 });
+  expect((await service.fetch('/health/ready')).status).toBe(503);
+  service.network.restore();
+  for (const id of ids) {
+    expect(await untilSms(service, id, isDone)).toMatchObject({
+      status: 'SENT',
+      cost: '0.8000',
+      attempts: 1,
+    });
+  }
+  expect(service.simulator.book()).toMatchObject({ accepted: 30, duplicates: 0 });
+  expect(service.lines.join('')).toContain('answers are recorded again');
+});
+
+/** Cuts every connection of the service, as a database does that restarts. */
+const cutAll = `SELECT count(pg_terminate_backend(pid))::int AS cut FROM pg_stat_activity
+  WHERE datname = current_database() AND application_name = 'daftari' AND pid <> pg_backend_pid()`;
+
+test('while connections are cut again and again each message is sent once and recorded', async () => {
+  await using service = await startTestService();
+  const ids = await queueMany(service, 300);
+  service.send({ concurrency: 8 });
+  let cuts = 0;
+  await until(async () => {
+    const [row] = await service.query(cutAll);
+    cuts += Number(row?.['cut']);
+    const { DONE = 0 } = await countPhases(service);
+    return DONE >= 200 ? true : null;
+  });
+  expect(cuts).toBeGreaterThan(10);
+  for (const id of ids) expect(await untilSms(service, id, isDone)).toMatchObject({ status: 'SENT' });
+  expect(service.simulator.book()).toMatchObject({ accepted: 300, duplicates: 0 });
+  const [{ cost = null } = {}] = await service.query('SELECT cost::text FROM services.sms_spend');
+  expect(cost).toBe(service.simulator.book().cost);
+});
+
+test('a claim whose answer was lost is given back by its sender, who knows that it sent nothing', async () => {
+  await using service = await startTestService();
+  // The claim is committed, and its answer gets lost: as if the connection had broken in that very moment.
+  const [id = ''] = await queueMany(service, 1);
+  const claim = (sender: string) =>
+    service.query(
+      `SELECT id FROM services.claim_sms('${sender}', 'africas-talking', 1, 3600000, 3600000, NULL, NULL)`,
+    );
+  service.network.cut();
+  await claim('sender-of-the-test');
+  service.send({ name: 'sender-of-the-test' });
+  await until(() => (service.lines.join('').includes('no messages can be claimed') ? true : null));
+  service.network.restore();
+  expect(await untilSms(service, id, isDone)).toMatchObject({ status: 'SENT', attempts: 2 });
+  expect(service.simulator.book()).toMatchObject({ accepted: 1, duplicates: 0 });
+});
+
+test("what another sender has under way is not taken for one's own", async () => {
+  await using service = await startTestService();
+  const [id = ''] = await queueMany(service, 1);
+  await service.query(
+    `SELECT id FROM services.claim_sms('another', 'africas-talking', 1, 3600000, 3600000, NULL, NULL)`,
+  );
+  service.network.cut();
+  service.send({ name: 'sender-of-the-test' });
+  await until(() => (service.lines.join('').includes('no messages can be claimed') ? true : null));
+  service.network.restore();
+  const [later = ''] = await queueMany(service, 1);
+  await untilSms(service, later, isDone);
+  expect(await findSms(service.db, id)).toMatchObject({
+    phase: 'SENDING',
+    attempts: 1,
+    claimedBy: 'another',
+  });
+});
+
+const hasReport = (sms: Sms) => sms.deliveryStatus !== null;
+
+test('a report that comes before the answer is recorded joins its message', async () => {
+  await using service = await startTestService();
+  const reportUrl = `${service.url}/delivery-reports/V1StGXR8Z5jdHi6BmyT0kL9w`;
+  service.simulator.configure({ behaviour: behaviourByNumber, reportUrl });
+  service.send();
+  const [id = ''] = await queueMany(service, 1, '7003');
+  const sms = await untilSms(service, id, (each) => isDone(each) && hasReport(each));
+  expect(sms).toMatchObject({ status: 'SENT', deliveryStatus: 'Success', network: 'Safaricom' });
+  expect(await service.query('SELECT outcome FROM services.sms_delivery_reports')).toEqual([
+    { outcome: 'PARKED' },
+  ]);
+});
+
+test.each([
+  ['repeated and late', '7001', { status: 'SENT', deliveryStatus: 'Success' }],
+  ['out of order', '7002', { status: 'SENT', deliveryStatus: 'Success' }],
+  ['as JSON', '7007', { status: 'SENT', deliveryStatus: 'Success' }],
+  ['of a status that is not listed', '7004', { status: 'SENT', deliveryStatus: 'Teleported' }],
+  ['of a failure', '7005', { status: 'FAILED', deliveryStatus: 'Failed', errorCode: 'undelivered' }],
+])('reports %s end where the rule says', async (_what, ending, end) => {
+  await using service = await startTestService();
+  const reportUrl = `${service.url}/delivery-reports/V1StGXR8Z5jdHi6BmyT0kL9w`;
+  service.simulator.configure({ behaviour: behaviourByNumber, reportUrl });
+  service.send();
+  const [id = ''] = await queueMany(service, 1, ending);
+  await untilSms(service, id, isDone);
+  await service.simulator.reportsSent();
+  expect(await findSms(service.db, id)).toMatchObject({ ...end, cost: '0.8000' });
+  expect(service.simulator.book().reportsFailed).toBe(0);
+});
