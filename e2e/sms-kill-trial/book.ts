@@ -8,7 +8,7 @@ export interface ProviderBook {
   readonly byNumber: ReadonlyMap<string, readonly BookedMessage[]>;
 }
 
-export interface BookedMessage {
+interface BookedMessage {
   readonly id: string;
   readonly recipient: string;
   readonly cost: string;

@@ -13,8 +13,8 @@ function post(service: TestService, kind: 'delivery-reports' | 'opt-outs', body:
 }
 
 /** What is stored of reports, in the order of arrival. */
-function readReports({ query }: TestService) {
-  return query(
+function readReports(service: TestService) {
+  return service.query(
     `SELECT outcome, status, provider_message_id AS id, encode(body, 'hex') AS body
        FROM services.sms_delivery_reports ORDER BY received_at, id`,
   );

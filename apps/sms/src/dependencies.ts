@@ -19,7 +19,7 @@ export interface AppDependencies {
 }
 
 /** What a key may be allowed to do: see what became of messages, have some sent, and the rest. */
-export type Scope = 'read' | 'transact' | 'admin';
+type Scope = 'read' | 'transact' | 'admin';
 
 /** What the routes share. */
 export interface RouteContext {

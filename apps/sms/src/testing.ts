@@ -20,7 +20,7 @@ export const testToken = 'V1StGXR8Z5jdHi6BmyT0kL9w';
 export const testKey = 'test-key';
 
 /** What a test says of a request; the key is the configured one unless it says another. */
-export interface TestRequest {
+interface TestRequest {
   readonly method?: 'POST';
   readonly key?: string | null;
   /** JSON, unless it is bytes or text already. */
@@ -28,7 +28,7 @@ export interface TestRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface TestAnswer {
+interface TestAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Readonly<Record<string, unknown>>;
@@ -55,7 +55,7 @@ export interface TestService extends AsyncDisposable {
   metric(name: string): Promise<number | null>;
 }
 
-export type TestSenderSettings = Partial<SenderSettings> & { readonly provider?: Provider };
+type TestSenderSettings = Partial<SenderSettings> & { readonly provider?: Provider };
 
 const testSettings: AppSettings = {
   apiKey: testKey,
@@ -169,10 +169,10 @@ export function newNumber(ending?: string): string {
 const patienceMs = 20_000;
 
 /** Asks again and again, as often as the event loop lets it, until the answer is not null. */
-export async function until<Found>(ask: () => Promise<Found | null> | Found | null): Promise<Found> {
+export async function until<Found>(find: () => Promise<Found | null> | Found | null): Promise<Found> {
   const end = performance.now() + patienceMs;
   for (;;) {
-    const found = await ask();
+    const found = await find();
     if (found !== null) return found;
     if (performance.now() > end) throw new Error('what the test waits for does not come');
     await new Promise(setImmediate);

@@ -22,7 +22,16 @@ async function leaveUnknown(service: TestService) {
   return { id, recipient, providerMessageId: service.simulator.messages()[0]?.id ?? '' };
 }
 
-function decide(service: TestService, id: string, body: unknown, key?: string) {
+interface TestDecision {
+  readonly decision?: string;
+  readonly note?: string;
+  readonly providerMessageId?: string;
+  readonly cost?: unknown;
+  /** The configured one unless it is said. */
+  readonly key?: string;
+}
+
+function decide(service: TestService, id: string, { key, ...body }: TestDecision) {
   const request = { method: 'POST', body, ...(key === undefined ? {} : { key }) } as const;
   return service.ask(`/messages/${id}/decision`, request);
 }
@@ -56,8 +65,8 @@ test('a person decides that it was sent, by the books of the provider; the key i
   });
   const { key } = await createApiKey(service.db, { name: 'Wanjiru', scopes: ['admin', 'read'] });
   const cost = { amount: '0.8000', currency: 'KES', parts: 1 };
-  const decision = { decision: 'sent', note: 'in the dashboard', providerMessageId, cost };
-  const { status, body } = await decide(service, id, decision, key);
+  const decision = { decision: 'sent', note: 'in the dashboard', providerMessageId, cost, key };
+  const { status, body } = await decide(service, id, decision);
   expect(status).toBe(200);
   expect(body).toMatchObject({
     status: 'SENT',
@@ -115,5 +124,5 @@ test('only an administrator decides', async () => {
   await using service = await startTestService();
   const { key } = await createApiKey(service.db, { name: 'shop', scopes: ['read', 'transact'] });
   const id = '018f0000-0000-7000-8000-000000000001';
-  expect((await decide(service, id, { decision: 'sent', note: 'x' }, key)).status).toBe(403);
+  expect((await decide(service, id, { decision: 'sent', note: 'x', key })).status).toBe(403);
 });

@@ -147,3 +147,42 @@ test('there is no message with an id that is none', async () => {
   expect(await findSms(database.db, '01990000-0000-7000-8000-000000000000')).toBeNull();
   expect(await smsHistory(database.db, 'x')).toEqual([]);
 });
+
+test('the same idempotency key queues once and answers the same message, also from many at once', async () => {
+  const sms = { recipient: '0712 345 678', message: 'Hello', idempotencyKey: 'order-1' };
+  const answers = await Promise.all(Array.from({ length: 8 }, () => queueSms(database.db, sms)));
+  expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+  expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
+  expect((await claim(database.db)).messages).toHaveLength(1);
+  expect(await queueSms(database.db, { ...sms, recipient: '254712345678' })).toMatchObject({
+    replayed: true,
+  });
+});
+
+test.each([
+  ['text', { message: 'Bye' }],
+  ['recipient', { recipient: '0712345679' }],
+  ['mask instead of a recipient', { recipient: '2547 ***** 126' }],
+  ['template', { template: 'campaign' }],
+  ['language', { language: 'sw' }],
+  ['priority', { priority: 1 }],
+  ['reference', { transactionReference: 'DF-1' }],
+] as const)('an idempotency key with another %s is refused', async (what, change) => {
+  const sms = { recipient: '0712 345 678', message: 'Hello', idempotencyKey: `another ${what}` };
+  await queueSms(database.db, sms);
+  await expect(queueSms(database.db, { ...sms, ...change })).rejects.toMatchObject({ code: 'key_reused' });
+});
+
+test('a masked number with a key is the same message when it comes again', async () => {
+  const sms = { recipient: '2547 ***** 126', message: 'Hello', idempotencyKey: 'masked' };
+  const first = await queueSms(database.db, sms);
+  expect(await queueSms(database.db, sms)).toEqual({ ...first, replayed: true });
+});
+
+test.each(['', 'x'.repeat(256), 'a\0'])('the idempotency key %j is refused', async (idempotencyKey) => {
+  const sms = { recipient: '0712 345 678', message: 'Hello', idempotencyKey };
+  await expect(queueSms(database.db, sms)).rejects.toMatchObject({
+    code: 'invalid_request',
+    field: 'idempotencyKey',
+  });
+});

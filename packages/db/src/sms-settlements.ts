@@ -97,7 +97,7 @@ function invalidField(settlement: SmsSettlement): string | null {
   const { id, attempt, cost = null, currency = null, parts = null, expectedParts = null } = settlement;
   const { retryAfterMs = 0 } = settlement;
   if (!isUuid(id)) return 'id';
-  if (!isCount(attempt)) return 'attempt';
+  if (!Number.isInteger(attempt) || attempt < 0 || attempt > MOST_ATTEMPTS) return 'attempt';
   if (cost !== null && !/^\d{1,5}(\.\d{1,4}0*)?$/.test(cost)) return 'cost';
   if (currency !== null && !/^[A-Z]{3}$/.test(currency)) return 'currency';
   if (parts !== null && !isCount(parts)) return 'parts';
@@ -106,6 +106,9 @@ function invalidField(settlement: SmsSettlement): string | null {
     ? null
     : 'retryAfterMs';
 }
+
+// What the column holds: a provider that is down for weeks is tried thousands of times.
+const MOST_ATTEMPTS = 32_767;
 
 // A year: later than that no message is news.
 const LONGEST_DELAY_MS = 31_536_000_000;

@@ -7,8 +7,8 @@ import type { SettledSms, SmsSettlement } from './sms-settlements.ts';
 /** Records what came of attempts for a sender, each of whose messages awaits its own. */
 export interface SmsSettler {
   /**
-   * Resolves after the commit. Throws as `settleSms` does, `request_failed` when the database refuses this settlement
-   * in particular, and `queue_full` or `intake_closed`. Whatever it throws, it can be said again.
+   * Resolves after the commit. Throws `request_failed` when the database refuses this settlement in particular, and
+   * `queue_full` or `intake_closed`. Whatever it throws, it can be said again.
    */
   settle(settlement: SmsSettlement): Promise<SettledSms>;
   /** Takes no more, waits until all that was taken is recorded. */

@@ -77,6 +77,7 @@ test("the provider's own trouble and ours cost no message its chances", () => {
   const down = { ...retry, scope: 'provider', code: 'not_connected' } as const;
   expect(settled(down, { attempt: 3_000 })).toMatchObject({ outcome: 'retry' });
   expect(settled(down, { attempt: 3_000 }).retryAfterMs).toBeLessThanOrEqual(30_000);
+  expect(settled(down, { attempt: 30_000 })).toMatchObject({ errorCode: 'attempts_exhausted' });
   expect(settled({ ...retry, code: 'cancelled' }, { attempt: 3_000 })).toMatchObject({
     outcome: 'retry',
     retryAfterMs: 0,

@@ -56,6 +56,9 @@ export function verdictOf(answer: SendAnswer): Verdict {
   return answer.kind === 'unknown' || answer.scope === 'provider' ? 'fails' : 'works';
 }
 
+/** As many as the database can count, nearly: weeks of a provider that is down. */
+const mostAttempts = 30_000;
+
 /** What is to be recorded of an attempt. */
 export function settlementOf(
   message: ClaimedSms,
@@ -78,8 +81,9 @@ export function settlementOf(
     errorMessage: reason,
   };
   if (answer.kind !== 'retry') return { ...failure, outcome: answer.kind };
-  // The provider's own trouble costs no message its chances: age ends those, not the number of attempts.
-  if (answer.scope === 'message' && code !== 'cancelled' && message.attempt >= rules.maxAttempts) {
+  // The provider's own trouble costs no message its chances: age ends those, and not the number of attempts.
+  const isOwnTrouble = answer.scope === 'message' && code !== 'cancelled';
+  if (message.attempt >= (isOwnTrouble ? rules.maxAttempts : mostAttempts)) {
     const tried = `It was tried ${String(message.attempt)} times. ${reason}`;
     return { ...failure, outcome: 'refused', errorCode: 'attempts_exhausted', errorMessage: tried };
   }

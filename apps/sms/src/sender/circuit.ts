@@ -6,7 +6,7 @@ export type Verdict = 'works' | 'fails' | 'nothing';
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
 /** Names the stretch of time in which a request left, so that its answer is not taken for news of a later one. */
-export type Ticket = number;
+type Ticket = number;
 
 export interface CircuitOptions {
   /** So many failures in a row open it; 10 when absent. */

@@ -15,8 +15,10 @@ async function queueMany({ db }: TestService, count: number, ending?: string): P
 }
 
 /** The messages, asked past the network that the service uses. */
-async function countPhases({ query }: TestService): Promise<Record<string, number>> {
-  const rows = await query('SELECT phase, count(*)::int AS count FROM services.sms_logs GROUP BY phase');
+async function countPhases(service: TestService): Promise<Record<string, number>> {
+  const rows = await service.query(
+    'SELECT phase, count(*)::int AS count FROM services.sms_logs GROUP BY phase',
+  );
   return Object.fromEntries(rows.map(({ phase, count }) => [String(phase), Number(count)]));
 }
 

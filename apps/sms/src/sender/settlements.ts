@@ -12,65 +12,34 @@ export interface Settlements {
   readonly depth: number;
 }
 
-const backOff = { firstMs: 100, longestMs: 5_000 };
-
 /**
  * An answer of the provider is known to this process alone until it is recorded, so it is said again until it is:
- * recording is idempotent.
+ * recording is idempotent. What does not fit the database, by the provider's words or sums, is recorded without them.
  */
 export function createSettlements(settler: SmsSettler, log: FastifyBaseLogger): Settlements {
+  const persist = createPersistence(settler, log);
   let depth = 0;
-  let isFailing = false;
 
-  function onFailure(error: unknown): void {
-    // One line for an outage, whatever waits.
-    if (!isFailing)
-      log.error({ err: error }, 'answers cannot be recorded; they are said again until they are');
-    isFailing = true;
-  }
-
-  function onSuccess(): void {
-    if (isFailing) log.info('answers are recorded again');
-    isFailing = false;
-  }
-
-  async function persist(settlement: SmsSettlement): Promise<SettledSms> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        const settled = await settler.settle(settlement);
-        onSuccess();
-        return settled;
-      } catch (error) {
-        if (isRefused(error)) throw error;
-        onFailure(error);
-      }
-      await sleep(pauseAfter(tries, backOff));
-    }
-  }
-
-  /** Something in the provider's words or sums does not fit a column; the outcome itself does. */
-  async function salvage(settlement: SmsSettlement, error: unknown): Promise<SettledSms | null> {
+  async function recordAsFits(settlement: SmsSettlement): Promise<SettledSms | null> {
+    const whole = await persist(settlement);
+    if (whole.settled !== null) return whole.settled;
     const { id, attempt, outcome, providerMessageId = null, errorCode = null, retryAfterMs = 0 } = settlement;
     const named = { message: id, attempt, outcome };
     log.error(
-      { err: error, ...named },
+      { ...whole.why, ...named },
       'the answer does not fit the database; its outcome alone is recorded',
     );
-    try {
-      return await persist({ id, attempt, outcome, providerMessageId, errorCode, retryAfterMs });
-    } catch (cause) {
-      log.error({ err: cause, ...named }, 'nor does its outcome: it will count as unknown');
-      return null;
-    }
+    const plain = await persist({ id, attempt, outcome, providerMessageId, errorCode, retryAfterMs });
+    if (plain.settled !== null) return plain.settled;
+    log.error({ ...plain.why, ...named }, 'nor does its outcome: it will count as unknown');
+    return null;
   }
 
   return {
     async record(settlement) {
       depth += 1;
       try {
-        return await persist(settlement);
-      } catch (error) {
-        return await salvage(settlement, error);
+        return await recordAsFits(settlement);
       } finally {
         depth -= 1;
       }
@@ -81,6 +50,39 @@ export function createSettlements(settler: SmsSettler, log: FastifyBaseLogger): 
   };
 }
 
+/** What came of recording; `why` is for the log. */
+type Recorded =
+  | { readonly settled: SettledSms }
+  | {
+      readonly settled: null;
+      readonly why: { readonly err: unknown } | { readonly field: string | undefined };
+    };
+
+const backOff = { firstMs: 100, longestMs: 5_000 };
+
+/** Builds what says a settlement until it is recorded, or refused for what it is. */
+function createPersistence(settler: SmsSettler, log: FastifyBaseLogger) {
+  let isFailing = false;
+
+  return async (settlement: SmsSettlement): Promise<Recorded> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const settled = await settler.settle(settlement);
+        if (isFailing) log.info('answers are recorded again');
+        isFailing = false;
+        return settled.result === 'invalid' ? { settled: null, why: { field: settled.field } } : { settled };
+      } catch (error) {
+        if (isRefused(error)) return { settled: null, why: { err: error } };
+        // One line for an outage, whatever waits.
+        if (!isFailing)
+          log.error({ err: error }, 'answers cannot be recorded; they are said again until they are');
+        isFailing = true;
+      }
+      await sleep(pauseAfter(tries, backOff));
+    }
+  };
+}
+
 function isRefused(error: unknown): boolean {
-  return !isDaftariError(error) || error.code === 'request_failed' || error.code === 'invalid_request';
+  return !isDaftariError(error) || error.code === 'request_failed';
 }
