@@ -3,6 +3,7 @@ import type { Line } from './chart-panel.ts';
 import { CHART_STYLE } from './chart.ts';
 import type { Growth } from './growth-report.ts';
 import type { Step } from './growth-steps.ts';
+import { whole } from './markdown.ts';
 import { smsAim } from './sms-summary.ts';
 
 const WIDTH = 900;
@@ -10,7 +11,9 @@ const HEIGHT = 330;
 
 /** The chart of `sms-growth.md`: the rate on the left, sizes on the right, both on log scales. */
 export function drawGrowth({ steps }: Growth): string {
-  const columns = steps.map(({ sent }) => new Intl.NumberFormat('en', { notation: 'compact' }).format(sent));
+  const compact = new Intl.NumberFormat('en', { notation: 'compact' });
+  // Every other step is named; there is no room for more.
+  const columns = steps.map(({ sent }, step) => (step % 2 === 0 ? '' : compact.format(sent)));
   const line = (name: string, title: string, pick: (step: Step) => number | undefined): Line => {
     return { name, title, values: steps.map((step) => drawable(pick(step))) };
   };
@@ -21,12 +24,12 @@ export function drawGrowth({ steps }: Growth): string {
     axis: 'messages sent',
     columns,
     lines: [line('intake', 'recorded', ({ perSecond }) => perSecond)],
-    marks: [{ column: columns.length - 1, value: smsAim, title: `aim ${String(smsAim)}` }],
+    marks: [{ column: columns.length - 1, value: smsAim, title: `aim ${whole(smsAim)}` }],
   });
   const size = drawPanel({
     at: { left: 455, top: 0, width: 440, height: HEIGHT },
     title: 'MiB',
-    note: 'what is claimed from does not grow with what was sent',
+    note: 'the table, its primary key, and the index of what waits',
     axis: 'messages sent',
     columns,
     lines: [
