@@ -18,6 +18,8 @@ export interface Panel {
   };
   readonly title: string;
   readonly note: string;
+  /** What the columns are. */
+  readonly axis: string;
   readonly columns: readonly string[];
   readonly lines: readonly Line[];
   readonly marks: readonly { readonly column: number; readonly value: number; readonly title: string }[];
@@ -50,7 +52,7 @@ export function drawPanel(panel: Panel): string {
     ...panel.lines.filter(({ title }) => title !== null).map((line) => drawLine(line, scale)),
     ...panel.marks.map(({ column, value, title }) => drawMark([scale.x(column), scale.y(value)], title)),
     ...drawLabels(panel, scale),
-    text('axis', [left + BESIDE, top + height - 10], 'callers at once'),
+    text('axis', [left + BESIDE, top + height - 10], panel.axis),
   ].join('\n');
 }
 

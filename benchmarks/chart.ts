@@ -26,6 +26,7 @@ export function drawChart(summary: Summary): string {
     at: { left: 20, top: 0, width: 520, height: HEIGHT },
     title: 'Deposits per second',
     note: 'higher is better; dotted: raw SQL, one connection',
+    axis: 'callers at once',
     columns,
     lines: [...linesOf(({ perSecond }) => perSecond), ...ceilingLines(summary)],
     marks: aims.map(({ callers, perSecond }) => ({
@@ -38,12 +39,13 @@ export function drawChart(summary: Summary): string {
     at: { left: 545, top: 0, width: 350, height: HEIGHT },
     title: 'p99 latency, ms',
     note: 'lower is better',
+    axis: 'callers at once',
     columns,
     lines: linesOf(({ p99 }) => p99),
     marks: [],
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${String(WIDTH)} ${String(HEIGHT)}" width="${String(WIDTH)}" height="${String(HEIGHT)}" role="img" aria-label="Deposits per second and p99 latency of three ways, by number of callers">
-<style>${STYLE}</style>
+<style>${CHART_STYLE}</style>
 <rect class="ground" width="100%" height="100%" rx="8"/>
 ${throughput}
 ${latency}
@@ -73,8 +75,8 @@ function finite(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) && value > 0 ? value : null;
 }
 
-// The picture brings its own ground, and follows the reader's light or dark setting.
-const STYLE = `
+/** A picture brings its own ground, and follows the reader's light or dark setting. */
+export const CHART_STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 15px; font-weight: 600; }
 .note, .axis { fill: #59636e; font-size: 11px; }

@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 export type CpuTime = Readonly<Record<CpuUser, number>>;
 
 /** `machine` is everything together, what others do on it included. */
-export type CpuUser = 'postgres' | 'senders' | 'provider' | 'machine';
+type CpuUser = 'postgres' | 'senders' | 'provider' | 'machine';
 
 export interface CpuPids {
   /** Of the server; what its backends use counts as its own, also of those that have ended. */

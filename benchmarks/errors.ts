@@ -8,6 +8,8 @@ const CATALOGUE = {
   not_found: 'A wallet was not found',
   service_not_ready: 'A service did not become ready',
   queue_empty: 'The senders had nothing left to send',
+  queue_stalled: 'The senders have stopped sending',
+  plan_wrong: 'A claim must read what it claims and nothing else',
 } as const;
 
 export type BenchmarkErrorCode = keyof typeof CATALOGUE;

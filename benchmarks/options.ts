@@ -54,7 +54,7 @@ const FULL: Pace = {
   serviceWindow: 6_000,
   idle: 5_000,
   prebuilt: 150_000,
-  texts: 200_000,
+  texts: 300_000,
 };
 
 const QUICK: Pace = {

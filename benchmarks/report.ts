@@ -127,7 +127,8 @@ function renderMethod(summary: Summary, machine: Machine, run: Run): string {
   return ['## How it was measured', method, limits, ...(machine.isDisk ? [] : [disk])].join('\n\n');
 }
 
-function renderMachine(machine: Machine): string {
+/** What the figures come from. */
+export function renderMachine(machine: Machine): string {
   const version = /^PostgreSQL \S+/.exec(machine.postgres)?.[0] ?? machine.postgres;
   const compiler = /compiled by ([^,]+)/.exec(machine.postgres)?.[1] ?? 'an unknown compiler';
   const level = machine.postgresFlags.match(/-O\S*/g)?.at(-1) ?? 'no -O flag';

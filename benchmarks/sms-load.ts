@@ -6,18 +6,18 @@ import type { CpuTime } from './cpu-time.ts';
 import { BenchmarkError } from './errors.ts';
 import type { Pace } from './options.ts';
 import type { Running } from './program.ts';
-import { readBook, startProvider, startSenders, stopAll } from './sms-processes.ts';
+import { USUAL_SLOTS, readBook, startProvider, startSenders, stopAll } from './sms-processes.ts';
 import type { Sending } from './sms-processes.ts';
 import { turned } from './workbench.ts';
 import type { Turn, Workbench } from './workbench.ts';
 
 /**
- * A provider that takes 200 ms needs 1,000 slots for 5,000 messages a second, and some more for the time that a message
+ * A provider that takes 200 ms needs 1,000 slots for 5,000 messages a second, and more for the time in which a message
  * is claimed and recorded.
  */
 export const sendings: readonly Sending[] = [
-  { senders: 1, slots: 500, delayMs: 0 },
-  { senders: 2, slots: 250, delayMs: 0 },
+  { senders: 1, slots: USUAL_SLOTS, delayMs: 0 },
+  { senders: 2, slots: USUAL_SLOTS, delayMs: 0 },
   { senders: 1, slots: 2_000, delayMs: 200 },
   { senders: 2, slots: 1_000, delayMs: 200 },
 ];

@@ -4,6 +4,9 @@ import type { Running } from './program.ts';
 
 const API_KEY = 'benchmark-provider-key';
 
+/** The slots of a sender when nothing is said. */
+export const USUAL_SLOTS = 64;
+
 /** Senders, each with so many requests under way at most, and how long the provider takes for one. */
 export interface Sending {
   readonly senders: number;

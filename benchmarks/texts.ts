@@ -42,7 +42,7 @@ export async function addOldTexts(url: string, { first, count }: Texts): Promise
             1, 'GSM-7', 'Safaricom', 'Success', 100, at, at
        FROM (${newsOf({ first, count })}) t
       CROSS JOIN LATERAL (
-          SELECT now() AT TIME ZONE 'UTC' - interval '1000 days' + n * interval '15 seconds' AS at
+          SELECT now() AT TIME ZONE 'UTC' - interval '1000 days' + n % 5000000 * interval '15 seconds' AS at
       ) w
       ORDER BY n`,
   );

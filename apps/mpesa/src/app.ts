@@ -1,11 +1,15 @@
-import { DaftariError, ping } from '@repo/db';
-import { createServer, fullAccessKey } from '@repo/http';
+import { DaftariError, findApiKey, ping } from '@repo/db';
+import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
 import { addC2bRoutes } from './c2b-routes.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
 import { mapError } from './problems.ts';
+import { addSuspenseRoutes } from './suspense-routes.ts';
+
+/** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
+const keyCacheMs = 5_000;
 
 /** Builds the M-PESA service. It does not listen and opens nothing. */
 export async function createApp(
@@ -13,6 +17,7 @@ export async function createApp(
   log: Pick<ServerOptions, 'logDestination'> = {},
 ): Promise<Server> {
   const { db, intake, settings } = deps;
+  const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: keyCacheMs });
   const server = await createServer({
     service: 'mpesa',
     description: 'Takes in what M-PESA reports and credits every payment exactly once.',
@@ -21,6 +26,8 @@ export async function createApp(
     secrets: [settings.callbackToken, settings.apiKey],
     trustedErrors: [DaftariError],
     apiKeys: [fullAccessKey(settings.apiKey)],
+    // The keys that the wallet service makes.
+    findKey: keyCache.find,
     readiness: () => ping(db),
     mapError,
     trustProxy: settings.trustProxy,
@@ -28,6 +35,7 @@ export async function createApp(
   });
   const { app, metrics, requireKey } = server;
   await addC2bRoutes(app, deps, createC2bMetrics(metrics, intake));
-  addDepositRoutes(app, deps, requireKey('deposits:read'));
+  addDepositRoutes(app, deps, requireKey('read'));
+  addSuspenseRoutes(app, deps, requireKey);
   return server;
 }

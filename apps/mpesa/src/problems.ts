@@ -1,7 +1,6 @@
 import { isDaftariError } from '@repo/db';
 import type { ErrorCode } from '@repo/db';
-import { httpProblem } from '@repo/http';
-import type { HttpProblem } from '@repo/http';
+import { HttpProblem, httpProblem } from '@repo/http';
 
 /** Failures after which storing the callback by itself would fail as well, or which say that it may be stored already. */
 const withoutStorage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -14,6 +13,19 @@ const withoutStorage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** Further failures that are the service's and not the request's. */
 const ofTheService: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['database_busy', 'schema_outdated']);
+
+/** What the ledger refuses people who assign payments. The request is understood, and its error says what to do. */
+const refusals: Readonly<Partial<Record<ErrorCode, { readonly status: number; readonly title: string }>>> = {
+  unknown_transaction: { status: 404, title: 'There is no such payment.' },
+  already_assigned: { status: 409, title: 'This payment has been assigned to a wallet.' },
+  already_reversed: { status: 409, title: 'This payment has been sent back.' },
+  key_reused: { status: 409, title: 'The idempotency key was used for another request.' },
+  not_in_suspense: { status: 422, title: 'This payment is not in suspense.' },
+  unknown_wallet: { status: 422, title: 'There is no such wallet.' },
+  wallet_frozen: { status: 422, title: 'The wallet is frozen.' },
+  wallet_closed: { status: 422, title: 'The wallet is closed.' },
+  currency_mismatch: { status: 422, title: 'The currencies differ.' },
+};
 
 /** Whether a callback cannot be stored at this moment, whatever is in it. */
 export function isWithoutStorage(error: unknown): boolean {
@@ -31,6 +43,9 @@ export function unavailable(cause: unknown): HttpProblem {
 
 /** Translates errors of the domain into answers. */
 export function mapError(error: unknown): HttpProblem | null {
-  const isOfService = isDaftariError(error) && ofTheService.has(error.code);
-  return isOfService || isWithoutStorage(error) ? unavailable(error) : null;
+  if (!isDaftariError(error)) return null;
+  if (ofTheService.has(error.code) || isWithoutStorage(error)) return unavailable(error);
+  const refusal = refusals[error.code];
+  if (refusal === undefined) return null;
+  return new HttpProblem({ code: error.code, ...refusal, detail: error.message, cause: error });
 }

@@ -10,6 +10,7 @@ const guarded: Readonly<Record<string, Scope>> = {
   'GET /wallets/{number}/statement': 'read',
   'GET /transactions/{reference}': 'read',
   'GET /receipts/{reference}': 'read',
+  'GET /holds/{id}': 'read',
   'POST /wallets': 'transact',
   'POST /transfers': 'transact',
   'POST /holds': 'transact',

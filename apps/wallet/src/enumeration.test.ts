@@ -2,7 +2,7 @@ import { hasCheckDigit, newWalletNumber } from '@repo/db';
 import type { Db } from '@repo/db';
 import { expect, test } from 'vitest';
 import { openCustomer, posting, startTestService } from './testing.ts';
-import type { TestService } from './testing.ts';
+import type { TestRequest, TestService } from './testing.ts';
 
 /** The number with its last digit changed, so that its check digit is wrong. */
 function mistyped(number: string): string {
@@ -12,8 +12,8 @@ function mistyped(number: string): string {
 }
 
 /** All of an answer that is not different by nature for every request: its id and the second it was sent. */
-async function comparable(service: TestService, path: string) {
-  const response = await service.fetch(path);
+async function comparable(service: TestService, path: string, request?: TestRequest) {
+  const response = await service.fetch(path, request);
   const headers = [...response.headers].filter(([name]) => name !== 'date' && name !== 'x-request-id');
   const body = (await response.text()).replace(/"requestId":"[0-9a-f-]{36}"/, '"requestId":"-"');
   return { status: response.status, headers, body };
@@ -46,21 +46,72 @@ test.each(['', '/balance', '/statement'])(
   },
 );
 
-test('a look-up asks the database the same, whether the number exists, is free, mistyped or a system wallet', async () => {
+/** What the service asked its database, and how much it was answered: what an attacker with a clock could see of it. */
+function watchDatabase(): { asked: string[]; watched: (db: Db) => Db } {
   const asked: string[] = [];
   const watched = (db: Db): Db => ({
     ...db,
-    run: (statement, values) => {
-      asked.push(statement.name);
-      return db.run(statement, values);
+    run: async (statement, values) => {
+      const rows = await db.run(statement, values);
+      // Those who send SMS are woken now and then, after whatever was committed: it belongs to no request.
+      if (statement.name !== 'sms_wake') asked.push(`${statement.name}: ${rows.length} rows`);
+      return rows;
     },
   });
+  return { asked, watched };
+}
+
+/** Routes that name a wallet, each as a request about one number. */
+const naming: readonly [string, (number: string, own: string) => [path: string, request?: TestRequest]][] = [
+  ['GET /wallets/:number', (number) => [`/wallets/${number}`]],
+  ['GET /wallets/:number/balance', (number) => [`/wallets/${number}/balance`]],
+  ['GET /wallets/:number/statement', (number) => [`/wallets/${number}/statement`]],
+  [
+    'POST /wallets/:number/freeze',
+    (number) => [`/wallets/${number}/freeze`, { method: 'POST', body: { reason: 'asked for' } }],
+  ],
+  ['POST /transfers to it', (to, from) => ['/transfers', posting({ from, to, amount: '1.00' })]],
+  ['POST /transfers from it', (from, to) => ['/transfers', posting({ from, to, amount: '1.00' })]],
+  ['POST /holds in it', (wallet) => ['/holds', posting({ wallet, amount: '1.00' })]],
+];
+
+test.each(naming)(
+  '%s takes the same steps and answers the same bytes for a number that is free, mistyped or a system wallet',
+  async (_, requestOf) => {
+    const { asked, watched } = watchDatabase();
+    await using service = await startTestService({}, watched);
+    const own = await openCustomer(service.db, '10.00');
+    const seen: unknown[] = [];
+    for (const number of [newWalletNumber(), mistyped(own), 'MPESA-FLOAT', 'SUSPENSE', 'FEES']) {
+      const [path, request] = requestOf(number, own);
+      asked.length = 0;
+      const answer = await comparable(service, path, request);
+      seen.push({ asked: [...asked], answer });
+    }
+    const [first, ...others] = seen;
+    expect(first).toMatchObject({
+      asked: [expect.any(String)],
+      answer: { body: expect.stringContaining('unknown_wallet') as string },
+    });
+    for (const other of others) expect(other).toEqual(first);
+  },
+);
+
+test('a look-up asks the database once, also for a wallet that there is, whatever its status', async () => {
+  const { asked, watched } = watchDatabase();
   await using service = await startTestService({}, watched);
-  const number = await openCustomer(service.db);
-  for (const each of [number, newWalletNumber(), mistyped(number), 'MPESA-FLOAT']) {
+  const [active, frozen, closed] = [
+    await openCustomer(service.db),
+    await openCustomer(service.db),
+    await openCustomer(service.db),
+  ];
+  const change = { method: 'POST', body: { reason: 'asked for' } } as const;
+  await service.fetch(`/wallets/${frozen}/freeze`, change);
+  await service.fetch(`/wallets/${closed}/close`, change);
+  for (const number of [active, frozen, closed, newWalletNumber()]) {
     asked.length = 0;
-    await service.fetch(`/wallets/${each}`);
-    expect(asked).toEqual(['wallet_lookup']);
+    await service.fetch(`/wallets/${number}`);
+    expect(asked.map((line) => line.split(':')[0])).toEqual(['wallet_lookup']);
   }
 });
 

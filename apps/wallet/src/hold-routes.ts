@@ -1,11 +1,10 @@
 import { DaftariError, findHold } from '@repo/db';
 import type { HoldView, LedgerIntake } from '@repo/db';
-import { problemResponse } from '@repo/http';
+import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { amount, moment, money, narrative, time, walletNumber } from './fields.ts';
-import { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
 import { postedBody, postedSchema, statusOf } from './posted.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 

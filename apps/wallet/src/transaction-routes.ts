@@ -1,11 +1,10 @@
 import { findTransaction } from '@repo/db';
 import type { LedgerIntake, TransactionView } from '@repo/db';
-import { problemResponse } from '@repo/http';
+import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { amount, currency, money, narrative, time, verificationHash, walletNumber } from './fields.ts';
-import { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
 import { postedBody, postedSchema, statusOf } from './posted.ts';
 import { unknownTransaction } from './problems.ts';
 import { readReference } from './reference.ts';

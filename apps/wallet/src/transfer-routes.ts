@@ -1,11 +1,10 @@
 import { isDaftariError } from '@repo/db';
 import type { Posted, TransferIntake } from '@repo/db';
-import { problemResponse } from '@repo/http';
+import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { amount, narrative, walletNumber } from './fields.ts';
-import { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
 import { postedBody, postedSchema, statusOf } from './posted.ts';
 import { refuse } from './problems.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';

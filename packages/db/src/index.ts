@@ -39,6 +39,8 @@ export { reverseTransaction } from './reversals.ts';
 export type { Reversal, ReversalRequest } from './reversals.ts';
 export { assignSuspense } from './suspense.ts';
 export type { AssignmentRequest } from './suspense.ts';
+export { listSuspense } from './suspense-list.ts';
+export type { SuspensePage, SuspensePayment, SuspenseRequest } from './suspense-list.ts';
 export { findTransaction } from './transactions.ts';
 export type { Party, TransactionView } from './transactions.ts';
 export { createTransferIntake, transfer, transfers } from './transfers.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createDb } from './db.ts';
 import { recordDeposit } from './deposits.ts';
 import { hold } from './holds.ts';
-import { operation } from './operations.ts';
+import { operation, runOperations } from './operations.ts';
 import type { Operation } from './operations.ts';
 import { reverseTransaction } from './reversals.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
@@ -205,6 +205,32 @@ test('payouts in batches and payouts by themselves, of different wallets, never 
     await Promise.all(clients.map((client) => client.end()));
   }
   expect(await allFaults(sql)).toEqual([]);
+}, 30_000);
+
+test('two batches that use the same keys for other requests, the other way round, are both answered', async () => {
+  const keys = [newKey(), newKey()];
+  const dbs = keys.map(() => createDb({ url: database.url, maxConnections: 1 }));
+  const wallets = [await openFunded(database, '100.00'), await openFunded(database, '100.00')];
+  const batches = wallets.map((wallet, lane) => {
+    const using = (key = '') => ({ ...holdOf(wallet), key, digest: `of ${wallet}` });
+    // Enough between the two keys for the other batch to take its first one.
+    const between = Array.from({ length: 60 }, () => holdOf(wallet));
+    return [using(keys[lane]), ...between, using(keys[1 - lane])];
+  });
+  // The connections are open and their plans made before the batches meet.
+  await Promise.all(dbs.map((own, lane) => runOperations(own, [holdOf(wallets[lane] ?? '')])));
+  const answers = await Promise.all(
+    dbs.map(async (own, lane) => {
+      const results = await runOperations(own, batches[lane] ?? []);
+      const ends = [results[0], results.at(-1)];
+      return lane === 0 ? ends : ends.toReversed();
+    }),
+  );
+  for (const place of [0, 1]) {
+    const told = answers.map((ofLane) => ofLane[place]?.row.outcome);
+    expect(new Set(told)).toEqual(new Set(['key_reused', 'posted']));
+  }
+  await Promise.all(dbs.map((own) => own.close()));
 }, 30_000);
 
 test('a transaction that is posted while its reversal waits for other wallets is reversed all the same', async () => {

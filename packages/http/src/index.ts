@@ -6,6 +6,7 @@ export { EnvironmentError, loadEnvironment, parseEnvironment } from './env.ts';
 export { validationFindings } from './errors.ts';
 export type { ErrorMapper } from './errors.ts';
 export type { HttpServer } from './http-server.ts';
+export { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
 export { createKeyCache } from './key-cache.ts';
 export type { KeyCache, KeyCacheOptions } from './key-cache.ts';
 export { negotiate } from './negotiation.ts';

@@ -18,6 +18,7 @@ type LaunchOptions = {
   binaries: Binaries;
   durable: boolean;
   port: number | undefined;
+  settings: Readonly<Record<string, string>> | undefined;
 };
 
 /** Recovery after a crash replays up to a gigabyte of log before the server is ready. */
@@ -92,7 +93,7 @@ async function launchOn(
       account: options.account,
       program: join(options.binaries.directory, 'postgres'),
       directory,
-      settings: settings(port, options.durable),
+      settings: [...settings(port, options.durable), ...furtherSettings(options.settings)],
       log: log.fd,
     });
     const postmaster = await waitUntilReady(kept, { directory, port });
@@ -131,6 +132,11 @@ function settings(port: number, durable: boolean): string[] {
     // A crash of the server loses nothing either way; without fsync a crash of the machine does.
     ...(durable ? [] : ['fsync=off', 'full_page_writes=off']),
   ];
+}
+
+// Of a setting that is given twice the server takes the last.
+function furtherSettings(further: Readonly<Record<string, string>> = {}): string[] {
+  return Object.entries(further).map(([name, value]) => `${name}=${value}`);
 }
 
 function logPath(directory: string): string {

@@ -39,6 +39,18 @@ test('a server is UTF-8, in UTC, on the loopback interface, and durable unless t
   });
 });
 
+test('a setting that is asked for wins over the usual one', async () => {
+  await using server = await startServer({
+    durable: false,
+    settings: { max_connections: '11', shared_preload_libraries: 'pg_stat_statements' },
+  });
+  const [row] = await execute(
+    server.url,
+    `SELECT current_setting('max_connections') AS most, current_setting('shared_preload_libraries') AS loaded`,
+  );
+  expect(row).toEqual({ most: '11', loaded: 'pg_stat_statements' });
+});
+
 test('upper case knows letters outside ASCII on every machine', async () => {
   await using server = await startServer({ durable: false });
   expect(await execute(server.url, `SELECT upper('nyambùra') AS name`)).toEqual([{ name: 'NYAMBÙRA' }]);

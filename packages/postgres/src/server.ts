@@ -18,6 +18,8 @@ export type ServerOptions = {
   port?: number;
   /** False leaves fsync out: faster, and the data may be lost when the machine (not the server) crashes. */
   durable?: boolean;
+  /** Further settings of the server by their names, such as `shared_preload_libraries`; they win over the usual ones. */
+  settings?: Readonly<Record<string, string>>;
   /** A folder with `postgres` and `initdb`, to use another installation than the one from npm. */
   binaries?: string;
 };
@@ -102,7 +104,13 @@ async function launchIn(dataDirectory: string, options: ServerOptions): Promise<
   }
   await removeStaleLeases(dataDirectory);
   const password = await readPassword(dataDirectory);
-  const launched = await launch(dataDirectory, { account, binaries, durable, port: options.port });
+  const launched = await launch(dataDirectory, {
+    account,
+    binaries,
+    durable,
+    port: options.port,
+    settings: options.settings,
+  });
   return { ...launched, url: urlOf(launched.postmaster, password) };
 }
 

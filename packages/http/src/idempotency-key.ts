@@ -1,6 +1,6 @@
-import { HttpProblem } from '@repo/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { HttpProblem } from './problem.ts';
 
 const pattern = /^[\x21-\x7e]{1,255}$/;
 

@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { createApiKey, freezeWallet, reverseTransaction } from '@repo/db';
+import type { Scope } from '@repo/db';
+import { confirmationOf, createPayment, createRandom, sendConfirmation } from '@repo/simulator';
+import { expect, test } from 'vitest';
+import { openCustomerWallet, startTestService, testKey } from './testing.ts';
+import type { TestService } from './testing.ts';
+
+const random = createRandom('suspense-routes.test');
+
+interface Asked {
+  readonly key?: string | null;
+  readonly body?: unknown;
+  readonly idempotencyKey?: string | null;
+}
+
+async function ask({ url }: TestService, path: string, asked: Asked = {}) {
+  const { key = testKey, body, idempotencyKey = randomUUID() } = asked;
+  const response = await fetch(`${url}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: {
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** A payment to an account that leads nowhere, as M-PESA reports it; its receipt. */
+async function payAstray(service: TestService, amount = '150.00'): Promise<string> {
+  const payment = createPayment(random, { account: 'RENT 4B', amount });
+  expect(await sendConfirmation(service.target, confirmationOf(payment, 'masked'))).toMatchObject({
+    accepted: true,
+  });
+  return payment.receipt;
+}
+
+async function receiptsOf(service: TestService, query = ''): Promise<unknown[]> {
+  const { body } = await ask(service, `/suspense${query}`);
+  return (body['payments'] as { receipt: string }[]).map(({ receipt }) => receipt);
+}
+
+async function keyWith(service: TestService, scope: Scope): Promise<string> {
+  return (await createApiKey(service.db, { name: scope, scopes: [scope] })).key;
+}
+
+test('a payment to an account that leads nowhere waits until it is assigned, and then no more', async () => {
+  await using service = await startTestService();
+  const wallet = await openCustomerWallet(service.db);
+  const receipt = await payAstray(service);
+  const { status, body } = await ask(service, '/suspense');
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    payments: [
+      {
+        receipt,
+        amount: '150.00',
+        remaining: '150.00',
+        currency: 'KES',
+        paidAt: expect.stringMatching(/Z$/) as string,
+        createdAt: expect.stringMatching(/Z$/) as string,
+        account: 'RENT 4B',
+        reason: 'unknown_account',
+        suggestions: [],
+        assignment: null,
+      },
+    ],
+    nextCursor: null,
+  });
+
+  const assigning = { body: { wallet }, idempotencyKey: randomUUID() };
+  const first = await ask(service, `/suspense/${receipt.toLowerCase()}/assignment`, assigning);
+  expect(first.status).toBe(201);
+  expect(first.body).toEqual({
+    receipt,
+    reference: `AS-${receipt}`,
+    wallet,
+    amount: '150.00',
+    currency: 'KES',
+    createdAt: expect.stringMatching(/Z$/) as string,
+    verificationHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+  });
+  expect(await ask(service, `/suspense/${receipt}/assignment`, assigning)).toEqual({ ...first, status: 200 });
+  expect(await receiptsOf(service)).toEqual([]);
+  expect((await ask(service, '/suspense?status=all')).body['payments']).toMatchObject([
+    { receipt, assignment: { reference: `AS-${receipt}`, wallet } },
+  ]);
+});
+
+test('a late repeat does not assign a payment again that was taken back meanwhile', async () => {
+  await using service = await startTestService();
+  const wallet = await openCustomerWallet(service.db);
+  const receipt = await payAstray(service);
+  const assigning = { body: { wallet }, idempotencyKey: randomUUID() };
+  const first = await ask(service, `/suspense/${receipt}/assignment`, assigning);
+  await reverseTransaction(service.db, { reference: `AS-${receipt}`, idempotencyKey: randomUUID() });
+  expect(await ask(service, `/suspense/${receipt}/assignment`, assigning)).toEqual({ ...first, status: 200 });
+  expect(await receiptsOf(service)).toEqual([receipt]);
+});
+
+test('the list comes in pages', async () => {
+  await using service = await startTestService();
+  const receipts: string[] = [];
+  for (let count = 0; count < 3; count += 1) receipts.push(await payAstray(service));
+  const first = await ask(service, '/suspense?limit=2');
+  expect((first.body['payments'] as unknown[]).length).toBe(2);
+  const cursor = String(first.body['nextCursor']);
+  expect(await receiptsOf(service, `?limit=2&cursor=${cursor}`)).toEqual([receipts[0]]);
+});
+
+test('what cannot be assigned is refused, says why and moves nothing', async () => {
+  await using service = await startTestService();
+  const [wallet, other, frozen] = [
+    await openCustomerWallet(service.db),
+    await openCustomerWallet(service.db, '254700000127'),
+    await openCustomerWallet(service.db, '254700000128'),
+  ];
+  await freezeWallet(service.db, { wallet: frozen, reason: 'a lost phone' });
+  const receipt = await payAstray(service);
+  const assign = async (to: unknown, of = receipt, idempotencyKey: string | null = randomUUID()) => {
+    const answer = await ask(service, `/suspense/${of}/assignment`, { body: { wallet: to }, idempotencyKey });
+    return [answer.status, answer.body['code']];
+  };
+  expect(await assign('1000000000')).toEqual([422, 'unknown_wallet']);
+  expect(await assign('MPESA-FLOAT')).toEqual([422, 'unknown_wallet']);
+  expect(await assign(frozen)).toEqual([422, 'wallet_frozen']);
+  expect(await assign('')).toEqual([422, 'invalid_request']);
+  expect(await assign(5)).toEqual([422, 'invalid_request']);
+  expect(await assign(wallet, 'NEVERSEEN1')).toEqual([404, 'unknown_transaction']);
+  expect(await assign(wallet, 'no receipt')).toEqual([404, 'unknown_transaction']);
+  expect(await assign(wallet, receipt, null)).toEqual([400, 'idempotency_key_required']);
+  expect(await receiptsOf(service)).toEqual([receipt]);
+
+  const key = randomUUID();
+  expect((await assign(wallet, receipt, key))[0]).toBe(201);
+  expect(await assign(other, receipt, key)).toEqual([409, 'key_reused']);
+  expect(await assign(other)).toEqual([409, 'already_assigned']);
+  const paid = createPayment(random, { account: wallet, amount: '10.00' });
+  await sendConfirmation(service.target, confirmationOf(paid, 'masked'));
+  expect(await assign(wallet, paid.receipt)).toEqual([422, 'not_in_suspense']);
+  const returned = await payAstray(service);
+  await reverseTransaction(service.db, { reference: returned, idempotencyKey: randomUUID() });
+  expect(await assign(wallet, returned)).toEqual([409, 'already_reversed']);
+});
+
+test('reading takes the scope read and assigning the scope admin', async () => {
+  await using service = await startTestService();
+  const receipt = await payAstray(service);
+  const body = { wallet: await openCustomerWallet(service.db) };
+  const path = `/suspense/${receipt}/assignment`;
+  const [read, transact, admin] = [
+    await keyWith(service, 'read'),
+    await keyWith(service, 'transact'),
+    await keyWith(service, 'admin'),
+  ];
+  expect((await ask(service, '/suspense', { key: null })).status).toBe(401);
+  expect((await ask(service, '/suspense', { key: 'unknown' })).status).toBe(401);
+  expect((await ask(service, '/suspense', { key: read })).status).toBe(200);
+  expect((await ask(service, `/deposits/${receipt}`, { key: read })).status).toBe(200);
+  expect((await ask(service, path, { body, key: read })).status).toBe(403);
+  expect((await ask(service, path, { body, key: transact })).status).toBe(403);
+  expect((await ask(service, path, { body, key: null })).status).toBe(401);
+  expect((await ask(service, path, { body, key: admin })).status).toBe(201);
+});
+
+test.each(['?limit=0', '?limit=201', '?cursor=x', '?status=old', '?page=2'])(
+  'GET /suspense%s is refused',
+  async (query) => {
+    await using service = await startTestService();
+    const { status, body } = await ask(service, `/suspense${query}`);
+    expect([status, body['code']]).toEqual([422, 'invalid_request']);
+  },
+);

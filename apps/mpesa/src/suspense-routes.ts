@@ -1,0 +1,152 @@
+import { DaftariError, assignSuspense, listSuspense } from '@repo/db';
+import type { Posted, SuspensePayment } from '@repo/db';
+import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
+import type { HttpServer, Server } from '@repo/http';
+import { z } from 'zod';
+import type { AppDependencies } from './dependencies.ts';
+import { readReceipt } from './message/receipt.ts';
+
+const payment = z.object({
+  receipt: z.string(),
+  amount: z.string().describe('two decimals'),
+  remaining: z.string().describe('what of it was not sent back to the payer'),
+  currency: z.string(),
+  paidAt: z.iso
+    .datetime()
+    .nullable()
+    .describe('when the customer paid; null for payments before this was kept'),
+  createdAt: z.iso.datetime().describe('when it was recorded'),
+  account: z.string().nullable().describe('what the payer typed'),
+  reason: z.string().nullable().describe('why it waits'),
+  suggestions: z.array(z.string()).describe('wallet numbers that the payer may have meant'),
+  assignment: z
+    .object({ reference: z.string(), wallet: z.string() })
+    .nullable()
+    .describe('the wallet that it was assigned to; null while it waits'),
+});
+
+const keyProblems = {
+  401: problemResponse('The API key is missing or unknown.'),
+  403: problemResponse('The API key lacks the scope of this route.'),
+  503: problemResponse('The service cannot do this at the moment; `retry-after` says when to send it again.'),
+};
+
+const listSchema = {
+  tags: ['suspense'],
+  summary: 'Payments that wait for somebody to say whose they are, the latest first.',
+  security: [{ apiKey: [] }],
+  querystring: z.strictObject({
+    status: z
+      .enum(['waiting', 'all'])
+      .default('waiting')
+      .describe('all: also those that were assigned or sent back'),
+    cursor: z
+      .string()
+      .regex(/^\d{1,18}$/, 'must be `nextCursor` of a page')
+      .optional()
+      .describe('`nextCursor` of the page before'),
+    limit: z.coerce.number().int().min(1).max(200).default(50),
+  }),
+  response: {
+    200: z.object({
+      payments: z.array(payment),
+      nextCursor: z
+        .string()
+        .nullable()
+        .describe('null on the last page; a page may be shorter than asked for and not be the last'),
+    }),
+    ...keyProblems,
+    422: problemResponse('A parameter is unknown or wrong.'),
+  },
+};
+
+const assigned = z.object({
+  receipt: z.string(),
+  reference: z.string().describe('of the movement out of suspense: to be reversed if it was wrong'),
+  wallet: z.string(),
+  amount: z.string().describe('two decimals'),
+  currency: z.string(),
+  createdAt: z.iso.datetime(),
+  verificationHash: z.string(),
+});
+
+const assignSchema = {
+  tags: ['suspense'],
+  summary: 'Moves a payment from suspense to the wallet that it was meant for, once.',
+  security: [{ apiKey: [] }],
+  headers: idempotencyHeaders,
+  params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
+  body: z.strictObject({
+    wallet: z
+      .string()
+      .min(1)
+      .max(20)
+      .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
+      .describe('a wallet number, ten digits'),
+  }),
+  response: {
+    201: assigned.describe('The money is in the wallet.'),
+    200: assigned.describe('It was there before, or it was assigned for the same key.'),
+    400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
+    ...keyProblems,
+    404: problemResponse('`unknown_transaction`: no payment has this receipt.'),
+    409: problemResponse(
+      '`already_assigned`: it is in another wallet; `already_reversed`: it went back to the payer; or `key_reused`.',
+    ),
+    422: problemResponse(
+      'Nothing moved: `not_in_suspense`, `unknown_wallet`, `wallet_frozen`, `wallet_closed`, `currency_mismatch`.',
+    ),
+  },
+};
+
+/** Adds `GET /suspense` and `POST /suspense/:receipt/assignment`. */
+export function addSuspenseRoutes(
+  app: HttpServer,
+  { db }: AppDependencies,
+  requireKey: Server['requireKey'],
+): void {
+  app.get('/suspense', { onRequest: requireKey('read'), schema: listSchema }, async (request) => {
+    const { status, cursor, limit } = request.query;
+    const page = await listSuspense(db, {
+      all: status === 'all',
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    return { payments: page.payments.map(paymentBody), nextCursor: page.nextCursor };
+  });
+
+  // It gives somebody else's money to a wallet, which is for administrators, as a reversal is.
+  const assign = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: assignSchema };
+  app.post('/suspense/:receipt/assignment', assign, async (request, reply) => {
+    const receipt = readReceipt(request.params.receipt);
+    if (!receipt.ok) throw new DaftariError('unknown_transaction');
+    const posted = await assignSuspense(db, {
+      receipt: receipt.value,
+      wallet: request.body.wallet,
+      idempotencyKey: request.headers['idempotency-key'],
+    });
+    return reply.code(posted.replayed ? 200 : 201).send(assignedBody(receipt.value, posted));
+  });
+}
+
+function paymentBody({ paidAt, createdAt, suggestions, ...rest }: SuspensePayment) {
+  return {
+    ...rest,
+    paidAt: paidAt?.toISOString() ?? null,
+    createdAt: createdAt.toISOString(),
+    suggestions: [...suggestions],
+  };
+}
+
+function assignedBody(receipt: string, posted: Posted) {
+  const { reference, to: wallet, amount, currency, createdAt, verificationHash } = posted;
+  return {
+    receipt,
+    reference,
+    wallet,
+    amount,
+    currency,
+    createdAt: createdAt.toISOString(),
+    verificationHash,
+  };
+}
