@@ -2,7 +2,7 @@ import { getEventListeners, once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Pool, interceptors } from 'undici';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { exchange } from './exchange.ts';
 
 const request = { method: 'POST', path: '/', headers: [], body: 'x=1' } as const;
@@ -50,8 +50,13 @@ test('an exchange that ended leaves no listener on a signal that many share', as
 
 test('an exchange that ended leaves no timer behind that would keep the process', async () => {
   const { client } = await startUnreliable();
-  const timers = () => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length;
-  const before = timers();
-  await exchange(client, { ...request, headers: [] }, options);
-  expect(timers()).toBe(before);
+  const started = vi.spyOn(globalThis, 'setTimeout');
+  const cleared = vi.spyOn(globalThis, 'clearTimeout');
+  onTestFinished(() => void vi.restoreAllMocks());
+  // A time by which it is told from the timers of the HTTP client and of the tests.
+  const timeoutMs = 54_321;
+  await exchange(client, { ...request, headers: [] }, { ...options, timeoutMs });
+  const call = started.mock.calls.findIndex(([, delay]) => delay === timeoutMs);
+  expect(call).not.toBe(-1);
+  expect(cleared).toHaveBeenCalledWith(started.mock.results[call]?.value);
 });
