@@ -204,6 +204,16 @@ test.each(['', ' ', 'None', 'none', 'null', 'x'.repeat(256), 'a\0b', 7.5])('%j a
   expect(readOne({ messageId })).toMatchObject({ kind: 'accepted', providerMessageId: id });
 });
 
+test('a code beside a word that is a number is kept', () => {
+  const body = JSON.stringify({
+    SMSMessageData: { Message: '', Recipients: [{ statusCode: 101, status: 101 }] },
+  });
+  expect(readSendAnswer({ status: 201, body, retryAfter: null }, sent)).toMatchObject({
+    kind: 'accepted',
+    providerStatus: '101 101',
+  });
+});
+
 test('nothing that is sent makes the reader throw, and nothing but an accepted code accepts', () => {
   const field = fc.oneof(
     fc.jsonValue(),

@@ -59,7 +59,8 @@ function readRecipient(recipient: Fields, message: string): SendAnswer {
     providerMessageId: readMessageId(recipient['messageId']),
     ...readCost(recipient['cost']),
     parts: readParts(recipient['messageParts'], message),
-    providerStatus: harmless(`${codeText} ${status}`),
+    // Apart, because a code and a number beside it would look like somebody's phone.
+    providerStatus: `${harmless(codeText)} ${harmless(status)}`.trim(),
   };
   // A code that is there but is no number is as unknown as one that is not in the list.
   const verdict = verdictOf(codeText === '' ? null : (code ?? -1), status);
