@@ -1,38 +1,11 @@
-import { loadEnvironment } from '@repo/http';
+import { callbackTokenSetting, loadEnvironment, portSetting, serviceSettings, wholeNumber } from '@repo/http';
 import { z } from 'zod';
 
-function wholeNumber({ min, max }: { min: number; max: number }) {
-  const message = `not a whole number from ${String(min)} to ${String(max)}`;
-  return z.coerce.number(message).int(message).min(min, message).max(max, message);
-}
-
 const common = {
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/, message: 'not a postgresql:// address' })
-    .describe('the address of the database, postgresql://user:password@host:5432/name'),
-  DATABASE_CONNECTIONS: wholeNumber({ min: 1, max: 1_000 })
-    .default(10)
-    .describe('the most connections to the database, 10 when absent'),
-  DATABASE_POOLER: z
-    .enum(['none', 'transaction'], 'neither none nor transaction')
-    .default('none')
-    .describe('transaction when DATABASE_URL leads to a pooler in transaction mode (PgBouncer), else none'),
+  ...serviceSettings,
   API_KEY: z.string().describe('the first key, with every scope; the wallet service makes further ones'),
-  SMS_CALLBACK_TOKEN: z
-    .string()
-    .regex(/^[A-Za-z0-9._~-]+$/, 'only letters, digits and . _ ~ - may stand in a URL')
-    .describe('an unguessable text of 24 or more letters and digits; it is a part of the callback URLs'),
-  SMS_PORT: wholeNumber({ min: 0, max: 65_535 })
-    .default(4003)
-    .describe('the port to listen on, 4003 when absent; 0 takes a free one'),
-  HOST: z
-    .string()
-    .default('127.0.0.1')
-    .describe('the address to listen on, 127.0.0.1 when absent; 0.0.0.0 for all'),
-  LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'not a level')
-    .default('info')
-    .describe('fatal, error, warn, info, debug, trace or silent'),
+  SMS_CALLBACK_TOKEN: callbackTokenSetting(),
+  SMS_PORT: portSetting(4003),
 };
 
 const sending = {

@@ -1,5 +1,7 @@
 import { smsOutbox, smsSpend } from '@repo/db';
 import type { Db } from '@repo/db';
+import { startRepeating } from '@repo/http';
+import type { Repeating } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Provider } from './providers/provider.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
@@ -19,20 +21,18 @@ export interface MonitorPauses {
   readonly balanceMs?: number;
 }
 
-export interface Monitor {
-  /** Ends it; resolves when the look under way is done. */
-  stop(): Promise<void>;
-}
-
 /**
  * Looks at the queue, the day's spending and the provider's balance now and then, so that whoever reads the metrics
  * waits for neither the database nor the provider. What cannot be seen keeps the value that it had.
  */
-export function startMonitor(deps: MonitorDependencies, pauses: MonitorPauses = {}): Monitor {
+export function startMonitor(deps: MonitorDependencies, pauses: MonitorPauses = {}): Repeating {
   const { queueMs = 15_000, balanceMs = 300_000 } = pauses;
   const { provider } = deps;
-  const tasks = [repeat(() => lookAtQueue(deps), queueMs)];
-  if (provider !== null) tasks.push(repeat(() => lookAtBalance(deps, provider), balanceMs));
+  const tasks = [startRepeating(() => lookAtQueue(deps), { pauseMs: queueMs, startsNow: true })];
+  if (provider !== null) {
+    const balance = () => lookAtBalance(deps, provider);
+    tasks.push(startRepeating(balance, { pauseMs: balanceMs, startsNow: true }));
+  }
   return {
     async stop() {
       await Promise.all(tasks.map((task) => task.stop()));
@@ -62,28 +62,4 @@ async function lookAtBalance({ metrics, log }: MonitorDependencies, provider: Pr
   const balance = await provider.balance();
   if (balance === null) log.debug({ provider: provider.name }, 'the balance at the provider is not known');
   else metrics.balance.set({ currency: balance.currency }, Number(balance.amount));
-}
-
-/** Does the work now, and again a while after each time it is done. */
-function repeat(work: () => Promise<void>, pauseMs: number): Monitor {
-  const stopped = new AbortController();
-  let timer: NodeJS.Timeout | null = null;
-  let underWay = round();
-
-  async function round(): Promise<void> {
-    await work();
-    if (stopped.signal.aborted) return;
-    timer = setTimeout(() => {
-      underWay = round();
-    }, pauseMs);
-    timer.unref();
-  }
-
-  return {
-    async stop() {
-      stopped.abort();
-      if (timer !== null) clearTimeout(timer);
-      await underWay;
-    },
-  };
 }

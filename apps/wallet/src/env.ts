@@ -1,10 +1,5 @@
-import { loadEnvironment } from '@repo/http';
+import { loadEnvironment, portSetting, serviceSettings, wholeNumber } from '@repo/http';
 import { z } from 'zod';
-
-function wholeNumber({ min, max }: { min: number; max: number }) {
-  const message = `not a whole number from ${String(min)} to ${String(max)}`;
-  return z.coerce.number(message).int(message).min(min, message).max(max, message);
-}
 
 /** An address that can stand in front of `/verify/...`: no query, no fragment, and no password for all to read. */
 function isPublicUrl(text: string): boolean {
@@ -15,30 +10,11 @@ function isPublicUrl(text: string): boolean {
 /** The settings of the service, by the names of their variables; production is stricter. */
 export function environmentSchema({ isProduction }: { readonly isProduction: boolean }) {
   return z.object({
-    DATABASE_URL: z
-      .url({ protocol: /^postgres(ql)?$/, message: 'not a postgresql:// address' })
-      .describe('the address of the database, postgresql://user:password@host:5432/name'),
-    DATABASE_CONNECTIONS: wholeNumber({ min: 1, max: 1_000 })
-      .default(10)
-      .describe('the most connections to the database, 10 when absent'),
-    DATABASE_POOLER: z
-      .enum(['none', 'transaction'], 'neither none nor transaction')
-      .default('none')
-      .describe('transaction when DATABASE_URL leads to a pooler in transaction mode (PgBouncer), else none'),
+    ...serviceSettings,
     API_KEY: z
       .string()
       .describe('the first key, with every scope; send it as a bearer token to make further keys'),
-    WALLET_PORT: wholeNumber({ min: 0, max: 65_535 })
-      .default(4001)
-      .describe('the port to listen on, 4001 when absent; 0 takes a free one'),
-    HOST: z
-      .string()
-      .default('127.0.0.1')
-      .describe('the address to listen on, 127.0.0.1 when absent; 0.0.0.0 for all'),
-    LOG_LEVEL: z
-      .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'not a level')
-      .default('info')
-      .describe('fatal, error, warn, info, debug, trace or silent'),
+    WALLET_PORT: portSetting(4001),
     PUBLIC_URL: z
       .url({ protocol: /^https?$/, message: 'not an http:// or https:// address', abort: true })
       .refine(isPublicUrl, 'not an address without password, query and fragment')

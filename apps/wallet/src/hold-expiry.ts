@@ -1,26 +1,18 @@
 import { expireHolds } from '@repo/db';
 import type { Db } from '@repo/db';
+import { startRepeating } from '@repo/http';
+import type { Repeating } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 
 /** How often holds are looked for whose time is over; milliseconds. They cannot be captured any more by then. */
 const usualPauseMs = 15_000;
 
-export interface HoldExpiry {
-  /** Ends it; resolves when the round under way is done. */
-  stop(): Promise<void>;
-}
-
 /**
  * Gives back the money of holds whose time is over, round after round, until it is stopped. Several processes may do
  * so at once: each hold expires once. A round that fails is logged, and the next one tries again.
  */
-export function startHoldExpiry(db: Db, log: FastifyBaseLogger, pauseMs: number = usualPauseMs): HoldExpiry {
-  const stopped = new AbortController();
-  const { signal } = stopped;
-  let underWay: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | null = null;
-
-  async function round(): Promise<void> {
+export function startHoldExpiry(db: Db, log: FastifyBaseLogger, pauseMs: number = usualPauseMs): Repeating {
+  async function round(signal: AbortSignal): Promise<void> {
     try {
       let expired = 1;
       while (expired > 0 && !signal.aborted) {
@@ -30,23 +22,6 @@ export function startHoldExpiry(db: Db, log: FastifyBaseLogger, pauseMs: number 
     } catch (error) {
       log.warn({ err: error }, 'holds that are over could not be given back; the next round tries again');
     }
-    schedule();
   }
-
-  function schedule(): void {
-    if (signal.aborted) return;
-    timer = setTimeout(() => {
-      underWay = round();
-    }, pauseMs);
-    timer.unref();
-  }
-
-  schedule();
-  return {
-    async stop() {
-      stopped.abort();
-      if (timer !== null) clearTimeout(timer);
-      await underWay;
-    },
-  };
+  return startRepeating(round, { pauseMs });
 }

@@ -1,22 +1,21 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { deposit, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
-interface Page {
-  readonly openingBalance: string;
-  readonly closingBalance: string;
-  readonly lines: readonly {
-    readonly reference: string;
-    readonly createdAt: string;
-    readonly amount: string;
-  }[];
-  readonly nextCursor: string | null;
-}
+const pageSchema = z.object({
+  openingBalance: z.string(),
+  closingBalance: z.string(),
+  lines: z.array(z.looseObject({ reference: z.string(), createdAt: z.string(), amount: z.string() })),
+  nextCursor: z.string().nullable(),
+});
 
-async function statementOf(service: TestService, number: string, query = ''): Promise<Page> {
+type Page = z.output<typeof pageSchema>;
+
+async function statementOf(service: TestService, number: string, query = '') {
   const { status, body } = await service.ask(`/wallets/${number}/statement${query}`);
   expect(status).toBe(200);
-  return body as unknown as Page;
+  return pageSchema.parse(body);
 }
 
 test('a statement shows what went in and out with the balance after each, oldest first', async () => {
