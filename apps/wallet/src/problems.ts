@@ -1,5 +1,5 @@
-import { isDaftariError } from '@repo/db';
-import type { DaftariError, ErrorCode } from '@repo/db';
+import { AmountError, isDaftariError } from '@repo/db';
+import type { AmountFault, DaftariError, ErrorCode } from '@repo/db';
 import { HttpProblem, httpProblem, validationFindings } from '@repo/http';
 import type { ProblemFinding } from '@repo/http';
 
@@ -68,13 +68,17 @@ export function mapError(error: unknown): HttpProblem | null {
   if (findings === null) return null;
   // A wrong amount has one code, whether its type is wrong or its value.
   const isOnlyAmount = findings.length > 0 && findings.every(({ where }) => where === 'body/amount');
-  return isOnlyAmount ? refuse('invalid_amount', { findings, cause: error }) : null;
+  return isOnlyAmount ? refuse('invalid_amount', { reason: NO_STRING, findings, cause: error }) : null;
 }
+
+/** What an amount is that is not even a string. */
+const NO_STRING: AmountFault = 'malformed';
 
 /** A refusal that the service itself comes to, with the words of the catalogue. */
 export function refuse(
   code: ErrorCode,
   facts: {
+    readonly reason?: string;
     readonly detail?: string;
     readonly findings?: readonly ProblemFinding[];
     readonly cause?: unknown;
@@ -112,6 +116,9 @@ function problemOf(error: DaftariError): HttpProblem | null {
   if (answer === 'passing') {
     const detail = 'Nothing was done. Send the request again.';
     return httpProblem('unavailable', { detail, headers: { 'retry-after': '5' }, cause: error });
+  }
+  if (error instanceof AmountError) {
+    return refuse(error.code, { reason: error.fault, detail: error.message, cause: error });
   }
   if (error.field === undefined) return refuse(error.code, { detail: error.message, cause: error });
   const findings = [{ where: error.field, what: 'is not as it must be' }];

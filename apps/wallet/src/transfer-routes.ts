@@ -26,7 +26,7 @@ const transferSchema = {
     ...keyProblems,
     409: problemResponse('`key_reused`: the key was used for another request.'),
     422: problemResponse(
-      'Nothing moved, and for this key nothing will: `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `same_wallet`, `currency_mismatch`. Correct it and send it again: `invalid_amount`, `invalid_request`.',
+      'Nothing moved, and for this key nothing will: `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `same_wallet`, `currency_mismatch`. Correct it and send it again: `invalid_amount` (`reason`: `malformed`, `negative`, `zero`, `too_many_decimals`, `too_large`), `invalid_request`.',
     ),
     ...limitProblem,
   },

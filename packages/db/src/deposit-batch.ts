@@ -1,7 +1,7 @@
 import { arrayLiteral } from './array-literal.ts';
 import type { Deposit } from './deposit.ts';
 import { DaftariError } from './errors.ts';
-import { normalizeAmount, parseCents } from './money.ts';
+import { normalizeAmount, parsePositiveCents } from './money.ts';
 import type { Statement, Value } from './statement.ts';
 
 export const RECORD_DEPOSITS: Statement = {
@@ -59,10 +59,10 @@ const LONGEST: readonly (readonly [string, number, (deposit: Deposit) => string 
 /**
  * Refuses a deposit that the database would refuse, so that it does not spoil a batch that it shares with others.
  *
- * @throws DaftariError `invalid_deposit` with the field, or `invalid_amount`
+ * @throws DaftariError `invalid_deposit` with the field, or `invalid_amount` (an AmountError)
  */
 export function requireValid(deposit: Deposit): void {
-  if (parseCents(deposit.amount) === 0n) throw new DaftariError('invalid_amount');
+  parsePositiveCents(deposit.amount);
   // A receipt in lower case would be another key, and the same money credited twice.
   const isReceipt = /^\S+$/.test(deposit.receipt) && deposit.receipt === deposit.receipt.toUpperCase();
   if (!isReceipt) throw new DaftariError('invalid_deposit', { field: 'receipt' });

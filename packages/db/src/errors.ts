@@ -54,9 +54,24 @@ const CATALOGUE = {
   database_error: 'The database refused the statement; the cause says how.',
 } as const;
 
+/** What can be wrong with an amount. */
+const AMOUNT_FAULTS = {
+  malformed:
+    'The amount must be a decimal string such as "1500.00": digits and at most one point between them, no grouping and no exponent.',
+  negative: 'The amount must be above zero; money that goes the other way changes sides, not its sign.',
+  zero: 'The amount must be above zero.',
+  too_many_decimals: 'The amount must have at most two decimals: nothing is smaller than a cent.',
+  too_large:
+    'The amount, or the balance that it would lead to, must have at most 17 digits before the point.',
+} as const;
+
+export type AmountFault = keyof typeof AMOUNT_FAULTS;
+
 export type ErrorCode = keyof typeof CATALOGUE;
 
 interface ErrorOptionsWithField {
+  /** Words for this very case instead of those of the catalogue. */
+  readonly advice?: string;
   /** Which field of the request is meant, where there is one. */
   readonly field?: string | undefined;
   /** Scrubbed of values already: it may be logged. */
@@ -70,12 +85,24 @@ export class DaftariError extends Error {
   readonly field: string | undefined;
 
   constructor(code: ErrorCode, options: ErrorOptionsWithField = {}) {
+    const advice = options.advice ?? CATALOGUE[code];
     super(
-      options.field === undefined ? CATALOGUE[code] : `${CATALOGUE[code]} (${options.field})`,
+      options.field === undefined ? advice : `${advice} (${options.field})`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.code = code;
     this.field = options.field;
+  }
+}
+
+/** An amount that cannot be moved, and what is wrong with it. */
+export class AmountError extends DaftariError {
+  declare readonly code: 'invalid_amount';
+  readonly fault: AmountFault;
+
+  constructor(fault: AmountFault) {
+    super('invalid_amount', { advice: AMOUNT_FAULTS[fault] });
+    this.fault = fault;
   }
 }
 

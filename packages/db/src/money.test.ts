@@ -1,8 +1,21 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatCents, normalizeAmount, parseCents } from './money.ts';
+import { AmountError, isDaftariError } from './errors.ts';
+import type { AmountFault } from './errors.ts';
+import { formatCents, normalizeAmount, parseCents, parsePositiveCents } from './money.ts';
 import { amounts, cents, largestCents } from './testing/arbitraries.ts';
 import { openTestDb } from './testing/test-db.ts';
+
+/** What is wrong with the amount, null for nothing. */
+function faultOf(amount: string): AmountFault | null {
+  try {
+    parseCents(amount);
+    return null;
+  } catch (error) {
+    if (error instanceof AmountError) return error.fault;
+    throw error;
+  }
+}
 
 test('what is formatted is parsed back to the same cents', () => {
   fc.assert(fc.property(cents, (value) => parseCents(formatCents(value)) === value));
@@ -41,9 +54,18 @@ test('any part of a cent is refused, however small', () => {
   fc.assert(
     fc.property(cents, parts, (value, [zeros, digit, more]) => {
       const text = formatCents(value) + '0'.repeat(zeros) + String(digit) + '0'.repeat(more);
-      expect(() => parseCents(text)).toThrow(expect.objectContaining({ code: 'invalid_amount' }));
+      expect(faultOf(text)).toBe('too_many_decimals');
     }),
   );
+});
+
+test('any sum with a minus is refused as negative', () => {
+  fc.assert(fc.property(cents, (value) => faultOf(`-${formatCents(value)}`) === 'negative'));
+});
+
+test('any sum of more than 17 digits before the point is refused as too large', () => {
+  const long = fc.stringMatching(/^\d{18,40}$/);
+  fc.assert(fc.property(long, cents, (whole, rest) => faultOf(`${whole}.${rest % 100n}`) === 'too_large'));
 });
 
 test('one decimal is tenths of a shilling', () => {
@@ -59,28 +81,43 @@ test('the largest sum of the column is accepted', () => {
 });
 
 test.for([
-  ['half a cent', '100.005'],
-  ['an exponent', '1e3'],
-  ['a minus', '-1'],
-  ['a plus', '+1'],
-  ['a space before', ' 1'],
-  ['a space after', '1 '],
-  ['a line break after', '1\n'],
-  ['grouping', '1,000'],
-  ['no digit before the point', '.5'],
-  ['no digit after the point', '1.'],
-  ['two points', '1.0.0'],
-  ['a decimal comma', '1,5'],
-  ['nothing', ''],
-  ['no number', 'NaN'],
-  ['infinity', 'Infinity'],
-  ['hexadecimal', '0x10'],
-  ['digits of another script', '١٠'],
-  ['full-width digits', '１０'],
-  ['18 digits', '100000000000000000'],
-  ['18 digits of which the first is zero', '010000000000000000'],
-])('%s is refused', ([, amount]) => {
-  expect(() => parseCents(amount ?? '')).toThrow(expect.objectContaining({ code: 'invalid_amount' }));
+  ['half a cent', '100.005', 'too_many_decimals'],
+  ['an exponent', '1e3', 'malformed'],
+  ['a minus', '-1', 'negative'],
+  ['a minus before zero', '-0.00', 'negative'],
+  ['two minuses', '--1', 'malformed'],
+  ['a plus', '+1', 'malformed'],
+  ['a space before', ' 1', 'malformed'],
+  ['a space after', '1 ', 'malformed'],
+  ['a line break after', '1\n', 'malformed'],
+  ['grouping', '1,000', 'malformed'],
+  ['no digit before the point', '.5', 'malformed'],
+  ['no digit after the point', '1.', 'malformed'],
+  ['two points', '1.0.0', 'malformed'],
+  ['a decimal comma', '1,5', 'malformed'],
+  ['nothing', '', 'malformed'],
+  ['no number', 'NaN', 'malformed'],
+  ['infinity', 'Infinity', 'malformed'],
+  ['hexadecimal', '0x10', 'malformed'],
+  ['digits of another script', '١٠', 'malformed'],
+  ['full-width digits', '１０', 'malformed'],
+  ['18 digits', '100000000000000000', 'too_large'],
+  ['18 digits of which the first is zero', '010000000000000000', 'too_large'],
+] as const)('%s is refused, and the error says as what', ([, amount, fault]) => {
+  expect(faultOf(amount)).toBe(fault);
+});
+
+test('zero is a sum, but none that can be moved', () => {
+  expect(parseCents('0.00')).toBe(0n);
+  expect(() => parsePositiveCents('0.00')).toThrow(expect.objectContaining({ fault: 'zero' }));
+  expect(parsePositiveCents('0.01')).toBe(1n);
+});
+
+test('each fault of an amount has its own words under the one code', () => {
+  const errors = ['malformed', 'negative', 'zero', 'too_many_decimals', 'too_large'] as const;
+  const made = errors.map((fault) => new AmountError(fault));
+  expect(new Set(made.map(({ message }) => message)).size).toBe(errors.length);
+  expect(made.every((error) => isDaftariError(error) && error.code === 'invalid_amount')).toBe(true);
 });
 
 test('no text at all makes anything but a sum in range or a refusal', () => {

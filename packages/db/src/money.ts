@@ -1,21 +1,29 @@
-import { DaftariError } from './errors.ts';
+import { AmountError } from './errors.ts';
 
-/** The largest sum that a DECIMAL(19,2) column holds, in cents. */
-const LARGEST_CENTS = 9_999_999_999_999_999_999n;
+const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
 
-const DECIMAL = /^(\d{1,17})(?:\.(\d+))?$/;
+/** Digits that a DECIMAL(19,2) column holds before the point. */
+const WHOLE_DIGITS = 17;
 
 /**
  * Cents of a decimal string, exactly. More than two decimals are fine as long as the rest is zeros (`"2500.000"`).
  *
- * @throws DaftariError `invalid_amount` for signs, exponents, grouping, parts of a cent, or more than 17 digits
- * before the point.
+ * @throws AmountError `negative`; `too_many_decimals` for parts of a cent; `too_large` for more than 17 digits before
+ * the point; `malformed` for anything else: a plus, an exponent, grouping, spaces
  */
 export function parseCents(amount: string): bigint {
-  const [, whole, fraction = ''] = DECIMAL.exec(amount) ?? [];
-  if (whole === undefined || /[^0]/.test(fraction.slice(2))) throw new DaftariError('invalid_amount');
-  const cents = BigInt(whole) * 100n + BigInt(fraction.slice(0, 2).padEnd(2, '0'));
-  if (cents > LARGEST_CENTS) throw new DaftariError('invalid_amount');
+  const [, sign, whole, fraction = ''] = DECIMAL.exec(amount) ?? [];
+  if (whole === undefined) throw new AmountError('malformed');
+  if (sign === '-') throw new AmountError('negative');
+  if (/[^0]/.test(fraction.slice(2))) throw new AmountError('too_many_decimals');
+  if (whole.length > WHOLE_DIGITS) throw new AmountError('too_large');
+  return BigInt(whole) * 100n + BigInt(fraction.slice(0, 2).padEnd(2, '0'));
+}
+
+/** Cents of a sum that is to be moved. @throws AmountError as `parseCents` does, and `zero` */
+export function parsePositiveCents(amount: string): bigint {
+  const cents = parseCents(amount);
+  if (cents === 0n) throw new AmountError('zero');
   return cents;
 }
 

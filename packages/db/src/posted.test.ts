@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createDb } from './db.ts';
+import { refusal } from './posted.ts';
 import { untilWaiting } from './testing/lock-waiters.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
 import { connect, useTestDb } from './testing/test-db.ts';
@@ -7,6 +8,10 @@ import { openFunded } from './testing/wallet-fixtures.ts';
 import { freezeWallet } from './wallet-status.ts';
 
 const database = useTestDb();
+
+test('an amount that was read and is refused by the door all the same is one that no column holds', () => {
+  expect(refusal('invalid_amount')).toMatchObject({ code: 'invalid_amount', fault: 'too_large' });
+});
 
 test('work that is done and cannot be read back is never said to be undone', async () => {
   const wallet = await openFunded(database, '100.00');

@@ -1,4 +1,4 @@
-import { DaftariError, isDaftariError } from './errors.ts';
+import { AmountError, DaftariError, isDaftariError } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
 
 export type TransactionType = 'DEPOSIT' | 'TRANSFER' | 'WITHDRAWAL' | 'FEE' | 'REVERSAL' | 'ASSIGNMENT';
@@ -29,7 +29,6 @@ const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
   'unknown_wallet',
   'same_wallet',
   'currency_mismatch',
-  'invalid_amount',
   'unknown_transaction',
   'not_reversible',
   'already_reversed',
@@ -45,6 +44,8 @@ const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
 
 /** The error for a reason that the database gave. */
 export function refusal(reason: string | null): DaftariError {
+  // Every amount was read before it was sent, so what the door refuses is a sum that no column holds.
+  if (reason === 'invalid_amount') return new AmountError('too_large');
   return new DaftariError(isRefusal(reason) ? reason : 'database_error');
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DaftariError } from './errors.ts';
-import { normalizeAmount, parseCents } from './money.ts';
+import { formatCents, parsePositiveCents } from './money.ts';
 
 /**
  * The digest that tells whether a key comes back with the same request: SHA-256 over its fields, each with its length
@@ -19,10 +19,9 @@ export function requireText(field: string, text: string, longest: number): void 
   if (!isFit) throw new DaftariError('invalid_request', { field });
 }
 
-/** The amount with two decimals. @throws DaftariError `invalid_amount`, for zero too */
+/** The amount with two decimals. @throws AmountError, for zero too */
 export function requireAmount(amount: string): string {
-  if (parseCents(amount) === 0n) throw new DaftariError('invalid_amount');
-  return normalizeAmount(amount);
+  return formatCents(parsePositiveCents(amount));
 }
 
 /** The moment as a TIMESTAMP in UTC is written. @throws DaftariError `invalid_request` naming the field */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { AmountError } from './errors.ts';
 import { ledgerFaults } from './testing/ledger-faults.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
 import { countPostings, newKey, sampleTransfer } from './testing/ledger-requests.ts';
@@ -117,15 +118,27 @@ test('wallets of two currencies do not pay each other', async () => {
   expect(await refusalOf(transfer(database.db, back))).toBe('currency_mismatch');
 });
 
-test.each(['0', '0.00', '-1.00', '1.001', '1e3', '1,000.00', '', ' 1', 'NaN', '100000000000000000.00'])(
-  'the amount "%s" is refused, and its key stays free',
-  async (amount) => {
-    const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
-    const request = sampleTransfer({ from, to, amount });
-    expect(await refusalOf(transfer(database.db, request))).toBe('invalid_amount');
-    expect((await transfer(database.db, { ...request, amount: '1.00' })).amount).toBe('1.00');
-  },
-);
+test.each([
+  ['0', 'zero'],
+  ['0.00', 'zero'],
+  ['-1.00', 'negative'],
+  ['1.001', 'too_many_decimals'],
+  ['1e3', 'malformed'],
+  ['1,000.00', 'malformed'],
+  ['', 'malformed'],
+  [' 1', 'malformed'],
+  ['NaN', 'malformed'],
+  ['100000000000000000.00', 'too_large'],
+] as const)('the amount "%s" is refused as %s, and its key stays free', async (amount, fault) => {
+  const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
+  const request = sampleTransfer({ from, to, amount });
+  const refused = transfer(database.db, request);
+  await expect(refused).rejects.toBeInstanceOf(AmountError);
+  await expect(refused).rejects.toMatchObject({ code: 'invalid_amount', fault });
+  const [inBatch] = await transfers(database.db, [request]);
+  expect(inBatch).toMatchObject({ ok: false, code: 'invalid_amount', error: { fault } });
+  expect((await transfer(database.db, { ...request, amount: '1.00' })).amount).toBe('1.00');
+});
 
 test.each([
   ['from', { from: '' }],
@@ -204,7 +217,7 @@ test('each answer of a batch belongs to its own request, also where some never r
 test('a batch of none and a batch of nothing but unfit requests cost no round trip', async () => {
   expect(await transfers(database.db, [])).toEqual([]);
   const [result] = await transfers(database.db, [sampleTransfer({ from: '', to: '' })]);
-  expect(result).toEqual({ ok: false, code: 'invalid_request' });
+  expect(result).toMatchObject({ ok: false, code: 'invalid_request', error: { field: 'from' } });
 });
 
 test('a batch larger than the order of one millisecond holds keeps every posting', async () => {

@@ -26,31 +26,33 @@ export interface Transfer {
   readonly notify?: boolean;
 }
 
+/** One of a batch: what was posted, or what `transfer` would have thrown. */
 export type TransferResult =
-  ({ readonly ok: true } & Posted) | { readonly ok: false; readonly code: ErrorCode };
+  | ({ readonly ok: true } & Posted)
+  | { readonly ok: false; readonly code: ErrorCode; readonly error: DaftariError };
 
 /**
  * Moves money between two wallets, once for its idempotency key. A refusal is remembered too: the same key gives the
  * same refusal, also after the money has arrived that was missing.
  *
  * @throws DaftariError `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `same_wallet`,
- * `currency_mismatch`, `invalid_amount`, `key_reused`, `invalid_request`, and those of the database
+ * `currency_mismatch`, `invalid_amount` (an AmountError with its `fault`), `key_reused`, `invalid_request`, and those of the database
  */
 export async function transfer(db: Handle, request: Transfer): Promise<Posted> {
   const [result] = await transfers(db, [request]);
   if (result === undefined) throw new DaftariError('database_error');
-  if (!result.ok) throw new DaftariError(result.code);
+  if (!result.ok) throw result.error;
   return result;
 }
 
 /** Several transfers as if one after the other, in one round trip and one database transaction. */
 export async function transfers(db: Handle, requests: readonly Transfer[]): Promise<TransferResult[]> {
   const checked = requests.map(check);
-  const fit = checked.filter((item) => typeof item !== 'string');
+  const fit = checked.flatMap((item) => (item instanceof DaftariError ? [] : [item]));
   const recorded = fit.length === 0 ? [] : await record(db, fit);
   let next = 0;
   return checked.map((item) => {
-    if (typeof item === 'string') return { ok: false, code: item };
+    if (item instanceof DaftariError) return refused(item);
     const result = recorded[next];
     next += 1;
     if (result === undefined) throw new DaftariError('database_error');
@@ -78,7 +80,7 @@ export function createTransferIntake(db: Handle, options: GroupCommitOptions = {
   return {
     async transfer(request) {
       const result = await group.submit(request);
-      if (!result.ok) throw new DaftariError(result.code);
+      if (!result.ok) throw result.error;
       return result;
     },
     close: () => group.close(),
@@ -98,7 +100,7 @@ interface Checked {
 }
 
 // What could never be posted is refused before it costs the others of its batch anything, and spends no key.
-function check(request: Transfer): Checked | ErrorCode {
+function check(request: Transfer): Checked | DaftariError {
   try {
     const { from, to, idempotencyKey } = request;
     const narrative = request.narrative ?? null;
@@ -111,7 +113,7 @@ function check(request: Transfer): Checked | ErrorCode {
     const digest = requestDigest('transfer', [from, to, amount, currency, narrative]);
     return { request, amount, currency, narrative, digest, reference: newReference() };
   } catch (error) {
-    if (isDaftariError(error)) return error.code;
+    if (isDaftariError(error)) return error;
     throw error;
   }
 }
@@ -138,10 +140,10 @@ async function record(db: Handle, items: readonly Checked[]): Promise<TransferRe
 }
 
 function resultOf(row: TransferRow, { request, currency }: Checked): TransferResult {
-  if (row.outcome === 'key_reused') return { ok: false, code: 'key_reused' };
+  if (row.outcome === 'key_reused') return refused(new DaftariError('key_reused'));
   // A new reference that is taken happens once in 2^60: the caller's retry thinks of another one.
-  if (row.outcome === 'collision') return { ok: false, code: 'database_busy' };
-  if (row.reason !== null || row.reference === null) return { ok: false, code: refusal(row.reason).code };
+  if (row.outcome === 'collision') return refused(new DaftariError('database_busy'));
+  if (row.reason !== null || row.reference === null) return refused(refusal(row.reason));
   return {
     ok: true,
     reference: row.reference,
@@ -157,6 +159,10 @@ function resultOf(row: TransferRow, { request, currency }: Checked): TransferRes
     verificationHash: row.verification_hash ?? '',
     replayed: row.outcome === 'replayed',
   };
+}
+
+function refused(error: DaftariError): TransferResult {
+  return { ok: false, code: error.code, error };
 }
 
 interface TransferRow {

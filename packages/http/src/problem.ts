@@ -10,6 +10,8 @@ export interface ProblemFinding {
 export interface ProblemFacts {
   /** Stable name for programs: lower case with underscores. */
   readonly code: string;
+  /** Which of the cases that the code stands for, where there are several; a stable name too. */
+  readonly reason?: string;
   /** HTTP status, 400 to 599. */
   readonly status: number;
   /** The same sentence for every occurrence of this code. */
@@ -28,11 +30,15 @@ const problemSchema = z.object({
   status: z.int(),
   detail: z.string().optional(),
   code: z.string().describe('stable name for programs'),
+  reason: z
+    .string()
+    .optional()
+    .describe('which of the cases that the code stands for, where there are several'),
   requestId: z.string().describe('quote it when asking for help'),
   findings: z.array(z.object({ where: z.string(), what: z.string() })).optional(),
 });
 
-/** The body of an error answer: RFC 9457 problem details with the members `code`, `requestId` and `findings`. */
+/** The body of an error answer: RFC 9457 problem details with the members `code`, `reason`, `requestId` and `findings`. */
 export type ProblemBody = z.output<typeof problemSchema>;
 
 /** How a route declares that it may answer with a problem: `response: { 404: problemResponse('...') }`. */
@@ -93,13 +99,14 @@ export function problemOfStatus(status: number, cause: unknown): HttpProblem {
 
 /** The JSON body for a problem. */
 export function problemBody(problem: HttpProblem, requestId: string): ProblemBody {
-  const { code, status, title, detail, findings } = problem.facts;
+  const { code, reason, status, title, detail, findings } = problem.facts;
   return {
     type: `urn:daftari:problem:${code}`,
     title,
     status,
     ...(detail === undefined ? {} : { detail }),
     code,
+    ...(reason === undefined ? {} : { reason }),
     requestId,
     ...(findings === undefined ? {} : { findings: [...findings] }),
   };
