@@ -700,8 +700,8 @@ END
 $function$;
 
 -- ==== function: core.record_transfers ====
-CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[])
- RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, credit_balance_after numeric)
+CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[], OUT outcomes text[], OUT reasons text[], OUT refs text[], OUT ids uuid[], OUT amounts numeric[], OUT fees numeric[], OUT balances numeric[], OUT credit_balances numeric[], OUT times timestamp without time zone[], OUT hashes text[])
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
@@ -709,15 +709,15 @@ CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[]
  SET enable_nestloop TO 'off'
  SET jit TO 'off'
 AS $function$
-#variable_conflict use_column
 DECLARE
-    n        constant integer := coalesce(array_length(p_keys, 1), 0);
-    v_items  integer[]; -- which element each leg belongs to
-    v_legs   record;
-    v_post   record;
-    v_fees   numeric[];
-    v_system text[];
+    n         constant integer := coalesce(array_length(p_references, 1), 0);
+    v_legs    integer := n;
+    v_items   integer[]; -- which element each leg belongs to; NULL: no transfer has a fee, and leg and element are one
+    v_batch   record;    -- the legs as the door takes them
+    v_post    record;
+    v_system  text[];
     v_earlier text[]; -- references of transactions that this batch asks for again
+    r         record;
 BEGIN
     -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
     -- in suspense is other people's. The door refuses a wallet without a name as unknown.
@@ -731,79 +731,95 @@ BEGIN
           FROM unnest(p_debits, p_credits) WITH ORDINALITY AS t (debit, credit, ord);
     END IF;
 
-    -- One leg for the transfer and one for its fee, if it has one, behind it.
-    SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
-           array_agg(CASE l.leg WHEN 1 THEN p_references[l.item] ELSE p_references[l.item] || '-F' END ORDER BY l.item, l.leg) AS refs,
-           array_agg(CASE l.leg WHEN 1 THEN 'TRANSFER' ELSE 'FEE' END ORDER BY l.item, l.leg) AS types,
-           array_agg(l.debit ORDER BY l.item, l.leg) AS debits,
-           array_agg(l.credit ORDER BY l.item, l.leg) AS credits,
-           array_agg(l.amount ORDER BY l.item, l.leg) AS amounts,
-           array_agg(p_currencies[l.item] ORDER BY l.item, l.leg) AS currencies,
-           array_agg(CASE l.leg WHEN 1 THEN p_keys[l.item] END ORDER BY l.item, l.leg) AS keys,
-           array_agg(CASE l.leg WHEN 1 THEN p_digests[l.item] END ORDER BY l.item, l.leg) AS digests,
-           array_agg(CASE l.leg WHEN 1 THEN p_narratives[l.item] END ORDER BY l.item, l.leg) AS narratives
-      INTO v_legs
-      FROM (
-        SELECT t.item::integer, 1 AS leg, t.debit, t.credit, t.amount
-          FROM unnest(p_debits, p_credits, p_amounts) WITH ORDINALITY AS t (debit, credit, amount, item)
-        UNION ALL
-        SELECT t.item::integer, 2, CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END, 'FEES', f.fee
-          FROM unnest(p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
-               AS t (debit, credit, amount, currency, item)
-         CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
-         WHERE EXISTS (SELECT 1 FROM core.fee_rules)
-      ) l;
-    v_items := v_legs.items;
+    fees := array_fill(0.00, ARRAY[n]);
+    IF EXISTS (SELECT FROM core.fee_rules) THEN
+        -- One leg for the transfer and one for its fee, if it has one, behind it.
+        SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
+               array_agg(l.reference ORDER BY l.item, l.leg) AS refs,
+               array_agg(CASE l.leg WHEN 1 THEN 'TRANSFER' ELSE 'FEE' END ORDER BY l.item, l.leg) AS types,
+               array_agg(l.debit ORDER BY l.item, l.leg) AS debits,
+               array_agg(l.credit ORDER BY l.item, l.leg) AS credits,
+               array_agg(l.amount ORDER BY l.item, l.leg) AS amounts,
+               array_agg(l.currency ORDER BY l.item, l.leg) AS currencies,
+               array_agg(l.key ORDER BY l.item, l.leg) AS keys,
+               array_agg(l.digest ORDER BY l.item, l.leg) AS digests,
+               array_agg(l.narrative ORDER BY l.item, l.leg) AS narratives
+          INTO v_batch
+          FROM (
+            SELECT t.item::integer, 1 AS leg, t.reference, t.debit, t.credit, t.amount, t.currency, t.key, t.digest,
+                   t.narrative
+              FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies, p_keys, p_digests, p_narratives)
+                   WITH ORDINALITY AS t (reference, debit, credit, amount, currency, key, digest, narrative, item)
+            UNION ALL
+            SELECT t.item::integer, 2, t.reference || '-F', CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END,
+                   'FEES', f.fee, t.currency, NULL, NULL, NULL
+              FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
+                   AS t (reference, debit, credit, amount, currency, item)
+             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
+          ) l;
+        v_items := v_batch.items;
+        v_legs := coalesce(array_length(v_items, 1), 0);
+    ELSE
+        SELECT p_references AS refs, array_fill('TRANSFER'::text, ARRAY[n]) AS types, p_debits AS debits,
+               p_credits AS credits, p_amounts AS amounts, p_currencies AS currencies, p_keys AS keys,
+               p_digests AS digests, p_narratives AS narratives
+          INTO v_batch;
+    END IF;
 
     SELECT *
       INTO v_post
       FROM core.post_transactions(
-        v_legs.refs, v_legs.types, v_legs.debits, v_legs.credits, array_fill(NULL::text, ARRAY[array_length(v_items, 1)]),
-        v_legs.amounts, v_legs.currencies, v_legs.keys, v_legs.digests,
-        array_fill(NULL::uuid, ARRAY[array_length(v_items, 1)]), v_items, v_legs.narratives
+        v_batch.refs, v_batch.types, v_batch.debits, v_batch.credits, array_fill(NULL::text, ARRAY[v_legs]),
+        v_batch.amounts, v_batch.currencies, v_batch.keys, v_batch.digests, array_fill(NULL::uuid, ARRAY[v_legs]),
+        v_items, v_batch.narratives
       );
 
-    SELECT array_agg(t.fee ORDER BY t.item)
-      INTO v_fees
-      FROM (
-        SELECT x.item, coalesce(sum(x.amount) FILTER (WHERE x.type = 'FEE' AND x.outcome = 'created'), 0) AS fee
-          FROM unnest(v_items, v_legs.types, v_legs.amounts, v_post.outcomes) AS x (item, type, amount, outcome)
-         GROUP BY x.item
-      ) t;
+    outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;
+    balances := v_post.debit_balances; credit_balances := v_post.credit_balances;
+    -- A fee of the sender's leaves his balance lower still, one of the receiver's the other.
+    IF v_legs > n THEN
+        SELECT array_agg(t.outcome ORDER BY t.item), array_agg(t.reason ORDER BY t.item), array_agg(t.id ORDER BY t.item),
+               array_agg(t.hash ORDER BY t.item),
+               array_agg(CASE WHEN f.debit = t.debit THEN f.balance ELSE t.balance END ORDER BY t.item),
+               array_agg(CASE WHEN f.debit = t.credit THEN f.balance ELSE t.credit_balance END ORDER BY t.item),
+               array_agg(CASE WHEN f.outcome = 'created' THEN f.amount ELSE 0 END ORDER BY t.item)
+          INTO outcomes, reasons, ids, hashes, balances, credit_balances, fees
+          FROM unnest(
+            v_items, v_batch.types, v_batch.debits, v_batch.credits, v_post.outcomes, v_post.reasons, v_post.ids,
+            v_post.hashes, v_post.debit_balances, v_post.credit_balances
+          ) AS t (item, type, debit, credit, outcome, reason, id, hash, balance, credit_balance)
+          LEFT JOIN unnest(v_items, v_batch.types, v_batch.debits, v_batch.amounts, v_post.outcomes, v_post.debit_balances)
+               AS f (item, type, debit, amount, outcome, balance) ON f.item = t.item AND f.type = 'FEE'
+         WHERE t.type = 'TRANSFER';
+    END IF;
+    refs := p_references; amounts := p_amounts; times := array_fill(v_post.posted_at, ARRAY[n]);
 
-    RETURN QUERY
-    SELECT t.item, CASE t.outcome WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END,
-           t.reason, t.reference, t.id, t.amount, v_fees[t.item],
-           -- The fee of the sender is the next leg and leaves his balance lower still.
-           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
-                THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
-           v_post.posted_at, t.hash,
-           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.credit
-                THEN v_post.debit_balances[t.leg + 1] ELSE t.credit_balance END
-      FROM unnest(
-        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.credits, v_legs.amounts,
-        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.credit_balances, v_post.hashes
-      ) WITH ORDINALITY
-        AS t (item, type, reference, debit, credit, amount, outcome, reason, id, balance, credit_balance, hash, leg)
-     WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
-
-    IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
+    IF 'replayed' = ANY (outcomes) OR 'key_reused' = ANY (outcomes) THEN
         SELECT array_agg(q.reference::text) || array_agg(q.reference || '-F')
           INTO v_earlier
           FROM core.requests q
          WHERE q.idempotency_key = ANY (p_keys);
-
-        RETURN QUERY
-        SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
-               CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
-               x.created_at::timestamp, x.verification_hash::text,
-               CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
-          FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
-          JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
-          LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
-          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
-         WHERE t.outcome IN ('replayed', 'key_reused');
+        FOR r IN
+            SELECT t.ord, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0) AS fee,
+                   CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END
+                       AS balance,
+                   CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
+                       AS credit_balance,
+                   x.created_at::timestamp, x.verification_hash::text
+              FROM unnest(p_keys, outcomes) WITH ORDINALITY AS t (key, outcome, ord)
+              JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
+              LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
+              LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
+             WHERE t.outcome IN ('replayed', 'key_reused')
+        LOOP
+            reasons[r.ord] := r.reason; refs[r.ord] := r.reference; ids[r.ord] := r.id; amounts[r.ord] := r.amount;
+            fees[r.ord] := r.fee; balances[r.ord] := r.balance; credit_balances[r.ord] := r.credit_balance;
+            times[r.ord] := r.created_at; hashes[r.ord] := r.verification_hash;
+        END LOOP;
     END IF;
+
+    outcomes := array_replace(outcomes, 'created', 'posted');
+    outcomes := array_replace(array_replace(outcomes, 'exists', 'collision'), 'exists_different', 'collision');
 END
 $function$;
 
@@ -1860,39 +1876,29 @@ DECLARE
     v_done record;
     v_news record;
 BEGIN
-    SELECT array_agg(r.ord) AS ords, array_agg(r.outcome) AS outcomes, array_agg(r.reason) AS reasons,
-           array_agg(r.reference) AS refs, array_agg(r.transaction_id) AS ids, array_agg(r.amount) AS amounts,
-           array_agg(r.fee) AS fees, array_agg(r.balance_after) AS balances, array_agg(r.created_at) AS times,
-           array_agg(r.verification_hash) AS hashes, array_agg(r.credit_balance_after) AS credit_balances
+    SELECT *
       INTO v_done
       FROM core.record_transfers(
         p_keys, p_digests, p_references, p_debits, p_credits, p_amounts, p_currencies, p_narratives
-      ) AS r;
+      );
 
     IF true = ANY (p_notify) THEN
         SELECT array_agg(n.template) AS templates, array_agg(n.wallet) AS wallets, array_agg(n.reference) AS refs,
-               array_agg(n.amount) AS amounts, array_agg(p_currencies[n.ord]) AS currencies,
-               array_agg(n.other) AS others, array_agg(n.balance) AS balances,
-               array_agg(n.template <> 'transfer_refused') AS names_others,
-               array_agg(CASE n.template WHEN 'transfer_refused' THEN 1 ELSE 0 END::smallint) AS priorities
+               array_agg(t.amount) AS amounts, array_agg(t.currency) AS currencies, array_agg(n.other) AS others,
+               array_agg(n.balance) AS balances, array_agg(n.names_other) AS names_others,
+               array_agg(n.priority::smallint) AS priorities
           INTO v_news
-          FROM (
-            SELECT t.ord, 'transfer_out' AS template, p_debits[t.ord] AS wallet, t.reference, t.amount,
-                   p_credits[t.ord] AS other, t.balance
-              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.balances)
-                   AS t (ord, outcome, reference, amount, balance)
-             WHERE t.outcome = 'posted' AND p_notify[t.ord]
-            UNION ALL
-            SELECT t.ord, 'transfer_in', p_credits[t.ord], t.reference, t.amount, p_debits[t.ord], t.balance
-              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.credit_balances)
-                   AS t (ord, outcome, reference, amount, balance)
-             WHERE t.outcome = 'posted' AND p_notify[t.ord]
-            UNION ALL
-            SELECT t.ord, 'transfer_refused', p_debits[t.ord], NULL, p_amounts[t.ord], p_credits[t.ord], NULL
-              FROM unnest(v_done.ords, v_done.outcomes, v_done.reasons) AS t (ord, outcome, reason)
-             WHERE t.outcome = 'refused' AND p_notify[t.ord]
-               AND t.reason NOT IN ('invalid_amount', 'same_wallet')
-          ) n;
+          FROM unnest(
+            p_debits, p_credits, v_done.amounts, p_currencies, p_notify, v_done.outcomes, v_done.reasons, v_done.refs,
+            v_done.balances, v_done.credit_balances
+          ) AS t (debit, credit, amount, currency, notify, outcome, reason, reference, balance, credit_balance)
+         CROSS JOIN LATERAL (
+            VALUES ('transfer_out', 'posted', t.debit, t.credit, t.reference, t.balance, true, 0),
+                   ('transfer_in', 'posted', t.credit, t.debit, t.reference, t.credit_balance, true, 0),
+                   ('transfer_refused', 'refused', t.debit, t.credit, NULL, NULL, false, 1)
+         ) AS n (template, outcome, wallet, other, reference, balance, names_other, priority)
+         WHERE t.notify AND n.outcome = t.outcome
+           AND (t.reason IS NULL OR t.reason NOT IN ('invalid_amount', 'same_wallet'));
         IF v_news.templates IS NOT NULL THEN
             PERFORM services.queue_movement_sms(
                 v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
@@ -1902,11 +1908,11 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT *
+    SELECT t.ord::integer, t.outcome, t.reason, t.reference, t.id, t.amount, t.fee, t.balance, t.created_at, t.hash
       FROM unnest(
-        v_done.ords, v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees,
-        v_done.balances, v_done.times, v_done.hashes
-      );
+        v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees, v_done.balances,
+        v_done.times, v_done.hashes
+      ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
 END
 $function$;
 

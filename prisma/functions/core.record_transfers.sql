@@ -4,13 +4,14 @@
 -- transfer, if a rule in core.fee_rules asks for one, is posted with it under the same reference with "-F" behind.
 --
 -- Before: nothing is locked.
--- After:  as core.post_transactions leaves it. One row an element, in no order: ord says which.
---   posted      new
---   replayed    the key was used for this very request: reason is set if it was refused then
---   key_reused  the key was used for another request
---   refused     nothing moved (reason; a system wallet is an unknown_wallet); remembered under the key
---   collision   the new reference is taken already: the caller must think of another one
--- balance_after is the debited wallet's, credit_balance_after the other's, the fee included.
+-- After:  as core.post_transactions leaves it. The answers are arrays in the order of the batch; outcomes:
+--           posted      new
+--           replayed    the key was used for this very request: a reason is set if it was refused then
+--           key_reused  the key was used for another request
+--           refused     nothing moved (reason; a system wallet is an unknown_wallet); remembered under the key
+--           collision   the new reference is taken already: the caller must think of another one
+--         What was posted, now or then, has its transaction; balances are what the debited wallet had afterwards and
+--         credit_balances what the other one had, the fee included.
 CREATE OR REPLACE FUNCTION core.record_transfers(
     p_keys       text[],
     p_digests    text[],
@@ -19,11 +20,17 @@ CREATE OR REPLACE FUNCTION core.record_transfers(
     p_credits    text[],
     p_amounts    numeric[],
     p_currencies text[],
-    p_narratives text[]
-)
-RETURNS TABLE (
-    ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric,
-    balance_after numeric, created_at timestamp, verification_hash text, credit_balance_after numeric
+    p_narratives text[],
+    OUT outcomes        text[],
+    OUT reasons         text[],
+    OUT refs            text[],
+    OUT ids             uuid[],
+    OUT amounts         numeric[],
+    OUT fees            numeric[],
+    OUT balances        numeric[],
+    OUT credit_balances numeric[],
+    OUT times           timestamp[],
+    OUT hashes          text[]
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -35,15 +42,15 @@ SET enable_nestloop = off
 -- A table without an index is read from end to end all the same, at a made-up price that would call for compiling.
 SET jit = off
 AS $$
-#variable_conflict use_column
 DECLARE
-    n        constant integer := coalesce(array_length(p_keys, 1), 0);
-    v_items  integer[]; -- which element each leg belongs to
-    v_legs   record;
-    v_post   record;
-    v_fees   numeric[];
-    v_system text[];
+    n         constant integer := coalesce(array_length(p_references, 1), 0);
+    v_legs    integer := n;
+    v_items   integer[]; -- which element each leg belongs to; NULL: no transfer has a fee, and leg and element are one
+    v_batch   record;    -- the legs as the door takes them
+    v_post    record;
+    v_system  text[];
     v_earlier text[]; -- references of transactions that this batch asks for again
+    r         record;
 BEGIN
     -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
     -- in suspense is other people's. The door refuses a wallet without a name as unknown.
@@ -57,78 +64,94 @@ BEGIN
           FROM unnest(p_debits, p_credits) WITH ORDINALITY AS t (debit, credit, ord);
     END IF;
 
-    -- One leg for the transfer and one for its fee, if it has one, behind it.
-    SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
-           array_agg(CASE l.leg WHEN 1 THEN p_references[l.item] ELSE p_references[l.item] || '-F' END ORDER BY l.item, l.leg) AS refs,
-           array_agg(CASE l.leg WHEN 1 THEN 'TRANSFER' ELSE 'FEE' END ORDER BY l.item, l.leg) AS types,
-           array_agg(l.debit ORDER BY l.item, l.leg) AS debits,
-           array_agg(l.credit ORDER BY l.item, l.leg) AS credits,
-           array_agg(l.amount ORDER BY l.item, l.leg) AS amounts,
-           array_agg(p_currencies[l.item] ORDER BY l.item, l.leg) AS currencies,
-           array_agg(CASE l.leg WHEN 1 THEN p_keys[l.item] END ORDER BY l.item, l.leg) AS keys,
-           array_agg(CASE l.leg WHEN 1 THEN p_digests[l.item] END ORDER BY l.item, l.leg) AS digests,
-           array_agg(CASE l.leg WHEN 1 THEN p_narratives[l.item] END ORDER BY l.item, l.leg) AS narratives
-      INTO v_legs
-      FROM (
-        SELECT t.item::integer, 1 AS leg, t.debit, t.credit, t.amount
-          FROM unnest(p_debits, p_credits, p_amounts) WITH ORDINALITY AS t (debit, credit, amount, item)
-        UNION ALL
-        SELECT t.item::integer, 2, CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END, 'FEES', f.fee
-          FROM unnest(p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
-               AS t (debit, credit, amount, currency, item)
-         CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
-         WHERE EXISTS (SELECT 1 FROM core.fee_rules)
-      ) l;
-    v_items := v_legs.items;
+    fees := array_fill(0.00, ARRAY[n]);
+    IF EXISTS (SELECT FROM core.fee_rules) THEN
+        -- One leg for the transfer and one for its fee, if it has one, behind it.
+        SELECT array_agg(l.item ORDER BY l.item, l.leg) AS items,
+               array_agg(l.reference ORDER BY l.item, l.leg) AS refs,
+               array_agg(CASE l.leg WHEN 1 THEN 'TRANSFER' ELSE 'FEE' END ORDER BY l.item, l.leg) AS types,
+               array_agg(l.debit ORDER BY l.item, l.leg) AS debits,
+               array_agg(l.credit ORDER BY l.item, l.leg) AS credits,
+               array_agg(l.amount ORDER BY l.item, l.leg) AS amounts,
+               array_agg(l.currency ORDER BY l.item, l.leg) AS currencies,
+               array_agg(l.key ORDER BY l.item, l.leg) AS keys,
+               array_agg(l.digest ORDER BY l.item, l.leg) AS digests,
+               array_agg(l.narrative ORDER BY l.item, l.leg) AS narratives
+          INTO v_batch
+          FROM (
+            SELECT t.item::integer, 1 AS leg, t.reference, t.debit, t.credit, t.amount, t.currency, t.key, t.digest,
+                   t.narrative
+              FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies, p_keys, p_digests, p_narratives)
+                   WITH ORDINALITY AS t (reference, debit, credit, amount, currency, key, digest, narrative, item)
+            UNION ALL
+            SELECT t.item::integer, 2, t.reference || '-F', CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END,
+                   'FEES', f.fee, t.currency, NULL, NULL, NULL
+              FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
+                   AS t (reference, debit, credit, amount, currency, item)
+             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
+          ) l;
+        v_items := v_batch.items;
+        v_legs := coalesce(array_length(v_items, 1), 0);
+    ELSE
+        SELECT p_references AS refs, array_fill('TRANSFER'::text, ARRAY[n]) AS types, p_debits AS debits,
+               p_credits AS credits, p_amounts AS amounts, p_currencies AS currencies, p_keys AS keys,
+               p_digests AS digests, p_narratives AS narratives
+          INTO v_batch;
+    END IF;
 
     SELECT *
       INTO v_post
       FROM core.post_transactions(
-        v_legs.refs, v_legs.types, v_legs.debits, v_legs.credits, array_fill(NULL::text, ARRAY[array_length(v_items, 1)]),
-        v_legs.amounts, v_legs.currencies, v_legs.keys, v_legs.digests,
-        array_fill(NULL::uuid, ARRAY[array_length(v_items, 1)]), v_items, v_legs.narratives
+        v_batch.refs, v_batch.types, v_batch.debits, v_batch.credits, array_fill(NULL::text, ARRAY[v_legs]),
+        v_batch.amounts, v_batch.currencies, v_batch.keys, v_batch.digests, array_fill(NULL::uuid, ARRAY[v_legs]),
+        v_items, v_batch.narratives
       );
 
-    SELECT array_agg(t.fee ORDER BY t.item)
-      INTO v_fees
-      FROM (
-        SELECT x.item, coalesce(sum(x.amount) FILTER (WHERE x.type = 'FEE' AND x.outcome = 'created'), 0) AS fee
-          FROM unnest(v_items, v_legs.types, v_legs.amounts, v_post.outcomes) AS x (item, type, amount, outcome)
-         GROUP BY x.item
-      ) t;
+    outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;
+    balances := v_post.debit_balances; credit_balances := v_post.credit_balances;
+    -- A fee of the sender's leaves his balance lower still, one of the receiver's the other.
+    IF v_legs > n THEN
+        SELECT array_agg(t.outcome ORDER BY t.item), array_agg(t.reason ORDER BY t.item), array_agg(t.id ORDER BY t.item),
+               array_agg(t.hash ORDER BY t.item),
+               array_agg(CASE WHEN f.debit = t.debit THEN f.balance ELSE t.balance END ORDER BY t.item),
+               array_agg(CASE WHEN f.debit = t.credit THEN f.balance ELSE t.credit_balance END ORDER BY t.item),
+               array_agg(CASE WHEN f.outcome = 'created' THEN f.amount ELSE 0 END ORDER BY t.item)
+          INTO outcomes, reasons, ids, hashes, balances, credit_balances, fees
+          FROM unnest(
+            v_items, v_batch.types, v_batch.debits, v_batch.credits, v_post.outcomes, v_post.reasons, v_post.ids,
+            v_post.hashes, v_post.debit_balances, v_post.credit_balances
+          ) AS t (item, type, debit, credit, outcome, reason, id, hash, balance, credit_balance)
+          LEFT JOIN unnest(v_items, v_batch.types, v_batch.debits, v_batch.amounts, v_post.outcomes, v_post.debit_balances)
+               AS f (item, type, debit, amount, outcome, balance) ON f.item = t.item AND f.type = 'FEE'
+         WHERE t.type = 'TRANSFER';
+    END IF;
+    refs := p_references; amounts := p_amounts; times := array_fill(v_post.posted_at, ARRAY[n]);
 
-    RETURN QUERY
-    SELECT t.item, CASE t.outcome WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END,
-           t.reason, t.reference, t.id, t.amount, v_fees[t.item],
-           -- The fee of the sender is the next leg and leaves his balance lower still.
-           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.debit
-                THEN v_post.debit_balances[t.leg + 1] ELSE t.balance END,
-           v_post.posted_at, t.hash,
-           CASE WHEN v_legs.types[t.leg + 1] = 'FEE' AND v_legs.debits[t.leg + 1] = t.credit
-                THEN v_post.debit_balances[t.leg + 1] ELSE t.credit_balance END
-      FROM unnest(
-        v_items, v_legs.types, v_legs.refs, v_legs.debits, v_legs.credits, v_legs.amounts,
-        v_post.outcomes, v_post.reasons, v_post.ids, v_post.debit_balances, v_post.credit_balances, v_post.hashes
-      ) WITH ORDINALITY
-        AS t (item, type, reference, debit, credit, amount, outcome, reason, id, balance, credit_balance, hash, leg)
-     WHERE t.type = 'TRANSFER' AND t.outcome IN ('created', 'refused', 'exists', 'exists_different');
-
-    IF 'replayed' = ANY (v_post.outcomes) OR 'key_reused' = ANY (v_post.outcomes) THEN
+    IF 'replayed' = ANY (outcomes) OR 'key_reused' = ANY (outcomes) THEN
         SELECT array_agg(q.reference::text) || array_agg(q.reference || '-F')
           INTO v_earlier
           FROM core.requests q
          WHERE q.idempotency_key = ANY (p_keys);
-
-        RETURN QUERY
-        SELECT t.item, t.outcome, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0),
-               CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END,
-               x.created_at::timestamp, x.verification_hash::text,
-               CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
-          FROM unnest(v_items, v_legs.keys, v_post.outcomes) AS t (item, key, outcome)
-          JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
-          LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
-          LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
-         WHERE t.outcome IN ('replayed', 'key_reused');
+        FOR r IN
+            SELECT t.ord, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0) AS fee,
+                   CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END
+                       AS balance,
+                   CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
+                       AS credit_balance,
+                   x.created_at::timestamp, x.verification_hash::text
+              FROM unnest(p_keys, outcomes) WITH ORDINALITY AS t (key, outcome, ord)
+              JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
+              LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
+              LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
+             WHERE t.outcome IN ('replayed', 'key_reused')
+        LOOP
+            reasons[r.ord] := r.reason; refs[r.ord] := r.reference; ids[r.ord] := r.id; amounts[r.ord] := r.amount;
+            fees[r.ord] := r.fee; balances[r.ord] := r.balance; credit_balances[r.ord] := r.credit_balance;
+            times[r.ord] := r.created_at; hashes[r.ord] := r.verification_hash;
+        END LOOP;
     END IF;
+
+    outcomes := array_replace(outcomes, 'created', 'posted');
+    outcomes := array_replace(array_replace(outcomes, 'exists', 'collision'), 'exists_different', 'collision');
 END
 $$;

@@ -28,39 +28,29 @@ DECLARE
     v_done record;
     v_news record;
 BEGIN
-    SELECT array_agg(r.ord) AS ords, array_agg(r.outcome) AS outcomes, array_agg(r.reason) AS reasons,
-           array_agg(r.reference) AS refs, array_agg(r.transaction_id) AS ids, array_agg(r.amount) AS amounts,
-           array_agg(r.fee) AS fees, array_agg(r.balance_after) AS balances, array_agg(r.created_at) AS times,
-           array_agg(r.verification_hash) AS hashes, array_agg(r.credit_balance_after) AS credit_balances
+    SELECT *
       INTO v_done
       FROM core.record_transfers(
         p_keys, p_digests, p_references, p_debits, p_credits, p_amounts, p_currencies, p_narratives
-      ) AS r;
+      );
 
     IF true = ANY (p_notify) THEN
         SELECT array_agg(n.template) AS templates, array_agg(n.wallet) AS wallets, array_agg(n.reference) AS refs,
-               array_agg(n.amount) AS amounts, array_agg(p_currencies[n.ord]) AS currencies,
-               array_agg(n.other) AS others, array_agg(n.balance) AS balances,
-               array_agg(n.template <> 'transfer_refused') AS names_others,
-               array_agg(CASE n.template WHEN 'transfer_refused' THEN 1 ELSE 0 END::smallint) AS priorities
+               array_agg(t.amount) AS amounts, array_agg(t.currency) AS currencies, array_agg(n.other) AS others,
+               array_agg(n.balance) AS balances, array_agg(n.names_other) AS names_others,
+               array_agg(n.priority::smallint) AS priorities
           INTO v_news
-          FROM (
-            SELECT t.ord, 'transfer_out' AS template, p_debits[t.ord] AS wallet, t.reference, t.amount,
-                   p_credits[t.ord] AS other, t.balance
-              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.balances)
-                   AS t (ord, outcome, reference, amount, balance)
-             WHERE t.outcome = 'posted' AND p_notify[t.ord]
-            UNION ALL
-            SELECT t.ord, 'transfer_in', p_credits[t.ord], t.reference, t.amount, p_debits[t.ord], t.balance
-              FROM unnest(v_done.ords, v_done.outcomes, v_done.refs, v_done.amounts, v_done.credit_balances)
-                   AS t (ord, outcome, reference, amount, balance)
-             WHERE t.outcome = 'posted' AND p_notify[t.ord]
-            UNION ALL
-            SELECT t.ord, 'transfer_refused', p_debits[t.ord], NULL, p_amounts[t.ord], p_credits[t.ord], NULL
-              FROM unnest(v_done.ords, v_done.outcomes, v_done.reasons) AS t (ord, outcome, reason)
-             WHERE t.outcome = 'refused' AND p_notify[t.ord]
-               AND t.reason NOT IN ('invalid_amount', 'same_wallet')
-          ) n;
+          FROM unnest(
+            p_debits, p_credits, v_done.amounts, p_currencies, p_notify, v_done.outcomes, v_done.reasons, v_done.refs,
+            v_done.balances, v_done.credit_balances
+          ) AS t (debit, credit, amount, currency, notify, outcome, reason, reference, balance, credit_balance)
+         CROSS JOIN LATERAL (
+            VALUES ('transfer_out', 'posted', t.debit, t.credit, t.reference, t.balance, true, 0),
+                   ('transfer_in', 'posted', t.credit, t.debit, t.reference, t.credit_balance, true, 0),
+                   ('transfer_refused', 'refused', t.debit, t.credit, NULL, NULL, false, 1)
+         ) AS n (template, outcome, wallet, other, reference, balance, names_other, priority)
+         WHERE t.notify AND n.outcome = t.outcome
+           AND (t.reason IS NULL OR t.reason NOT IN ('invalid_amount', 'same_wallet'));
         IF v_news.templates IS NOT NULL THEN
             PERFORM services.queue_movement_sms(
                 v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
@@ -70,10 +60,10 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT *
+    SELECT t.ord::integer, t.outcome, t.reason, t.reference, t.id, t.amount, t.fee, t.balance, t.created_at, t.hash
       FROM unnest(
-        v_done.ords, v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees,
-        v_done.balances, v_done.times, v_done.hashes
-      );
+        v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees, v_done.balances,
+        v_done.times, v_done.hashes
+      ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
 END
 $$;

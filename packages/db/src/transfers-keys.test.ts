@@ -218,7 +218,7 @@ test('a new reference that is taken spends no key: the next try is done', async 
   const { reference } = await transfer(database.db, sampleTransfer({ from, to }));
   const key = newKey();
   const record = (taken: string) =>
-    sql('SELECT outcome FROM core.record_transfers($1, $2, $3, $4, $5, $6, $7, $8)', [
+    sql('SELECT outcomes FROM core.record_transfers($1, $2, $3, $4, $5, $6, $7, $8)', [
       [key],
       ['digest'],
       [taken],
@@ -228,8 +228,8 @@ test('a new reference that is taken spends no key: the next try is done', async 
       ['KES'],
       [null],
     ]);
-  expect(await record(reference)).toEqual([{ outcome: 'collision' }]);
-  expect(await record('DF-NEVERTAKEN00')).toEqual([{ outcome: 'posted' }]);
+  expect(await record(reference)).toEqual([{ outcomes: ['collision'] }]);
+  expect(await record('DF-NEVERTAKEN00')).toEqual([{ outcomes: ['posted'] }]);
 });
 
 test('after all of this the ledger is sound', async () => {
