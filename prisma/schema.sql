@@ -167,7 +167,7 @@ BEGIN
         outcome := 'posted';
         reference := p_reference;
         UPDATE core.holds
-           SET status = 'CAPTURED', captured = p_amount, closed_at = v_now,
+           SET status = 'CAPTURED', captured = p_amount, capture_reference = p_reference, closed_at = v_now,
                closed_available = (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
          WHERE id = h.id;
     ELSE
@@ -1001,7 +1001,7 @@ $function$;
 
 -- ==== function: core.run_operations ====
 CREATE OR REPLACE FUNCTION core.run_operations(p_kinds text[], p_keys text[], p_digests text[], p_holds uuid[], p_originals text[], p_wallets text[], p_amounts numeric[], p_expiries timestamp without time zone[], p_references text[], p_narratives text[])
- RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric, currency text, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, remaining numeric, hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text, hold_expires_at timestamp without time zone, hold_created_at timestamp without time zone, hold_available numeric)
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric, currency text, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, remaining numeric, hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text, hold_capture text, hold_expires_at timestamp without time zone, hold_created_at timestamp without time zone, hold_available numeric)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
@@ -1106,6 +1106,7 @@ BEGIN
            h.id, h.wallet_id::text, h.amount,
            CASE WHEN o.kind = 'HOLD' THEN 0 ELSE h.captured END,
            CASE WHEN o.kind = 'HOLD' THEN 'ACTIVE' ELSE h.status::text END,
+           CASE WHEN o.kind <> 'HOLD' THEN h.capture_reference::text END,
            h.expires_at::timestamp, h.created_at::timestamp,
            coalesce(
                CASE WHEN o.kind = 'HOLD' THEN h.placed_available ELSE h.closed_available END,
@@ -2174,6 +2175,7 @@ BEGIN
             WHEN 'transfer_out' THEN v_reference || ' imethibitishwa. Umetuma ' || v_money || ' kwa ' || v_other || '.'
             WHEN 'transfer_in' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kutoka kwa ' || v_other || '.'
             WHEN 'transfer_refused' THEN v_money || ' kwa ' || v_other || ' hazikutumwa. Pesa haijatoka kwenye pochi yako.'
+            WHEN 'withdrawal' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimetolewa kutoka pochi yako ' || v_wallet || '.'
             WHEN 'reversal_debit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kutoka pochi yako ' || v_wallet || '.'
             WHEN 'reversal_credit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kwenye pochi yako ' || v_wallet || '.'
             WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' zilizosubiri sasa ziko kwenye pochi ' || v_wallet || '.'
@@ -2187,6 +2189,7 @@ BEGIN
             WHEN 'transfer_out' THEN v_reference || ' confirmed. ' || v_money || ' sent to ' || v_other || '.'
             WHEN 'transfer_in' THEN v_reference || ' confirmed. ' || v_money || ' received from ' || v_other || '.'
             WHEN 'transfer_refused' THEN v_money || ' to ' || v_other || ' was not sent. No money has left your wallet.'
+            WHEN 'withdrawal' THEN v_reference || ' confirmed. ' || v_money || ' was paid out of your wallet ' || v_wallet || '.'
             WHEN 'reversal_debit' THEN v_reference || ' confirmed. ' || v_money || ' was taken back from your wallet ' || v_wallet || '.'
             WHEN 'reversal_credit' THEN v_reference || ' confirmed. ' || v_money || ' was returned to your wallet ' || v_wallet || '.'
             WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' that waited is now in wallet ' || v_wallet || '.'
@@ -2204,6 +2207,31 @@ BEGIN
                   ELSE ' New balance '
               END
            || v_currency || ' ' || to_char(p_balance, c_money) || '.';
+END
+$function$;
+
+-- ==== function: services.tell_of_capture ====
+CREATE OR REPLACE FUNCTION services.tell_of_capture()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    t core.transactions;
+BEGIN
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = NEW.capture_reference;
+    PERFORM services.queue_movement_sms(
+        ARRAY[CASE t.type WHEN 'WITHDRAWAL' THEN 'withdrawal' ELSE 'transfer_out' END, 'transfer_in'],
+        ARRAY[t.debit_wallet_id, t.credit_wallet_id]::text[], ARRAY[t.reference, t.reference]::text[],
+        ARRAY[t.amount, t.amount], ARRAY[t.currency, t.currency]::text[],
+        ARRAY[t.credit_wallet_id, t.debit_wallet_id]::text[],
+        ARRAY[
+            (SELECT w.balance FROM core.wallets w WHERE w.id = t.debit_wallet_id),
+            (SELECT w.balance FROM core.wallets w WHERE w.id = t.credit_wallet_id)
+        ],
+        ARRAY[true, true], ARRAY[0, 0]::smallint[]
+    );
+    RETURN NULL;
 END
 $function$;
 
@@ -2257,7 +2285,8 @@ CREATE TABLE core.holds (
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     closed_at timestamp(3) without time zone,
     placed_available numeric(19,2),
-    closed_available numeric(19,2)
+    closed_available numeric(19,2),
+    capture_reference character varying(50)
 );
 
 -- ==== table: core.requests ====
@@ -2472,6 +2501,10 @@ ALTER TABLE core.fee_rules
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_amount_check CHECK ((amount > (0)::numeric));
 
+-- ==== constraint: holds_capture_check on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_capture_check CHECK (((capture_reference IS NULL) OR ((status)::text = 'CAPTURED'::text)));
+
 -- ==== constraint: holds_captured_check on core.holds ====
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_captured_check CHECK (((captured >= (0)::numeric) AND (captured <= amount)));
@@ -2647,28 +2680,11 @@ ALTER TABLE core.wallets
 ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_version_check CHECK ((version >= 0));
 
--- ==== foreign key: holds_wallet_id_fkey on core.holds ====
-ALTER TABLE core.holds
-    ADD CONSTRAINT holds_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
-
--- ==== foreign key: transactions_credit_wallet_id_fkey on core.transactions ====
-ALTER TABLE core.transactions
-    ADD CONSTRAINT transactions_credit_wallet_id_fkey FOREIGN KEY (credit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
-
--- ==== foreign key: transactions_debit_wallet_id_fkey on core.transactions ====
-ALTER TABLE core.transactions
-    ADD CONSTRAINT transactions_debit_wallet_id_fkey FOREIGN KEY (debit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
-
--- ==== foreign key: transactions_reverses_id_fkey on core.transactions ====
-ALTER TABLE core.transactions
-    ADD CONSTRAINT transactions_reverses_id_fkey FOREIGN KEY (reverses_id) REFERENCES core.transactions(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
-
--- ==== foreign key: wallet_events_wallet_id_fkey on core.wallet_events ====
-ALTER TABLE core.wallet_events
-    ADD CONSTRAINT wallet_events_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
-
 -- ==== index: api_keys_key_hash_key on services.api_keys ====
 CREATE UNIQUE INDEX api_keys_key_hash_key ON services.api_keys USING btree (key_hash);
+
+-- ==== index: holds_capture_reference_key on core.holds ====
+CREATE UNIQUE INDEX holds_capture_reference_key ON core.holds USING btree (capture_reference);
 
 -- ==== index: holds_due_idx on core.holds ====
 CREATE INDEX holds_due_idx ON core.holds USING btree (expires_at) WHERE ((status)::text = 'ACTIVE'::text);
@@ -2751,11 +2767,34 @@ CREATE INDEX transactions_unhashed_idx ON core.transactions USING btree (id) WHE
 -- ==== index: wallet_events_wallet_id_idx on core.wallet_events ====
 CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wallet_id, created_at);
 
+-- ==== foreign key: holds_wallet_id_fkey on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: transactions_credit_wallet_id_fkey on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_credit_wallet_id_fkey FOREIGN KEY (credit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: transactions_debit_wallet_id_fkey on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_debit_wallet_id_fkey FOREIGN KEY (debit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: transactions_reverses_id_fkey on core.transactions ====
+ALTER TABLE core.transactions
+    ADD CONSTRAINT transactions_reverses_id_fkey FOREIGN KEY (reverses_id) REFERENCES core.transactions(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: wallet_events_wallet_id_fkey on core.wallet_events ====
+ALTER TABLE core.wallet_events
+    ADD CONSTRAINT wallet_events_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
 -- ==== trigger: holds_never_truncated on core.holds ====
 CREATE TRIGGER holds_never_truncated BEFORE TRUNCATE ON core.holds FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Release holds instead; use a fresh database for trials.');
 
 -- ==== trigger: holds_through_the_door on core.holds ====
 CREATE TRIGGER holds_through_the_door BEFORE INSERT OR DELETE OR UPDATE ON core.holds FOR EACH ROW WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.guard_holds();
+
+-- ==== trigger: holds_told on core.holds ====
+CREATE TRIGGER holds_told AFTER UPDATE ON core.holds FOR EACH ROW WHEN ((((old.status)::text = 'ACTIVE'::text) AND ((new.status)::text = 'CAPTURED'::text))) EXECUTE FUNCTION services.tell_of_capture();
 
 -- ==== trigger: mpesa_callbacks_append_only on services.mpesa_callbacks ====
 CREATE TRIGGER mpesa_callbacks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_callbacks FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what reached us; use a fresh database for trials.');

@@ -4,7 +4,7 @@
 -- After: outcome 'posted' and the transaction's reference; 'replayed' with the reference of then (or reason);
 --        'key_reused'; or 'refused' with reason: unknown_hold, hold_closed (captured, released or expired already),
 --        exceeds_hold, or a reason of core.post_transactions. A refused capture leaves the hold as it was;
---        one that is done leaves with it what was available afterwards.
+--        one that is done leaves with it its transaction and what was available afterwards.
 CREATE OR REPLACE FUNCTION core.capture_hold(
     p_key text, p_digest text, p_hold_id uuid, p_to text, p_amount numeric, p_reference text, p_narrative text,
     OUT outcome text, OUT reason text, OUT reference text
@@ -78,7 +78,7 @@ BEGIN
         outcome := 'posted';
         reference := p_reference;
         UPDATE core.holds
-           SET status = 'CAPTURED', captured = p_amount, closed_at = v_now,
+           SET status = 'CAPTURED', captured = p_amount, capture_reference = p_reference, closed_at = v_now,
                closed_available = (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
          WHERE id = h.id;
     ELSE

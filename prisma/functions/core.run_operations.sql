@@ -35,7 +35,7 @@ RETURNS TABLE (
     reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric,
     currency text, fee numeric, balance_after numeric, created_at timestamp, verification_hash text, remaining numeric,
     hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text,
-    hold_expires_at timestamp, hold_created_at timestamp, hold_available numeric
+    hold_capture text, hold_expires_at timestamp, hold_created_at timestamp, hold_available numeric
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -144,6 +144,7 @@ BEGIN
            h.id, h.wallet_id::text, h.amount,
            CASE WHEN o.kind = 'HOLD' THEN 0 ELSE h.captured END,
            CASE WHEN o.kind = 'HOLD' THEN 'ACTIVE' ELSE h.status::text END,
+           CASE WHEN o.kind <> 'HOLD' THEN h.capture_reference::text END,
            h.expires_at::timestamp, h.created_at::timestamp,
            coalesce(
                CASE WHEN o.kind = 'HOLD' THEN h.placed_available ELSE h.closed_available END,

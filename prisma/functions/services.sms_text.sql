@@ -3,8 +3,8 @@
 -- Letters, digits and marks of the GSM-7 alphabet only, none of them from its extension, and with facts of the usual
 -- lengths one part of 160 characters. A counterparty's name is cut and freed of what would need another alphabet.
 --
--- p_template: deposit, deposit_suspense, transfer_out, transfer_in, transfer_refused, reversal_debit, reversal_credit,
---             suspense_assigned. Any other, and any other language, gives a plain sentence in English: news that is
+-- p_template: deposit, deposit_suspense, transfer_out, transfer_in, transfer_refused, withdrawal, reversal_debit,
+--             reversal_credit, suspense_assigned. Any other, and any other language, gives a plain sentence in English: news that is
 --             worded badly must not undo the money that it tells about, so this never fails and is never NULL.
 -- p_other:    the counterparty's name or number. p_balance: after it, NULL to leave it out.
 --
@@ -45,6 +45,7 @@ BEGIN
             WHEN 'transfer_out' THEN v_reference || ' imethibitishwa. Umetuma ' || v_money || ' kwa ' || v_other || '.'
             WHEN 'transfer_in' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kutoka kwa ' || v_other || '.'
             WHEN 'transfer_refused' THEN v_money || ' kwa ' || v_other || ' hazikutumwa. Pesa haijatoka kwenye pochi yako.'
+            WHEN 'withdrawal' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimetolewa kutoka pochi yako ' || v_wallet || '.'
             WHEN 'reversal_debit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kutoka pochi yako ' || v_wallet || '.'
             WHEN 'reversal_credit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kwenye pochi yako ' || v_wallet || '.'
             WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' zilizosubiri sasa ziko kwenye pochi ' || v_wallet || '.'
@@ -58,6 +59,7 @@ BEGIN
             WHEN 'transfer_out' THEN v_reference || ' confirmed. ' || v_money || ' sent to ' || v_other || '.'
             WHEN 'transfer_in' THEN v_reference || ' confirmed. ' || v_money || ' received from ' || v_other || '.'
             WHEN 'transfer_refused' THEN v_money || ' to ' || v_other || ' was not sent. No money has left your wallet.'
+            WHEN 'withdrawal' THEN v_reference || ' confirmed. ' || v_money || ' was paid out of your wallet ' || v_wallet || '.'
             WHEN 'reversal_debit' THEN v_reference || ' confirmed. ' || v_money || ' was taken back from your wallet ' || v_wallet || '.'
             WHEN 'reversal_credit' THEN v_reference || ' confirmed. ' || v_money || ' was returned to your wallet ' || v_wallet || '.'
             WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' that waited is now in wallet ' || v_wallet || '.'

@@ -22,6 +22,7 @@ test('a hold keeps money from being spent, and a repeat with its key answers the
     amount: '60.00',
     captured: '0.00',
     status: 'ACTIVE',
+    captureReference: null,
     expiresAt: '2099-01-01T00:00:00.000Z',
     available: '40.00',
     createdAt: expect.stringMatching(/Z$/) as string,
@@ -94,7 +95,13 @@ test('a repeat is told what was answered then, and the hold is shown as it is no
     expect([again.status, again.body]).toEqual([200, first.body]);
   }
   const now = await service.ask(`/holds/${id}`);
-  expect(now.body).toEqual({ ...placed.body, status: 'CAPTURED', captured: '45.00', available: '50.00' });
+  expect(now.body).toEqual({
+    ...placed.body,
+    status: 'CAPTURED',
+    captured: '45.00',
+    captureReference: captured.body['reference'],
+    available: '50.00',
+  });
 });
 
 test('a hold is shown to whoever may read, and one that there is not is not found', async () => {

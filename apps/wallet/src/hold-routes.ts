@@ -14,6 +14,7 @@ const holdSchema = z.object({
   amount: money,
   captured: money.describe('what of it has been paid out'),
   status: z.enum(['ACTIVE', 'CAPTURED', 'RELEASED', 'EXPIRED']),
+  captureReference: z.string().nullable().describe('the transaction that paid it out'),
   expiresAt: time.nullable().describe('null when it stays until it is captured or released'),
   available: money.describe('what can be spent from the wallet, after what was asked or as it is now'),
   createdAt: time,
@@ -138,15 +139,17 @@ export function addHoldRoutes(
   );
 }
 
-function holdBody({ id, wallet, captured, status, expiresAt, available, createdAt, ...rest }: HoldView) {
+function holdBody(hold: HoldView) {
+  const { id, wallet, captured, status, captureReference, available } = hold;
   return {
     id,
     wallet,
-    amount: rest.amount,
+    amount: hold.amount,
     captured,
     status,
-    expiresAt: expiresAt?.toISOString() ?? null,
+    captureReference,
+    expiresAt: hold.expiresAt?.toISOString() ?? null,
     available,
-    createdAt: createdAt.toISOString(),
+    createdAt: hold.createdAt.toISOString(),
   };
 }

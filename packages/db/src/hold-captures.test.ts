@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { captureHold, releaseHold } from './holds.ts';
+import { captureHold, findHold, hold, releaseHold } from './holds.ts';
 import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
 import { openHeld } from './testing/held-wallet.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
@@ -59,6 +59,18 @@ test('the same key and request answer the capture of then, and pay once', async 
   expect(again).toEqual({ ...first, replayed: true, hold: { ...first.hold, replayed: true } });
   expect(await refusalOf(captureHold(database.db, { ...capture, amount: '1.00' }))).toBe('key_reused');
   expect(await balanceOf(sql, wallet)).toBe('60.00');
+});
+
+test('a captured hold names the transaction that paid it out, now and when it is asked for', async () => {
+  const { placed, request } = await held();
+  expect(placed.captureReference).toBeNull();
+  const posted = await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
+  expect(posted.hold.captureReference).toBe(posted.reference);
+  expect(await findHold(database.db, { id: placed.id })).toMatchObject({
+    captureReference: posted.reference,
+  });
+  const again = await hold(database.db, request);
+  expect(again).toMatchObject({ replayed: true, captureReference: null });
 });
 
 test('a hold is captured once, also under another key', async () => {

@@ -129,10 +129,11 @@ test('a hold is found as it is now, and one that there is not is not found', asy
   expect(replayed).toBe(false);
   expect(await findHold(database.db, placed)).toEqual(view);
   const paid = { holdId: placed.id, to: FLOAT, amount: '15.00', idempotencyKey: newKey() };
-  await captureHold(database.db, paid);
+  const { reference } = await captureHold(database.db, paid);
   expect(await findHold(database.db, placed)).toEqual({
     ...view,
     status: 'CAPTURED',
+    captureReference: reference,
     captured: '15.00',
     available: '85.00',
   });

@@ -18,6 +18,8 @@ export interface HoldView {
   /** What was paid out of it. */
   readonly captured: string;
   readonly status: HoldStatus;
+  /** The transaction that paid it out; null unless it was captured, and where that was before this was kept. */
+  readonly captureReference: string | null;
   readonly expiresAt: Date | null;
   readonly createdAt: Date;
   /** What the wallet can spend. */
@@ -153,6 +155,7 @@ function holdOf(result: OperationResult): Hold {
     amount: row.hold_amount ?? '',
     captured: row.hold_captured ?? '',
     status: (row.hold_status ?? 'ACTIVE') as HoldStatus,
+    captureReference: row.hold_capture,
     expiresAt: row.hold_expires_at_ms === null ? null : new Date(Number(row.hold_expires_at_ms)),
     createdAt: new Date(Number(row.hold_created_at_ms)),
     available: row.hold_available ?? '',
@@ -167,6 +170,7 @@ function viewOf(row: HoldRow): HoldView {
     amount: row.amount,
     captured: row.captured,
     status: row.status,
+    captureReference: row.capture_reference,
     expiresAt: row.expires_at_ms === null ? null : new Date(Number(row.expires_at_ms)),
     createdAt: new Date(Number(row.created_at_ms)),
     available: row.available,
@@ -183,6 +187,7 @@ interface HoldRow {
   readonly amount: string;
   readonly captured: string;
   readonly status: HoldStatus;
+  readonly capture_reference: string | null;
   readonly expires_at_ms: string | null;
   readonly created_at_ms: string;
   readonly available: string;
@@ -203,6 +208,7 @@ const FIND: Statement = {
   name: 'hold_find',
   text: `
 SELECT h.id::text AS id, h.wallet_id, h.amount::text AS amount, h.captured::text AS captured, h.status,
+       h.capture_reference,
        (extract(epoch FROM h.expires_at) * 1000)::bigint::text AS expires_at_ms,
        (extract(epoch FROM h.created_at) * 1000)::bigint::text AS created_at_ms,
        (w.balance - w.held)::text AS available

@@ -133,6 +133,7 @@ interface OperationRow {
   readonly hold_amount: string | null;
   readonly hold_captured: string | null;
   readonly hold_status: string | null;
+  readonly hold_capture: string | null;
   readonly hold_expires_at_ms: string | null;
   readonly hold_created_at_ms: string | null;
   readonly hold_available: string | null;
@@ -160,6 +161,7 @@ SELECT ord, outcome, reason, reference, transaction_id::text AS transaction_id, 
        (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms, verification_hash,
        remaining::numeric(19,2)::text AS remaining, hold_id::text AS hold_id, hold_wallet,
        hold_amount::text AS hold_amount, hold_captured::numeric(19,2)::text AS hold_captured, hold_status,
+       hold_capture,
        (extract(epoch FROM hold_expires_at) * 1000)::bigint::text AS hold_expires_at_ms,
        (extract(epoch FROM hold_created_at) * 1000)::bigint::text AS hold_created_at_ms,
        hold_available::text AS hold_available

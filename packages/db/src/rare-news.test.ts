@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import { recordDeposit } from './deposits.ts';
+import { captureHold, hold, releaseHold } from './holds.ts';
 import { createLedgerIntake } from './ledger-intake.ts';
 import { reverseTransaction } from './reversals.ts';
 import { assignSuspense } from './suspense.ts';
+import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
+import { openHeld } from './testing/held-wallet.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
 import { useTestDb } from './testing/test-db.ts';
@@ -86,4 +89,63 @@ test('an assignment that is asked for again is not told again', async () => {
   const { reference } = await assignSuspense(database.db, { receipt: deposit.receipt, wallet });
   await assignSuspense(database.db, { receipt: deposit.receipt, wallet });
   expect(await newsOf(reference)).toHaveLength(1);
+});
+
+test.for(['by itself', 'through the intake'] as const)(
+  'who is paid out of a hold is told what left his wallet and what remains, its fee paid, %s',
+  async (way) => {
+    await clearFeeRules(database.sql);
+    await addFeeRule(database.sql, { type: 'WITHDRAWAL', flat: '3.00' });
+    const { wallet, placed } = await openHeld(database, {});
+    const request = { holdId: placed.id, to: 'MPESA-FLOAT', idempotencyKey: newKey() };
+    const intake = createLedgerIntake(database.db);
+    const capture = way === 'by itself' ? captureHold(database.db, request) : intake.captureHold(request);
+    const { reference } = await capture;
+    await intake.close();
+    await clearFeeRules(database.sql);
+    expect(await newsOf(reference)).toEqual([
+      {
+        wallet,
+        template: 'withdrawal',
+        priority: 0,
+        status: 'PENDING',
+        message: `${reference} confirmed. KES 40.00 was paid out of your wallet ${wallet}. New balance KES 57.00.`,
+      },
+    ]);
+  },
+);
+
+test('a hold that pays another customer is told to both, once however often it is captured', async () => {
+  const { wallet, placed } = await openHeld(database, {});
+  const to = await openCustomer(database.db, { holderName: 'Otieno Odhiambo', language: 'sw' });
+  const request = { holdId: placed.id, to, amount: '15.00', idempotencyKey: newKey() };
+  const { reference } = await captureHold(database.db, request);
+  await captureHold(database.db, request);
+  expect(await newsOf(reference)).toMatchObject([
+    {
+      wallet,
+      template: 'transfer_out',
+      message: `${reference} confirmed. KES 15.00 sent to Otieno Odhiambo. New balance KES 85.00.`,
+    },
+    {
+      wallet: to,
+      template: 'transfer_in',
+      message: `${reference} imethibitishwa. Umepokea KES 15.00 kutoka kwa Wanjiku Kamau. Salio jipya KES 15.00.`,
+    },
+  ]);
+});
+
+test('a hold that is placed, refused its capture or given back is told to nobody', async () => {
+  const wallet = await openFunded(database, '100.00');
+  const told = () =>
+    database.sql(
+      'SELECT 1 FROM services.sms_logs s JOIN core.wallets w ON w.phone = s.recipient WHERE w.id = $1',
+      [wallet],
+    );
+  const before = await told();
+  const { id: holdId } = await hold(database.db, { wallet, amount: '40.00', idempotencyKey: newKey() });
+  const capture = { holdId, to: 'MPESA-FLOAT', amount: '41.00', idempotencyKey: newKey() };
+  await expect(captureHold(database.db, capture)).rejects.toMatchObject({ code: 'exceeds_hold' });
+  await releaseHold(database.db, { holdId });
+  expect(await told()).toEqual(before);
 });

@@ -11,6 +11,7 @@ const TEMPLATES = [
   'transfer_out',
   'transfer_in',
   'transfer_refused',
+  'withdrawal',
   'reversal_debit',
   'reversal_credit',
   'suspense_assigned',
@@ -78,6 +79,11 @@ test.for([
   ],
   [
     'en',
+    'withdrawal',
+    'QKJ41HARMI confirmed. KES 1,500.00 was paid out of your wallet 2048173651. New balance KES 20,350.50.',
+  ],
+  [
+    'en',
     'reversal_debit',
     'QKJ41HARMI confirmed. KES 1,500.00 was taken back from your wallet 2048173651. New balance KES 20,350.50.',
   ],
@@ -115,6 +121,11 @@ test.for([
     'sw',
     'transfer_refused',
     'KES 1,500.00 kwa Wanjiku Kamau hazikutumwa. Pesa haijatoka kwenye pochi yako. Salio KES 20,350.50.',
+  ],
+  [
+    'sw',
+    'withdrawal',
+    'QKJ41HARMI imethibitishwa. KES 1,500.00 zimetolewa kutoka pochi yako 2048173651. Salio jipya KES 20,350.50.',
   ],
   [
     'sw',

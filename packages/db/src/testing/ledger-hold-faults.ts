@@ -16,6 +16,10 @@ UNION ALL
 SELECT 'hold ' || h.id || ' is ' || h.status || ' and captured ' || h.captured FROM core.holds h
  WHERE (h.status = 'CAPTURED') <> (h.captured > 0)
 UNION ALL
+SELECT 'hold ' || h.id || ' paid ' || h.captured || ' and its transaction ' || coalesce(t.amount::text, 'is not there')
+  FROM core.holds h LEFT JOIN core.transactions t ON t.reference = h.capture_reference
+ WHERE h.status = 'CAPTURED' AND (t.debit_wallet_id, t.amount) IS DISTINCT FROM (h.wallet_id, h.captured)
+UNION ALL
 SELECT t.reference || ' gave back ' || sum(r.amount) || ' of ' || t.amount
   FROM core.transactions t JOIN core.transactions r ON r.reverses_id = t.id
  GROUP BY t.id HAVING sum(r.amount) > t.amount

@@ -33,10 +33,11 @@ const order = [
   'function',
   'table',
   'constraint',
-  'foreign key',
   'view',
   'materialized view',
   'index',
+  // It may lean on a unique index that is no constraint.
+  'foreign key',
   'rule',
   'policy',
   'trigger',
