@@ -55,7 +55,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
       await stopServer(server);
       await intake.close();
       await db.close();
-      await network.close();
+      await network[Symbol.asyncDispose]();
       await database.drop();
     },
   };

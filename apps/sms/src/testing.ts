@@ -129,7 +129,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
       await stopServer(server);
       await simulator.close();
       await db.close();
-      await network.close();
+      await network[Symbol.asyncDispose]();
       await database.drop();
     },
   };

@@ -1,3 +1,4 @@
+import { startDatabaseProxy, startUpParameters } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, test } from 'vitest';
 import { createDb, ping } from './db.ts';
@@ -6,7 +7,6 @@ import { createDepositIntake } from './deposit-intake.ts';
 import { findDeposit } from './deposit-view.ts';
 import { recordDeposit } from './deposits.ts';
 import { transaction } from './transaction.ts';
-import { openProxy, startUpParameters } from './testing/proxy.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
 import { openTestDb, useTestDb } from './testing/test-db.ts';
 import { openCustomer } from './testing/wallet-fixtures.ts';
@@ -94,7 +94,7 @@ test.for(ways)('without the database, %s says that it is unavailable', async ([,
 });
 
 test.for(ways)('behind a proxy that hangs up, %s says that the database is unavailable', async ([, work]) => {
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   proxy.cut();
   const db = createDb({ url: proxy.url });
   await expect(work(db)).rejects.toThrow(coded('database_unavailable'));
@@ -102,7 +102,7 @@ test.for(ways)('behind a proxy that hangs up, %s says that the database is unava
 });
 
 test('many callers of a server that does not answer are all told that it is unavailable', async () => {
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   proxy.swallow();
   const db = createDb({ url: proxy.url, maxConnections: 2, connectTimeoutMs: 150 });
   const results = await Promise.allSettled([...ways, ...ways].map(([, work]) => work(db)));
@@ -112,7 +112,7 @@ test('many callers of a server that does not answer are all told that it is unav
 });
 
 test('an answer that the network swallowed is not waited for without end', async () => {
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   const db = createDb({ url: proxy.url, statementTimeoutMs: 1_000, maxConnections: 1 });
   await ping(db);
   proxy.swallow();
@@ -155,7 +155,7 @@ test('ping is content with a migrated database', async () => {
 });
 
 test('nothing connects before the first statement', async () => {
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   const db = createDb({ url: proxy.url });
   expect(proxy.connections).toBe(0);
   await ping(db);
@@ -221,7 +221,7 @@ test('without a pooler every statement is prepared once and used again', async (
 });
 
 test('behind a pooler only those start-up parameters are sent that poolers know', async () => {
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   const db = createDb({ url: proxy.url, pooler: true });
   await ping(db);
   await db.close();

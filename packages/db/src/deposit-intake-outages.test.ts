@@ -1,3 +1,4 @@
+import { startDatabaseProxy } from '@repo/postgres/proxy';
 import { startServer } from '@repo/postgres/server';
 import { expect, test } from 'vitest';
 import type { Deposit, DepositResult } from './deposit.ts';
@@ -8,7 +9,6 @@ import { isDaftariError } from './errors.ts';
 import { ledgerFaults } from './testing/ledger-faults.ts';
 import { untilWaiting } from './testing/lock-waiters.ts';
 import { migrate } from './testing/migrate.ts';
-import { openProxy } from './testing/proxy.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
 import { connect, openTestDb, sqlOf, valueOf } from './testing/test-db.ts';
 import type { Sql } from './testing/test-db.ts';
@@ -113,7 +113,7 @@ test('a server that crashes and comes back has credited everything once when all
 
 test('while the database is down a full intake is answered with a handful of attempts', async () => {
   await using database = await openTestDb();
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   proxy.cut();
   const db = createDb({ url: proxy.url });
   const intake = createDepositIntake(db);
@@ -131,7 +131,7 @@ test('while the database is down a full intake is answered with a handful of att
 
 test('an answer that was lost is not followed by the promise that nothing was recorded', async () => {
   await using database = await openTestDb();
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   const db = createDb({ url: proxy.url, maxConnections: 1 });
   const intake = createDepositIntake(db);
   const account = await openCustomer(db);

@@ -1,8 +1,8 @@
+import { startDatabaseProxy } from '@repo/postgres/proxy';
 import { beforeEach, expect, test } from 'vitest';
 import { createDb } from './db.ts';
 import { findSms } from './sms.ts';
 import { createSmsSettler } from './sms-settler.ts';
-import { openProxy } from './testing/proxy.ts';
 import { accepted, claim, drain, queueOne } from './testing/sms.ts';
 import { useTestDb, valueOf } from './testing/test-db.ts';
 
@@ -47,7 +47,7 @@ test('one that no column can hold fails alone, never its neighbours', async () =
 test('said again after a lost connection, an answer is recorded and charged once', async () => {
   const [message] = await claimMany(1);
   if (message === undefined) throw new Error('nothing was claimed');
-  await using proxy = await openProxy(database.url);
+  await using proxy = await startDatabaseProxy(database.url);
   const db = createDb({ url: proxy.url });
   const settler = createSmsSettler(db);
   const settlement = accepted(message);
