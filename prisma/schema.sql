@@ -700,7 +700,7 @@ END
 $function$;
 
 -- ==== function: core.record_transfers ====
-CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[], OUT outcomes text[], OUT reasons text[], OUT refs text[], OUT ids uuid[], OUT amounts numeric[], OUT fees numeric[], OUT balances numeric[], OUT credit_balances numeric[], OUT times timestamp without time zone[], OUT hashes text[])
+CREATE OR REPLACE FUNCTION core.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[], OUT outcomes text[], OUT reasons text[], OUT refs text[], OUT ids uuid[], OUT fees numeric[], OUT balances numeric[], OUT credit_balances numeric[], OUT times timestamp without time zone[], OUT hashes text[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -782,25 +782,25 @@ BEGIN
                array_agg(t.hash ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.debit THEN f.balance ELSE t.balance END ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.credit THEN f.balance ELSE t.credit_balance END ORDER BY t.item),
-               array_agg(CASE WHEN f.outcome = 'created' THEN f.amount ELSE 0 END ORDER BY t.item)
+               array_agg(coalesce(f.amount, 0) ORDER BY t.item)
           INTO outcomes, reasons, ids, hashes, balances, credit_balances, fees
           FROM unnest(
             v_items, v_batch.types, v_batch.debits, v_batch.credits, v_post.outcomes, v_post.reasons, v_post.ids,
             v_post.hashes, v_post.debit_balances, v_post.credit_balances
           ) AS t (item, type, debit, credit, outcome, reason, id, hash, balance, credit_balance)
-          LEFT JOIN unnest(v_items, v_batch.types, v_batch.debits, v_batch.amounts, v_post.outcomes, v_post.debit_balances)
-               AS f (item, type, debit, amount, outcome, balance) ON f.item = t.item AND f.type = 'FEE'
+          LEFT JOIN unnest(v_items, v_batch.types, v_batch.debits, v_batch.amounts, v_post.debit_balances)
+               AS f (item, type, debit, amount, balance) ON f.item = t.item AND f.type = 'FEE'
          WHERE t.type = 'TRANSFER';
     END IF;
-    refs := p_references; amounts := p_amounts; times := array_fill(v_post.posted_at, ARRAY[n]);
+    refs := p_references; times := array_fill(v_post.posted_at, ARRAY[n]);
 
-    IF 'replayed' = ANY (outcomes) OR 'key_reused' = ANY (outcomes) THEN
+    IF 'replayed' = ANY (outcomes) THEN
         SELECT array_agg(q.reference::text) || array_agg(q.reference || '-F')
           INTO v_earlier
           FROM core.requests q
          WHERE q.idempotency_key = ANY (p_keys);
         FOR r IN
-            SELECT t.ord, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0) AS fee,
+            SELECT t.ord, q.reason::text, q.reference::text, x.id, coalesce(f.amount, 0) AS fee,
                    CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END
                        AS balance,
                    CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
@@ -810,10 +810,10 @@ BEGIN
               JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
               LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
               LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
-             WHERE t.outcome IN ('replayed', 'key_reused')
+             WHERE t.outcome = 'replayed'
         LOOP
-            reasons[r.ord] := r.reason; refs[r.ord] := r.reference; ids[r.ord] := r.id; amounts[r.ord] := r.amount;
-            fees[r.ord] := r.fee; balances[r.ord] := r.balance; credit_balances[r.ord] := r.credit_balance;
+            reasons[r.ord] := r.reason; refs[r.ord] := r.reference; ids[r.ord] := r.id; fees[r.ord] := r.fee;
+            balances[r.ord] := r.balance; credit_balances[r.ord] := r.credit_balance;
             times[r.ord] := r.created_at; hashes[r.ord] := r.verification_hash;
         END LOOP;
     END IF;
@@ -1890,7 +1890,7 @@ BEGIN
                array_agg(n.priority::smallint) AS priorities
           INTO v_news
           FROM unnest(
-            p_debits, p_credits, v_done.amounts, p_currencies, p_notify, v_done.outcomes, v_done.reasons, v_done.refs,
+            p_debits, p_credits, p_amounts, p_currencies, p_notify, v_done.outcomes, v_done.reasons, v_done.refs,
             v_done.balances, v_done.credit_balances
           ) AS t (debit, credit, amount, currency, notify, outcome, reason, reference, balance, credit_balance)
          CROSS JOIN LATERAL (
@@ -1911,7 +1911,7 @@ BEGIN
     RETURN QUERY
     SELECT t.ord::integer, t.outcome, t.reason, t.reference, t.id, t.amount, t.fee, t.balance, t.created_at, t.hash
       FROM unnest(
-        v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees, v_done.balances,
+        v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, p_amounts, v_done.fees, v_done.balances,
         v_done.times, v_done.hashes
       ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
 END

@@ -10,8 +10,8 @@
 --           key_reused  the key was used for another request
 --           refused     nothing moved (reason; a system wallet is an unknown_wallet); remembered under the key
 --           collision   the new reference is taken already: the caller must think of another one
---         What was posted, now or then, has its transaction; balances are what the debited wallet had afterwards and
---         credit_balances what the other one had, the fee included.
+--         What was posted, now or then, has its transaction and fee; balances are what the debited wallet had
+--         afterwards and credit_balances what the other one had, the fee paid.
 CREATE OR REPLACE FUNCTION core.record_transfers(
     p_keys       text[],
     p_digests    text[],
@@ -25,7 +25,6 @@ CREATE OR REPLACE FUNCTION core.record_transfers(
     OUT reasons         text[],
     OUT refs            text[],
     OUT ids             uuid[],
-    OUT amounts         numeric[],
     OUT fees            numeric[],
     OUT balances        numeric[],
     OUT credit_balances numeric[],
@@ -115,25 +114,25 @@ BEGIN
                array_agg(t.hash ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.debit THEN f.balance ELSE t.balance END ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.credit THEN f.balance ELSE t.credit_balance END ORDER BY t.item),
-               array_agg(CASE WHEN f.outcome = 'created' THEN f.amount ELSE 0 END ORDER BY t.item)
+               array_agg(coalesce(f.amount, 0) ORDER BY t.item)
           INTO outcomes, reasons, ids, hashes, balances, credit_balances, fees
           FROM unnest(
             v_items, v_batch.types, v_batch.debits, v_batch.credits, v_post.outcomes, v_post.reasons, v_post.ids,
             v_post.hashes, v_post.debit_balances, v_post.credit_balances
           ) AS t (item, type, debit, credit, outcome, reason, id, hash, balance, credit_balance)
-          LEFT JOIN unnest(v_items, v_batch.types, v_batch.debits, v_batch.amounts, v_post.outcomes, v_post.debit_balances)
-               AS f (item, type, debit, amount, outcome, balance) ON f.item = t.item AND f.type = 'FEE'
+          LEFT JOIN unnest(v_items, v_batch.types, v_batch.debits, v_batch.amounts, v_post.debit_balances)
+               AS f (item, type, debit, amount, balance) ON f.item = t.item AND f.type = 'FEE'
          WHERE t.type = 'TRANSFER';
     END IF;
-    refs := p_references; amounts := p_amounts; times := array_fill(v_post.posted_at, ARRAY[n]);
+    refs := p_references; times := array_fill(v_post.posted_at, ARRAY[n]);
 
-    IF 'replayed' = ANY (outcomes) OR 'key_reused' = ANY (outcomes) THEN
+    IF 'replayed' = ANY (outcomes) THEN
         SELECT array_agg(q.reference::text) || array_agg(q.reference || '-F')
           INTO v_earlier
           FROM core.requests q
          WHERE q.idempotency_key = ANY (p_keys);
         FOR r IN
-            SELECT t.ord, q.reason::text, q.reference::text, x.id, x.amount, coalesce(f.amount, 0) AS fee,
+            SELECT t.ord, q.reason::text, q.reference::text, x.id, coalesce(f.amount, 0) AS fee,
                    CASE WHEN f.debit_wallet_id = x.debit_wallet_id THEN f.debit_balance_after ELSE x.debit_balance_after END
                        AS balance,
                    CASE WHEN f.debit_wallet_id = x.credit_wallet_id THEN f.debit_balance_after ELSE x.credit_balance_after END
@@ -143,10 +142,10 @@ BEGIN
               JOIN core.requests q ON q.idempotency_key = t.key AND q.idempotency_key = ANY (p_keys)
               LEFT JOIN core.transactions x ON x.reference = q.reference AND x.reference = ANY (v_earlier)
               LEFT JOIN core.transactions f ON f.reference = q.reference || '-F' AND f.reference = ANY (v_earlier)
-             WHERE t.outcome IN ('replayed', 'key_reused')
+             WHERE t.outcome = 'replayed'
         LOOP
-            reasons[r.ord] := r.reason; refs[r.ord] := r.reference; ids[r.ord] := r.id; amounts[r.ord] := r.amount;
-            fees[r.ord] := r.fee; balances[r.ord] := r.balance; credit_balances[r.ord] := r.credit_balance;
+            reasons[r.ord] := r.reason; refs[r.ord] := r.reference; ids[r.ord] := r.id; fees[r.ord] := r.fee;
+            balances[r.ord] := r.balance; credit_balances[r.ord] := r.credit_balance;
             times[r.ord] := r.created_at; hashes[r.ord] := r.verification_hash;
         END LOOP;
     END IF;

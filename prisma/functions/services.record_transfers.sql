@@ -41,7 +41,7 @@ BEGIN
                array_agg(n.priority::smallint) AS priorities
           INTO v_news
           FROM unnest(
-            p_debits, p_credits, v_done.amounts, p_currencies, p_notify, v_done.outcomes, v_done.reasons, v_done.refs,
+            p_debits, p_credits, p_amounts, p_currencies, p_notify, v_done.outcomes, v_done.reasons, v_done.refs,
             v_done.balances, v_done.credit_balances
           ) AS t (debit, credit, amount, currency, notify, outcome, reason, reference, balance, credit_balance)
          CROSS JOIN LATERAL (
@@ -62,7 +62,7 @@ BEGIN
     RETURN QUERY
     SELECT t.ord::integer, t.outcome, t.reason, t.reference, t.id, t.amount, t.fee, t.balance, t.created_at, t.hash
       FROM unnest(
-        v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, v_done.amounts, v_done.fees, v_done.balances,
+        v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, p_amounts, v_done.fees, v_done.balances,
         v_done.times, v_done.hashes
       ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
 END

@@ -23,6 +23,16 @@ test('without a rule a transfer is free', async () => {
   expect(posted).toMatchObject({ fee: '0.00', balanceAfter: '990.00' });
 });
 
+test('what a transfer is for is written on it and not on its fee', async () => {
+  await addFeeRule(sql, { flat: '3.50' });
+  const { reference } = await transfer(database.db, sampleTransfer({ ...(await pair()), narrative: 'kodi' }));
+  const found = await sql(
+    'SELECT narrative FROM core.transactions WHERE reference = ANY ($1) ORDER BY reference',
+    [[reference, `${reference}-F`]],
+  );
+  expect(found).toEqual([{ narrative: 'kodi' }, { narrative: null }]);
+});
+
 test('a flat fee is posted beside the transfer, from the sender to FEES', async () => {
   await addFeeRule(sql, { flat: '3.50' });
   const { from, to } = await pair();

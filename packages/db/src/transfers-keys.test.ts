@@ -4,7 +4,7 @@ import { ledgerFaults } from './testing/ledger-faults.ts';
 import { untilWaiting } from './testing/lock-waiters.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
 import { countPosted, newKey, sampleTransfer } from './testing/ledger-requests.ts';
-import { connect, useTestDb } from './testing/test-db.ts';
+import { connect, useTestDb, valueOf } from './testing/test-db.ts';
 import { balanceOf, openCustomer, openFunded, setStatus } from './testing/wallet-fixtures.ts';
 import { transaction } from './transaction.ts';
 import { transfer, transfers } from './transfers.ts';
@@ -213,23 +213,24 @@ test('batches that use the same keys in opposite orders answer every caller', as
   await Promise.all(dbs.map((db) => db.close()));
 });
 
-test('a new reference that is taken spends no key: the next try is done', async () => {
+test('a new reference that is taken, by the same facts or others, spends no key: the next try is done', async () => {
   const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
-  const { reference } = await transfer(database.db, sampleTransfer({ from, to }));
+  const { reference, amount } = await transfer(database.db, sampleTransfer({ from, to }));
   const key = newKey();
-  const record = (taken: string) =>
-    sql('SELECT outcomes FROM core.record_transfers($1, $2, $3, $4, $5, $6, $7, $8)', [
+  const outcomesOf = async (taken: string, sum: string) =>
+    valueOf(sql, 'SELECT outcomes[1] FROM core.record_transfers($1, $2, $3, $4, $5, $6, $7, $8)', [
       [key],
       ['digest'],
       [taken],
       [from],
       [to],
-      ['7.00'],
+      [sum],
       ['KES'],
       [null],
     ]);
-  expect(await record(reference)).toEqual([{ outcomes: ['collision'] }]);
-  expect(await record('DF-NEVERTAKEN00')).toEqual([{ outcomes: ['posted'] }]);
+  expect(await outcomesOf(reference, amount)).toBe('collision');
+  expect(await outcomesOf(reference, '7.00')).toBe('collision');
+  expect(await outcomesOf('DF-NEVERTAKEN00', '7.00')).toBe('posted');
 });
 
 test('after all of this the ledger is sound', async () => {

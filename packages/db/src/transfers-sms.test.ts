@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
 import { useTestDb } from './testing/test-db.ts';
 import { newPhone, openCustomer, openFunded, setStatus } from './testing/wallet-fixtures.ts';
@@ -110,3 +111,21 @@ test('who pays to the same wallet in one batch is told the balance after his own
   );
   expect(endings.toSorted()).toEqual(['KES 1.00.', 'KES 3.00.', 'KES 7.00.', 'KES 9.00.']);
 });
+
+test.each([
+  ['SENDER', 'KES 87.00.', 'KES 10.00.'],
+  ['RECEIVER', 'KES 90.00.', 'KES 7.00.'],
+] as const)(
+  'a fee that the %s pays is taken off the balance that he is told',
+  async (payer, left, received) => {
+    await clearFeeRules(sql);
+    await addFeeRule(sql, { type: 'TRANSFER', flat: '3.00', payer });
+    const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
+    await transfer(database.db, sampleTransfer({ from, to, amount: '10.00' }));
+    await clearFeeRules(sql);
+    expect(await newsTo(from, to)).toMatchObject([
+      { wallet: from, message: expect.stringContaining(`New balance ${left}`) as string },
+      { wallet: to, message: expect.stringContaining(`New balance ${received}`) as string },
+    ]);
+  },
+);
