@@ -65,7 +65,12 @@ BEGIN
         ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
         ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
     );
-    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+    -- Its key may have been spent on other wallets than ours since it was looked for.
+    outcome := CASE
+        WHEN v_post.outcomes[1] = 'created' THEN 'posted'
+        WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1]
+        ELSE 'collision'
+    END;
     reason := v_post.reasons[1];
 END
 $function$;
@@ -171,7 +176,8 @@ BEGIN
                closed_available = (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
          WHERE id = h.id;
     ELSE
-        outcome := CASE v_post.outcomes[1] WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+        -- Its key may have been spent on other wallets than ours since it was looked for.
+        outcome := CASE WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1] ELSE 'collision' END;
         reason := v_post.reasons[1];
         UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
     END IF;
@@ -185,11 +191,15 @@ CREATE OR REPLACE FUNCTION core.current_assignment(p_receipt text, OUT reference
  LANGUAGE plpgsql
 AS $function$
 DECLARE
+    v_name constant text := CASE
+        WHEN length(p_receipt) <= 45 THEN p_receipt
+        ELSE upper(left(encode(sha256(convert_to(p_receipt, 'UTF8')), 'hex'), 40))
+    END;
     v_time integer := 1;
     a      core.transactions;
 BEGIN
     LOOP
-        next_reference := 'AS' || CASE WHEN v_time > 1 THEN v_time::text ELSE '' END || '-' || p_receipt;
+        next_reference := 'AS' || CASE WHEN v_time > 1 THEN v_time::text ELSE '' END || '-' || v_name;
         SELECT * INTO a FROM core.transactions x WHERE x.reference = next_reference;
         EXIT WHEN a.id IS NULL;
         IF a.type = 'ASSIGNMENT' AND core.remaining_of(a.id) > 0 THEN
@@ -782,7 +792,7 @@ BEGIN
                array_agg(t.hash ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.debit THEN f.balance ELSE t.balance END ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.credit THEN f.balance ELSE t.credit_balance END ORDER BY t.item),
-               array_agg(coalesce(f.amount, 0) ORDER BY t.item)
+               array_agg(CASE WHEN t.outcome = 'created' THEN coalesce(f.amount, 0) ELSE 0 END ORDER BY t.item)
           INTO outcomes, reasons, ids, hashes, balances, credit_balances, fees
           FROM unnest(
             v_items, v_batch.types, v_batch.debits, v_batch.credits, v_post.outcomes, v_post.reasons, v_post.ids,
@@ -915,6 +925,7 @@ BEGIN
         WHEN t.type = 'REVERSAL' THEN 'not_reversible'
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
+        WHEN t.type = 'ASSIGNMENT' AND p_amount < v_remaining THEN 'not_divisible'
         WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NOT NULL
             THEN 'already_assigned'
     END;
@@ -929,7 +940,12 @@ BEGIN
         ARRAY[NULL]::text[], ARRAY[p_amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[t.id],
         NULL, ARRAY[p_narrative]
     );
-    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+    -- Its key may have been spent on other wallets than ours since it was looked for.
+    outcome := CASE
+        WHEN v_post.outcomes[1] = 'created' THEN 'posted'
+        WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1]
+        ELSE 'collision'
+    END;
     reason := v_post.reasons[1];
     reference := CASE WHEN outcome = 'posted' THEN p_reference END;
 END

@@ -63,7 +63,12 @@ BEGIN
         ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
         ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
     );
-    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+    -- Its key may have been spent on other wallets than ours since it was looked for.
+    outcome := CASE
+        WHEN v_post.outcomes[1] = 'created' THEN 'posted'
+        WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1]
+        ELSE 'collision'
+    END;
     reason := v_post.reasons[1];
 END
 $$;

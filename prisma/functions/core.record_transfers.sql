@@ -114,7 +114,7 @@ BEGIN
                array_agg(t.hash ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.debit THEN f.balance ELSE t.balance END ORDER BY t.item),
                array_agg(CASE WHEN f.debit = t.credit THEN f.balance ELSE t.credit_balance END ORDER BY t.item),
-               array_agg(coalesce(f.amount, 0) ORDER BY t.item)
+               array_agg(CASE WHEN t.outcome = 'created' THEN coalesce(f.amount, 0) ELSE 0 END ORDER BY t.item)
           INTO outcomes, reasons, ids, hashes, balances, credit_balances, fees
           FROM unnest(
             v_items, v_batch.types, v_batch.debits, v_batch.credits, v_post.outcomes, v_post.reasons, v_post.ids,

@@ -3,12 +3,13 @@
 -- The policy: a reversal never overdraws a wallet. When the money is spent it is refused (insufficient_funds), and
 -- somebody decides; part of it can be asked for. A payment in suspense is reversed from suspense only as long as it
 -- has not been assigned to a wallet: afterwards the assignment must be reversed first, or other payers' money would
--- be sent back.
+-- be sent back. And an assignment goes back whole or not at all: a part of a payment would lie in suspense where it can
+-- neither be assigned nor sent back.
 --
 -- p_amount: NULL for all that is left.
 -- After: outcome 'posted' and the new reference; 'replayed' with the reference of then (or reason); 'key_reused'; or
 --        'refused' with reason: unknown_transaction, not_reversible, already_reversed, exceeds_remaining,
---        already_assigned, or a reason of core.post_transactions.
+--        not_divisible, already_assigned, or a reason of core.post_transactions.
 CREATE OR REPLACE FUNCTION core.reverse_transaction(
     p_key text, p_digest text, p_original text, p_amount numeric, p_reference text, p_narrative text,
     OUT outcome text, OUT reason text, OUT reference text
@@ -40,6 +41,7 @@ BEGIN
         WHEN t.type = 'REVERSAL' THEN 'not_reversible'
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
+        WHEN t.type = 'ASSIGNMENT' AND p_amount < v_remaining THEN 'not_divisible'
         WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NOT NULL
             THEN 'already_assigned'
     END;
@@ -54,7 +56,12 @@ BEGIN
         ARRAY[NULL]::text[], ARRAY[p_amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[t.id],
         NULL, ARRAY[p_narrative]
     );
-    outcome := CASE v_post.outcomes[1] WHEN 'created' THEN 'posted' WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+    -- Its key may have been spent on other wallets than ours since it was looked for.
+    outcome := CASE
+        WHEN v_post.outcomes[1] = 'created' THEN 'posted'
+        WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1]
+        ELSE 'collision'
+    END;
     reason := v_post.reasons[1];
     reference := CASE WHEN outcome = 'posted' THEN p_reference END;
 END

@@ -28,6 +28,7 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   currency_mismatch: { status: 422, title: 'The currencies differ.' },
   expiry_passed: { status: 422, title: 'The hold would end before it begins.' },
   exceeds_hold: { status: 422, title: 'That is more than is held.' },
+  not_divisible: { status: 422, title: 'An assignment goes back whole or not at all.' },
   exceeds_remaining: { status: 422, title: 'That is more than is left to send back.' },
   funds_spent: { status: 422, title: 'The money has been spent.' },
   not_reversible: { status: 422, title: 'This cannot be reversed.' },

@@ -38,6 +38,8 @@ const CATALOGUE = {
   not_reversible: 'A reversal cannot be reversed; post the transaction again instead.',
   already_reversed: 'Nothing is left of this transaction to send back.',
   exceeds_remaining: 'More was asked back than is left of this transaction. Nothing moved.',
+  not_divisible:
+    'The assignment of a payment goes back whole or not at all; wait until there is enough in the wallet. Nothing moved.',
   funds_spent:
     'The money has been spent; ask back what is left, or wait until there is enough. Nothing moved.',
   unknown_hold: 'There is no hold with this id.',

@@ -33,6 +33,7 @@ const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
   'not_reversible',
   'already_reversed',
   'exceeds_remaining',
+  'not_divisible',
   'unknown_hold',
   'hold_closed',
   'expiry_passed',

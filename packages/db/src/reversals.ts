@@ -23,10 +23,11 @@ export interface Reversal extends Posted {
 
 /**
  * Sends the money of a transaction back, whole or up to what is left of it, once for its key. It never overdraws a
- * wallet: when the money is spent it is refused, and part of it can be asked for.
+ * wallet: when the money is spent it is refused, and part of it can be asked for. The assignment of a suspense payment
+ * goes back whole or not at all.
  *
  * @throws DaftariError `unknown_transaction`, `not_reversible`, `already_reversed`, `exceeds_remaining`,
- * `funds_spent`, `already_assigned` (a suspense payment whose assignment must be reversed first), `key_reused`,
+ * `not_divisible` (a part of an assignment), `funds_spent`, `already_assigned` (a suspense payment whose assignment must be reversed first), `key_reused`,
  * `wallet_frozen`, `wallet_closed`, `invalid_amount`, `invalid_request`
  */
 export async function reverseTransaction(db: Handle, request: ReversalRequest): Promise<Reversal> {

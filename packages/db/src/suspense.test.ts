@@ -5,11 +5,12 @@ import { assignSuspense } from './suspense.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
 import { meet, tally } from './testing/ledger-race.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
-import { newKey } from './testing/ledger-requests.ts';
+import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
 import { payIntoSuspense } from './testing/ledger-suspense.ts';
 import { newReceipt, sampleDeposit } from './testing/sample-deposit.ts';
 import { useTestDb } from './testing/test-db.ts';
 import { balanceOf, openCustomer, setGuarded, setStatus } from './testing/wallet-fixtures.ts';
+import { transfer } from './transfers.ts';
 
 const database = useTestDb();
 const { sql } = database;
@@ -155,6 +156,34 @@ test('after its assignment was reversed a payment is assigned again, however oft
     await reverseTransaction(database.db, { reference: posted.reference, idempotencyKey: newKey() });
   }
   expect(references.size).toBe(25);
+});
+
+test('an assignment goes back whole or not at all, so that no part of it is lost in suspense', async () => {
+  const [wallet, shop] = [await openCustomer(database.db), await openCustomer(database.db)];
+  const receipt = await payIntoSuspense(database.db);
+  const { reference } = await assignSuspense(database.db, { receipt, wallet });
+  await transfer(database.db, sampleTransfer({ from: wallet, to: shop, amount: '60.00' }));
+  const back = (amount?: string) =>
+    reverseTransaction(database.db, { reference, idempotencyKey: newKey(), ...(amount && { amount }) });
+  expect(await refusalOf(back('90.00'))).toBe('not_divisible');
+  expect(await refusalOf(back())).toBe('funds_spent');
+  await transfer(database.db, sampleTransfer({ from: shop, to: wallet, amount: '60.00' }));
+  expect(await back()).toMatchObject({ amount: '150.00', remaining: '0.00' });
+  expect(await assignSuspense(database.db, { receipt, wallet: shop })).toMatchObject({ replayed: false });
+});
+
+test('a payment with the longest receipt is assigned as often as any other', async () => {
+  const wallets = [await openCustomer(database.db), await openCustomer(database.db)] as const;
+  for (const length of [45, 46, 50]) {
+    const receipt = await payIntoSuspense(database.db, { receipt: newReceipt().padEnd(length, 'X') });
+    for (const wallet of wallets) {
+      const { reference } = await assignSuspense(database.db, { receipt, wallet });
+      expect(await refusalOf(assignSuspense(database.db, { receipt, wallet: 'NOBODY' }))).toBe(
+        'already_assigned',
+      );
+      await reverseTransaction(database.db, { reference, idempotencyKey: newKey() });
+    }
+  }
 });
 
 test('with a key a late repeat is told what was answered then, and assigns nothing again', async () => {

@@ -33,6 +33,19 @@ test('what a transfer is for is written on it and not on its fee', async () => {
   expect(found).toEqual([{ narrative: 'kodi' }, { narrative: null }]);
 });
 
+test('a fee that nobody could pay refuses its own transfer and no other', async () => {
+  await addFeeRule(sql, { from: '1000', flat: '99999999999999999.99', rate: '0.999999' });
+  const { from, to } = await pair();
+  const results = await transfers(database.db, [
+    sampleTransfer({ from, to, amount: '99999999999999999.99' }),
+    sampleTransfer({ from, to, amount: '1.00' }),
+  ]);
+  expect(results).toMatchObject([
+    { ok: false, code: 'insufficient_funds' },
+    { ok: true, fee: '0.00' },
+  ]);
+});
+
 test('a flat fee is posted beside the transfer, from the sender to FEES', async () => {
   await addFeeRule(sql, { flat: '3.50' });
   const { from, to } = await pair();

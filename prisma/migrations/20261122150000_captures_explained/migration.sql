@@ -92,7 +92,8 @@ BEGIN
                closed_available = (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
          WHERE id = h.id;
     ELSE
-        outcome := CASE v_post.outcomes[1] WHEN 'refused' THEN 'refused' ELSE 'collision' END;
+        -- Its key may have been spent on other wallets than ours since it was looked for.
+        outcome := CASE WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1] ELSE 'collision' END;
         reason := v_post.reasons[1];
         UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
     END IF;

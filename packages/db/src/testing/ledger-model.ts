@@ -211,6 +211,7 @@ export class LedgerModel {
           if (t.type === 'REVERSAL') return 'not_reversible';
           if (t.remaining === 0n) return 'already_reversed';
           if (amount > t.remaining) return 'exceeds_remaining';
+          if (t.type === 'ASSIGNMENT' && amount < t.remaining) return 'not_divisible';
           if (t.to === 'SUSPENSE' && this.#assignmentOf(original) !== null) return 'already_assigned';
           const reason = this.book.tryMove([{ from: t.to, to: t.from, amount }]);
           return reason === 'insufficient_funds' ? 'funds_spent' : reason;

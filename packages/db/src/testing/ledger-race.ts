@@ -18,19 +18,21 @@ async function toldOf(request: Promise<unknown>): Promise<Told> {
 }
 
 /**
- * Starts every request on a connection of its own while the wallet is locked, waits until all of them wait for it,
- * and lets them go: they truly meet. Answers what each was told, in the order of the requests.
+ * Starts every request on a connection of its own while the wallet (or each of several) is locked, waits until all of
+ * them wait for it, and lets them go: they truly meet. Answers what each was told, in the order of the requests.
  */
 export async function meet(
   url: string,
-  wallet: string,
+  wallet: string | readonly string[],
   requests: readonly ((db: Db) => Promise<unknown>)[],
 ): Promise<Told[]> {
   const dbs = requests.map(() => createDb({ url, maxConnections: 1 }));
   const holder = await connect(url);
   try {
     await holder.query('BEGIN');
-    await holder.query('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [wallet]);
+    await holder.query('SELECT 1 FROM core.wallets WHERE id = ANY ($1) ORDER BY id FOR UPDATE', [
+      [wallet].flat(),
+    ]);
     const told = Promise.all(dbs.map((db, i) => toldOf(requests[i]?.(db) ?? Promise.resolve())));
     await untilWaiting(url, requests.length);
     await holder.query('COMMIT');
