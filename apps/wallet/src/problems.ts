@@ -111,7 +111,7 @@ function problemOf(error: DaftariError): HttpProblem | null {
   if (answer === 'unforeseen') return null;
   if (answer === 'doubtful') {
     const detail =
-      'It is not known whether this was done. Send it again with the same `Idempotency-Key`: it is done once.';
+      'It is not known whether this was done. Where a key is required, send it again with the same `Idempotency-Key`: it is done once. Elsewhere look first whether it was done.';
     return httpProblem('unavailable', { detail, headers: { 'retry-after': '1' }, cause: error });
   }
   if (answer === 'passing') {

@@ -145,6 +145,17 @@ test('a frozen wallet neither pays nor is paid, and a closed one is closed', asy
   expect(await balanceOf(service, from)).toBe('100.00');
 });
 
+test('a refusal for its currency is remembered under its key like any other', async () => {
+  await using service = await startTestService();
+  const from = await openCustomer(service.db, '100.00');
+  const to = await openCustomer(service.db);
+  const abroad = posting({ from, to, amount: '1.00', currency: 'USD' });
+  expect((await service.ask('/transfers', abroad)).body['code']).toBe('currency_mismatch');
+  const home = await service.ask('/transfers', { ...abroad, body: { from, to, amount: '1.00' } });
+  expect([home.status, home.body['code']]).toEqual([409, 'key_reused']);
+  expect(await balanceOf(service, from)).toBe('100.00');
+});
+
 test('an amount as a JSON number is refused with the reason why', async () => {
   await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');

@@ -6,7 +6,6 @@ import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { amount, narrative, walletNumber } from './fields.ts';
 import { postedBody, postedSchema, statusOf } from './posted.ts';
-import { refuse } from './problems.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 
 const transferSchema = {
@@ -16,7 +15,11 @@ const transferSchema = {
     from: walletNumber,
     to: walletNumber,
     amount,
-    currency: z.string().optional().describe('KES, which is also meant without it'),
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/, 'must be three capital letters, such as KES')
+      .optional()
+      .describe('ISO 4217; KES unless said, as the wallets are'),
     narrative: narrative.optional(),
   }),
   response: {
@@ -38,15 +41,12 @@ export function addTransferRoutes(app: HttpServer, context: RouteContext, transf
   const options = { onRequest: [requireKey('transact'), requireIdempotencyKey], schema: transferSchema };
   app.post('/transfers', options, (request, reply) =>
     limits.countMisses(request, async () => {
-      const { currency, ...transfer } = request.body;
-      if (currency !== undefined && currency !== 'KES') {
-        throw refuse('currency_mismatch', { detail: 'Amounts are in KES. Nothing moved.' });
-      }
       const idempotencyKey = request.headers['idempotency-key'];
-      const { narrative: text, ...parties } = transfer;
+      const { narrative: text, currency, ...parties } = request.body;
       const moving = transfers.transfer({
         ...parties,
         idempotencyKey,
+        ...(currency === undefined ? {} : { currency }),
         ...(text === undefined ? {} : { narrative: text }),
       });
       const posted = await counted(moving, (outcome) => metrics.transfers.inc({ outcome }));

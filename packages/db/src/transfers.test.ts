@@ -110,6 +110,15 @@ test('money does not move from a wallet to itself', async () => {
   expect(await refusalOf(transfer(database.db, request))).toBe('same_wallet');
 });
 
+test('a transfer in another currency is refused, and its key is told so for ever', async () => {
+  const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
+  const request = { ...sampleTransfer({ from, to }), currency: 'USD' };
+  expect(await refusalOf(transfer(database.db, request))).toBe('currency_mismatch');
+  expect(await refusalOf(transfer(database.db, request))).toBe('currency_mismatch');
+  expect(await refusalOf(transfer(database.db, { ...request, currency: 'KES' }))).toBe('key_reused');
+  expect(await balanceOf(sql, from)).toBe('100.00');
+});
+
 test('wallets of two currencies do not pay each other', async () => {
   const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
   await setGuarded(sql, to, { currency: 'UGX' });
@@ -147,6 +156,8 @@ test.each([
   ['idempotencyKey', { idempotencyKey: '' }],
   ['idempotencyKey', { idempotencyKey: 'k'.repeat(256) }],
   ['idempotencyKey', { idempotencyKey: 'k\ud800' }],
+  ['currency', { currency: '' }],
+  ['currency', { currency: 'KESH' }],
   ['narrative', { narrative: 'n'.repeat(256) }],
   ['narrative', { narrative: 'a\0b' }],
 ] as const)('a request whose `%s` is unfit is refused before it reaches the database', async (_, facts) => {

@@ -1,5 +1,4 @@
 import { arrayLiteral } from './array-literal.ts';
-import type { Currency } from './deposit.ts';
 import { DaftariError, isDaftariError } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Handle } from './db.ts';
@@ -20,7 +19,8 @@ export interface Transfer {
   readonly amount: string;
   /** The caller's own name for this request, 1 to 255 characters: said again it gives the same answer. */
   readonly idempotencyKey: string;
-  readonly currency?: Currency;
+  /** ISO 4217, KES unless said; that of both wallets, or the transfer is refused. */
+  readonly currency?: string;
   readonly narrative?: string;
   /** False for a transfer of which the customers shall not be told by SMS. It is no part of the request's digest. */
   readonly notify?: boolean;
@@ -110,6 +110,7 @@ function check(request: Transfer): Checked | DaftariError {
     if (narrative !== null) requireText('narrative', narrative, 255);
     const amount = requireAmount(request.amount);
     const currency = request.currency ?? 'KES';
+    requireText('currency', currency, 3);
     const digest = requestDigest('transfer', [from, to, amount, currency, narrative]);
     return { request, amount, currency, narrative, digest, reference: newReference() };
   } catch (error) {
