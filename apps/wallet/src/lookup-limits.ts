@@ -1,6 +1,7 @@
 import { isDaftariError } from '@repo/db';
 import { HttpProblem, callerOf, httpProblem } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
+import { createMissGate } from './miss-gate.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
@@ -35,9 +36,8 @@ export function createLookupLimits({ perMinute, onLimited, now }: LookupLimitOpt
   const lookups = createRateLimiter({ perMinute, ...clock });
   const misses = createRateLimiter({ perMinute, ...clock });
 
-  function requireRoom(limiter: RateLimiter, key: string): void {
+  function refuse(limiter: RateLimiter, key: string): never {
     const wait = limiter.waitMs(key);
-    if (wait === 0) return;
     onLimited();
     throw httpProblem('rate_limited', {
       detail:
@@ -46,22 +46,14 @@ export function createLookupLimits({ perMinute, onLimited, now }: LookupLimitOpt
     });
   }
 
+  const gate = createMissGate({ limiter: misses, isMiss, refuse: (key) => refuse(misses, key) });
   return {
     countLookup(request) {
       const key = keyOf(request);
-      requireRoom(lookups, key);
+      if (lookups.room(key) < 1) refuse(lookups, key);
       lookups.spend(key);
     },
-    async countMisses(request, work) {
-      const key = keyOf(request);
-      requireRoom(misses, key);
-      try {
-        return await work();
-      } catch (error) {
-        if (isMiss(error)) misses.spend(key);
-        throw error;
-      }
-    },
+    countMisses: (request, work) => gate(keyOf(request), work),
   };
 }
 

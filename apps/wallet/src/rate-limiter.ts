@@ -9,7 +9,9 @@ export interface RateLimiterOptions {
 export interface RateLimiter {
   /** How long the key has to wait until it may go on; milliseconds, 0 when it may now. Spends nothing. */
   waitMs(key: string): number;
-  /** Spends one token, which may be one more than there is: the debt is waited for by whoever comes next. */
+  /** How many tokens there are, whole ones. */
+  room(key: string): number;
+  /** Spends one token; whoever spends looks first whether there is room. */
   spend(key: string): void;
 }
 
@@ -39,6 +41,7 @@ export function createRateLimiter({
       const missing = 1 - tokensOf(key, now());
       return missing <= 0 ? 0 : missing / perMs;
     },
+    room: (key) => Math.floor(tokensOf(key, now())),
     spend(key) {
       const at = now();
       buckets.set(key, { tokens: tokensOf(key, at) - 1, at });

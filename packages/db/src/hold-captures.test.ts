@@ -73,6 +73,13 @@ test('a captured hold names the transaction that paid it out, now and when it is
   expect(again).toMatchObject({ replayed: true, captureReference: null });
 });
 
+test('a hold whose id is written in capitals is the same hold, and its capture the same request', async () => {
+  const { placed } = await held();
+  const capture = { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() };
+  const { reference } = await captureHold(database.db, { ...capture, holdId: placed.id.toUpperCase() });
+  expect(await captureHold(database.db, capture)).toMatchObject({ reference, replayed: true });
+});
+
 test('a hold is captured once, also under another key', async () => {
   const { wallet, placed } = await held();
   await captureHold(database.db, { holdId: placed.id, to: FLOAT, amount: '1.00', idempotencyKey: newKey() });

@@ -78,7 +78,7 @@ export async function captureHold(db: Handle, request: CaptureRequest): Promise<
 /**
  * Gives a hold's money back to its wallet. Said again it answers the same.
  *
- * @throws DaftariError `unknown_hold`, or `hold_closed` when it was captured or has expired
+ * @throws DaftariError `unknown_hold`, or `hold_closed` when it was captured or its expiry gave the money back
  */
 export async function releaseHold(db: Handle, request: { readonly holdId: string }): Promise<Hold> {
   return runOperation(db, releasing, request);
@@ -121,7 +121,9 @@ export const capturing: OperationKind<CaptureRequest, Capture> = {
     requireText('to', request.to, 20);
     requireText('idempotencyKey', request.idempotencyKey, 255);
     if (request.narrative !== undefined) requireText('narrative', request.narrative, 255);
-    const { holdId, to: wallet, idempotencyKey: key, narrative = null } = request;
+    const { to: wallet, idempotencyKey: key, narrative = null } = request;
+    // However it is written, it is the same hold, and the same request.
+    const holdId = request.holdId.toLowerCase();
     const amount = request.amount === undefined ? null : requireAmount(request.amount);
     const digest = requestDigest('capture', [holdId, wallet, amount, narrative]);
     return operation('CAPTURE', {
