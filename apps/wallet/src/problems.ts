@@ -76,7 +76,7 @@ export function mapError(error: unknown): HttpProblem | null {
 const NO_STRING: AmountFault = 'malformed';
 
 /** A refusal that the service itself comes to, with the words of the catalogue. */
-export function refuse(
+function refuse(
   code: ErrorCode,
   facts: {
     readonly reason?: string;

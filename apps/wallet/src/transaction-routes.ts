@@ -56,7 +56,9 @@ const reversalSchema = {
     ...keyProblems,
     404: unknown,
     409: problemResponse('`already_reversed`: nothing is left of it; or `key_reused`.'),
-    422: problemResponse('Nothing moved: `funds_spent`, `exceeds_remaining`, `not_reversible`, `not_divisible` and others.'),
+    422: problemResponse(
+      'Nothing moved: `funds_spent`, `exceeds_remaining`, `not_reversible`, `not_divisible` and others.',
+    ),
     ...limitProblem,
   },
 };

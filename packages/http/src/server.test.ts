@@ -64,6 +64,32 @@ test('each fault of a request has its own status', async () => {
   expect(await post(JSON.stringify({ name: 'x'.repeat(65_536) }), 'application/json')).toBe('body_too_large');
 });
 
+test('a body that is not UTF-8 is refused, and not understood as something else', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.post('/items', { schema: { body: z.object({ name: z.string() }) } }, ({ body }) => body);
+  });
+  const post = async (bytes: readonly number[]) => {
+    const body = Uint8Array.from([...Buffer.from('{"name":"J'), ...bytes, ...Buffer.from('n"}')]);
+    const headers = { 'content-type': 'application/json' };
+    return fetch(`${service.url}/items`, { method: 'POST', body, headers });
+  };
+  const { status, body } = await answerOf(await post([0xff]));
+  expect({ status, ...body }).toMatchObject({
+    status: 400,
+    code: 'malformed_request',
+    detail: 'The body is not UTF-8.',
+  });
+  expect(await (await post([0xc3, 0xb6])).json()).toEqual({ name: 'Jön' });
+});
+
+test('a request without a body may say that it is JSON', async () => {
+  await using service = await startTestServer(({ app }) => {
+    app.delete('/items', () => ({ ok: true }));
+  });
+  const headers = { 'content-type': 'application/json' };
+  expect((await fetch(`${service.url}/items`, { method: 'DELETE', headers })).status).toBe(200);
+});
+
 test('a refused body says which field is wrong and does not repeat its value', async () => {
   await using service = await startTestServer(({ app }) => {
     app.post('/items', { schema: { body: z.object({ phone: z.number() }) } }, () => ({ ok: true }));

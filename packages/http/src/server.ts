@@ -16,6 +16,7 @@ import type { ErrorMapper } from './errors.ts';
 import { addHealthRoutes } from './health.ts';
 import type { ReadinessCheck } from './health.ts';
 import type { HttpServer } from './http-server.ts';
+import { takeJsonBodies } from './json-body.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { RequestLog, createLogger } from './log.ts';
@@ -80,6 +81,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(createErrorHandler(options.mapError));
+  takeJsonBodies(app);
   addCommonHooks(app, lifecycle);
 
   await addDocs(app, { title: `Daftari ${options.service}`, ...options });
