@@ -33,13 +33,25 @@ export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyR
  */
 export function createErrorHandler(mapError?: ErrorMapper) {
   return function answerWithProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
-    const problem = toProblem(error, mapError);
+    const problem = isCutOff(error, request) ? cutOffProblem(error) : toProblem(error, mapError);
     const line = { err: error, problem: problem.code };
     if (problem.status < 500) request.log.debug(line, 'the request was refused');
     else if (problem === error) request.log.warn(line, 'the request could not be served');
     else request.log.error(line, 'the request failed');
     return sendProblem(reply, problem);
   };
+}
+
+/**
+ * Whether the connection ended before the request's body did. Only the error of the request's own stream counts:
+ * a connection of ours that breaks, such as the database's, has the same code and is a failure.
+ */
+function isCutOff(error: unknown, request: FastifyRequest): boolean {
+  return error instanceof Error && error === request.raw.errored;
+}
+
+function cutOffProblem(cause: unknown): HttpProblem {
+  return httpProblem('malformed_request', { detail: 'The connection ended before the body did.', cause });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
@@ -180,6 +181,38 @@ test('bytes that are not HTTP are answered with a 400 problem and the connection
   expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
   expect(answer).toContain('"code":"malformed_request"');
 });
+
+test.each(['destroy', 'end'] as const)(
+  'a client that hangs up in the middle of a body is no failure, a broken connection of ours is one (%s)',
+  async (hangUp) => {
+    const lines = new EventEmitter();
+    const write = (line: string) => {
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      if ('problem' in entry) lines.emit('problem', entry);
+    };
+    await using service = await startTestServer(
+      ({ app }) => {
+        app.post('/items', () => {
+          throw Object.assign(new Error('aborted'), { code: 'ECONNRESET', statusCode: 400 });
+        });
+      },
+      { logDestination: { write } },
+    );
+    const failed = once(lines, 'problem');
+    await fetch(`${service.url}/items`, { method: 'POST' });
+    expect(await failed).toMatchObject([{ level: 'error', problem: 'internal_error' }]);
+
+    const refused = once(lines, 'problem');
+    const arriving = once(service.server.app.server, 'request');
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    socket.resume();
+    socket.write('POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n');
+    socket.write('Content-Length: 100\r\n\r\n{"a":');
+    await arriving;
+    socket[hangUp]();
+    expect(await refused).toMatchObject([{ level: 'debug', problem: 'malformed_request' }]);
+  },
+);
 
 test('the log shows the pattern of the route and never the URL or a secret', async () => {
   await using service = await startTestServer(

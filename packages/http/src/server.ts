@@ -8,6 +8,8 @@ import type { Registry } from 'prom-client';
 import { createKeyGuard } from './api-key.ts';
 import type { ApiKey, FindKey, KeyGuard } from './api-key.ts';
 import { answerClientError } from './client-error.ts';
+import { followConnections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import { DeadlineError } from './deadline.ts';
 import { addDocs } from './docs.ts';
 import type { TrustedError } from './error-log.ts';
@@ -55,6 +57,7 @@ export interface ServerOptions {
 /** A server and what belongs to it. */
 export interface Server {
   readonly app: HttpServer;
+  readonly connections: Connections;
   readonly lifecycle: Lifecycle;
   /** The server's own registry, for metrics of the domain. */
   readonly metrics: Registry;
@@ -77,6 +80,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const metrics = createRegistry(options.service);
   const requireKey = createKeyGuard(options.apiKeys, options.findKey);
   const app = buildFastify(options);
+  const connections = followConnections(app.server);
 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -87,7 +91,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   await addDocs(app, { title: `Daftari ${options.service}`, ...options });
   addMetrics(app, metrics, requireKey(options.metricsScope ?? 'metrics:read'));
   addHealthRoutes(app, lifecycle, options.readiness);
-  return { app, lifecycle, metrics, requireKey };
+  return { app, connections, lifecycle, metrics, requireKey };
 }
 
 function buildFastify(options: ServerOptions): HttpServer {

@@ -7,13 +7,17 @@ export interface ShutdownOptions {
   readonly graceMs?: number;
 }
 
-/** How often connections that have become idle are closed while the server stops. */
+/** How often connections without a request are closed while the server stops. */
 const idleSweepMs = 50;
+
+/** Time for the close hooks after the grace period; both together are less than the 30 seconds of orchestrators. */
+const hooksMs = 3_000;
 
 /**
  * Ends the process in order when a signal comes: readiness answers 503, the port closes, requests under way get
- * their answers, kept-alive connections close, then the close hooks run (queue, database) and the process exits
- * with 0. A second signal, or the end of the grace period, ends it at once with 1.
+ * their answers, connections without a request close, then the close hooks run (queue, database) and the process
+ * exits with 0. At the end of the grace period the connections that are left are cut, the close hooks run, and it
+ * exits with 1. A second signal ends it at once with 1.
  * An error that nobody caught is logged without its message and ends the process with 1.
  */
 export function closeGracefully(server: Server, options: ShutdownOptions): void {
@@ -36,12 +40,12 @@ export function closeGracefully(server: Server, options: ShutdownOptions): void 
 }
 
 /** Closes the server; resolves when the last request is answered and every close hook has run. */
-export async function stopServer({ app, lifecycle }: Server): Promise<void> {
+export async function stopServer({ app, connections, lifecycle }: Server): Promise<void> {
   lifecycle.stop();
-  // A connection whose answer was already on its way when the stop began would otherwise stay open for its
-  // whole keep-alive time and hold the process.
+  // A silent connection, or one whose answer was already on its way when the stop began, would otherwise hold the
+  // process. The first sweep comes a moment after the signal: a request that had already arrived is read by then.
   const sweep = setInterval(() => {
-    app.server.closeIdleConnections();
+    connections.closeIdle();
   }, idleSweepMs);
   try {
     await app.close();
@@ -52,17 +56,31 @@ export async function stopServer({ app, lifecycle }: Server): Promise<void> {
 
 async function stopAndExit(server: Server, graceMs: number): Promise<void> {
   const { log } = server.app;
+  let exitCode = 0;
   const timer = setTimeout(() => {
-    log.error({ graceMs }, 'requests are still under way after the grace period: ending without them');
-    process.exit(1);
+    exitCode = 1;
+    log.error(
+      { graceMs },
+      'the stop is not done after the grace period: cutting the connections that are left',
+    );
+    cutOff(server);
   }, graceMs);
   try {
     await stopServer(server);
     clearTimeout(timer);
     log.info('stopped');
-    process.exit(0);
+    process.exit(exitCode);
   } catch (error) {
     log.error({ err: error }, 'stopping failed');
     process.exit(1);
   }
+}
+
+/** Frees a stop from the connections that it waits for, and ends the process if its close hooks do not end then. */
+function cutOff({ app }: Server): void {
+  app.server.closeAllConnections();
+  setTimeout(() => {
+    app.log.error({ hooksMs }, 'the close hooks have not ended: ending without them');
+    process.exit(1);
+  }, hooksMs);
 }
