@@ -124,3 +124,21 @@ test('a transaction without a hash has no receipt yet, and one that was changed 
   expect([altered.status, altered.body['code']]).toEqual([500, 'transaction_altered']);
   expect(service.lines.join('')).toContain('does not agree with its verification hash');
 });
+
+test.each([
+  ['another currency', "currency = 'USD'"],
+  ['a time after the year 9999', "created_at = '10000-01-01'"],
+  ['a time that no date holds', "created_at = 'infinity'"],
+])(
+  'a transaction with %s gets no receipt, as one that was changed, and the log says so',
+  async (_what, change) => {
+    await using service = await startTestService();
+    const { reference } = await pay(service);
+    await service.query(`
+    ALTER TABLE core.transactions DISABLE TRIGGER USER;
+    UPDATE core.transactions SET ${change} WHERE reference = '${reference}'`);
+    const altered = await service.ask(`/receipts/${reference}`);
+    expect([altered.status, altered.body['code']]).toEqual([500, 'transaction_altered']);
+    expect(service.lines.join('')).toContain('does not agree with its verification hash');
+  },
+);

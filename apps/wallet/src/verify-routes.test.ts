@@ -88,6 +88,29 @@ test('a row that was changed after its hash was written is genuine no more, and 
   expect(service.lines.join('')).toContain('does not agree with its verification hash');
 });
 
+test.each([
+  ['another currency', "currency = 'USD'"],
+  ['a time after the year 9999', "created_at = '10000-01-01'"],
+  ['a time that no date holds', "created_at = 'infinity'"],
+  ['an amount that is no number', "amount = 'NaN'"],
+])('a row with %s is answered like an unknown reference, and the log says so', async (_what, change) => {
+  await using service = await startTestService();
+  const { reference, hash } = await pay(service);
+  await service.query(`
+    ALTER TABLE core.transactions DISABLE TRIGGER USER;
+    UPDATE core.transactions SET ${change} WHERE reference = '${reference}'`);
+  const wrong = '0'.repeat(64);
+  for (const request of [asJson, asPage]) {
+    const unknown = await service.fetch(`/verify/DF-000000000000/${wrong}`, request);
+    const page = await unknown.text();
+    for (const presented of [wrong, hash]) {
+      const answer = await service.fetch(`/verify/${reference}/${presented}`, request);
+      expect([answer.status, await answer.text()]).toEqual([200, page]);
+    }
+  }
+  expect(service.lines.join('')).toContain('does not agree with its verification hash');
+});
+
 test('a transaction without a hash has no genuine receipt, whatever is presented', async () => {
   await using service = await startTestService();
   const { reference } = await pay(service);

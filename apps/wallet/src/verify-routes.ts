@@ -1,5 +1,5 @@
-import { findTransaction, verificationHash } from '@repo/db';
-import type { Db, TransactionView } from '@repo/db';
+import { findTransaction } from '@repo/db';
+import type { Db } from '@repo/db';
 import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { matchesHash, pickLanguage, verdictJson, verifyPage } from '@repo/receipts';
@@ -10,7 +10,7 @@ import type { RouteContext } from './dependencies.ts';
 import { money } from './fields.ts';
 import { maskedFacts } from './masked-facts.ts';
 import { sendPage } from './pages.ts';
-import { factsOf, reportAltered } from './receipt-source.ts';
+import { soundFacts } from './receipt-source.ts';
 import { readReference } from './reference.ts';
 
 const verdictSchema = z.union([
@@ -64,20 +64,11 @@ async function check(
   { reference, hash }: Presented,
 ): Promise<Verdict> {
   const transaction = await findTransaction(db, readReference(reference));
-  const known = transaction === null ? null : soundHash(transaction, log);
-  const isMatch = matchesHash(known, hash.trim().toLowerCase());
-  const facts = transaction === null ? null : factsOf(transaction);
+  const facts = transaction === null ? null : soundFacts(transaction, log);
+  const isMatch = matchesHash(facts?.verificationHash ?? null, hash.trim().toLowerCase());
   if (!isMatch || transaction === null || facts === null) return { genuine: false };
   const reversed = cents(transaction.amount) - cents(transaction.remaining);
   return { genuine: true, facts, ...(reversed === 0n ? {} : { reversedAmount: decimal(reversed) }) };
-}
-
-/** The stored hash if the row still agrees with it; a row that was changed afterwards has no genuine receipt. */
-function soundHash(transaction: TransactionView, log: FastifyBaseLogger): string | null {
-  if (transaction.verificationHash === null) return null;
-  if (verificationHash(transaction) === transaction.verificationHash) return transaction.verificationHash;
-  reportAltered(log, transaction.reference);
-  return null;
 }
 
 /** Of the ledger's own decimal strings, which always have two decimals. */

@@ -11,6 +11,7 @@ export interface TransactionView {
   readonly to: Party;
   readonly amount: string;
   readonly currency: string;
+  /** Not a valid date where the row has one that no `Date` holds, such as `infinity`. */
   readonly createdAt: Date;
   /** Null on rows older than the hash. */
   readonly verificationHash: string | null;
@@ -75,7 +76,7 @@ const FIND: Statement = {
 SELECT t.reference, t.type, t.debit_wallet_id, d.holder_name AS debit_name, d.kind AS debit_kind,
        t.credit_wallet_id, c.holder_name AS credit_name, c.kind AS credit_kind,
        t.amount::text AS amount, t.currency::text AS currency,
-       (extract(epoch FROM t.created_at) * 1000)::bigint::text AS created_at_ms,
+       round(extract(epoch FROM t.created_at) * 1000)::text AS created_at_ms,
        t.verification_hash, t.narrative, o.reference AS reverses,
        coalesce(r.refs, '') AS reversed_by, (t.amount - coalesce(r.amount, 0))::text AS remaining
   FROM core.transactions t

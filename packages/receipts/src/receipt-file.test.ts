@@ -73,6 +73,32 @@ describe('the signature of a genuine receipt', () => {
   });
 
   test.each([
+    ['another value first', (json: string) => json.replace('{', '{"amount":"9999999.00",')],
+    ['another value first, and space', (json: string) => json.replace('{', '{ "amount"\n:\t"9999999.00" ,')],
+    ['its own value', (json: string) => json.replace('{', '{"currency":"KES",')],
+    ['its name in escapes', (json: string) => json.replace('{', '{"\\u0061mount":"9999999.00",')],
+    ['many values first', (json: string) => json.replace('{', '{"from":{"kind":"SYSTEM","name":[{}]},')],
+    ['another value in a party', (json: string) => json.replace('"to":{', '"to":{"name":"O***",')],
+    ['a value that ends in a backslash', (json: string) => json.replace('{', '{"type":"\\"\\\\",')],
+  ])('in JSON where a name stands twice, with %s, is a forgery', async (_what, forge) => {
+    const genuine = JSON.stringify(receiptJson(receipt));
+    const forged = forge(genuine);
+    expect(JSON.parse(forged)).toEqual(JSON.parse(genuine));
+    expect(await verdictOn(forged)).toBe('altered_copy');
+  });
+
+  test('in JSON with any name and value put in front is a forgery', async () => {
+    const genuine = JSON.stringify(receiptJson(receipt));
+    const names = fc.oneof(fc.constantFrom(...Object.keys(receiptJson(receipt))), fc.string());
+    await fc.assert(
+      fc.asyncProperty(names, fc.jsonValue(), async (name, value) => {
+        const forged = genuine.replace('{', () => `{${JSON.stringify(name)}:${JSON.stringify(value)},`);
+        expect(await verdictOn(forged)).toBe('altered_copy');
+      }),
+    );
+  });
+
+  test.each([
     ['another sum', (page: string) => page.replaceAll('500.00', '900.00')],
     ['a sentence more', (page: string) => page.replace('</main>', '<p>Paid in full</p></main>')],
     [

@@ -78,7 +78,24 @@ function findInJson(text: string): Found | null {
   const json = parseJson(text);
   if (typeof json !== 'object' || json === null || !('jws' in json) || typeof json.jws !== 'string')
     return null;
-  return { jws: json.jws, showsOnly: async (receipt) => canonical(json) === canonical(receiptJson(receipt)) };
+  return {
+    jws: json.jws,
+    showsOnly: async (receipt) =>
+      canonical(json) === canonical(receiptJson(receipt)) && !hasRepeatedName(text, json),
+  };
+}
+
+/** Parsers take the last of two values of one name, and people read the first: such a text shows two things. */
+function hasRepeatedName(text: string, json: object): boolean {
+  return countNames(text) !== countNames(JSON.stringify(json));
+}
+
+/** How many names stand in a JSON text, nested ones too: as many as there are colons outside its strings. */
+function countNames(text: string): number {
+  // Only strings hold backslashes. Without what is escaped, every quote that is left begins or ends one.
+  const parts = text.replaceAll(/\\./g, '').split('"');
+  const outside = parts.filter((_part, index) => index % 2 === 0).join('');
+  return outside.split(':').length - 1;
 }
 
 /** JSON with sorted names, so that the order in which they stand does not count. */
