@@ -12,6 +12,19 @@ async function pay(service: TestService) {
   return { from, to, reference: String(reference), hash: String(hash), createdAt: String(createdAt) };
 }
 
+/** Gives a transaction the reference that one from before this ledger may have, and the hash that belongs to it. */
+async function makeOld(service: TestService, reference: string, old: string): Promise<string> {
+  await service.query(`
+    ALTER TABLE core.transactions DISABLE TRIGGER USER;
+    UPDATE core.transactions
+       SET reference = '${old}', verification_hash = core.verification_hash('${old}', amount, created_at)
+     WHERE reference = '${reference}'`);
+  const [row] = await service.query(
+    `SELECT verification_hash FROM core.transactions WHERE reference = '${old}'`,
+  );
+  return String(row?.['verification_hash']);
+}
+
 test('a receipt as JSON has the masked facts, the way to check them, and a signature that anybody can check', async () => {
   await using service = await startTestService({ publicUrl: 'https://pay.example/wallet' });
   const { reference, hash, createdAt, from, to } = await pay(service);
@@ -142,3 +155,34 @@ test.each([
     expect(service.lines.join('')).toContain('does not agree with its verification hash');
   },
 );
+
+test.each(['txn-0001', 'Inv.2023.1', 'REF.PDF', 'receipt.html', '.json', ' x ', 'a/b'])(
+  'the receipt of the old reference %s is in the form that Accept asks for, or an extension behind it',
+  async (old) => {
+    await using service = await startTestService();
+    const { reference } = await pay(service);
+    await makeOld(service, reference, old);
+    const path = `/receipts/${encodeURIComponent(old)}`;
+    const typeOf = async (extension: string, accept: string) => {
+      const response = await service.fetch(`${path}${extension}`, { headers: { accept } });
+      return response.headers.get('content-type')?.split(';')[0];
+    };
+    expect((await service.ask(path)).body['reference']).toBe(old);
+    expect(await typeOf('', 'application/json')).toBe('application/json');
+    expect(await typeOf('', 'text/html')).toBe('text/html');
+    expect(await typeOf('.html', 'application/json')).toBe('text/html');
+    expect(await typeOf('.Pdf', 'application/json')).toBe('application/pdf');
+    expect((await service.fetch(`${path}.docx`)).status).toBe(404);
+    expect((await service.fetch(path, { headers: { accept: 'image/png' } })).status).toBe(406);
+  },
+);
+
+test('where one reference is another with an extension behind it, the whole name is tried first', async () => {
+  await using service = await startTestService();
+  const [short, long] = [await pay(service), await pay(service)];
+  await makeOld(service, short.reference, 'Inv.1');
+  await makeOld(service, long.reference, 'INV.1.JSON');
+  const found = async (name: string) => (await service.ask(`/receipts/${name}`)).body['reference'];
+  expect(await found('Inv.1')).toBe('Inv.1');
+  expect(await found('Inv.1.json')).toBe('INV.1.JSON');
+});

@@ -7,7 +7,6 @@ import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { maskedFacts } from './masked-facts.ts';
 import { sendPage } from './pages.ts';
-import { unknownTransaction } from './problems.ts';
 import { issueReceipt } from './receipt-source.ts';
 import { readReference } from './reference.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
@@ -17,6 +16,10 @@ const mediaTypes = ['application/json', 'text/html', 'application/pdf'] as const
 type MediaType = (typeof mediaTypes)[number];
 
 const byExtension = { json: 'application/json', html: 'text/html', pdf: 'application/pdf' } as const;
+
+type Extension = keyof typeof byExtension;
+
+const extensions: readonly Extension[] = ['json', 'html', 'pdf'];
 
 const receiptSchema = {
   ...secured('receipts', 'The signed receipt of a transaction, as JSON, as a page or as a PDF.'),
@@ -86,9 +89,13 @@ export function addReceiptRoutes(
   const options = { onRequest: requireKey('read'), schema: receiptSchema };
   app.get('/receipts/:reference', options, (request, reply) =>
     limits.countMisses(request, async () => {
-      const { reference, extension } = splitName(request.params.reference);
-      const type = extension === null ? negotiate(request, mediaTypes) : byExtension[extension];
-      const receipt = await issueReceipt({ db, keys, baseUrl: baseUrl(), log: request.log }, reference);
+      const { whole, cut, extension } = splitName(request.params.reference);
+      const receipt = await issueReceipt({ db, keys, baseUrl: baseUrl(), log: request.log }, [
+        ...whole,
+        ...cut,
+      ]);
+      const isWhole = whole.includes(receipt.facts.reference);
+      const type = extension === null || isWhole ? negotiate(request, mediaTypes) : byExtension[extension];
       void reply.header('vary', 'accept, accept-language');
       const language = pickLanguage(request.headers['accept-language']);
       return sendReceipt(reply, receipt, { type, paper: request.query.paper, language });
@@ -122,12 +129,19 @@ async function sendReceipt(
     .send(Buffer.from(await receiptPdf(receipt, render)));
 }
 
-/** Takes the extension off; throws 404 for one that there is not. */
-function splitName(text: string): { reference: string; extension: keyof typeof byExtension | null } {
-  const [, name = '', extension = null] = /^([^.]*)(?:\.(.*))?$/s.exec(text) ?? [];
-  const reference = readReference(name);
-  if (extension === null) return { reference, extension };
-  const known = (['json', 'html', 'pdf'] as const).find((each) => each === extension.toLowerCase());
-  if (known === undefined) throw unknownTransaction();
-  return { reference, extension: known };
+interface Name {
+  /** The references that the whole name may be. */
+  readonly whole: readonly string[];
+  /** Those that it may be without its extension; none when it has none. */
+  readonly cut: readonly string[];
+  readonly extension: Extension | null;
+}
+
+/** An old reference may itself end like a file, so the whole name counts too, and first. */
+function splitName(text: string): Name {
+  const whole = readReference(text);
+  const [, name, ending] = /^(.+)\.([a-z]+)$/is.exec(text) ?? [];
+  const extension = extensions.find((each) => each === ending?.toLowerCase());
+  if (name === undefined || extension === undefined) return { whole, cut: [], extension: null };
+  return { whole, cut: readReference(name), extension };
 }

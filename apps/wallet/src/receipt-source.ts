@@ -15,12 +15,13 @@ export interface ReceiptSource {
 }
 
 /**
- * Makes the signed receipt of a transaction. Throws 404 `unknown_transaction`, 409 `receipt_not_ready` for a
- * transaction older than the hashes, or 500 `transaction_altered` when the row does not agree with its hash.
+ * Makes the signed receipt of the transaction that has the first of the references that there is. Throws 404
+ * `unknown_transaction`, 409 `receipt_not_ready` for a transaction older than the hashes, or 500
+ * `transaction_altered` when the row does not agree with its hash.
  */
-export async function issueReceipt(source: ReceiptSource, reference: string): Promise<Receipt> {
+export async function issueReceipt(source: ReceiptSource, references: readonly string[]): Promise<Receipt> {
   const { db, keys, baseUrl, log } = source;
-  const transaction = await findTransaction(db, reference);
+  const transaction = await findTransaction(db, references);
   if (transaction === null) throw unknownTransaction();
   if (transaction.verificationHash === null) {
     throw new HttpProblem({

@@ -1,7 +1,8 @@
 /**
- * A reference as it is stored, from how somebody typed it: ours and M-PESA's are capitals, digits and hyphens, and
- * people read them from paper.
+ * The references that somebody may mean by what they typed, in the order in which they are to be tried. Ours and
+ * M-PESA's are capitals, digits and hyphens, and people read them from paper; those from before this ledger may be any
+ * text, and count as they are.
  */
-export function readReference(text: string): string {
-  return text.trim().toUpperCase();
+export function readReference(text: string): readonly string[] {
+  return [text, text.trim().toUpperCase()];
 }

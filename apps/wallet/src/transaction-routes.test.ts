@@ -11,6 +11,14 @@ async function pay(service: TestService, amount = '60.00') {
   return { from, to, reference: String(body['reference']), body };
 }
 
+/** Gives a transaction the reference that one from before this ledger may have. */
+async function makeOld(service: TestService, reference: string, old: string): Promise<void> {
+  await service.query(`
+    ALTER TABLE core.transactions DISABLE TRIGGER USER;
+    UPDATE core.transactions SET reference = '${old}' WHERE reference = '${reference}';
+    ALTER TABLE core.transactions ENABLE TRIGGER USER`);
+}
+
 test('a transaction is found by its reference, in any case', async () => {
   await using service = await startTestService();
   const { from, to, reference, body } = await pay(service);
@@ -36,6 +44,30 @@ test('a deposit is found by its M-PESA receipt', async () => {
   const receipt = await deposit(service.db, { account: wallet, amount: '12.00' });
   const { body } = await service.ask(`/transactions/${receipt}`);
   expect(body).toMatchObject({ reference: receipt, type: 'DEPOSIT', from: 'MPESA-FLOAT', to: wallet });
+});
+
+test.each(['txn-0001', 'Inv.2023.1', 'REF.PDF', 'receipt.html', '.json', ' x ', 'a/b'])(
+  'the old reference %s is found as it stands',
+  async (old) => {
+    await using service = await startTestService();
+    const { reference } = await pay(service);
+    await makeOld(service, reference, old);
+    const answer = await service.ask(`/transactions/${encodeURIComponent(old)}`);
+    expect([answer.status, answer.body['reference']]).toEqual([200, old]);
+  },
+);
+
+test('of two references that differ in case, the one as given is shown and sent back', async () => {
+  await using service = await startTestService();
+  const [small, capital] = [await pay(service), await pay(service)];
+  await makeOld(service, small.reference, 'txn-0001');
+  await makeOld(service, capital.reference, 'TXN-0001');
+  for (const reference of ['txn-0001', 'TXN-0001']) {
+    expect((await service.ask(`/transactions/${reference}`)).body['reference']).toBe(reference);
+    const back = await service.ask(`/transactions/${reference}/reversal`, posting({ amount: '1.00' }));
+    expect([back.status, back.body['reverses']]).toEqual([201, reference]);
+  }
+  expect((await service.ask('/transactions/Txn-0001')).body['reference']).toBe('TXN-0001');
 });
 
 test.each(['DF-000000000000', 'x', '%00', '9'.repeat(300)])(

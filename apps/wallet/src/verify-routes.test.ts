@@ -10,6 +10,19 @@ async function pay(service: TestService) {
   return { from, to, reference: String(body['reference']), hash: String(body['verificationHash']) };
 }
 
+/** Gives a transaction the reference that one from before this ledger may have, and the hash that belongs to it. */
+async function makeOld(service: TestService, reference: string, old: string): Promise<string> {
+  await service.query(`
+    ALTER TABLE core.transactions DISABLE TRIGGER USER;
+    UPDATE core.transactions
+       SET reference = '${old}', verification_hash = core.verification_hash('${old}', amount, created_at)
+     WHERE reference = '${reference}'`);
+  const [row] = await service.query(
+    `SELECT verification_hash FROM core.transactions WHERE reference = '${old}'`,
+  );
+  return String(row?.['verification_hash']);
+}
+
 const asJson = { key: null, headers: { accept: 'application/json' } };
 const asPage = { key: null, headers: { accept: 'text/html' } };
 
@@ -165,3 +178,18 @@ test('the verdicts are counted, and neither reference nor hash is in the log', a
   expect(service.lines.join('')).not.toContain(hash);
   expect(service.lines.join('')).not.toContain(reference);
 });
+
+test.each(['txn-0001', 'Inv.2023.1', 'REF.PDF', 'receipt.html', '.json', ' x ', 'a/b'])(
+  'the old reference %s is confirmed as it stands',
+  async (old) => {
+    await using service = await startTestService();
+    const { reference } = await pay(service);
+    const hash = await makeOld(service, reference, old);
+    const path = `/verify/${encodeURIComponent(old)}`;
+    expect((await service.ask(`${path}/${hash}`, asJson)).body).toMatchObject({
+      genuine: true,
+      reference: old,
+    });
+    expect((await service.ask(`${path}/${'0'.repeat(64)}`, asJson)).body).toEqual({ genuine: false });
+  },
+);

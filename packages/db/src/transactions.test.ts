@@ -47,3 +47,19 @@ test.each(['DF-000000000000', '', 'a\0b', '\ud800', 'x'.repeat(1_000), "' OR tru
     expect(await findTransaction(database.db, reference)).toBeNull();
   },
 );
+
+test('of several references the first that there is finds its transaction', async () => {
+  const from = await openFunded(database, '100.00');
+  const to = await openCustomer(database.db);
+  const [one, other] = [
+    await transfer(database.db, sampleTransfer({ from, to })),
+    await transfer(database.db, sampleTransfer({ from, to })),
+  ];
+  const find = async (...references: string[]) =>
+    (await findTransaction(database.db, references))?.reference ?? null;
+  expect(await find(one.reference, other.reference)).toBe(one.reference);
+  expect(await find(other.reference, one.reference)).toBe(other.reference);
+  expect(await find('{"', '\\', 'a\0b', 'x'.repeat(51), other.reference)).toBe(other.reference);
+  expect(await find('DF-000000000000', 'NULL')).toBeNull();
+  expect(await find()).toBeNull();
+});

@@ -1,3 +1,4 @@
+import { arrayLiteral } from './array-literal.ts';
 import type { Handle } from './db.ts';
 import type { TransactionType } from './posted.ts';
 import { query } from './statement.ts';
@@ -30,10 +31,19 @@ export interface Party {
   readonly kind: 'CUSTOMER' | 'SYSTEM';
 }
 
-/** Finds a transaction by its reference (a deposit's is its M-PESA receipt), or null. */
-export async function findTransaction(db: Handle, reference: string): Promise<TransactionView | null> {
-  if (reference.includes('\0') || reference.length > 50) return null;
-  const [row] = await query<TransactionRow>(db, FIND, [reference.toWellFormed()]);
+/**
+ * Finds a transaction by its reference (a deposit's is its M-PESA receipt), or null. Of several references it finds
+ * the first that there is, in one query however many there are.
+ */
+export async function findTransaction(
+  db: Handle,
+  reference: string | readonly string[],
+): Promise<TransactionView | null> {
+  const wanted = [reference].flat().filter((each) => !each.includes('\0') && each.length <= 50);
+  if (wanted.length === 0) return null;
+  const [row] = await query<TransactionRow>(db, FIND, [
+    arrayLiteral(wanted.map((each) => each.toWellFormed())),
+  ]);
   if (row === undefined) return null;
   return {
     reference: row.reference,
@@ -71,7 +81,7 @@ interface TransactionRow {
 }
 
 const FIND: Statement = {
-  name: 'transaction_find',
+  name: 'transaction_find_first',
   text: `
 SELECT t.reference, t.type, t.debit_wallet_id, d.holder_name AS debit_name, d.kind AS debit_kind,
        t.credit_wallet_id, c.holder_name AS credit_name, c.kind AS credit_kind,
@@ -88,5 +98,7 @@ SELECT t.reference, t.type, t.debit_wallet_id, d.holder_name AS debit_name, d.ki
       FROM core.transactions x
      WHERE x.reverses_id = t.id
   ) r
- WHERE t.reference = $1`,
+ WHERE t.reference = ANY ($1::text[])
+ ORDER BY array_position($1::text[], t.reference::text)
+ LIMIT 1`,
 };
