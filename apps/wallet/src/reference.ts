@@ -3,6 +3,6 @@
  * M-PESA's are capitals, digits and hyphens, and people read them from paper; those from before this ledger may be any
  * text, and count as they are.
  */
-export function readReference(text: string): readonly string[] {
+export function readReference(text: string): readonly [asTyped: string, asUsual: string] {
   return [text, text.trim().toUpperCase()];
 }

@@ -173,3 +173,18 @@ test('twenty reversals at once send the money back once', async () => {
   expect(answers.filter(({ body }) => body['code'] === 'already_reversed')).toHaveLength(19);
   expect(await balanceOf(service, from)).toBe('100.00');
 });
+
+test('who was told that there is nothing to send back is told so for ever, also when it comes', async () => {
+  await using service = await startTestService();
+  const { from, to, reference } = await pay(service);
+  await makeOld(service, reference, 'DF-LATE00000000');
+  const request = posting(undefined);
+  const reverse = async () => {
+    const { status, body } = await service.ask(`/transactions/${reference}/reversal`, request);
+    return [status, body['code']];
+  };
+  expect(await reverse()).toEqual([404, 'unknown_transaction']);
+  await makeOld(service, 'DF-LATE00000000', reference);
+  expect(await reverse()).toEqual([404, 'unknown_transaction']);
+  expect([await balanceOf(service, from), await balanceOf(service, to)]).toEqual(['40.00', '60.00']);
+});

@@ -1,5 +1,5 @@
 import { findTransaction } from '@repo/db';
-import type { Db, LedgerIntake, TransactionView } from '@repo/db';
+import type { LedgerIntake, TransactionView } from '@repo/db';
 import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
@@ -72,7 +72,9 @@ export function addTransactionRoutes(
   const view = { onRequest: requireKey('read'), schema: viewSchema };
   app.get('/transactions/:reference', view, (request) =>
     limits.countMisses(request, async () => {
-      return viewBody(await requireTransaction(db, request.params.reference));
+      const transaction = await findTransaction(db, readReference(request.params.reference));
+      if (transaction === null) throw unknownTransaction();
+      return viewBody(transaction);
     }),
   );
 
@@ -81,8 +83,10 @@ export function addTransactionRoutes(
   app.post('/transactions/:reference/reversal', reversal, (request, reply) =>
     limits.countMisses(request, async () => {
       const { amount: part, narrative: text } = request.body ?? {};
-      // The one that is sent back must be the one that is shown under the same name.
-      const { reference } = await requireTransaction(db, request.params.reference);
+      // The one that is sent back must be the one that is shown under the same name. Where there is none it is the
+      // ledger that says so: it remembers under the key that it did.
+      const named = readReference(request.params.reference);
+      const reference = (await findTransaction(db, named))?.reference ?? named[1];
       const posted = await ledger.reverseTransaction({
         reference,
         idempotencyKey: request.headers['idempotency-key'],
@@ -93,12 +97,6 @@ export function addTransactionRoutes(
       return reply.code(statusOf(posted)).send({ ...postedBody(posted), reverses, remaining });
     }),
   );
-}
-
-async function requireTransaction(db: Db, text: string): Promise<TransactionView> {
-  const transaction = await findTransaction(db, readReference(text));
-  if (transaction === null) throw unknownTransaction();
-  return transaction;
 }
 
 function viewBody({ from, to, createdAt, reverses, reversedBy, ...transaction }: TransactionView) {
