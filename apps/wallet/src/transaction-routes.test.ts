@@ -46,7 +46,7 @@ test('a deposit is found by its M-PESA receipt', async () => {
   expect(body).toMatchObject({ reference: receipt, type: 'DEPOSIT', from: 'MPESA-FLOAT', to: wallet });
 });
 
-test.each(['txn-0001', 'Inv.2023.1', 'REF.PDF', 'receipt.html', '.json', ' x ', 'a/b'])(
+test.each(['txn-0001', 'Inv.2023.1', 'receipt.html', '.json', ' x ', 'a/b'])(
   'the old reference %s is found as it stands',
   async (old) => {
     await using service = await startTestService();

@@ -70,8 +70,13 @@ test('a poisonous transfer fails alone, wherever it stands in the batch', async 
   const { from, to } = await pair();
   const intake = createTransferIntake(database.db);
   const many = Array.from({ length: 33 }, () => sampleTransfer({ from, to, amount: '1.00' }));
-  // PostgreSQL takes no NUL in a text: the statement fails as a whole, which no check of ours foresees here.
-  const poison = { ...sampleTransfer({ from, to }), currency: 'K\0S' as 'KES' };
+  // What the database refuses and no check of ours foresees fails the statement as a whole.
+  await sql(`
+    CREATE FUNCTION public.refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'poison'; END $$;
+    CREATE TRIGGER poison BEFORE INSERT ON core.transactions FOR EACH ROW
+      WHEN (NEW.narrative = 'poison') EXECUTE FUNCTION public.refuse_poison()`);
+  const poison = sampleTransfer({ from, to, narrative: 'poison' });
   many.splice(20, 0, poison);
   const settled = await Promise.allSettled(many.map((request) => intake.transfer(request)));
   const failed = settled.flatMap((one, i) => (one.status === 'rejected' ? [{ i, reason: one.reason }] : []));
