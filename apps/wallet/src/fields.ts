@@ -16,8 +16,9 @@ export const verificationHash = z
   .describe('SHA-256 over reference, amount and createdAt, in lower-case hex');
 
 /**
- * An amount in a request. Its value is judged by the ledger, which says `invalid_amount` and the reason; here it only has to be a
- * string: 0.1 + 0.2 is not 0.3 in JSON's numbers, and 100000000000000.01 loses its cent before anybody sees it.
+ * An amount in a request. Its value is judged by the ledger, which says `invalid_amount` and the reason; here it only
+ * has to be a string: 0.1 + 0.2 is not 0.3 in JSON's numbers, and 100000000000000.01 loses its cent before anybody
+ * sees it.
  */
 export const amount = z
   .string({

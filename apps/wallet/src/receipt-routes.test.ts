@@ -1,7 +1,7 @@
 import { verificationHash } from '@repo/db';
 import { readPublicJwks, verifySignedReceipt } from '@repo/receipts';
 import { expect, test } from 'vitest';
-import { openCustomer, posting, startTestService } from './testing.ts';
+import { makeOld, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 async function pay(service: TestService) {
@@ -10,19 +10,6 @@ async function pay(service: TestService) {
   const { body } = await service.ask('/transfers', posting({ from, to, amount: '60.00' }));
   const { reference, verificationHash: hash, createdAt } = body as Record<string, string>;
   return { from, to, reference: String(reference), hash: String(hash), createdAt: String(createdAt) };
-}
-
-/** Gives a transaction the reference that one from before this ledger may have, and the hash that belongs to it. */
-async function makeOld(service: TestService, reference: string, old: string): Promise<string> {
-  await service.query(`
-    ALTER TABLE core.transactions DISABLE TRIGGER USER;
-    UPDATE core.transactions
-       SET reference = '${old}', verification_hash = core.verification_hash('${old}', amount, created_at)
-     WHERE reference = '${reference}'`);
-  const [row] = await service.query(
-    `SELECT verification_hash FROM core.transactions WHERE reference = '${old}'`,
-  );
-  return String(row?.['verification_hash']);
 }
 
 test('a receipt as JSON has the masked facts, the way to check them, and a signature that anybody can check', async () => {

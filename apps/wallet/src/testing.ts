@@ -150,3 +150,17 @@ export async function endEarly({ query }: Pick<TestService, 'query'>, holdId: st
     WITH door AS MATERIALIZED (SELECT set_config('daftari.door', 'open', true) AS state)
     UPDATE core.holds h SET expires_at = '2026-01-01' FROM door WHERE h.id = '${holdId}' AND door.state = 'open'`);
 }
+
+/** Gives a transaction the reference that one from before this ledger may have; answers the hash that belongs to it. */
+export async function makeOld(service: TestService, reference: string, old: string): Promise<string> {
+  await service.query(`
+    ALTER TABLE core.transactions DISABLE TRIGGER USER;
+    UPDATE core.transactions
+       SET reference = '${old}', verification_hash = core.verification_hash('${old}', amount, created_at)
+     WHERE reference = '${reference}';
+    ALTER TABLE core.transactions ENABLE TRIGGER USER`);
+  const [row] = await service.query(
+    `SELECT verification_hash FROM core.transactions WHERE reference = '${old}'`,
+  );
+  return String(row?.['verification_hash']);
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { assignSuspense } from '@repo/db';
 import { expect, test } from 'vitest';
-import { balanceOf, deposit, openCustomer, posting, startTestService } from './testing.ts';
+import { balanceOf, deposit, makeOld, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 async function pay(service: TestService, amount = '60.00') {
@@ -9,14 +9,6 @@ async function pay(service: TestService, amount = '60.00') {
   const to = await openCustomer(service.db);
   const { body } = await service.ask('/transfers', posting({ from, to, amount, narrative: 'Rent' }));
   return { from, to, reference: String(body['reference']), body };
-}
-
-/** Gives a transaction the reference that one from before this ledger may have. */
-async function makeOld(service: TestService, reference: string, old: string): Promise<void> {
-  await service.query(`
-    ALTER TABLE core.transactions DISABLE TRIGGER USER;
-    UPDATE core.transactions SET reference = '${old}' WHERE reference = '${reference}';
-    ALTER TABLE core.transactions ENABLE TRIGGER USER`);
 }
 
 test('a transaction is found by its reference, in any case', async () => {

@@ -1,6 +1,6 @@
 import { verificationHash } from '@repo/db';
 import { expect, test } from 'vitest';
-import { openCustomer, posting, startTestService } from './testing.ts';
+import { makeOld, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 async function pay(service: TestService) {
@@ -8,19 +8,6 @@ async function pay(service: TestService) {
   const to = await openCustomer(service.db, '0.00', 'Otieno Odhiambo');
   const { body } = await service.ask('/transfers', posting({ from, to, amount: '60.00', narrative: 'Rent' }));
   return { from, to, reference: String(body['reference']), hash: String(body['verificationHash']) };
-}
-
-/** Gives a transaction the reference that one from before this ledger may have, and the hash that belongs to it. */
-async function makeOld(service: TestService, reference: string, old: string): Promise<string> {
-  await service.query(`
-    ALTER TABLE core.transactions DISABLE TRIGGER USER;
-    UPDATE core.transactions
-       SET reference = '${old}', verification_hash = core.verification_hash('${old}', amount, created_at)
-     WHERE reference = '${reference}'`);
-  const [row] = await service.query(
-    `SELECT verification_hash FROM core.transactions WHERE reference = '${old}'`,
-  );
-  return String(row?.['verification_hash']);
 }
 
 const asJson = { key: null, headers: { accept: 'application/json' } };

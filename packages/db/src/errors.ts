@@ -97,9 +97,8 @@ export class DaftariError extends Error {
   }
 }
 
-/** An amount that cannot be moved, and what is wrong with it. */
+/** An amount that cannot be moved (`invalid_amount`), and what is wrong with it. */
 export class AmountError extends DaftariError {
-  declare readonly code: 'invalid_amount';
   readonly fault: AmountFault;
 
   constructor(fault: AmountFault) {

@@ -27,8 +27,8 @@ export interface Reversal extends Posted {
  * goes back whole or not at all.
  *
  * @throws DaftariError `unknown_transaction`, `not_reversible`, `already_reversed`, `exceeds_remaining`,
- * `not_divisible` (a part of an assignment), `funds_spent`, `already_assigned` (a suspense payment whose assignment must be reversed first), `key_reused`,
- * `wallet_frozen`, `wallet_closed`, `invalid_amount`, `invalid_request`
+ * `not_divisible` (a part of an assignment), `funds_spent`, `already_assigned` (a suspense payment whose assignment
+ * must be reversed first), `key_reused`, `wallet_frozen`, `wallet_closed`, `invalid_amount`, `invalid_request`
  */
 export async function reverseTransaction(db: Handle, request: ReversalRequest): Promise<Reversal> {
   return runOperation(db, reversing, request);

@@ -36,7 +36,8 @@ export type TransferResult =
  * same refusal, also after the money has arrived that was missing.
  *
  * @throws DaftariError `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `same_wallet`,
- * `currency_mismatch`, `invalid_amount` (an AmountError with its `fault`), `key_reused`, `invalid_request`, and those of the database
+ * `currency_mismatch`, `invalid_amount` (an AmountError with its `fault`), `key_reused`, `invalid_request`,
+ * and those of the database
  */
 export async function transfer(db: Handle, request: Transfer): Promise<Posted> {
   const [result] = await transfers(db, [request]);
