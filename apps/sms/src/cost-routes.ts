@@ -1,12 +1,11 @@
 import { costPeriod, smsCostCsv, smsCostReport } from '@repo/db';
 import type { SmsCostKey, SmsCostReport } from '@repo/db';
-import { negotiate, problemResponse } from '@repo/http';
+import { jsonOrCsv, prefersCsv, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { keyProblems, secured } from './responses.ts';
 
-const json = 'application/json';
 const csv = 'text/csv';
 
 const moment = z
@@ -53,10 +52,7 @@ const jsonSchema = {
   description,
   querystring,
   response: {
-    200: {
-      description: 'The report.',
-      content: { [json]: { schema: reportSchema }, [csv]: { schema: z.string() } },
-    },
+    200: jsonOrCsv('The report.', reportSchema),
     ...problems,
   },
 };
@@ -79,10 +75,12 @@ export function addCostRoutes(app: HttpServer, { db, requireKey }: RouteContext)
   };
 
   app.get('/reports/cost', { onRequest: requireKey('read'), schema: jsonSchema }, async (request, reply) => {
-    const type = negotiate(request, [json, csv]);
+    const isCsv = prefersCsv(request);
     const { from, to, report } = await read(request.query);
-    if (type === csv) return reply.type(`${csv}; charset=utf-8`).send(smsCostCsv(report));
-    return reply.type(json).send({ from: from.toISOString(), to: to.toISOString(), ...bodyOf(report) });
+    if (isCsv) return reply.type(`${csv}; charset=utf-8`).send(smsCostCsv(report));
+    return reply
+      .type('application/json')
+      .send({ from: from.toISOString(), to: to.toISOString(), ...bodyOf(report) });
   });
 
   app.get(

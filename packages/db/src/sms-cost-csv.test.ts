@@ -14,14 +14,7 @@ test('each row is a line, and what cost nothing comes last', () => {
   );
 });
 
-test.each([
-  ['a, b', '"a, b"'],
-  ['say "x"', '"say ""x"""'],
-  ['two\nlines', '"two\nlines"'],
-  ['=1+1', "'=1+1"],
-  ['@sum', "'@sum"],
-  ['-1', "'-1"],
-])('the key %j can neither break a line nor be a formula', (key, cell) => {
-  const csv = smsCostCsv({ rows: [{ key, ...sums }], totals: [], uncosted: [] });
-  expect(csv).toBe(`key,messages,parts,expected_parts,cost,currency\r\n${cell},2,3,2,2.4000,KES\r\n`);
+test('a template that whoever queues messages has named is no formula', () => {
+  const csv = smsCostCsv({ rows: [{ key: '=1+1', ...sums }], totals: [], uncosted: [] });
+  expect(csv).toBe("key,messages,parts,expected_parts,cost,currency\r\n'=1+1,2,3,2,2.4000,KES\r\n");
 });

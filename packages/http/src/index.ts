@@ -1,6 +1,8 @@
 /** What the wallet, M-PESA and SMS services share: a server, its errors, auth, health, metrics, start and stop. */
 export { callerOf, createKeyGuard, fullAccessKey } from './api-key.ts';
 export type { ApiKey, Caller, FindKey, KeyGuard } from './api-key.ts';
+export { csvAnswer, jsonOrCsv, prefersCsv } from './csv.ts';
+export type { CsvList } from './csv.ts';
 export { DeadlineError, within } from './deadline.ts';
 export { EnvironmentError, loadEnvironment, parseEnvironment } from './env.ts';
 export { validationFindings } from './errors.ts';
