@@ -12,9 +12,16 @@ export type Migration = {
   downSql: string | undefined;
 };
 
-/** The migrations on disk, oldest first. @throws {MigrateError} MIGRATION_UNREADABLE */
-export async function readMigrations(directory: string): Promise<Migration[]> {
-  const names = await listFolders(directory);
+/**
+ * The migrations on disk, oldest first, or those of them whose names are wanted.
+ *
+ * @throws {MigrateError} MIGRATION_UNREADABLE
+ */
+export async function readMigrations(
+  directory: string,
+  isWanted: (name: string) => boolean = () => true,
+): Promise<Migration[]> {
+  const names = (await listFolders(directory)).filter(isWanted);
   return Promise.all(
     names.map(async (name) => ({
       name,
