@@ -82,7 +82,7 @@ test.for([
 });
 
 test('a name counts by characters, and those beyond the basic plane fit', async () => {
-  const holderName = '🦁'.repeat(120);
+  const holderName = '𠮷'.repeat(120);
   const number = await openCustomer(database.db, { holderName });
   expect(await lookupWallet(database.db, number)).toMatchObject({ holderName });
 });

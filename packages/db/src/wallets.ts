@@ -1,6 +1,7 @@
 import type { Currency } from './deposit.ts';
 import { DaftariError } from './errors.ts';
 import type { Handle } from './db.ts';
+import { isHolderName } from './holder-name.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
 import { newWalletNumber } from './wallet-number.ts';
@@ -50,7 +51,7 @@ const LANGUAGES: readonly string[] = ['en', 'sw'] satisfies WalletLanguage[];
  */
 export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet> {
   const holderName = wallet.holderName.trim();
-  requireText('holderName', holderName, 120);
+  if (!isHolderName(holderName)) throw new DaftariError('invalid_wallet', { field: 'holderName' });
   requireText('phone', wallet.phone, 40);
   if (wallet.number !== undefined) requireText('number', wallet.number, 20);
   // Spaces around it nobody sees, and no payer types.
