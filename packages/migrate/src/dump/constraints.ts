@@ -1,5 +1,6 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
 import { isNotHistory, isUserSchema, standsAlone } from './catalog.ts';
+import { indexDefinition, indexOptions } from './options.ts';
 
 // PostgreSQL 18 has a constraint for each NOT NULL (contype n); here it is part of its column, as before. What a
 // partition inherits comes with its table.
@@ -8,9 +9,8 @@ const CONSTRAINTS = `
          format('%I on %I.%I', k.conname, n.nspname, c.relname) AS name,
          format(E'ALTER TABLE %I.%I\\n    ADD CONSTRAINT %I %s;', n.nspname, c.relname, k.conname,
                 pg_get_constraintdef(k.oid))
-         || CASE WHEN i.reloptions IS NULL THEN ''
-                 ELSE format(E'\\nALTER INDEX %I.%I SET (%s);', n.nspname, i.relname, array_to_string(i.reloptions, ', '))
-            END AS sql
+         || coalesce(E'\\nALTER INDEX ' || quote_ident(n.nspname) || '.' || quote_ident(i.relname)
+                     || ' SET (' || ${indexOptions} || ');', '') AS sql
     FROM pg_constraint k
     JOIN pg_class c ON c.oid = k.conrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -22,8 +22,8 @@ const CONSTRAINTS = `
 const INDEXES = `
   SELECT n.nspname AS schema, 'index' AS kind,
          format('%I on %I.%I', i.relname, n.nspname, c.relname) AS name,
-         CASE i.relkind WHEN 'I' THEN replace(pg_get_indexdef(i.oid), ' ON ONLY ', ' ON ')
-                        ELSE pg_get_indexdef(i.oid) END || ';' AS sql
+         CASE i.relkind WHEN 'I' THEN replace(${indexDefinition}, ' ON ONLY ', ' ON ')
+                        ELSE ${indexDefinition} END || ';' AS sql
     FROM pg_index x
     JOIN pg_class i ON i.oid = x.indexrelid AND NOT i.relispartition
     JOIN pg_class c ON c.oid = x.indrelid AND c.relkind IN ('r', 'p', 'm')

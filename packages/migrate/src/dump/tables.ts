@@ -1,5 +1,6 @@
 import type { Reader } from './dump-object.ts';
 import { isNotHistory, isUserSchema, standsAlone } from './catalog.ts';
+import { documentedOptions } from './options.ts';
 
 type TableRow = {
   schema: string;
@@ -61,9 +62,16 @@ const ALTERATIONS = `
       SELECT 5, format('ALTER COLUMN %I SET STATISTICS %s', a.attname, a.attstattarget)
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0
       UNION ALL
-      SELECT 6, format('ALTER COLUMN %I SET (%s)', a.attname, array_to_string(a.attoptions, ', '))
-        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attoptions IS NOT NULL
+      SELECT 6, format('ALTER COLUMN %I SET (%s)', a.attname, o.options)
+        FROM pg_attribute a
+       CROSS JOIN LATERAL (SELECT ${documentedOptions('a.attoptions', 'column')} AS options) o
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND o.options IS NOT NULL
     ) s`;
+
+// What is set for the values that are kept beside the table lies with their own relation.
+const TOAST_OPTIONS = `(SELECT array_agg('toast.' || o.option ORDER BY o.place)
+                          FROM pg_class v CROSS JOIN LATERAL unnest(v.reloptions) WITH ORDINALITY AS o (option, place)
+                         WHERE v.oid = c.reltoastrelid)`;
 
 const OWNED_SEQUENCES = `
   SELECT array_agg(format('ALTER SEQUENCE %I.%I OWNED BY %I.%I.%I;', sn.nspname, s.relname, n.nspname, c.relname, a.attname)
@@ -83,7 +91,8 @@ const TABLES = `
          pg_get_expr(c.relpartbound, c.oid) AS partition_bound,
          pg_get_partkeydef(c.oid) AS partition_key,
          CASE WHEN NOT c.relispartition THEN p.parents END AS parents,
-         array_to_string(c.reloptions, ', ') AS options,
+         concat_ws(', ', ${documentedOptions('c.reloptions', 'table')},
+                   ${documentedOptions(TOAST_OPTIONS, 'toast')}) AS options,
          coalesce((${COLUMN_LINES}), '{}') AS columns,
          coalesce((${ALTERATIONS}), '{}') AS alterations,
          coalesce((${OWNED_SEQUENCES}), '{}') AS owned_sequences

@@ -1,14 +1,19 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
 import { isUserSchema, standsAlone } from './catalog.ts';
+import { documentedOptions } from './options.ts';
 import { withoutNeedlessQualification } from './view-text.ts';
 
 type ViewRow = CatalogObject & { definition: string };
+
+const TABLE_OPTIONS = documentedOptions('c.reloptions', 'table');
+const VIEW_OPTIONS = documentedOptions('c.reloptions', 'view');
 
 const VIEWS = `
   SELECT n.nspname AS schema, CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind,
          format('%I.%I', n.nspname, c.relname) AS name,
          format('CREATE %s %I.%I%s AS', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END,
-                n.nspname, c.relname, coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '')) AS sql,
+                n.nspname, c.relname, coalesce(' WITH (' || CASE c.relkind WHEN 'm' THEN ${TABLE_OPTIONS}
+                                                                           ELSE ${VIEW_OPTIONS} END || ')', '')) AS sql,
          pg_get_viewdef(c.oid) AS definition
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
