@@ -467,7 +467,9 @@ BEGIN
     outcome := 'posted';
     hold_id := core.new_id();
     PERFORM set_config('daftari.door', 'open', true);
-    UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+    UPDATE core.wallets
+       SET held = held + p_amount, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+     WHERE id = p_wallet;
     INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative, placed_available)
     VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative, w.balance - w.held - p_amount);
     PERFORM set_config('daftari.door', '', true);
@@ -522,6 +524,7 @@ DECLARE
     k_digests    text[];
     k integer; g integer;
     d integer; c integer; f integer; r integer; a numeric; v_reason text;
+    v_last timestamp; -- the latest moment that a wallet of the batch bears
 BEGIN
     IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
        OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), n)
@@ -555,10 +558,11 @@ BEGIN
            array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
            array_agg(l.version ORDER BY l.id COLLATE "C"),
            array_agg(l.status ORDER BY l.id COLLATE "C"),
-           array_agg(l.currency ORDER BY l.id COLLATE "C")
-      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies
+           array_agg(l.currency ORDER BY l.id COLLATE "C"),
+           max(l.updated_at)
+      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies, v_last
       FROM (
-        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text
+        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text, w.updated_at
           FROM core.wallets w
          WHERE w.id = ANY (w_ids)
          ORDER BY w.kind = 'SYSTEM', w.id COLLATE "C"
@@ -624,93 +628,109 @@ BEGIN
     END IF;
 
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    IF v_last > posted_at AND isfinite(v_last) THEN
+        posted_at := v_last;
+    END IF;
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     FOR i IN 1 .. n LOOP
         d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
         a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
 
-        -- A later leg goes the way of the first.
+        -- The legs behind one that was not created go its way.
         IF g = p_groups[i - 1] AND outcomes[i - 1] <> 'created' THEN
             outcomes[i] := 'skipped';
             CONTINUE;
         END IF;
-        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
-            k := i_keys[i];
-            IF k_digests[k] IS NOT NULL THEN
-                outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
-                CONTINUE;
-            END IF;
-        END IF;
-
-        IF v_looks_back THEN
-            r := i_references[i];
-            IF r_amounts[r] IS NOT NULL THEN
-                outcomes[i] := CASE
-                    WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
-                         AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
-                    ELSE 'exists_different'
-                END;
-                CONTINUE;
-            END IF;
-        END IF;
-        -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
-        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
-            k_digests[i_keys[i]] := p_digests[i];
-        END IF;
-
-        -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
-        IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
-        ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
-        ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
-        ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
-        END IF;
-        IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
-            reasons[i] := v_reason; v_reason := NULL; c := f;
-        END IF;
-
-        IF v_reason IS NOT NULL THEN NULL;
-        ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
-        ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
-        ELSIF d = c THEN v_reason := 'same_wallet';
-        ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
-        ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
-        ELSIF w_currencies[d] <> p_currencies[i] OR w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
-        ELSIF w_available[d] < a THEN v_reason := 'insufficient_funds';
-        -- A sum that the column cannot hold is refused alone instead of failing the whole batch.
-        ELSIF w_balances[c] + a > c_largest OR w_balances[d] - a < -c_largest THEN v_reason := 'invalid_amount';
-        END IF;
-        IF v_reason IS NOT NULL THEN
-            outcomes[i] := 'refused'; reasons[i] := v_reason;
-            -- The legs before it are taken back, last first.
-            FOR j IN REVERSE i - 1 .. 1 LOOP
-                EXIT WHEN g IS NULL OR p_groups[j] IS DISTINCT FROM g OR outcomes[j] <> 'created';
-                d := i_places[j]; c := array_position(w_ids, credited[j]); a := p_amounts[j];
-                w_balances[d] := w_balances[d] + a; w_available[d] := w_available[d] + a;
-                w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
-                w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
-                w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
-                IF v_looks_back THEN
-                    r_amounts[i_references[j]] := NULL;
+        <<leg>>
+        BEGIN
+            IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+                k := i_keys[i];
+                IF k_digests[k] IS NOT NULL THEN
+                    outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
+                    EXIT leg;
                 END IF;
-                credited[j] := NULL;
-                debit_balances[j] := NULL; credit_balances[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
-            END LOOP;
-            CONTINUE;
-        END IF;
+            END IF;
 
-        a := round(a, 2);
-        w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
-        w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
-        w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
-        w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
-        outcomes[i] := 'created';
-        credited[i] := w_ids[c];
-        debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
-        credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
-        IF v_looks_back THEN
-            r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
-        END IF;
+            IF v_looks_back THEN
+                r := i_references[i];
+                IF r_amounts[r] IS NOT NULL THEN
+                    outcomes[i] := CASE
+                        WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
+                             AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
+                        ELSE 'exists_different'
+                    END;
+                    EXIT leg;
+                END IF;
+            END IF;
+            -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
+            IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+                k_digests[i_keys[i]] := p_digests[i];
+            END IF;
+
+            -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
+            IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
+            ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+            ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
+            ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+            END IF;
+            IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
+                reasons[i] := v_reason; v_reason := NULL; c := f;
+            END IF;
+
+            IF v_reason IS NOT NULL THEN NULL;
+            ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
+            ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
+            ELSIF d = c THEN v_reason := 'same_wallet';
+            ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+            ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
+            ELSIF w_currencies[d] <> p_currencies[i] OR w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+            ELSIF w_available[d] < a THEN v_reason := 'insufficient_funds';
+            -- A sum that the column cannot hold is refused alone instead of failing the whole batch.
+            ELSIF w_balances[c] + a > c_largest OR w_balances[d] - a < -c_largest THEN v_reason := 'invalid_amount';
+            END IF;
+            IF v_reason IS NOT NULL THEN
+                outcomes[i] := 'refused'; reasons[i] := v_reason;
+                EXIT leg;
+            END IF;
+
+            a := round(a, 2);
+            w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
+            w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
+            w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
+            w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
+            outcomes[i] := 'created';
+            credited[i] := w_ids[c];
+            debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
+            credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
+            IF v_looks_back THEN
+                r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+            END IF;
+            CONTINUE;
+        END leg;
+
+        -- It was not created, and the legs before it are taken back, last first.
+        FOR j IN REVERSE i - 1 .. 1 LOOP
+            EXIT WHEN g IS NULL OR p_groups[j] IS DISTINCT FROM g OR outcomes[j] <> 'created';
+            d := i_places[j]; c := array_position(w_ids, credited[j]); a := round(p_amounts[j], 2);
+            w_balances[d] := w_balances[d] + a; w_available[d] := w_available[d] + a;
+            w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
+            w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
+            w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
+            IF v_looks_back THEN
+                r_amounts[i_references[j]] := NULL;
+            END IF;
+            IF outcomes[i] = 'refused' THEN
+                outcomes[j] := 'refused';
+            ELSE
+                outcomes[j] := 'skipped';
+                IF i_keys IS NOT NULL AND i_keys[j] IS NOT NULL THEN
+                    k_digests[i_keys[j]] := NULL;
+                END IF;
+            END IF;
+            credited[j] := NULL; reasons[j] := v_reason;
+            debit_balances[j] := NULL; credit_balances[j] := NULL;
+        END LOOP;
     END LOOP;
 
     SELECT array_agg(
@@ -885,6 +905,8 @@ BEGIN
 
     outcomes := array_replace(outcomes, 'created', 'posted');
     outcomes := array_replace(array_replace(outcomes, 'exists', 'collision'), 'exists_different', 'collision');
+    -- It is the reference of its fee that is taken.
+    outcomes := array_replace(outcomes, 'skipped', 'collision');
 END
 $function$;
 
@@ -933,7 +955,8 @@ BEGIN
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = v_now WHERE b.id = h.wallet_id
+        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = greatest(b.updated_at, v_now)
+         WHERE b.id = h.wallet_id
         RETURNING b.balance - b.held INTO v_available;
         UPDATE core.holds SET status = p_status, closed_at = v_now, closed_available = v_available WHERE id = h.id;
         PERFORM set_config('daftari.door', '', true);
@@ -1211,7 +1234,9 @@ BEGIN
     END;
     outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
     IF reason IS NULL AND w.status <> p_status THEN
-        UPDATE core.wallets SET status = p_status, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+        UPDATE core.wallets
+           SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+         WHERE id = p_wallet;
         INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
     END IF;
 END

@@ -43,7 +43,9 @@ BEGIN
     outcome := 'posted';
     hold_id := core.new_id();
     PERFORM set_config('daftari.door', 'open', true);
-    UPDATE core.wallets SET held = held + p_amount, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+    UPDATE core.wallets
+       SET held = held + p_amount, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+     WHERE id = p_wallet;
     INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative, placed_available)
     VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative, w.balance - w.held - p_amount);
     PERFORM set_config('daftari.door', '', true);

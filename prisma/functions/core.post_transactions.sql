@@ -13,7 +13,7 @@
 --           replayed          this idempotency key was used for this very request before, whatever came of it then
 --           key_reused        this idempotency key was used for another request; nothing moved
 --           refused           nothing moved; reason says why, and the key, if there is one, is spent
---           skipped           an earlier item of its group was not created
+--           skipped           another item of its group was not created, for a reason that is not its request's
 --         The sum of all balances is what it was, no balance is below its wallet's floor.
 --
 -- p_fallbacks[i]:  a wallet to credit when the credit wallet cannot take the money (frozen, closed, unknown,
@@ -21,11 +21,18 @@
 -- p_keys, p_digests: idempotency key and digest of the request, NULL where the reference is the key. A refusal is
 --                  remembered under its key: who was told "no" must not find out later that it happened after all.
 -- p_groups:        neighbours with the same number are one posting of several legs (a transfer and its fee): all of
---                  them are created or none. NULL, whole or for an item: it stands alone. The key is the first leg's.
+--                  them are created or none, whatever any of them meets. When one is refused, those before it are
+--                  refused with it; when one is anything else that is not created, those before it are skipped, and
+--                  their keys stay free. Those behind it are skipped. NULL, whole or for an item: it stands alone. The
+--                  key is the first leg's.
 -- p_reverses[i]:   the transaction that this one reverses, or NULL.
 --
 -- reason: why a posting was refused or went to its fallback: unknown_wallet, wallet_frozen, wallet_closed,
 --         currency_mismatch, same_wallet, invalid_amount, insufficient_funds.
+--
+-- posted_at is now, or the last moment that a wallet of the batch bears (updated_at) when that is later: the clock may
+-- have been set back, or another server with another clock have taken over, and a wallet's postings must lie in time
+-- as they lie in its versions. Statements and balances of a moment are cut by time.
 CREATE OR REPLACE FUNCTION core.post_transactions(
     p_references text[],
     p_types      text[],
@@ -95,6 +102,7 @@ DECLARE
     k_digests    text[];
     k integer; g integer;
     d integer; c integer; f integer; r integer; a numeric; v_reason text;
+    v_last timestamp; -- the latest moment that a wallet of the batch bears
 BEGIN
     IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
        OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), n)
@@ -128,10 +136,11 @@ BEGIN
            array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
            array_agg(l.version ORDER BY l.id COLLATE "C"),
            array_agg(l.status ORDER BY l.id COLLATE "C"),
-           array_agg(l.currency ORDER BY l.id COLLATE "C")
-      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies
+           array_agg(l.currency ORDER BY l.id COLLATE "C"),
+           max(l.updated_at)
+      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies, v_last
       FROM (
-        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text
+        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text, w.updated_at
           FROM core.wallets w
          WHERE w.id = ANY (w_ids)
          ORDER BY w.kind = 'SYSTEM', w.id COLLATE "C"
@@ -197,93 +206,109 @@ BEGIN
     END IF;
 
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    IF v_last > posted_at AND isfinite(v_last) THEN
+        posted_at := v_last;
+    END IF;
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     FOR i IN 1 .. n LOOP
         d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
         a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
 
-        -- A later leg goes the way of the first.
+        -- The legs behind one that was not created go its way.
         IF g = p_groups[i - 1] AND outcomes[i - 1] <> 'created' THEN
             outcomes[i] := 'skipped';
             CONTINUE;
         END IF;
-        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
-            k := i_keys[i];
-            IF k_digests[k] IS NOT NULL THEN
-                outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
-                CONTINUE;
-            END IF;
-        END IF;
-
-        IF v_looks_back THEN
-            r := i_references[i];
-            IF r_amounts[r] IS NOT NULL THEN
-                outcomes[i] := CASE
-                    WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
-                         AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
-                    ELSE 'exists_different'
-                END;
-                CONTINUE;
-            END IF;
-        END IF;
-        -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
-        IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
-            k_digests[i_keys[i]] := p_digests[i];
-        END IF;
-
-        -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
-        IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
-        ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
-        ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
-        ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
-        END IF;
-        IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
-            reasons[i] := v_reason; v_reason := NULL; c := f;
-        END IF;
-
-        IF v_reason IS NOT NULL THEN NULL;
-        ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
-        ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
-        ELSIF d = c THEN v_reason := 'same_wallet';
-        ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
-        ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
-        ELSIF w_currencies[d] <> p_currencies[i] OR w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
-        ELSIF w_available[d] < a THEN v_reason := 'insufficient_funds';
-        -- A sum that the column cannot hold is refused alone instead of failing the whole batch.
-        ELSIF w_balances[c] + a > c_largest OR w_balances[d] - a < -c_largest THEN v_reason := 'invalid_amount';
-        END IF;
-        IF v_reason IS NOT NULL THEN
-            outcomes[i] := 'refused'; reasons[i] := v_reason;
-            -- The legs before it are taken back, last first.
-            FOR j IN REVERSE i - 1 .. 1 LOOP
-                EXIT WHEN g IS NULL OR p_groups[j] IS DISTINCT FROM g OR outcomes[j] <> 'created';
-                d := i_places[j]; c := array_position(w_ids, credited[j]); a := p_amounts[j];
-                w_balances[d] := w_balances[d] + a; w_available[d] := w_available[d] + a;
-                w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
-                w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
-                w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
-                IF v_looks_back THEN
-                    r_amounts[i_references[j]] := NULL;
+        <<leg>>
+        BEGIN
+            IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+                k := i_keys[i];
+                IF k_digests[k] IS NOT NULL THEN
+                    outcomes[i] := CASE WHEN k_digests[k] = p_digests[i] THEN 'replayed' ELSE 'key_reused' END;
+                    EXIT leg;
                 END IF;
-                credited[j] := NULL;
-                debit_balances[j] := NULL; credit_balances[j] := NULL; outcomes[j] := 'refused'; reasons[j] := v_reason;
-            END LOOP;
-            CONTINUE;
-        END IF;
+            END IF;
 
-        a := round(a, 2);
-        w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
-        w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
-        w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
-        w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
-        outcomes[i] := 'created';
-        credited[i] := w_ids[c];
-        debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
-        credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
-        IF v_looks_back THEN
-            r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
-        END IF;
+            IF v_looks_back THEN
+                r := i_references[i];
+                IF r_amounts[r] IS NOT NULL THEN
+                    outcomes[i] := CASE
+                        WHEN r_amounts[r] = a AND r_debits[r] = p_debits[i]
+                             AND r_credits[r] IN (p_credits[i], p_fallbacks[i]) THEN 'exists'
+                        ELSE 'exists_different'
+                    END;
+                    EXIT leg;
+                END IF;
+            END IF;
+            -- Only from here on: a reference that is taken is not the request's fault, and its key stays free.
+            IF i_keys IS NOT NULL AND i_keys[i] IS NOT NULL THEN
+                k_digests[i_keys[i]] := p_digests[i];
+            END IF;
+
+            -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
+            IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
+            ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+            ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
+            ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+            END IF;
+            IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
+                reasons[i] := v_reason; v_reason := NULL; c := f;
+            END IF;
+
+            IF v_reason IS NOT NULL THEN NULL;
+            ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
+            ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
+            ELSIF d = c THEN v_reason := 'same_wallet';
+            ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
+            ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
+            ELSIF w_currencies[d] <> p_currencies[i] OR w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
+            ELSIF w_available[d] < a THEN v_reason := 'insufficient_funds';
+            -- A sum that the column cannot hold is refused alone instead of failing the whole batch.
+            ELSIF w_balances[c] + a > c_largest OR w_balances[d] - a < -c_largest THEN v_reason := 'invalid_amount';
+            END IF;
+            IF v_reason IS NOT NULL THEN
+                outcomes[i] := 'refused'; reasons[i] := v_reason;
+                EXIT leg;
+            END IF;
+
+            a := round(a, 2);
+            w_balances[d] := w_balances[d] - a; w_available[d] := w_available[d] - a;
+            w_balances[c] := w_balances[c] + a; w_available[c] := w_available[c] + a;
+            w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
+            w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
+            outcomes[i] := 'created';
+            credited[i] := w_ids[c];
+            debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
+            credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
+            IF v_looks_back THEN
+                r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
+            END IF;
+            CONTINUE;
+        END leg;
+
+        -- It was not created, and the legs before it are taken back, last first.
+        FOR j IN REVERSE i - 1 .. 1 LOOP
+            EXIT WHEN g IS NULL OR p_groups[j] IS DISTINCT FROM g OR outcomes[j] <> 'created';
+            d := i_places[j]; c := array_position(w_ids, credited[j]); a := round(p_amounts[j], 2);
+            w_balances[d] := w_balances[d] + a; w_available[d] := w_available[d] + a;
+            w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
+            w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
+            w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
+            IF v_looks_back THEN
+                r_amounts[i_references[j]] := NULL;
+            END IF;
+            IF outcomes[i] = 'refused' THEN
+                outcomes[j] := 'refused';
+            ELSE
+                outcomes[j] := 'skipped';
+                IF i_keys IS NOT NULL AND i_keys[j] IS NOT NULL THEN
+                    k_digests[i_keys[j]] := NULL;
+                END IF;
+            END IF;
+            credited[j] := NULL; reasons[j] := v_reason;
+            debit_balances[j] := NULL; credit_balances[j] := NULL;
+        END LOOP;
     END LOOP;
 
     SELECT array_agg(

@@ -152,5 +152,7 @@ BEGIN
 
     outcomes := array_replace(outcomes, 'created', 'posted');
     outcomes := array_replace(array_replace(outcomes, 'exists', 'collision'), 'exists_different', 'collision');
+    -- It is the reference of its fee that is taken.
+    outcomes := array_replace(outcomes, 'skipped', 'collision');
 END
 $$;

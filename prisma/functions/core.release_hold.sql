@@ -26,7 +26,8 @@ BEGIN
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = v_now WHERE b.id = h.wallet_id
+        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = greatest(b.updated_at, v_now)
+         WHERE b.id = h.wallet_id
         RETURNING b.balance - b.held INTO v_available;
         UPDATE core.holds SET status = p_status, closed_at = v_now, closed_available = v_available WHERE id = h.id;
         PERFORM set_config('daftari.door', '', true);

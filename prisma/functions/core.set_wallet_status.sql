@@ -21,7 +21,9 @@ BEGIN
     END;
     outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
     IF reason IS NULL AND w.status <> p_status THEN
-        UPDATE core.wallets SET status = p_status, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_wallet;
+        UPDATE core.wallets
+           SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+         WHERE id = p_wallet;
         INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
     END IF;
 END

@@ -135,9 +135,10 @@ const postingAt = (column: string, version: string) => `coalesce(
              WHERE credit_wallet_id = $1 AND credit_version = ${version})
        )`;
 
-// How many postings of the wallet came before a moment. Time grows with the version, so halving finds it in a few
-// steps, each a look into an index; walking there would read every posting since. Should the server's clock ever have
-// been set back, the statement is cut at one of the places that fit, and its balances and lines still agree.
+// How many postings of the wallet came before a moment. Time never falls while the version grows (the door sees to it,
+// whatever the clock says), so halving finds it in a few steps, each a look into an index; walking there would read
+// every posting since. Where times from before this ledger fall, the statement is cut at one of the places that fit, and
+// its balances and lines still agree.
 const versionBefore = (isBefore: string) => `(
         WITH RECURSIVE search (low, high) AS (
             SELECT 0::bigint, w.version

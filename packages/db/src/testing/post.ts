@@ -12,6 +12,8 @@ export interface Posting {
   readonly key?: string | null;
   readonly digest?: string | null;
   readonly reverses?: string | null;
+  /** Neighbours with the same number are created together or not at all. */
+  readonly group?: number | null;
 }
 
 export interface Posted {
@@ -35,6 +37,7 @@ export async function post(sql: Sql, postings: readonly Posting[]): Promise<Post
     postings.map((p) => p.key ?? null),
     postings.map((p) => p.digest ?? null),
     postings.map((p) => p.reverses ?? null),
+    postings.map((p) => p.group ?? null),
   ]);
   return rows.map((row) => ({
     outcome: String(row['outcome']),
@@ -53,7 +56,7 @@ const POST = `
 SELECT t.outcome, t.reason, t.credited, t.debit_balance::text, t.credit_balance::text
   FROM core.post_transactions(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::text[], $9::text[],
-        $10::uuid[]
+        $10::uuid[], $11::integer[]
        ) AS p,
        unnest(p.outcomes, p.reasons, p.credited, p.debit_balances, p.credit_balances) WITH ORDINALITY
        AS t (outcome, reason, credited, debit_balance, credit_balance, ord)
