@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createTestDatabase } from '@repo/postgres/testing';
@@ -7,6 +7,18 @@ import { expect, it } from 'vitest';
 import { ROOT } from './env.ts';
 
 const run = promisify(execFile);
+
+/** The strict settings of the repository, and packages that e2e itself does not use. */
+const exampleSettings = {
+  extends: '../../tsconfig.base.json',
+  compilerOptions: {
+    paths: {
+      '@repo/receipts': ['../../packages/receipts/src/index.ts'],
+      '@repo/schema-engine/config': ['../../packages/schema-engine/src/config.ts'],
+    },
+  },
+  include: ['*.ts'],
+};
 
 it('the first example of the README credits a payment once', async () => {
   await using database = await createTestDatabase();
@@ -23,6 +35,28 @@ it('the first example of the README credits a payment once', async () => {
     expect(stdout).toBe('credited\nduplicate\n');
   } finally {
     await rm(script);
+  }
+});
+
+it('every example of the documentation passes the compiler with the settings of the repository', async () => {
+  const folder = join(ROOT, 'e2e', `documented-examples-${String(process.pid)}`);
+  await mkdir(folder);
+  try {
+    let examples = 0;
+    for await (const file of glob('{*.md,docs/**/*.md,{apps,packages,tools}/*/*.md}', { cwd: ROOT })) {
+      const text = await readFile(join(ROOT, file), 'utf8');
+      for (const [, example = ''] of text.matchAll(/```ts\n(.*?)```/gs)) {
+        examples += 1;
+        await writeFile(join(folder, `${file.replaceAll(/\W/g, '-')}-${String(examples)}.ts`), example);
+      }
+    }
+    expect(examples).toBeGreaterThan(1);
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(exampleSettings));
+    const compiler = join(ROOT, 'node_modules', '.bin', 'tsc');
+    const { stdout } = await run(compiler, ['-p', folder]).catch((error: { stdout: string }) => error);
+    expect(stdout).toBe('');
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });
 

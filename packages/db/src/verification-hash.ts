@@ -16,7 +16,8 @@ export interface HashInput {
  * `core.verification_hash` computes the same in SQL.
  *
  * It lets a reader check a receipt against typing errors and careless edits. It proves nothing against somebody who
- * can write the table: there is no key in it. Signed receipts and the sealed ledger are for that.
+ * can write the table, as there is no key in it: signed receipts are for that. The fields run together, so a receipt
+ * `R` of 1500.00 and a receipt `R1` of 500.00 of the same millisecond have one hash.
  *
  * @throws DaftariError `invalid_amount` or `invalid_hash_input`
  */
