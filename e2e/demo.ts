@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { auditDatabase } from './audit.ts';
 import { openOwnDatabase } from './database.ts';
 import { readSettings } from './env.ts';
 import {
@@ -73,15 +74,19 @@ async function report(
   const walletVerdicts = await judgeWalletScenes(client, walletScenes);
   const ledger = await judgeLedger(client);
   const sms = await judgeSms(client, texting.provider);
+  const audit = await auditDatabase(database.url);
   say('\nWhat the database says afterwards:\n');
   say(renderVerdicts(verdicts));
   say(`\n${renderWalletVerdicts(walletVerdicts)}`);
   say(`\n${await renderWallets(client)}\n`);
-  for (const line of ledger.lines) say(line);
+  for (const line of [...ledger.lines, ...audit.lines]) say(line);
   say('');
   for (const line of sms.lines) say(line);
   const allRight =
-    ledger.isRight && sms.isRight && [...verdicts, ...walletVerdicts].every((verdict) => verdict.isRight);
+    ledger.isRight &&
+    audit.isRight &&
+    sms.isRight &&
+    [...verdicts, ...walletVerdicts].every((verdict) => verdict.isRight);
   say(allRight ? '\nAll of it is right.' : '\nSomething is WRONG: see above.');
   return allRight;
 }

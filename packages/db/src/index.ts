@@ -1,5 +1,7 @@
 export { routeAccount } from './accounts.ts';
 export type { AccountRoute } from './accounts.ts';
+export { auditLedger } from './audit/audit-ledger.ts';
+export type { AuditFinding, AuditOptions, AuditedCheck, LedgerAudit } from './audit/audit-ledger.ts';
 export { storeCallback } from './callbacks.ts';
 export type { CallbackKind, StoredCallback } from './callbacks.ts';
 export { createDb, ping } from './db.ts';

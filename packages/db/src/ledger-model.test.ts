@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { auditLedger } from './audit/audit-ledger.ts';
 import { createDb } from './db.ts';
 import type { Db } from './db.ts';
 import { formatCents } from './money.ts';
@@ -147,4 +148,6 @@ test("whatever many connections ask at once is answered as a single clerk would 
     { numRuns: 60, endOnFailure: true },
   );
   expect(largest).toBeGreaterThan(2);
+  const { checks } = await auditLedger(database.db);
+  expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
 }, 120_000);

@@ -6,6 +6,8 @@ import { retry } from './retry.ts';
 export interface TransactionOptions {
   /** How long the whole may take before the database rolls it back; milliseconds, 10,000 unless said otherwise. */
   readonly timeoutMs?: number;
+  /** Read only, and every statement sees the database as the first one saw it. Default: false. */
+  readonly isSnapshot?: boolean;
 }
 
 /**
@@ -23,13 +25,16 @@ export async function transaction<Result>(
   work: (handle: Handle) => Promise<Result>,
   options: TransactionOptions = {},
 ): Promise<Result> {
-  const timeout = options.timeoutMs ?? 10_000;
-  return retry(() => db.prisma.$transaction((tx) => work(handleOf(tx)), { timeout }), isTransient).catch(
-    (error: unknown) => {
-      // What `work` throws for reasons of its own is the caller's and stays as it is.
-      throw isOfDatabase(error) ? toDaftariError(error) : error;
-    },
-  );
+  const { timeoutMs: timeout = 10_000, isSnapshot = false } = options;
+  const begun = async (tx: Prisma.TransactionClient): Promise<Result> => {
+    if (isSnapshot) await tx.$executeRawUnsafe('SET TRANSACTION READ ONLY');
+    return work(handleOf(tx));
+  };
+  const settings = { timeout, ...(isSnapshot ? { isolationLevel: 'RepeatableRead' as const } : {}) };
+  return retry(() => db.prisma.$transaction(begun, settings), isTransient).catch((error: unknown) => {
+    // What `work` throws for reasons of its own is the caller's and stays as it is.
+    throw isOfDatabase(error) ? toDaftariError(error) : error;
+  });
 }
 
 function handleOf(prisma: Prisma.TransactionClient): Handle {

@@ -1,15 +1,15 @@
 import { codeOf, messageOf } from './errors.ts';
 
 /**
- * Runs a command and sets the process's exit code: what `work` answers, or 1 after an error, whose message goes to
- * standard error.
+ * Runs a command and sets the process's exit code: what `work` answers, or `failure` after an error, whose message goes
+ * to standard error. Default: 1.
  */
-export async function runCommand(work: () => Promise<number>): Promise<void> {
+export async function runCommand(work: () => Promise<number>, failure = 1): Promise<void> {
   try {
     process.exitCode = await work();
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = failure;
   }
 }
 

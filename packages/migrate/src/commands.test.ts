@@ -84,6 +84,49 @@ describe('db:verify', () => {
   });
 });
 
+describe('db:audit', () => {
+  it('exits with 0 when nothing is found, and says what it compared', async () => {
+    await using database = await createTestDatabase();
+    await moveMoney(database.url);
+    const { exitCode, stdout, stderr } = await runCommandLine('audit', database.url);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/^The ledger at .* UTC: 5 wallets, 3 transactions$/m);
+    expect(stdout).toMatch(/^ {2}ok +order +the postings of each wallet/m);
+    expect(stdout).toMatch(/\nNothing was found in \d+ checks\.\n$/);
+  });
+
+  it('exits with 1 on findings, names the first of them with what to do, and counts the others', async () => {
+    await using database = await createTestDatabase();
+    await moveMoney(database.url);
+    await execute(
+      database.url,
+      `SET session_replication_role = replica; UPDATE core.transactions SET verification_hash = repeat('0', 64)`,
+    );
+    const { exitCode, stdout } = await runCommandLine('audit', database.url, ['--limit', '1']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /WRONG {3}hashes +transaction T-1 has the verification hash of other facts\n +and 2 more\n +Somebody/,
+    );
+    expect(stdout).toContain('\n3 things were found.');
+
+    const { stdout: json } = await runCommandLine('audit', database.url, ['--json']);
+    expect(JSON.parse(json)).toMatchObject({ transactions: 3 });
+    expect(JSON.parse(json)).toHaveProperty('checks[6].faults', 3);
+  });
+
+  it('exits with 2 when it could not run: without a ledger, without a server, with an unknown option', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const absent = await runCommandLine('audit', database.url);
+    expect(absent).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(absent.stderr).toContain('db:deploy');
+    const nowhere = 'postgresql://nobody:x@127.0.0.1:1/nothing';
+    expect(await runCommandLine('audit', nowhere)).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(await runCommandLine('audit', database.url, ['--jsn'])).toMatchObject({ exitCode: 2 });
+    expect(await runCommandLine('audit', database.url, ['--limit', '0'])).toMatchObject({ exitCode: 2 });
+    expect(await runCommandLine('audit', database.url, ['--help'])).toMatchObject({ exitCode: 0 });
+  });
+});
+
 describe('db:status', () => {
   it('exits with 1 only when the balances do not add up', async () => {
     await using database = await createTestDatabase();
