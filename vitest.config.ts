@@ -9,8 +9,8 @@ export default defineConfig({
       'benchmarks/**/*.test.ts',
     ],
     exclude: [...configDefaults.exclude, '**/generated/**'],
-    // One PostgreSQL for the run; every test file makes its own databases on it.
-    globalSetup: ['packages/postgres/src/vitest-setup.ts'],
+    // Prisma's client as the models are now; and one PostgreSQL for the run, on which test files make their databases.
+    globalSetup: ['packages/db/generate.ts', 'packages/postgres/src/vitest-setup.ts'],
     // Processes of their own, as tests start servers and take signals.
     pool: 'forks',
     // The database server needs processor time as well.

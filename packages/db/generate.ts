@@ -1,35 +1,34 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clientPlace, isClientCurrent, schemaDigest, stampOf } from './src/schema-digest.ts';
 
-// Generates Prisma's client when it is not there or the schema has changed since: in a tenth of a second otherwise.
-// Commands that start at the same time take turns, so that none reads files that another is writing.
+// Runs after every installation, and before tests and checks, which must not see an old client after a change of the
+// models.
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const OUTPUT = join(ROOT, 'packages/db/src/generated');
-const STAMP = join(OUTPUT, '.schema-digest');
+const ROOT = join(import.meta.dirname, '../..');
 const LOCK = join(ROOT, 'packages/db/node_modules/.generate-lock');
 /** A lock this old belongs to a process that was killed; generating takes about a second. */
 const STALE_MS = 60_000;
 
-async function schemaDigest(): Promise<string> {
-  const folder = join(ROOT, 'prisma/schema');
-  const files = (await readdir(folder)).filter((name) => name.endsWith('.prisma')).toSorted();
-  const texts = await Promise.all(
-    [...files.map((name) => join(folder, name)), join(ROOT, 'package.json')].map((path) => readFile(path)),
-  );
-  const hash = createHash('sha256');
-  for (const text of texts) hash.update(text);
-  return hash.digest('hex');
-}
-
-async function isCurrent(digest: string): Promise<boolean> {
-  const stamp = await readFile(STAMP, 'utf8').catch(() => '');
-  return stamp === digest;
+/**
+ * Generates Prisma's client when it is not there or the models have changed since; otherwise it only compares digests.
+ * Commands that start at the same time take turns, so that none reads files that another is writing.
+ */
+export default async function generate(): Promise<void> {
+  if (isClientCurrent(clientPlace)) return;
+  await takeLock();
+  try {
+    if (isClientCurrent(clientPlace)) return;
+    const digest = schemaDigest(clientPlace);
+    const prisma = join(ROOT, 'node_modules/.bin/prisma');
+    await promisify(execFile)(prisma, ['generate'], { cwd: ROOT });
+    await writeFile(stampOf(clientPlace), digest ?? '');
+  } finally {
+    await rm(LOCK, { recursive: true, force: true });
+  }
 }
 
 async function takeLock(): Promise<void> {
@@ -38,7 +37,7 @@ async function takeLock(): Promise<void> {
       await mkdir(LOCK);
       return;
     } catch {
-      // Somebody else generates. Whether he still lives, the age of his lock tells.
+      // Somebody else generates. Whether they still live, the age of their lock tells.
       const age = await stat(LOCK).then(
         ({ mtimeMs }) => Date.now() - mtimeMs,
         () => 0,
@@ -49,16 +48,4 @@ async function takeLock(): Promise<void> {
   }
 }
 
-const digest = await schemaDigest();
-if (!(await isCurrent(digest))) {
-  await takeLock();
-  try {
-    if (!(await isCurrent(digest))) {
-      const prisma = join(ROOT, 'node_modules/.bin/prisma');
-      await promisify(execFile)(prisma, ['generate'], { cwd: ROOT });
-      await writeFile(STAMP, digest);
-    }
-  } finally {
-    await rm(LOCK, { recursive: true, force: true });
-  }
-}
+if (import.meta.main) await generate();

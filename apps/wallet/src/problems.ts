@@ -47,6 +47,7 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   pool_exhausted: 'passing',
   database_busy: 'passing',
   schema_outdated: 'passing',
+  client_outdated: 'unforeseen',
   transaction_timeout: 'passing',
   outcome_unknown: 'doubtful',
   transaction_lost: 'unforeseen',

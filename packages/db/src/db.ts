@@ -6,6 +6,7 @@ import type { Prisma } from './generated/client.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
 import { retry } from './retry.ts';
+import { assertClientCurrent } from './schema-digest.ts';
 import type { Statement, Value } from './statement.ts';
 
 export interface DbOptions {
@@ -47,8 +48,11 @@ export interface Db extends Handle {
  * Opens a database. Nothing connects before the first statement, and a process may hold several.
  *
  * The session's time zone does not matter: every time is TIMESTAMP(3) in UTC, written and read as such.
+ *
+ * @throws {DaftariError} client_outdated, when the models have changed since Prisma's client was generated
  */
 export function createDb(options: DbOptions): Db {
+  assertClientCurrent();
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });

@@ -20,6 +20,8 @@ const CATALOGUE = {
   transaction_timeout:
     'The transaction took longer than timeoutMs and was rolled back; do less in it, or raise timeoutMs. Nothing was recorded.',
   schema_outdated: 'The database lacks a function, table or column of this release; run db:deploy.',
+  client_outdated:
+    "Prisma's client was generated from other models than prisma/schema has now; run `npm run generate`.",
   append_only: 'This table is append-only; correct a mistake with a reversal.',
   around_the_door: 'Balances and transactions change only through the functions of this package.',
   queue_full: 'The intake holds as many deposits as it may; slow down and try again. Nothing was recorded.',

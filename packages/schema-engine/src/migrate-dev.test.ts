@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { execute } from '@repo/postgres/database';
 import { describe, expect, it, vi } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
@@ -72,6 +73,15 @@ describe('migrate dev', () => {
     ]);
     expect(await owner.databases()).toEqual([owner.databaseName('main')]);
   });
+});
+
+it('migrate dev writes the lock file that the repository has, and so changes nothing there', async () => {
+  await using owner = await DatabaseOwner.create();
+  const databaseUrl = await owner.createDatabase();
+  await using project = await PrismaProject.create({ databaseUrl, models: WALLET });
+  expect(await project.prisma('migrate', 'dev', '--name', 'first')).toMatchObject({ exitCode: 0 });
+  const ours = new URL('../../../prisma/migrations/migration_lock.toml', import.meta.url);
+  expect(await project.read('prisma/migrations/migration_lock.toml')).toBe(await readFile(ours, 'utf8'));
 });
 
 describe('a configured shadow database', () => {
