@@ -1,7 +1,14 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The repository. */
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** A setting of `dev` or `demo` that cannot be used; the message says what to change. */
+class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
 
 /** What `demo` and `dev` take from the environment. The keys have defaults here because nothing real is behind them. */
 export interface Settings {
@@ -20,18 +27,36 @@ export interface Settings {
   readonly inherited: Readonly<Record<string, string | undefined>>;
 }
 
+/**
+ * Reads the settings, those in the root's `.env` included, as the services' start scripts do.
+ *
+ * @throws {SettingsError} when a port is none, or in production, for which these commands are not
+ */
 export function readSettings(): Settings {
+  const file = join(ROOT, '.env');
+  if (existsSync(file)) process.loadEnvFile(file);
   const { env } = process;
+  if (env['NODE_ENV'] === 'production') {
+    throw new SettingsError(
+      'NODE_ENV is production: this command writes samples and uses keys that everybody knows. Unset it to go on.',
+    );
+  }
   return {
-    databaseUrl: env['DATABASE_URL'] ?? null,
-    apiKey: env['API_KEY'] ?? 'dev-key',
-    callbackToken: env['MPESA_CALLBACK_TOKEN'] ?? 'dev-token',
-    mpesaPort: env['MPESA_PORT'] ?? '4002',
-    walletPort: env['WALLET_PORT'] ?? '4001',
-    smsPort: env['SMS_PORT'] ?? '4003',
-    smsCallbackToken: env['SMS_CALLBACK_TOKEN'] ?? 'dev-token',
-    smsSimulatorPort: Number(env['SMS_SIMULATOR_PORT'] ?? '4011'),
-    simulatorPort: Number(env['SIMULATOR_PORT'] ?? '4010'),
+    databaseUrl: env['DATABASE_URL'] || null,
+    apiKey: env['API_KEY'] || 'dev-key',
+    callbackToken: env['MPESA_CALLBACK_TOKEN'] || 'dev-token',
+    mpesaPort: String(portOf('MPESA_PORT', env['MPESA_PORT'], 4002)),
+    walletPort: String(portOf('WALLET_PORT', env['WALLET_PORT'], 4001)),
+    smsPort: String(portOf('SMS_PORT', env['SMS_PORT'], 4003)),
+    smsCallbackToken: env['SMS_CALLBACK_TOKEN'] || 'dev-token',
+    smsSimulatorPort: portOf('SMS_SIMULATOR_PORT', env['SMS_SIMULATOR_PORT'], 4011),
+    simulatorPort: portOf('SIMULATOR_PORT', env['SIMULATOR_PORT'], 4010),
     inherited: env,
   };
+}
+
+function portOf(name: string, value: string | undefined, usual: number): number {
+  const port = value ? Number(value) : usual;
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new SettingsError(`${name} is not a port, which is a whole number from 1 to 65535.`);
 }

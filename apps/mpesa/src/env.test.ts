@@ -9,8 +9,8 @@ const required = {
   MPESA_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
 };
 
-const read = (environment: Record<string, string>) =>
-  parseEnvironment('mpesa', environmentSchema, environment);
+const read = (environment: Record<string, string>, isProduction = false) =>
+  parseEnvironment('mpesa', environmentSchema({ isProduction }), environment);
 
 test('three variables are enough, and the rest has safe defaults', () => {
   expect(read(required)).toEqual({
@@ -30,6 +30,15 @@ test('three variables are enough, and the rest has safe defaults', () => {
 test('the callback token has no default', () => {
   expect(() => read({ ...required, MPESA_CALLBACK_TOKEN: '' })).toThrow(
     /MPESA_CALLBACK_TOKEN {2}is not set: an unguessable text/,
+  );
+});
+
+test('production refuses secrets that can be guessed', () => {
+  const strong = { ...required, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
+  expect(read(strong, true)).toMatchObject(strong);
+  expect(() => read(required, true)).toThrow(/API_KEY {2}is not valid \(shorter than 32 characters/);
+  expect(() => read({ ...strong, MPESA_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9' }, true)).toThrow(
+    /MPESA_CALLBACK_TOKEN {2}is not valid \(shorter than 24 characters/,
   );
 });
 

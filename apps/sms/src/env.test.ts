@@ -7,6 +7,7 @@ const required = {
   API_KEY: 'a-key',
   SMS_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
 };
+const production = { API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
 const live = { SMS_PROVIDER: 'africas-talking', AT_USERNAME: 'shop', AT_API_KEY: 'atsk_1' };
 
 const read = (environment: Record<string, string>, isProduction = false) =>
@@ -33,8 +34,19 @@ test('three variables are enough for development, where nothing is really sent',
 });
 
 test('in production the provider must be named', () => {
-  expect(() => read(required, true)).toThrow(/SMS_PROVIDER {2}is not set/);
-  expect(read({ ...required, ...live }, true)).toMatchObject(live);
+  const strong = { ...required, ...production };
+  expect(() => read(strong, true)).toThrow(/SMS_PROVIDER {2}is not set/);
+  expect(read({ ...strong, ...live }, true)).toMatchObject(live);
+});
+
+test('production refuses secrets that can be guessed', () => {
+  const strong = { ...required, ...production, ...live };
+  expect(() => read({ ...strong, API_KEY: 'x' }, true)).toThrow(
+    /API_KEY {2}is not valid \(shorter than 32 characters/,
+  );
+  expect(() => read({ ...strong, SMS_CALLBACK_TOKEN: 'dev-token' }, true)).toThrow(
+    /SMS_CALLBACK_TOKEN {2}is not valid \(shorter than 24 characters/,
+  );
 });
 
 test("Africa's Talking needs its user name and key", () => {

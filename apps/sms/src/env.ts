@@ -1,12 +1,27 @@
-import { callbackTokenSetting, loadEnvironment, portSetting, serviceSettings, wholeNumber } from '@repo/http';
+import {
+  apiKeySetting,
+  callbackTokenSetting,
+  isProduction,
+  loadEnvironment,
+  portSetting,
+  serviceSettings,
+  wholeNumber,
+} from '@repo/http';
 import { z } from 'zod';
 
-const common = {
+interface Strictness {
+  readonly isProduction: boolean;
+}
+
+const common = (strictness: Strictness) => ({
   ...serviceSettings,
-  API_KEY: z.string().describe('the first key, with every scope; the wallet service makes further ones'),
-  SMS_CALLBACK_TOKEN: callbackTokenSetting(),
+  API_KEY: apiKeySetting(
+    'the first key, with every scope; the wallet service makes further ones',
+    strictness,
+  ),
+  SMS_CALLBACK_TOKEN: callbackTokenSetting(strictness),
   SMS_PORT: portSetting(4003),
-};
+});
 
 const sending = {
   SMS_SENDER: z
@@ -64,13 +79,15 @@ const provider = {
 const providers = z.enum(['africas-talking', 'console'], 'neither africas-talking nor console');
 
 /** The settings of the service, by the names of their variables; production is stricter. */
-export function environmentSchema({ isProduction }: { readonly isProduction: boolean }) {
+export function environmentSchema(strictness: Strictness) {
   const description = 'africas-talking, or console, which sends nothing and writes a line for each message';
   return z
     .object({
-      ...common,
+      ...common(strictness),
       // A service that only pretends to send must have been told so.
-      SMS_PROVIDER: (isProduction ? providers : providers.default('console')).describe(description),
+      SMS_PROVIDER: (strictness.isProduction ? providers : providers.default('console')).describe(
+        description,
+      ),
       ...provider,
       ...sending,
     })
@@ -91,6 +108,6 @@ export type Environment = z.output<ReturnType<typeof environmentSchema>>;
 
 /** Reads the settings, or ends the process with one message that names every variable to set. */
 export function readEnvironment(): Environment & { readonly isProduction: boolean } {
-  const isProduction = process.env['NODE_ENV'] === 'production';
-  return { ...loadEnvironment('sms', environmentSchema({ isProduction })), isProduction };
+  const strictness = { isProduction: isProduction() };
+  return { ...loadEnvironment('sms', environmentSchema(strictness)), ...strictness };
 }

@@ -23,8 +23,23 @@ test('two variables are enough outside production, and the rest has safe default
 });
 
 test('in production the signing keys have no default', () => {
-  expect(() => read(required, true)).toThrow(/RECEIPT_KEYS {2}is not set: the keys that sign receipts/);
-  expect(read({ ...required, RECEIPT_KEYS: '/run/keys.json' }, true).RECEIPT_KEYS).toBe('/run/keys.json');
+  const strong = { ...required, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
+  expect(() => read(strong, true)).toThrow(/RECEIPT_KEYS {2}is not set: the keys that sign receipts/);
+  expect(read({ ...strong, RECEIPT_KEYS: '/run/keys.json' }, true).RECEIPT_KEYS).toBe('/run/keys.json');
+});
+
+test('production refuses a key that can be guessed, and says how to make another', () => {
+  const complete = { ...required, RECEIPT_KEYS: '/run/keys.json' };
+  for (const key of ['x', 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3E', 'abababababababababababababababababab']) {
+    const reading = () => read({ ...complete, API_KEY: key }, true);
+    expect(reading).toThrow(/API_KEY {2}is not valid \(.*production refuses; for a new one: node -p /);
+    expect(reading).not.toThrow(key === 'x' ? 'never' : key);
+    expect(read({ ...complete, API_KEY: key })).toMatchObject({ API_KEY: key });
+  }
+});
+
+test('a key that cannot stand in a header is refused everywhere', () => {
+  expect(() => read({ ...required, API_KEY: 'my key' })).toThrow(/API_KEY {2}is not valid/);
 });
 
 test('everything that production lacks is named at once', () => {

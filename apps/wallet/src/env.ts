@@ -1,4 +1,11 @@
-import { loadEnvironment, portSetting, serviceSettings, wholeNumber } from '@repo/http';
+import {
+  apiKeySetting,
+  isProduction,
+  loadEnvironment,
+  portSetting,
+  serviceSettings,
+  wholeNumber,
+} from '@repo/http';
 import { z } from 'zod';
 
 /** An address that can stand in front of `/verify/...`: no query, no fragment, and no password for all to read. */
@@ -8,19 +15,20 @@ function isPublicUrl(text: string): boolean {
 }
 
 /** The settings of the service, by the names of their variables; production is stricter. */
-export function environmentSchema({ isProduction }: { readonly isProduction: boolean }) {
+export function environmentSchema(strictness: { readonly isProduction: boolean }) {
   return z.object({
     ...serviceSettings,
-    API_KEY: z
-      .string()
-      .describe('the first key, with every scope; send it as a bearer token to make further keys'),
+    API_KEY: apiKeySetting(
+      'the first key, with every scope; send it as a bearer token to make further keys',
+      strictness,
+    ),
     WALLET_PORT: portSetting(4001),
     PUBLIC_URL: z
       .url({ protocol: /^https?$/, message: 'not an http:// or https:// address', abort: true })
       .refine(isPublicUrl, 'not an address without password, query and fragment')
       .optional()
       .describe('where the public reaches this service, for the links on receipts; this machine when absent'),
-    RECEIPT_KEYS: (isProduction ? z.string() : z.string().optional()).describe(
+    RECEIPT_KEYS: (strictness.isProduction ? z.string() : z.string().optional()).describe(
       'the keys that sign receipts: a JSON Web Key Set, or the path of a file that holds one',
     ),
     LOOKUP_RATE: wholeNumber({ min: 1, max: 1_000_000 })
@@ -33,6 +41,6 @@ export type Environment = z.output<ReturnType<typeof environmentSchema>>;
 
 /** Reads the settings, or ends the process with one message that names every variable to set. */
 export function readEnvironment(): Environment & { readonly isProduction: boolean } {
-  const isProduction = process.env['NODE_ENV'] === 'production';
-  return { ...loadEnvironment('wallet', environmentSchema({ isProduction })), isProduction };
+  const strictness = { isProduction: isProduction() };
+  return { ...loadEnvironment('wallet', environmentSchema(strictness)), ...strictness };
 }

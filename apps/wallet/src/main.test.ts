@@ -9,7 +9,8 @@ import { posting, send } from './testing.ts';
 
 const complete = {
   DATABASE_URL: 'postgresql://nobody:hunter2@127.0.0.1:1/none',
-  API_KEY: 'a-secret-key',
+  // Long enough for production.
+  API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea',
 };
 
 /** Runs the service with an environment in which it cannot start, to its end. */

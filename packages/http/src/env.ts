@@ -12,6 +12,11 @@ const exitConfig = 78;
 type EnvironmentSchema = z.ZodObject<Record<string, z.ZodType>>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Whether settings are read as strictly as production needs it: secrets must be strong and nothing has a stand-in. */
+export function isProduction(environment: Environment = process.env): boolean {
+  return environment['NODE_ENV'] === 'production';
+}
+
 /**
  * Reads the settings of a service out of an environment. Each field of the schema is a variable, and its
  * `description` says what to set. An empty variable counts as absent.

@@ -4,7 +4,7 @@ export type { ApiKey, Caller, FindKey, KeyGuard } from './api-key.ts';
 export { csvAnswer, jsonOrCsv, prefersCsv } from './csv.ts';
 export type { CsvList } from './csv.ts';
 export { DeadlineError, within } from './deadline.ts';
-export { EnvironmentError, loadEnvironment, parseEnvironment } from './env.ts';
+export { EnvironmentError, isProduction, loadEnvironment, parseEnvironment } from './env.ts';
 export { validationFindings } from './errors.ts';
 export type { ErrorMapper } from './errors.ts';
 export type { HttpServer } from './http-server.ts';
@@ -21,5 +21,11 @@ export type { Repeating } from './repeating.ts';
 export { createSecretCheck } from './secrets.ts';
 export { createServer } from './server.ts';
 export type { Server, ServerOptions } from './server.ts';
-export { callbackTokenSetting, portSetting, serviceSettings, wholeNumber } from './service-settings.ts';
+export {
+  apiKeySetting,
+  callbackTokenSetting,
+  portSetting,
+  serviceSettings,
+  wholeNumber,
+} from './service-settings.ts';
 export { closeGracefully, stopServer } from './shutdown.ts';

@@ -13,12 +13,39 @@ export function portSetting(usual: number) {
     .describe(`the port to listen on, ${String(usual)} when absent; 0 takes a free one`);
 }
 
-/** A text that stands in the URL of a callback and keeps strangers out. */
-export function callbackTokenSetting() {
-  return z
-    .string()
-    .regex(/^[A-Za-z0-9._~-]+$/, 'only letters, digits and . _ ~ - may stand in a URL')
-    .describe('an unguessable text of 24 or more letters and digits; it is a part of the callback URLs');
+/** Whether secrets that are good enough for a developer's machine are refused. */
+interface Strictness {
+  readonly isProduction: boolean;
+}
+
+/** A command that prints a secret which every setting here takes. */
+const newSecret = `node -p 'crypto.randomBytes(32).toString("hex")'`;
+
+/** A long text of few different characters is as easy to guess as a short one. */
+const leastCharacters = 10;
+
+/** The key with every scope, with what it is for. Production refuses one that could be guessed. */
+export function apiKeySetting(purpose: string, { isProduction }: Strictness) {
+  const key = z.string().regex(/^[\x21-\x7e]+$/, 'only visible ASCII characters may stand in a bearer token');
+  return (isProduction ? unguessable(key, 32) : key).describe(purpose);
+}
+
+/** A text that stands in the URL of a callback and keeps strangers out. Production refuses one that could be guessed. */
+export function callbackTokenSetting({ isProduction }: Strictness) {
+  const token = z.string().regex(/^[A-Za-z0-9._~-]+$/, 'only letters, digits and . _ ~ - may stand in a URL');
+  return (isProduction ? unguessable(token, 24) : token).describe(
+    'an unguessable text of 24 or more letters and digits; it is a part of the callback URLs',
+  );
+}
+
+function unguessable(text: z.ZodString, least: number) {
+  const refusal = (what: string) => `${what}, which production refuses; for a new one: ${newSecret}`;
+  return text
+    .min(least, { error: refusal(`shorter than ${String(least)} characters`), abort: true })
+    .refine(
+      (value) => new Set(value).size >= leastCharacters,
+      refusal(`fewer than ${String(leastCharacters)} different characters`),
+    );
 }
 
 /** The variables that every service has, by their names. */

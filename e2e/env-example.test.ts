@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseEnv, promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { environmentSchema as mpesaSchema } from '../apps/mpesa/src/env.ts';
+import { environmentSchema as smsSchema } from '../apps/sms/src/env.ts';
+import { environmentSchema as walletSchema } from '../apps/wallet/src/env.ts';
+import { ROOT } from './env.ts';
+
+const strictness = { isProduction: false };
+const schemas = [mpesaSchema(strictness), smsSchema(strictness), walletSchema(strictness)];
+
+const example = parseEnv(await readFile(join(ROOT, '.env.example'), 'utf8'));
+
+/** Variables of the machine and not of this project. */
+const foreign = ['PATH'];
+
+/** The names that sources read from the environment themselves, which is all that is not in a schema. */
+async function namesInSources(): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('git', ['ls-files', '*.ts', '*.mjs', '*.cjs'], { cwd: ROOT });
+  const paths = stdout.split('\n').filter((path) => path !== '' && !/\.test\.ts$|\/fixtures\//.test(path));
+  const texts = await Promise.all(paths.map((path) => readFile(join(ROOT, path), 'utf8')));
+  return texts.flatMap((text) =>
+    [...text.matchAll(/\benv(?:ironment)?(?:\['([A-Z_0-9]+)'\]|\.([A-Z][A-Z_0-9]+)\b)/g)].map(
+      ([, quoted = '', dotted = '']) => quoted + dotted,
+    ),
+  );
+}
+
+it('.env.example has every setting that a service or a command reads, and no other', async () => {
+  const read = new Set([
+    ...schemas.flatMap((schema) => Object.keys(schema.shape)),
+    ...(await namesInSources()),
+  ]);
+  for (const name of foreign) read.delete(name);
+  expect(Object.keys(example).toSorted()).toEqual([...read].toSorted());
+});
+
+it.each(schemas)('what .env.example shows is what a service does without it', (schema) => {
+  const required = { DATABASE_URL: example['DATABASE_URL'], API_KEY: 'any' };
+  const tokens = { MPESA_CALLBACK_TOKEN: 'any', SMS_CALLBACK_TOKEN: 'any' };
+  const shown = Object.entries(example).filter(([, value]) => value !== '');
+  const bare = schema.parse({ ...required, ...tokens });
+  expect(schema.parse({ ...required, ...tokens, ...Object.fromEntries(shown) })).toEqual(bare);
+});
