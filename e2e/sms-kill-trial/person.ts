@@ -60,7 +60,7 @@ export function createPerson({ serviceUrl, providerUrl, carelessOneIn }: PersonO
     /** Works off the list once; how many were on it. */
     async work(): Promise<number> {
       const response = await call('/messages?status=unknown&limit=1000');
-      const { messages } = (await response.json()) as { messages: UnknownMessage[] };
+      const { items: messages } = (await response.json()) as { items: UnknownMessage[] };
       const book = await readBook(providerUrl);
       for (const message of messages) {
         const booked = book.byNumber.get(message.recipient) ?? [];

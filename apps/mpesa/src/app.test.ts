@@ -51,7 +51,7 @@ test.each(c2bShapes)(
       reference: payment.receipt,
       paidAt: '2026-08-04T06:13:30.000Z',
       verificationHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
-      callbacks: [{ kind: 'C2B_CONFIRMATION', outcome: hasAccount ? 'CREDITED' : 'SUSPENSE' }],
+      callbacks: [{ kind: 'c2b_confirmation', outcome: hasAccount ? 'credited' : 'suspense' }],
     });
     expect(await readInbox(service)).toMatchObject([
       { receipt: payment.receipt, body: JSON.stringify(message) },
@@ -86,7 +86,7 @@ test('the same receipt with another amount is acknowledged as a conflict and mov
     callbacks: unknown[];
   };
   expect(deposit.amount).toBe('100.00');
-  expect(deposit.callbacks).toMatchObject([{ outcome: 'CREDITED' }, { outcome: 'CONFLICT' }]);
+  expect(deposit.callbacks).toMatchObject([{ outcome: 'credited' }, { outcome: 'conflict' }]);
 });
 
 test('a receipt in lower case with spaces is the same receipt', async () => {
@@ -108,7 +108,7 @@ test('a validation credits nothing, and the confirmation after it does', async (
   expect(await balanceOf(service, account)).toBe('0.00');
   expect(await (await getDeposit(service, payment.receipt)).json()).toMatchObject({
     outcome: 'none',
-    callbacks: [{ kind: 'C2B_VALIDATION', outcome: 'VALIDATED', error: null }],
+    callbacks: [{ kind: 'c2b_validation', outcome: 'validated', error: null }],
   });
 
   await sendConfirmation(service.target, confirmationOf(payment));

@@ -1,6 +1,6 @@
 import { findDeposit } from '@repo/db';
 import type { DepositView } from '@repo/db';
-import { httpProblem, problemResponse } from '@repo/http';
+import { httpProblem, lowerCase, problemResponse } from '@repo/http';
 import type { HttpServer, KeyGuard } from '@repo/http';
 import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
@@ -63,7 +63,12 @@ export function addDepositRoutes(app: HttpServer, { db }: AppDependencies, guard
 }
 
 function bodyOf(deposit: DepositView) {
-  const callbacks = deposit.callbacks.map((each) => ({ ...each, receivedAt: each.receivedAt.toISOString() }));
+  const callbacks = deposit.callbacks.map(({ kind, outcome, error, receivedAt }) => ({
+    kind: lowerCase(kind),
+    outcome: lowerCase(outcome),
+    error,
+    receivedAt: receivedAt.toISOString(),
+  }));
   if (deposit.outcome === 'none') return { ...deposit, callbacks };
   return {
     ...deposit,

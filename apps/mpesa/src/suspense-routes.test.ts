@@ -39,7 +39,7 @@ async function payAstray(service: TestService, amount = '150.00'): Promise<strin
 
 async function receiptsOf(service: TestService, query = ''): Promise<unknown[]> {
   const { body } = await ask(service, `/suspense${query}`);
-  return (body['payments'] as { receipt: string }[]).map(({ receipt }) => receipt);
+  return (body['items'] as { receipt: string }[]).map(({ receipt }) => receipt);
 }
 
 async function keyWith(service: TestService, scope: Scope): Promise<string> {
@@ -53,7 +53,7 @@ test('a payment to an account that leads nowhere waits until it is assigned, and
   const { status, body } = await ask(service, '/suspense');
   expect(status).toBe(200);
   expect(body).toEqual({
-    payments: [
+    items: [
       {
         receipt,
         amount: '150.00',
@@ -84,7 +84,7 @@ test('a payment to an account that leads nowhere waits until it is assigned, and
   });
   expect(await ask(service, `/suspense/${receipt}/assignment`, assigning)).toEqual({ ...first, status: 200 });
   expect(await receiptsOf(service)).toEqual([]);
-  expect((await ask(service, '/suspense?status=all')).body['payments']).toMatchObject([
+  expect((await ask(service, '/suspense?status=ALL')).body['items']).toMatchObject([
     { receipt, assignment: { reference: `AS-${receipt}`, wallet } },
   ]);
 });
@@ -105,7 +105,7 @@ test('the list comes in pages', async () => {
   const receipts: string[] = [];
   for (let count = 0; count < 3; count += 1) receipts.push(await payAstray(service));
   const first = await ask(service, '/suspense?limit=2');
-  expect((first.body['payments'] as unknown[]).length).toBe(2);
+  expect((first.body['items'] as unknown[]).length).toBe(2);
   const cursor = String(first.body['nextCursor']);
   expect(await receiptsOf(service, `?limit=2&cursor=${cursor}`)).toEqual([receipts[0]]);
 });

@@ -1,6 +1,12 @@
 import { DaftariError, assignSuspense, listSuspense } from '@repo/db';
 import type { Posted, SuspensePayment } from '@repo/db';
-import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
+import {
+  idempotencyHeaders,
+  pageSchema,
+  problemResponse,
+  requireIdempotencyKey,
+  wordParameter,
+} from '@repo/http';
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
@@ -36,8 +42,7 @@ const listSchema = {
   summary: 'Payments that wait for somebody to say whose they are, the latest first.',
   security: [{ apiKey: [] }],
   querystring: z.strictObject({
-    status: z
-      .enum(['waiting', 'all'])
+    status: wordParameter(['waiting', 'all'])
       .default('waiting')
       .describe('all: also those that were assigned or sent back'),
     cursor: z
@@ -48,13 +53,7 @@ const listSchema = {
     limit: z.coerce.number().int().min(1).max(200).default(50),
   }),
   response: {
-    200: z.object({
-      payments: z.array(payment),
-      nextCursor: z
-        .string()
-        .nullable()
-        .describe('null on the last page; a page may be shorter than asked for and not be the last'),
-    }),
+    200: pageSchema(payment).describe('A page may be shorter than asked for and not be the last.'),
     ...keyProblems,
     422: problemResponse('A parameter is unknown or wrong.'),
   },
@@ -112,7 +111,7 @@ export function addSuspenseRoutes(
       limit,
       ...(cursor === undefined ? {} : { cursor }),
     });
-    return { payments: page.payments.map(paymentBody), nextCursor: page.nextCursor };
+    return { items: page.payments.map(paymentBody), nextCursor: page.nextCursor };
   });
 
   // It gives somebody else's money to a wallet, which is for administrators, as a reversal is.

@@ -76,7 +76,7 @@ test('a report for an id that nobody knows is parked', async () => {
   await using service = await startTestService();
   await post(service, 'delivery-reports', 'id=ATXid_unknown&status=Success');
   expect(await readReports(service)).toMatchObject([{ outcome: 'PARKED', id: 'ATXid_unknown' }]);
-  expect(await service.metric('sms_delivery_reports_total{outcome="PARKED",service="sms"}')).toBe(1);
+  expect(await service.metric('sms_delivery_reports_total{outcome="parked",service="sms"}')).toBe(1);
 });
 
 test.each([
@@ -159,7 +159,7 @@ test('a status that is not listed is kept and told to people', async () => {
   const { id, providerMessageId } = await sendOne(service);
   await post(service, 'delivery-reports', `id=${providerMessageId}&status=Teleported`);
   expect((await service.ask(`/messages/${id}`)).body).toMatchObject({
-    status: 'SENT',
+    status: 'sent',
     deliveryStatus: 'Teleported',
   });
   expect(service.lines.join('')).toContain('a delivery status that is not listed');

@@ -1,6 +1,6 @@
 import { recordDeliveryReport, recordOptOut } from '@repo/db';
 import type { Db, DeliveryOutcome } from '@repo/db';
-import { httpProblem } from '@repo/http';
+import { httpProblem, lowerCase } from '@repo/http';
 import type { RawBody } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import { reasonTexts } from './callback-reasons.ts';
@@ -35,7 +35,7 @@ export async function takeDeliveryReport(context: CallbackContext, body: RawBody
       reason: failureReason,
       body: body.bytes,
     });
-    context.metrics.reports.inc({ outcome: recorded.outcome });
+    context.metrics.reports.inc({ outcome: lowerCase(recorded.outcome) });
     tell(context, recorded.outcome, recorded.id);
     if (!recorded.isKnownStatus) {
       const status = harmless(report.status);
@@ -98,7 +98,7 @@ async function store({ db, metrics }: CallbackContext, { bytes }: RawBody): Prom
       phone: null,
       body: bytes,
     });
-    metrics.reports.inc({ outcome });
+    metrics.reports.inc({ outcome: lowerCase(outcome) });
     return id;
   } catch (cause) {
     throw unavailable(cause);

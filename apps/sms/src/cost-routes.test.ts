@@ -41,6 +41,15 @@ test.each(['day', 'status', 'network', 'template'])('the totals are the same by 
   expect(body['totals']).toMatchObject([{ messages: 3, cost: '3.2000', currency: 'KES' }]);
 });
 
+test('states are in lower case as everywhere, in JSON and in CSV, and may be asked for in any', async () => {
+  await using service = await startTestService();
+  await sendSome(service);
+  const { body } = await service.ask('/reports/cost?by=STATUS');
+  expect(body).toMatchObject({ rows: [{ key: 'sent' }], uncosted: [{ key: 'pending' }] });
+  const csv = await (await service.fetch('/reports/cost.csv?by=status')).text();
+  expect(csv).toMatch(/\r\nsent,3,.*\r\npending,1,/);
+});
+
 test('days are those of East Africa Time, both included', async () => {
   await using service = await startTestService();
   await sendSome(service);

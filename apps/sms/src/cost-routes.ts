@@ -1,6 +1,6 @@
 import { costPeriod, smsCostCsv, smsCostReport } from '@repo/db';
 import type { SmsCostKey, SmsCostReport } from '@repo/db';
-import { jsonOrCsv, prefersCsv, problemResponse } from '@repo/http';
+import { jsonOrCsv, lowerCase, prefersCsv, problemResponse, wordParameter } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -17,7 +17,7 @@ const moment = z
 const querystring = z.strictObject({
   from: moment.optional().describe('included; 30 days before `to` when absent'),
   to: moment.optional().describe('a day is included, a time is not; now when absent'),
-  by: z.enum(['day', 'status', 'network', 'template']).default('day'),
+  by: wordParameter(['day', 'status', 'network', 'template']).default('day'),
 });
 
 const sums = {
@@ -71,7 +71,8 @@ const csvSchema = {
 export function addCostRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
   const read = async (query: z.output<typeof querystring>) => {
     const period = costPeriod(query);
-    return { ...period, report: await smsCostReport(db, { ...period, by: query.by satisfies SmsCostKey }) };
+    const report = await smsCostReport(db, { ...period, by: query.by satisfies SmsCostKey });
+    return { ...period, report: query.by === 'status' ? inLowerCase(report) : report };
   };
 
   app.get('/reports/cost', { onRequest: requireKey('read'), schema: jsonSchema }, async (request, reply) => {
@@ -91,6 +92,11 @@ export function addCostRoutes(app: HttpServer, { db, requireKey }: RouteContext)
       return reply.type(`${csv}; charset=utf-8`).send(smsCostCsv(report));
     },
   );
+}
+
+function inLowerCase({ rows, totals, uncosted }: SmsCostReport): SmsCostReport {
+  const lowered = <Row extends { readonly key: string }>(row: Row) => ({ ...row, key: lowerCase(row.key) });
+  return { rows: rows.map(lowered), totals, uncosted: uncosted.map(lowered) };
 }
 
 function bodyOf({ rows, totals, uncosted }: SmsCostReport) {

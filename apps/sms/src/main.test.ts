@@ -130,7 +130,7 @@ test('with SMS_SENDER=off it serves and sends nothing, and a process that sends 
   const answer = await fetch(`${desk.url}/messages/${id}`, {
     headers: { authorization: `Bearer ${env.API_KEY}` },
   });
-  expect(await answer.json()).toMatchObject({ id, status: 'PENDING', attempts: 0 });
+  expect(await answer.json()).toMatchObject({ id, status: 'pending', attempts: 0 });
   expect(simulator.book().requests).toBe(0);
   const sender = await start(env);
   expect(await untilSms({ db }, id, isDone)).toMatchObject({ status: 'SENT' });

@@ -1,5 +1,5 @@
 import { findSms, queueSms, smsHistory } from '@repo/db';
-import { callerOf, problemResponse } from '@repo/http';
+import { callerOf, lowerCase, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ import { keyProblems, secured } from './responses.ts';
 /** A text that the database can hold: no NUL, and no half of a character. */
 const wellFormed = (text: string) => text.isWellFormed() && !text.includes('\0');
 
-const queuedSchema = z.object({ id: z.string(), status: z.enum(['PENDING', 'SENT', 'FAILED']) });
+const queuedSchema = z.object({ id: z.string(), status: z.enum(['pending', 'sent', 'failed']) });
 
 const queueSchema = {
   ...secured('messages', 'Queues a message. It is sent as soon as its turn comes.'),
@@ -50,7 +50,7 @@ const queueSchema = {
   }),
   response: {
     202: queuedSchema.describe(
-      'It is queued; FAILED at once when nothing can ever be sent to the recipient.',
+      'It is queued; `failed` at once when nothing can ever be sent to the recipient.',
     ),
     200: queuedSchema.describe('It was queued before, for the same key; this is its status now.'),
     ...keyProblems,
@@ -91,7 +91,7 @@ export function addMessageRoutes(app: HttpServer, { db, requireKey }: RouteConte
       ...(transactionReference === undefined ? {} : { transactionReference }),
       ...(key === undefined ? {} : { idempotencyKey: key }),
     });
-    return reply.code(replayed ? 200 : 202).send({ id, status });
+    return reply.code(replayed ? 200 : 202).send({ id, status: lowerCase(status) });
   });
 
   app.get('/messages/:id', { onRequest: requireKey('read'), schema: showSchema }, async (request) => {

@@ -1,4 +1,5 @@
 import type { Sms, SmsEvent } from '@repo/db';
+import { lowerCase } from '@repo/http';
 import { z } from 'zod';
 
 const time = z.iso.datetime().describe('ISO 8601, UTC');
@@ -10,10 +11,10 @@ export const messageSchema = z.object({
     .string()
     .nullable()
     .describe('digits; masked unless the key has the scope admin; null where no number is known'),
-  status: z.enum(['PENDING', 'SENT', 'FAILED']),
+  status: z.enum(['pending', 'sent', 'failed']),
   phase: z
-    .enum(['QUEUED', 'SENDING', 'UNKNOWN', 'DONE'])
-    .describe('UNKNOWN: it may or may not have been sent, and waits for a report or a decision'),
+    .enum(['queued', 'sending', 'unknown', 'done'])
+    .describe('unknown: it may or may not have been sent, and waits for a report or a decision'),
   cost: z.string().nullable(),
   currency: z.string().nullable(),
   parts: z.int().nullable().describe('as charged'),
@@ -39,7 +40,7 @@ export const messageSchema = z.object({
 });
 
 export const eventSchema = z.object({
-  kind: z.enum(['RETRY', 'UNKNOWN', 'DECIDED', 'LATE_ANSWER']),
+  kind: z.enum(['retry', 'unknown', 'decided', 'late_answer']),
   attempt: z.int(),
   actor: z.string().nullable(),
   detail: z.string().nullable(),
@@ -57,8 +58,8 @@ export function messageBody(sms: Sms, { showsNumber }: MessageView): z.input<typ
   const { providerMessageId, errorCode, errorMessage, deliveryStatus, deliveryReason, template } = sms;
   return {
     id,
-    status,
-    phase,
+    status: lowerCase(status),
+    phase: lowerCase(phase),
     cost,
     currency,
     parts,
@@ -86,7 +87,7 @@ export function messageBody(sms: Sms, { showsNumber }: MessageView): z.input<typ
 }
 
 export function eventBody({ kind, attempt, actor, detail, at }: SmsEvent): z.input<typeof eventSchema> {
-  return { kind, attempt, actor, detail, at: at.toISOString() };
+  return { kind: lowerCase(kind), attempt, actor, detail, at: at.toISOString() };
 }
 
 /** Enough of a number to tell a customer's message from another's on the telephone: `2547*****126`. */

@@ -45,12 +45,12 @@ test('what may or may not have been sent is on the list, with the reports that m
   });
   const { status, body } = await service.ask('/messages?status=unknown');
   expect(status).toBe(200);
-  expect(body['messages']).toMatchObject([
+  expect(body['items']).toMatchObject([
     {
       id,
       recipient,
       message: 'Hello',
-      phase: 'UNKNOWN',
+      phase: 'unknown',
       suggestions: [{ providerMessageId, status: 'Success' }],
     },
   ]);
@@ -69,7 +69,7 @@ test('a person decides that it was sent, by the books of the provider; the key i
   const { status, body } = await decide(service, id, decision);
   expect(status).toBe(200);
   expect(body).toMatchObject({
-    status: 'SENT',
+    status: 'sent',
     decidedBy: 'Wanjiru',
     providerMessageId,
     cost: '0.8000',
@@ -78,7 +78,7 @@ test('a person decides that it was sent, by the books of the provider; the key i
   const shown = await service.ask(`/messages/${id}`, { key });
   expect(shown.body).toMatchObject({
     decisionNote: 'in the dashboard',
-    history: [{ kind: 'UNKNOWN' }, { kind: 'DECIDED', actor: 'Wanjiru', detail: 'sent: in the dashboard' }],
+    history: [{ kind: 'unknown' }, { kind: 'decided', actor: 'Wanjiru', detail: 'sent: in the dashboard' }],
   });
 });
 
@@ -95,8 +95,8 @@ test('a person gives it up', async () => {
   await using service = await startTestService();
   const { id } = await leaveUnknown(service);
   const { body } = await decide(service, id, { decision: 'failed', note: 'not worth it' });
-  expect(body).toMatchObject({ status: 'FAILED', errorCode: 'given_up' });
-  expect((await service.ask('/messages?status=unknown')).body).toEqual({ messages: [] });
+  expect(body).toMatchObject({ status: 'failed', errorCode: 'given_up' });
+  expect((await service.ask('/messages?status=unknown')).body).toEqual({ items: [], nextCursor: null });
 });
 
 test('what is decided is not decided again, and what is not there cannot be', async () => {

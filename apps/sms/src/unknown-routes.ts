@@ -1,6 +1,6 @@
 import { decideSms, listUnknownSms } from '@repo/db';
 import type { SmsDecisionRequest } from '@repo/db';
-import { callerOf, problemResponse } from '@repo/http';
+import { callerOf, cursorParameter, pageSchema, problemResponse, wordParameter } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -19,17 +19,14 @@ const listSchema = {
   description:
     'They wait for people, because sending them again could reach a customer twice. `suggestions` are reports about the same number and time whose message nobody knows: evidence that it was sent.',
   querystring: z.strictObject({
-    status: z.literal('unknown'),
+    status: wordParameter(['unknown']),
+    cursor: cursorParameter,
     limit: z.coerce.number().int().min(1).max(1_000).default(100),
   }),
   response: {
-    200: z.object({
-      messages: z.array(
-        messageSchema.extend({ message: z.string(), suggestions: z.array(suggestionSchema) }),
-      ),
-    }),
+    200: pageSchema(messageSchema.extend({ message: z.string(), suggestions: z.array(suggestionSchema) })),
     ...keyProblems,
-    422: problemResponse('`status` must be `unknown`.'),
+    422: problemResponse('`status` must be `unknown`, or a parameter is wrong.'),
   },
 };
 
@@ -75,15 +72,17 @@ export function addUnknownRoutes(app: HttpServer, { db, requireKey }: RouteConte
   // Whoever decides looks numbers up at the provider, so they are shown in full here.
   const list = { onRequest: requireKey('admin'), schema: listSchema };
   app.get('/messages', list, async (request) => {
-    const unknown = await listUnknownSms(db, { limit: request.query.limit });
+    const { cursor, limit } = request.query;
+    const page = await listUnknownSms(db, { limit, ...(cursor === undefined ? {} : { cursor }) });
     return {
-      messages: unknown.map(({ sms, suggestions }) => ({
+      items: page.messages.map(({ sms, suggestions }) => ({
         ...messageBody(sms, { showsNumber: true }),
         message: sms.message,
         suggestions: suggestions.map(({ providerMessageId, status, reason, receivedAt }) => {
           return { providerMessageId, status, reason, receivedAt: receivedAt.toISOString() };
         }),
       })),
+      nextCursor: page.nextCursor,
     };
   });
 

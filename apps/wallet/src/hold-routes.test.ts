@@ -21,7 +21,7 @@ test('a hold keeps money from being spent, and a repeat with its key answers the
     wallet,
     amount: '60.00',
     captured: '0.00',
-    status: 'ACTIVE',
+    status: 'active',
     captureReference: null,
     expiresAt: '2099-01-01T00:00:00.000Z',
     available: '40.00',
@@ -50,7 +50,7 @@ test('part of a hold is paid out, and the rest is free again', async () => {
     to,
     amount: '45.00',
     balanceAfter: '55.00',
-    hold: { id, status: 'CAPTURED', amount: '60.00', captured: '45.00', available: '55.00' },
+    hold: { id, status: 'captured', amount: '60.00', captured: '45.00', available: '55.00' },
   });
   const again = await service.ask(`/holds/${id}/capture`, request);
   expect([again.status, again.body]).toEqual([200, captured.body]);
@@ -62,7 +62,7 @@ test('a payout leaves through the float', async () => {
   const wallet = await openCustomer(service.db, '100.00');
   const id = await place(service, { wallet, amount: '60.00' });
   const paid = await service.ask(`/holds/${id}/capture`, posting({ to: 'MPESA-FLOAT' }));
-  expect(paid.body).toMatchObject({ type: 'WITHDRAWAL', amount: '60.00', balanceAfter: '40.00' });
+  expect(paid.body).toMatchObject({ type: 'withdrawal', amount: '60.00', balanceAfter: '40.00' });
 });
 
 test('a hold that is given up frees the money, as often as it is said', async () => {
@@ -72,7 +72,7 @@ test('a hold that is given up frees the money, as often as it is said', async ()
   const first = await service.ask(`/holds/${id}`, { method: 'DELETE' });
   const again = await service.ask(`/holds/${id}`, { method: 'DELETE' });
   expect([first.status, again.status]).toEqual([200, 200]);
-  expect(first.body).toMatchObject({ id, status: 'RELEASED', available: '100.00' });
+  expect(first.body).toMatchObject({ id, status: 'released', available: '100.00' });
   expect(again.body).toEqual(first.body);
 });
 
@@ -97,7 +97,7 @@ test('a repeat is told what was answered then, and the hold is shown as it is no
   const now = await service.ask(`/holds/${id}`);
   expect(now.body).toEqual({
     ...placed.body,
-    status: 'CAPTURED',
+    status: 'captured',
     captured: '45.00',
     captureReference: captured.body['reference'],
     available: '50.00',

@@ -1,6 +1,6 @@
 import { DaftariError, findHold } from '@repo/db';
 import type { HoldView, LedgerIntake } from '@repo/db';
-import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
+import { idempotencyHeaders, lowerCase, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -13,7 +13,7 @@ const holdSchema = z.object({
   wallet: walletNumber,
   amount: money,
   captured: money.describe('what of it has been paid out'),
-  status: z.enum(['ACTIVE', 'CAPTURED', 'RELEASED', 'EXPIRED']),
+  status: z.enum(['active', 'captured', 'released', 'expired']),
   captureReference: z.string().nullable().describe('the transaction that paid it out'),
   expiresAt: time.nullable().describe('null when it stays until it is captured or released'),
   available: money.describe('what can be spent from the wallet, after what was asked or as it is now'),
@@ -146,7 +146,7 @@ function holdBody(hold: HoldView) {
     wallet,
     amount: hold.amount,
     captured,
-    status,
+    status: lowerCase(status),
     captureReference,
     expiresAt: hold.expiresAt?.toISOString() ?? null,
     available,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { money, time, verificationHash } from './fields.ts';
 
 const maskedParty = z.object({
-  kind: z.enum(['CUSTOMER', 'SYSTEM']),
+  kind: z.enum(['customer', 'system']),
   number: z.string().nullable().describe('the last four digits behind stars; null for a system wallet'),
   name: z.string().nullable().describe('masked like `J*** M*****`, or what the system wallet is for'),
 });

@@ -1,4 +1,5 @@
 import type { Posted } from '@repo/db';
+import { lowerCase } from '@repo/http';
 import { z } from 'zod';
 import { currency, money, time, verificationHash, walletNumber } from './fields.ts';
 
@@ -21,7 +22,7 @@ export function postedBody(posted: Posted) {
   const { reference, type, from, to, amount, fee, balanceAfter, createdAt } = posted;
   return {
     reference,
-    type,
+    type: lowerCase(type),
     from,
     to,
     amount,

@@ -19,13 +19,13 @@ test('a receipt as JSON has the masked facts, the way to check them, and a signa
   expect(answer.status).toBe(200);
   expect(answer.body).toEqual({
     reference,
-    type: 'TRANSFER',
+    type: 'transfer',
     amount: '60.00',
     currency: 'KES',
     createdAt,
     verificationHash: verificationHash({ reference, amount: '60.00', createdAt: new Date(createdAt) }),
-    from: { kind: 'CUSTOMER', number: `******${from.slice(-4)}`, name: 'W***** K****' },
-    to: { kind: 'CUSTOMER', number: `******${to.slice(-4)}`, name: 'O***** O*****' },
+    from: { kind: 'customer', number: `******${from.slice(-4)}`, name: 'W***** K****' },
+    to: { kind: 'customer', number: `******${to.slice(-4)}`, name: 'O***** O*****' },
     verifyUrl: `https://pay.example/wallet/verify/${reference}/${hash}`,
     jws: expect.any(String) as string,
   });

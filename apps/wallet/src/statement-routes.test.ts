@@ -6,7 +6,7 @@ import type { TestService } from './testing.ts';
 const pageSchema = z.object({
   openingBalance: z.string(),
   closingBalance: z.string(),
-  lines: z.array(z.looseObject({ reference: z.string(), createdAt: z.string(), amount: z.string() })),
+  items: z.array(z.looseObject({ reference: z.string(), createdAt: z.string(), amount: z.string() })),
   nextCursor: z.string().nullable(),
 });
 
@@ -33,10 +33,10 @@ test('a statement shows what went in and out with the balance after each, oldest
     currency: 'KES',
     openingBalance: '0.00',
     closingBalance: '70.00',
-    lines: [
+    items: [
       {
         reference: receipt,
-        type: 'DEPOSIT',
+        type: 'deposit',
         direction: 'credit',
         counterparty: 'MPESA-FLOAT',
         amount: '100.00',
@@ -46,7 +46,7 @@ test('a statement shows what went in and out with the balance after each, oldest
       },
       {
         reference: paid.body['reference'],
-        type: 'TRANSFER',
+        type: 'transfer',
         direction: 'debit',
         counterparty: other,
         amount: '30.00',
@@ -70,7 +70,7 @@ test('pages follow each other without a gap or a repeat, also when money moves b
   do {
     const query = cursor === null ? '?limit=2' : `?limit=2&cursor=${cursor}`;
     const page: Page = await statementOf(service, number, query);
-    seen.push(...page.lines.map(({ reference }) => reference));
+    seen.push(...page.items.map(({ reference }) => reference));
     if (cursor === null) receipts.push(await deposit(service.db, { account: number, amount: '1.00' }));
     cursor = page.nextCursor;
   } while (cursor !== null);
@@ -81,13 +81,13 @@ test('a period begins with its first moment and ends before its last, and its ba
   await using service = await startTestService();
   const number = await openCustomer(service.db);
   for (const amount of ['1.00', '20.00', '300.00']) await deposit(service.db, { account: number, amount });
-  const { lines } = await statementOf(service, number);
-  const [, second, third] = lines.map(({ createdAt }) => createdAt);
+  const { items } = await statementOf(service, number);
+  const [, second, third] = items.map(({ createdAt }) => createdAt);
   const page = await statementOf(service, number, `?from=${String(second)}&to=${String(third)}`);
   expect(page).toMatchObject({
     openingBalance: '1.00',
     closingBalance: '21.00',
-    lines: [{ amount: '20.00' }],
+    items: [{ amount: '20.00' }],
   });
 });
 
@@ -100,7 +100,7 @@ test('a time may have an offset, and a + that was not encoded is understood', as
     '2020-01-01T00:00:00+03:00',
     '2020-01-01T00:00:00-03:00',
   ]) {
-    expect((await statementOf(service, number, `?from=${from}`)).lines).toHaveLength(1);
+    expect((await statementOf(service, number, `?from=${from}`)).items).toHaveLength(1);
   }
 });
 

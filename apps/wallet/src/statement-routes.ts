@@ -1,6 +1,6 @@
 import { walletStatement } from '@repo/db';
 import type { WalletStatement } from '@repo/db';
-import { problemResponse } from '@repo/http';
+import { cursorParameter, lowerCase, nextCursor, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -25,7 +25,7 @@ const statementSchema = {
   querystring: z.strictObject({
     from: moment.optional().describe('the first moment of the period'),
     to: moment.optional().describe('the first moment after the period'),
-    cursor: z.string().min(1).max(500).optional().describe('`nextCursor` of the page before'),
+    cursor: cursorParameter,
     limit: z.coerce.number().int().min(1).max(500).default(50),
   }),
   response: {
@@ -34,8 +34,8 @@ const statementSchema = {
       currency,
       openingBalance: money,
       closingBalance: money,
-      lines: z.array(line),
-      nextCursor: z.string().nullable().describe('null on the last page'),
+      items: z.array(line),
+      nextCursor,
     }),
     ...keyProblems,
     404: problemResponse('No wallet that can be looked up has this number.'),
@@ -62,9 +62,11 @@ export function addStatementRoutes(app: HttpServer, { db, limits, requireKey }: 
   );
 }
 
-function bodyOf(statement: WalletStatement) {
-  return {
-    ...statement,
-    lines: statement.lines.map((each) => ({ ...each, createdAt: each.createdAt.toISOString() })),
-  };
+function bodyOf({ lines, ...statement }: WalletStatement) {
+  const items = lines.map((each) => ({
+    ...each,
+    type: lowerCase(each.type),
+    createdAt: each.createdAt.toISOString(),
+  }));
+  return { ...statement, items };
 }

@@ -18,7 +18,7 @@ test('a transaction is found by its reference, in any case', async () => {
   expect(answer.status).toBe(200);
   expect(answer.body).toEqual({
     reference,
-    type: 'TRANSFER',
+    type: 'transfer',
     from,
     to,
     amount: '60.00',
@@ -35,7 +35,7 @@ test('a deposit is found by its M-PESA receipt', async () => {
   const wallet = await openCustomer(service.db);
   const receipt = await deposit(service.db, { account: wallet, amount: '12.00' });
   const { body } = await service.ask(`/transactions/${receipt}`);
-  expect(body).toMatchObject({ reference: receipt, type: 'DEPOSIT', from: 'MPESA-FLOAT', to: wallet });
+  expect(body).toMatchObject({ reference: receipt, type: 'deposit', from: 'MPESA-FLOAT', to: wallet });
 });
 
 test.each(['txn-0001', 'Inv.2023.1', 'receipt.html', '.json', ' x ', 'a/b'])(
@@ -79,7 +79,7 @@ test('money is sent back in parts, up to what is left, and both sides say so', a
   const part = await service.ask(path, request);
   expect(part.status).toBe(201);
   expect(part.body).toMatchObject({
-    type: 'REVERSAL',
+    type: 'reversal',
     from: to,
     to: from,
     amount: '25.00',

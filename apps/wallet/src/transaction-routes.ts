@@ -1,6 +1,6 @@
 import { findTransaction } from '@repo/db';
 import type { LedgerIntake, TransactionView } from '@repo/db';
-import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
+import { idempotencyHeaders, lowerCase, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -104,6 +104,7 @@ function viewBody({ from, to, createdAt, reverses, reversedBy, ...transaction }:
     ...transaction,
     from: from.number,
     to: to.number,
+    type: lowerCase(transaction.type),
     createdAt: createdAt.toISOString(),
     ...(reverses === null ? {} : { reverses }),
     ...(reversedBy.length === 0 ? {} : { reversedBy: [...reversedBy] }),

@@ -12,7 +12,7 @@ test('a transfer moves the money and answers 201 with its reference, and the rec
   expect(answer.status).toBe(201);
   expect(answer.body).toEqual({
     reference: expect.stringMatching(/^DF-[0-9A-Z]{12}$/) as string,
-    type: 'TRANSFER',
+    type: 'transfer',
     from,
     to,
     amount: '250.50',

@@ -1,5 +1,6 @@
 import { findWallets, lookupWallet, openWallet } from '@repo/db';
 import type { Wallet } from '@repo/db';
+import { lowerCase } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { maskName } from '@repo/receipts';
 import type { RouteContext } from './dependencies.ts';
@@ -13,7 +14,8 @@ export function addWalletRoutes(app: HttpServer, { db, limits, requireKey }: Rou
   app.post('/wallets', open, async (request, reply) => {
     const { currency, ...wallet } = request.body;
     const opened = await openWallet(db, { ...wallet, ...(currency === undefined ? {} : { currency }) });
-    const { number, holderName, phone, status, balance } = opened;
+    const { number, holderName, phone, balance } = opened;
+    const status = lowerCase(opened.status);
     return reply.code(201).send({ number, holderName, phone, currency: opened.currency, status, balance });
   });
 
@@ -30,10 +32,14 @@ export function addWalletRoutes(app: HttpServer, { db, limits, requireKey }: Rou
   const search = { onRequest: requireKey('admin'), schema: searchSchema };
   app.get('/wallets', search, async (request) => {
     limits.countLookup(request);
-    const { phone, prefix, limit } = request.query;
-    const by = { ...(phone === undefined ? {} : { phone }), ...(prefix === undefined ? {} : { prefix }) };
-    const wallets = await findWallets(db, { ...by, limit });
-    return { wallets: wallets.map(maskWallet) };
+    const { phone, prefix, cursor, limit } = request.query;
+    const page = await findWallets(db, {
+      limit,
+      ...(phone === undefined ? {} : { phone }),
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    return { items: page.wallets.map(maskWallet), nextCursor: page.nextCursor };
   });
 
   const balance = { onRequest: requireKey('read'), schema: balanceSchema };
@@ -50,5 +56,5 @@ export function addWalletRoutes(app: HttpServer, { db, limits, requireKey }: Rou
 
 /** A wallet as it may be shown to whoever wants to pay into it. */
 export function maskWallet({ number, holderName, status, currency }: Wallet) {
-  return { number, holderName: maskName(holderName) ?? '***', status, currency };
+  return { number, holderName: maskName(holderName) ?? '***', status: lowerCase(status), currency };
 }

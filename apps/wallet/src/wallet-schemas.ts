@@ -1,9 +1,9 @@
-import { problemResponse } from '@repo/http';
+import { cursorParameter, pageSchema, problemResponse } from '@repo/http';
 import { z } from 'zod';
 import { currency, money, plainText, time, walletNumber, walletParams } from './fields.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 
-const status = z.enum(['ACTIVE', 'FROZEN', 'CLOSED']);
+const status = z.enum(['active', 'frozen', 'closed']);
 const maskedName = z.string().describe('the holder, masked like `J*** M*****`');
 
 const openedWallet = z.object({
@@ -58,13 +58,14 @@ export const searchSchema = {
         .regex(/^\d{3,10}$/, 'must be 3 to 10 digits')
         .optional()
         .describe('the first 3 to 10 digits of the number'),
+      cursor: cursorParameter,
       limit: z.coerce.number().int().min(1).max(100).default(20),
     })
     .refine((query) => query.phone !== undefined || query.prefix !== undefined, {
       message: 'say `phone`, `prefix` or both',
     }),
   response: {
-    200: z.object({ wallets: z.array(maskedWallet) }),
+    200: pageSchema(maskedWallet),
     ...keyProblems,
     422: problemResponse('Neither `phone` nor `prefix` is there, or a parameter is unknown or wrong.'),
     ...limitProblem,

@@ -31,14 +31,38 @@ test('messages of unknown outcome are listed with the reports that may be about 
     providerMessageId,
     phone: `+${second.recipient}`,
   });
-  expect(await listUnknownSms(database.db)).toMatchObject([
-    { sms: { id: first.id, phase: 'UNKNOWN', status: 'PENDING' }, suggestions: [] },
-    {
-      sms: { id: second.id, deliveryStatus: null },
-      suggestions: [{ reportId, providerMessageId, status: 'Success', reason: 'none' }],
-    },
-  ]);
-  expect(await listUnknownSms(database.db, { limit: 1 })).toHaveLength(1);
+  expect(await listUnknownSms(database.db)).toMatchObject({
+    messages: [
+      { sms: { id: first.id, phase: 'UNKNOWN', status: 'PENDING' }, suggestions: [] },
+      {
+        sms: { id: second.id, deliveryStatus: null },
+        suggestions: [{ reportId, providerMessageId, status: 'Success', reason: 'none' }],
+      },
+    ],
+    nextCursor: null,
+  });
+});
+
+test('pages follow each other, also when a message before the cursor is decided meanwhile', async () => {
+  const ids = [await lose(), await lose(), await lose(), await lose()].map(({ id }) => id);
+  // Two of them were claimed in the same millisecond.
+  await sql(`UPDATE services.sms_logs SET claimed_at = '2026-03-01' WHERE id IN ($1, $2)`, [ids[0], ids[1]]);
+  const first = await listUnknownSms(database.db, { limit: 1 });
+  const [seen] = first.messages.map(({ sms }) => sms.id);
+  await decideSms(database.db, { id: seen ?? '', decision: 'failed', ...AMINA });
+  const second = await listUnknownSms(database.db, { limit: 1, cursor: first.nextCursor ?? '' });
+  const third = await listUnknownSms(database.db, { limit: 2, cursor: second.nextCursor ?? '' });
+  const found = [...first.messages, ...second.messages, ...third.messages].map(({ sms }) => sms.id);
+  expect(found.slice(0, 2).toSorted()).toEqual(ids.slice(0, 2).toSorted());
+  expect(found.slice(2)).toEqual(ids.slice(2));
+  expect(third.nextCursor).toBeNull();
+});
+
+test.each(['', 'x', '1', '1_x', '9'.repeat(20)])('"%s" is no cursor', async (cursor) => {
+  await expect(listUnknownSms(database.db, { cursor })).rejects.toMatchObject({
+    code: 'invalid_request',
+    field: 'cursor',
+  });
 });
 
 test('reports of another time, another provider or a message that is known are not suggested', async () => {
@@ -55,7 +79,7 @@ test('reports of another time, another provider or a message that is known are n
   });
   await sql(`UPDATE services.sms_logs SET claimed_at = claimed_at - interval '4 days' WHERE id = $1`, [id]);
   await report(database.db, { status: 'Sent', providerMessageId: newMessageId(), phone: recipient });
-  expect(await listUnknownSms(database.db)).toMatchObject([{ sms: { id }, suggestions: [] }]);
+  expect(await listUnknownSms(database.db)).toMatchObject({ messages: [{ sms: { id }, suggestions: [] }] });
 });
 
 test('a person who has evidence that it was sent says so, and the reports with the provider’s id are joined', async () => {
@@ -76,7 +100,7 @@ test('a person who has evidence that it was sent says so, and the reports with t
   });
   expect(decided.sentAt).toEqual(decided.claimedAt);
   expect(await smsSpend(database.db)).toEqual(before);
-  expect(await listUnknownSms(database.db)).toEqual([]);
+  expect(await listUnknownSms(database.db)).toEqual({ messages: [], nextCursor: null });
   expect(await smsHistory(database.db, id)).toMatchObject([
     { kind: 'UNKNOWN', attempt: 1, actor: null },
     { kind: 'DECIDED', attempt: 1, actor: 'amina@example.com', detail: 'sent: asked the customer' },

@@ -23,6 +23,12 @@ export interface UnknownSms {
   readonly suggestions: readonly ReportSuggestion[];
 }
 
+export interface UnknownSmsPage {
+  readonly messages: readonly UnknownSms[];
+  /** For the next page; null on the last one. */
+  readonly nextCursor: string | null;
+}
+
 /**
  * `sent`: it has been, as far as anybody can tell. `send_again`: it goes back into the queue, and may reach the customer
  * twice. `failed`: it has not been sent and is not worth sending any more.
@@ -42,13 +48,18 @@ export interface SmsDecisionRequest {
   readonly cost?: { readonly amount: string; readonly currency: string; readonly parts?: number };
 }
 
-/** Messages of unknown outcome, the longest waiting first; 100 unless said otherwise, and 1,000 at most. */
+/**
+ * Messages of unknown outcome, page by page, the longest waiting first: 100 a page (the default), and 1,000 at most.
+ *
+ * @throws DaftariError `invalid_request` for a cursor that is none
+ */
 export async function listUnknownSms(
   db: Handle,
-  request: { readonly limit?: number } = {},
-): Promise<UnknownSms[]> {
+  request: { readonly limit?: number; readonly cursor?: string } = {},
+): Promise<UnknownSmsPage> {
   const limit = Math.min(Math.max(request.limit ?? 100, 1), 1000);
-  const rows = await query<UnknownRow>(db, LIST, [limit]);
+  const [claimedMs, id] = readCursor(request.cursor);
+  const rows = await query<UnknownRow>(db, LIST, [limit + 1, claimedMs, id]);
   const found: { sms: Sms; suggestions: ReportSuggestion[] }[] = [];
   for (const row of rows) {
     let last = found.at(-1);
@@ -56,7 +67,23 @@ export async function listUnknownSms(
     const suggestion = suggestionOf(row);
     if (suggestion !== null) last.suggestions.push(suggestion);
   }
-  return found;
+  const messages = found.slice(0, limit);
+  return { messages, nextCursor: found.length > limit ? cursorOf(messages.at(-1)) : null };
+}
+
+/** The place behind a message, which stays where it is when messages before it are decided. */
+function cursorOf(last: UnknownSms | undefined): string | null {
+  const claimedAt = last?.sms.claimedAt ?? null;
+  return last === undefined || claimedAt === null ? null : `${claimedAt.getTime()}_${last.sms.id}`;
+}
+
+function readCursor(cursor: string | undefined): readonly [claimedMs: string, id: string] | [null, null] {
+  if (cursor === undefined) return [null, null];
+  const [, claimedMs, id] = /^(\d{1,15})_(.*)$/.exec(cursor) ?? [];
+  if (claimedMs === undefined || id === undefined || !isUuid(id)) {
+    throw new DaftariError('invalid_request', { field: 'cursor' });
+  }
+  return [claimedMs, id];
 }
 
 /**
@@ -125,7 +152,11 @@ SELECT ${SMS_COLUMNS},
        r.id::text AS report_id, r.provider_message_id AS report_message_id, r.status AS report_status,
        r.reason AS report_reason, (extract(epoch FROM r.received_at) * 1000)::bigint::text AS report_at_ms
   FROM (
-    SELECT * FROM services.sms_logs u WHERE u.phase = 'UNKNOWN' ORDER BY u.claimed_at LIMIT $1::integer
+    SELECT * FROM services.sms_logs u
+     WHERE u.phase = 'UNKNOWN'
+       AND ($2::bigint IS NULL
+            OR (u.claimed_at, u.id) > (timestamp 'epoch' + $2::bigint * interval '1 millisecond', $3::uuid))
+     ORDER BY u.claimed_at, u.id LIMIT $1::integer
   ) l
   LEFT JOIN services.sms_delivery_reports r
     ON r.outcome = 'PARKED' AND r.phone = l.recipient AND r.provider = l.provider

@@ -15,7 +15,7 @@ test.for([
   const opened = await openWallet(database.db, language === undefined ? request : { ...request, language });
   expect(opened.language).toBe(expected);
   expect(await lookupWallet(database.db, opened.number)).toMatchObject({ language: expected });
-  expect(await findWallets(database.db, { phone })).toMatchObject([{ language: expected }]);
+  expect(await findWallets(database.db, { phone })).toMatchObject({ wallets: [{ language: expected }] });
 });
 
 test('a wallet in a language that nobody writes is refused with the field', async () => {

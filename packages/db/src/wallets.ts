@@ -84,19 +84,34 @@ export async function lookupWallet(db: Handle, number: string): Promise<Wallet |
 
 /**
  * Customers' wallets by their holder's phone (in any way it is written), by the first digits of their number, or both;
- * in order of number, 20 unless said otherwise and 100 at most. Neither given finds nothing.
+ * in order of number, page by page: 20 a page (the default) and 100 at most. Neither given finds nothing.
  */
-export async function findWallets(
-  db: Handle,
-  filter: { readonly phone?: string; readonly prefix?: string; readonly limit?: number },
-): Promise<Wallet[]> {
+export async function findWallets(db: Handle, filter: WalletFilter): Promise<WalletPage> {
   const phone = filter.phone?.replace(/[\s-]/g, '') ?? null;
   const prefix = filter.prefix ?? null;
-  if (phone === null && prefix === null) return [];
-  if ([phone, prefix].some((text) => text !== null && (text.includes('\0') || !text.isWellFormed())))
-    return [];
+  const cursor = filter.cursor ?? null;
+  const isText = (text: string | null) => text === null || (text.isWellFormed() && !text.includes('\0'));
+  if ((phone === null && prefix === null) || ![phone, prefix, cursor].every(isText)) {
+    return { wallets: [], nextCursor: null };
+  }
   const limit = Math.min(Math.max(filter.limit ?? 20, 1), 100);
-  return (await query<WalletRow>(db, FIND, [phone, prefix, limit])).map(walletOf);
+  const rows = await query<WalletRow>(db, FIND, [phone, prefix, cursor, limit + 1]);
+  const wallets = rows.slice(0, limit).map(walletOf);
+  return { wallets, nextCursor: rows.length > limit ? (wallets.at(-1)?.number ?? null) : null };
+}
+
+export interface WalletFilter {
+  readonly phone?: string;
+  readonly prefix?: string;
+  readonly limit?: number;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
+}
+
+export interface WalletPage {
+  readonly wallets: readonly Wallet[];
+  /** For the next page; null on the last one. */
+  readonly nextCursor: string | null;
 }
 
 interface WalletRow {
@@ -149,8 +164,9 @@ SELECT ${COLUMNS}
  WHERE kind = 'CUSTOMER'
    AND ($1::text IS NULL OR phone = core.normalize_phone($1::text))
    AND ($2::text IS NULL OR id LIKE regexp_replace($2::text, '([\\\\%_])', '\\\\\\1', 'g') || '%')
+   AND ($3::varchar IS NULL OR id > $3::varchar)
  ORDER BY id
- LIMIT $3::integer`,
+ LIMIT $4::integer`,
 };
 
 function walletOf(row: WalletRow): Wallet {

@@ -61,10 +61,10 @@ test.each([
   ['PAYBILL-7', 'System account'],
 ])('the system wallet %s is a plain label without a number', (number, name) => {
   const { from } = maskFacts(exampleFacts({ from: { ...suspense, number } }));
-  expect(from).toEqual({ kind: 'SYSTEM', number: null, name });
+  expect(from).toEqual({ kind: 'system', number: null, name });
 });
 
 test('a customer cannot pass for a system wallet by the number', () => {
   const { from } = maskFacts(exampleFacts({ from: { number: 'FEES', name: null, kind: 'CUSTOMER' } }));
-  expect(from).toEqual({ kind: 'CUSTOMER', number: '**ES', name: null });
+  expect(from).toEqual({ kind: 'customer', number: '**ES', name: null });
 });

@@ -1,8 +1,9 @@
-import type { Party, ReceiptFacts, TransactionType } from './receipt-facts.ts';
+import { shownType } from './receipt-facts.ts';
+import type { Party, ReceiptFacts, ShownType } from './receipt-facts.ts';
 
 /** One side of a receipt as it may be shown. */
 export interface MaskedParty {
-  readonly kind: 'CUSTOMER' | 'SYSTEM';
+  readonly kind: Lowercase<Party['kind']>;
   /** `******8848`; null for a system wallet, whose number tells nobody anything. */
   readonly number: string | null;
   /** `J*** M*****`, or the plain English label of a system wallet; null when no name is known. */
@@ -12,7 +13,7 @@ export interface MaskedParty {
 /** The facts of a receipt as they may be shown: the only form that is signed, drawn or sent. */
 export interface MaskedFacts {
   readonly reference: string;
-  readonly type: TransactionType;
+  readonly type: ShownType;
   readonly amount: string;
   readonly currency: 'KES';
   /** ISO 8601 in UTC with milliseconds. */
@@ -39,7 +40,7 @@ const SHOWN_DIGITS = 4;
 export function maskFacts(facts: ReceiptFacts): MaskedFacts {
   return {
     reference: facts.reference,
-    type: facts.type,
+    type: shownType(facts.type),
     amount: facts.amount,
     currency: facts.currency,
     createdAt: facts.createdAt.toISOString(),
@@ -51,8 +52,8 @@ export function maskFacts(facts: ReceiptFacts): MaskedFacts {
 
 function maskParty({ kind, number, name }: Party): MaskedParty {
   if (kind === 'SYSTEM')
-    return { kind, number: null, name: systemLabels.get(number) ?? UNNAMED_SYSTEM_WALLET };
-  return { kind, number: maskNumber(number), name: name === null ? null : maskName(name) };
+    return { kind: 'system', number: null, name: systemLabels.get(number) ?? UNNAMED_SYSTEM_WALLET };
+  return { kind: 'customer', number: maskNumber(number), name: name === null ? null : maskName(name) };
 }
 
 /**

@@ -58,9 +58,9 @@ test('the time is that of a clock in Nairobi', () => {
 });
 
 test('a party without a name is its number alone, a system wallet its label in the language', () => {
-  const fees = { kind: 'SYSTEM', number: null, name: 'Fees' } as const;
-  const mpesa = { kind: 'SYSTEM', number: null, name: 'M-PESA' } as const;
-  expect(formatParty({ kind: 'CUSTOMER', number: '******8848', name: null }, en)).toBe('******8848');
+  const fees = { kind: 'system', number: null, name: 'Fees' } as const;
+  const mpesa = { kind: 'system', number: null, name: 'M-PESA' } as const;
+  expect(formatParty({ kind: 'customer', number: '******8848', name: null }, en)).toBe('******8848');
   expect([fees, mpesa].map((party) => formatParty(party, en))).toEqual(['Fees', 'M-PESA']);
   expect([fees, mpesa].map((party) => formatParty(party, sw))).toEqual(['Ada', 'M-PESA']);
 });

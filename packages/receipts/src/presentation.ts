@@ -52,7 +52,7 @@ export function formatTime(createdAt: string, words: Pick<Wording, 'months'>): s
 
 /** `J*** M*****, ******8848` */
 export function formatParty(party: MaskedParty, words: Pick<Wording, 'systemWallets'>): string {
-  const name = party.kind === 'SYSTEM' ? (words.systemWallets[party.name ?? ''] ?? party.name) : party.name;
+  const name = party.kind === 'system' ? (words.systemWallets[party.name ?? ''] ?? party.name) : party.name;
   return [name, party.number].filter((part) => part !== null).join(', ');
 }
 

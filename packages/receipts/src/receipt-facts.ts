@@ -12,6 +12,13 @@ export const transactionTypes = [
 
 export type TransactionType = (typeof transactionTypes)[number];
 
+/** A type as it is signed and sent: in lower case, like every type over HTTP. */
+export type ShownType = Lowercase<TransactionType>;
+
+export function shownType(type: TransactionType): ShownType {
+  return type.toLowerCase() as ShownType;
+}
+
 export interface Party {
   /** The wallet number; for a system wallet its name in the ledger, such as `MPESA-FLOAT`. */
   readonly number: string;

@@ -39,13 +39,13 @@ test.each([
 test('the JSON has the same facts, masked, with where to check them and the signature', () => {
   expect(receiptJson(receipt)).toEqual({
     reference: 'TRF-01JD8Y2Q4V7M',
-    type: 'TRANSFER',
+    type: 'transfer',
     amount: '1500.00',
     currency: 'KES',
     createdAt: '2026-11-22T17:15:00.000Z',
     verificationHash: exampleFacts().verificationHash,
-    from: { kind: 'CUSTOMER', number: '******8848', name: 'J*** M*****' },
-    to: { kind: 'SYSTEM', number: null, name: 'Suspense account' },
+    from: { kind: 'customer', number: '******8848', name: 'J*** M*****' },
+    to: { kind: 'system', number: null, name: 'Suspense account' },
     verifyUrl: `${baseUrl}/verify/TRF-01JD8Y2Q4V7M/${exampleFacts().verificationHash}`,
     jws: receipt.jws,
   });

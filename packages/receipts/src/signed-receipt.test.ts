@@ -59,7 +59,7 @@ test('any transaction can be signed and verified, masked', async () => {
 test('the signed text holds masked parties only', async () => {
   const text = JSON.stringify([header, content]);
   expect(text).not.toMatch(/John|Mwangi|Wanjiku|4412098848|9912091234/);
-  expect(content['from']).toEqual({ kind: 'CUSTOMER', number: '******8848', name: 'J*** M*****' });
+  expect(content['from']).toEqual({ kind: 'customer', number: '******8848', name: 'J*** M*****' });
 });
 
 test('the header names algorithm, type and key', () => {
@@ -95,13 +95,13 @@ describe('a forgery', () => {
   const others: Record<string, unknown> = {
     version: 2,
     reference: 'TRF-01JD8Y2Q4V7N',
-    type: 'DEPOSIT',
+    type: 'deposit',
     amount: '9500.00',
     currency: 'USD',
     createdAt: '2026-11-22T17:15:00.001Z',
     verificationHash: '0'.repeat(64),
-    from: { kind: 'CUSTOMER', number: '******8849', name: 'J*** M*****' },
-    to: { kind: 'CUSTOMER', number: '******1234', name: 'X***** N**** K****' },
+    from: { kind: 'customer', number: '******8849', name: 'J*** M*****' },
+    to: { kind: 'customer', number: '******1234', name: 'X***** N**** K****' },
     verifyUrl: 'https://wallet.example.com/verify',
   };
 

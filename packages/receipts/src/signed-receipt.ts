@@ -2,7 +2,14 @@ import { CompactSign, compactVerify, decodeProtectedHeader, errors, importJWK } 
 import { z } from 'zod';
 import { maskFacts } from './masking.ts';
 import type { MaskedFacts } from './masking.ts';
-import { AMOUNT, LONGEST_REFERENCE, checkFacts, expectedHash, transactionTypes } from './receipt-facts.ts';
+import {
+  AMOUNT,
+  LONGEST_REFERENCE,
+  checkFacts,
+  expectedHash,
+  shownType,
+  transactionTypes,
+} from './receipt-facts.ts';
 import type { ReceiptFacts } from './receipt-facts.ts';
 import { ALGORITHM } from './signing-keys.ts';
 import type { PublicJwks, SigningKeys } from './signing-keys.ts';
@@ -43,7 +50,7 @@ export type Verification =
   | { readonly genuine: false; readonly reason: ForgeryReason };
 
 const maskedParty = z.strictObject({
-  kind: z.enum(['CUSTOMER', 'SYSTEM']),
+  kind: z.enum(['customer', 'system']),
   number: z.string().max(100).nullable(),
   name: z.string().max(100).nullable(),
 });
@@ -51,7 +58,7 @@ const maskedParty = z.strictObject({
 const signedContent = z.strictObject({
   version: z.literal(VERSION),
   reference: z.string().min(1).max(LONGEST_REFERENCE),
-  type: z.enum(transactionTypes),
+  type: z.enum(transactionTypes.map(shownType)),
   amount: z.string().regex(AMOUNT),
   currency: z.literal('KES'),
   createdAt: z.iso.datetime({ precision: 3 }),

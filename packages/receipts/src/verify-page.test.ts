@@ -70,12 +70,12 @@ test('the JSON has masked facts, or nothing at all', () => {
     genuine: true,
     reversedAmount: '5.00',
     reference: 'TRF-01JD8Y2Q4V7M',
-    type: 'TRANSFER',
+    type: 'transfer',
     amount: '1500.00',
     currency: 'KES',
     createdAt: '2026-11-22T17:15:00.000Z',
     verificationHash: facts.verificationHash,
-    from: { kind: 'CUSTOMER', number: '******8848', name: 'J*** M*****' },
-    to: { kind: 'CUSTOMER', number: '******1234', name: 'W***** N**** K****' },
+    from: { kind: 'customer', number: '******8848', name: 'J*** M*****' },
+    to: { kind: 'customer', number: '******1234', name: 'W***** N**** K****' },
   });
 });

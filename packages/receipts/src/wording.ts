@@ -1,10 +1,10 @@
 import type { Language } from './language.ts';
-import type { TransactionType } from './receipt-facts.ts';
+import type { ShownType } from './receipt-facts.ts';
 
 /** Every word that a page or a PDF shows, in one language. */
 export interface Wording {
   readonly receipt: string;
-  readonly types: Readonly<Record<TransactionType, string>>;
+  readonly types: Readonly<Record<ShownType, string>>;
   readonly labels: Readonly<
     Record<'amount' | 'time' | 'from' | 'to' | 'reference' | 'type' | 'hash', string>
   >;
@@ -35,12 +35,12 @@ export interface VerdictWording {
 const english: Wording = {
   receipt: 'Receipt',
   types: {
-    DEPOSIT: 'Deposit',
-    TRANSFER: 'Transfer',
-    WITHDRAWAL: 'Withdrawal',
-    FEE: 'Fee',
-    REVERSAL: 'Reversal',
-    ASSIGNMENT: 'Payment placed in its wallet',
+    deposit: 'Deposit',
+    transfer: 'Transfer',
+    withdrawal: 'Withdrawal',
+    fee: 'Fee',
+    reversal: 'Reversal',
+    assignment: 'Payment placed in its wallet',
   },
   labels: {
     amount: 'Amount',
@@ -73,12 +73,12 @@ const english: Wording = {
 const swahili: Wording = {
   receipt: 'Risiti',
   types: {
-    DEPOSIT: 'Kuweka pesa',
-    TRANSFER: 'Kutuma pesa',
-    WITHDRAWAL: 'Kutoa pesa',
-    FEE: 'Ada',
-    REVERSAL: 'Kurudisha pesa',
-    ASSIGNMENT: 'Malipo kuwekwa kwenye pochi yake',
+    deposit: 'Kuweka pesa',
+    transfer: 'Kutuma pesa',
+    withdrawal: 'Kutoa pesa',
+    fee: 'Ada',
+    reversal: 'Kurudisha pesa',
+    assignment: 'Malipo kuwekwa kwenye pochi yake',
   },
   labels: {
     amount: 'Kiasi',

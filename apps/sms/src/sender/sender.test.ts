@@ -263,7 +263,7 @@ test('what a stop gives up on is of unknown outcome and on the list for people',
   await until(() => (service.simulator.book().accepted === 1 ? true : null));
   await sending.stop(0);
   expect(await findSms(service.db, id)).toMatchObject({ phase: 'UNKNOWN', errorCode: 'abandoned' });
-  expect(await listUnknownSms(service.db)).toHaveLength(1);
+  expect((await listUnknownSms(service.db)).messages).toHaveLength(1);
 });
 
 test('an answer that comes after the lease is over still completes its message', async () => {
