@@ -169,7 +169,9 @@ test('a body over 64 KiB is refused with 413 and its beginning is kept', async (
   const rows = await service.database.query(
     'SELECT outcome, error, length(body) AS length FROM services.mpesa_callbacks',
   );
-  expect(rows).toEqual([{ outcome: 'QUARANTINED', error: 'body_too_large', length: 65_536 }]);
+  expect(rows).toEqual([
+    { outcome: 'QUARANTINED', error: 'body_too_large: 65536 of 65537 bytes kept', length: 65_536 },
+  ]);
 });
 
 test('a wrong token is answered exactly like an unknown path, and nothing is stored', async () => {
@@ -184,9 +186,10 @@ test('a wrong token is answered exactly like an unknown path, and nothing is sto
     expect(requestId).toBe(response.headers.get('x-request-id'));
     return { status: response.status, headers, body };
   };
-  const unknown = await post('/c2b/V1StGXR8Z5jdHi6BmyT0kL9w/nothing');
+  const unknown = await post('/nothing/V1StGXR8Z5jdHi6BmyT0kL9w/confirmation');
   expect(unknown.status).toBe(404);
   expect(await post('/c2b/wrong/confirmation')).toEqual(unknown);
+  expect(await post('/c2b/wrong/nothing')).toEqual(unknown);
   expect(await post(`/c2b/${'w'.repeat(8_000)}/validation`)).toEqual(unknown);
   expect(await readInbox(service)).toEqual([]);
 });

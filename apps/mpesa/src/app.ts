@@ -2,7 +2,7 @@ import { DaftariError, findApiKey, ping } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
-import { addC2bRoutes } from './c2b-routes.ts';
+import { addC2bRoutes, callbackRoots } from './c2b-routes.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
 import { mapError } from './problems.ts';
@@ -31,6 +31,7 @@ export async function createApp(
     readiness: () => ping(db),
     mapError,
     trustProxy: settings.trustProxy,
+    callbackRoots,
     ...log,
   });
   const { app, metrics, requireKey } = server;

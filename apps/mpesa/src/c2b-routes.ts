@@ -1,4 +1,4 @@
-import { createSecretCheck, httpProblem, takeRawBodies } from '@repo/http';
+import { addCallbackScope } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
@@ -7,7 +7,7 @@ import type { Callback } from './callback.ts';
 import { confirmationSchema, validationSchema } from './c2b-schemas.ts';
 import { takeConfirmation } from './confirmation.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { refuseSource, refuseTooLarge } from './quarantine.ts';
+import { keepStray, refuseDamaged, refuseSource } from './quarantine.ts';
 import type { CallbackContext } from './quarantine.ts';
 import { createSourceCheck } from './source-check.ts';
 import { answerValidation } from './validation.ts';
@@ -16,7 +16,10 @@ import { answerValidation } from './validation.ts';
 const usualDeadlineMs = 3_000;
 
 /** The largest callback that is read as a message: real ones have less than one KiB. */
-const maxCallbackBytes = 65_536;
+const maxBytes = 65_536;
+
+/** Below these everything comes from M-PESA, or from whoever else has the token. */
+export const callbackRoots: readonly string[] = ['/c2b'];
 
 const acknowledged = { ResultCode: 0, ResultDesc: 'Accepted' } as const;
 
@@ -27,18 +30,18 @@ export async function addC2bRoutes(
   metrics: C2bMetrics,
 ): Promise<void> {
   const { db, intake, settings } = deps;
-  const isToken = createSecretCheck(settings.callbackToken);
   const receive = createReceiver(deps, metrics);
+  const options = {
+    roots: callbackRoots,
+    token: settings.callbackToken,
+    maxBytes,
+    keepStray: async (request: FastifyRequest) => {
+      const callback = await receive(request, 'UNKNOWN');
+      await keepStray({ db, metrics, log: request.log }, callback, request.method);
+    },
+  };
 
-  await app.register((scope: HttpServer, _options, done) => {
-    scope.addHook('onRequest', (request, _reply, next) => {
-      const { token } = request.params as { token: string };
-      next(isToken(token) ? undefined : httpProblem('not_found'));
-    });
-    takeRawBodies(scope, maxCallbackBytes);
-    // The schemas describe; nothing is refused by them.
-    scope.setValidatorCompiler(() => (value: unknown) => ({ value }));
-
+  await addCallbackScope(app, options, (scope) => {
     scope.post('/c2b/:token/confirmation', { schema: confirmationSchema }, async (request) => {
       const callback = await receive(request, 'C2B_CONFIRMATION');
       await takeConfirmation({ db, intake, metrics, log: request.log }, callback);
@@ -51,11 +54,10 @@ export async function addC2bRoutes(
       const deadlineMs = settings.validationDeadlineMs ?? usualDeadlineMs;
       return answerValidation({ db, metrics, log: request.log, isStrict, deadlineMs }, callback);
     });
-    done();
   });
 }
 
-/** Builds what both routes do first: see where a callback comes from and that it is not too large. */
+/** Builds what all routes do first: see where a callback comes from, and that it came whole and is not too large. */
 function createReceiver({ db, settings }: AppDependencies, metrics: C2bMetrics) {
   const checkSource = createSourceCheck(settings.sourceCheck);
   return async (request: FastifyRequest, kind: Callback['kind']): Promise<Callback> => {
@@ -71,7 +73,7 @@ function createReceiver({ db, settings }: AppDependencies, metrics: C2bMetrics) 
       );
     }
     if (!allowed) await refuseSource(context, callback);
-    if (callback.body.isCut) await refuseTooLarge(context, callback);
+    await refuseDamaged(context, callback);
     return callback;
   };
 }

@@ -1,5 +1,5 @@
 import { readAmount } from './message/amount.ts';
-import { findReceiptText, isObject, readJsonBody } from './message/body.ts';
+import { isObject, readJsonBody } from './message/body.ts';
 import type { JsonBody } from './message/body.ts';
 import { hasConflictingKey } from './message/duplicate-keys.ts';
 import { readEatTime } from './message/eat-time.ts';
@@ -9,7 +9,7 @@ import type { Msisdn } from './message/msisdn.ts';
 import { storablePayload } from './message/payload.ts';
 import { readable, unreadable } from './message/reasons.ts';
 import type { Read, UnreadableReason } from './message/reasons.ts';
-import { readReceipt } from './message/receipt.ts';
+import { findReceipt, readReceipt } from './message/receipt.ts';
 import { storableText } from './message/text.ts';
 
 /** A C2B message that was understood. */
@@ -59,7 +59,7 @@ const maxTextLength = 1_000;
  */
 export function parseC2b(body: Buffer): ParsedC2b {
   const json = readJsonBody(body);
-  if (!json.ok) return { ...json, receipt: receiptOrNull(findReceiptText(body)) };
+  if (!json.ok) return { ...json, receipt: findReceipt(body) };
   const { text } = json.value;
   const field = fieldReader(json.value);
   const receipt = readReceipt(field('TransID') ?? '');
@@ -117,9 +117,4 @@ function joinNames(names: readonly (string | undefined)[]): string | null {
 function fitting(text: string): string {
   if (text.length <= maxTextLength) return text;
   return storableText(`${text.slice(0, maxTextLength - 1)}…`);
-}
-
-function receiptOrNull(text: string | null): string | null {
-  const receipt = readReceipt(text ?? '');
-  return receipt.ok ? receipt.value : null;
 }

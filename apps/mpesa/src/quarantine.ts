@@ -4,6 +4,7 @@ import { httpProblem } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
 import type { Callback } from './callback.ts';
+import { findReceipt } from './message/receipt.ts';
 import { unreadableReasons } from './message/reasons.ts';
 import type { UnreadableReason } from './message/reasons.ts';
 import { unavailable } from './problems.ts';
@@ -19,13 +20,15 @@ export interface Quarantined {
   readonly reason: UnreadableReason;
   /** The receipt, if at least that could be read. */
   readonly receipt: string | null;
+  /** What there is to know besides, such as how much of it was kept. */
+  readonly note?: string;
 }
 
 /** Keeps a callback that cannot be used, as it came, for people to look at. Throws 503 when it cannot be stored. */
 export async function quarantine(
   context: CallbackContext,
   callback: Callback,
-  { reason, receipt }: Quarantined,
+  { reason, receipt, note }: Quarantined,
 ): Promise<void> {
   const { kind, source, body } = callback;
   try {
@@ -33,7 +36,7 @@ export async function quarantine(
       kind,
       receipt,
       outcome: 'QUARANTINED',
-      error: reason,
+      error: note === undefined ? reason : `${reason}: ${note}`,
       source,
       body: body.bytes,
     });
@@ -44,13 +47,28 @@ export async function quarantine(
   context.log.warn({ kind, receipt, reason }, unreadableReasons[reason]);
 }
 
-/** Keeps the beginning of a body that is too large and refuses the request with 413. */
-export async function refuseTooLarge(context: CallbackContext, callback: Callback): Promise<never> {
-  await quarantine(context, callback, { reason: 'body_too_large', receipt: null });
+/** Keeps what came of a callback that is too large or broke off, and refuses the request; passes every other. */
+export async function refuseDamaged(context: CallbackContext, callback: Callback): Promise<void> {
+  const { bytes, isCut, isIncomplete, size } = callback.body;
+  if (!isCut && !isIncomplete) return;
+  const note = `${String(bytes.length)} of ${String(size)} bytes kept`;
+  const receipt = findReceipt(bytes);
+  await quarantine(context, callback, {
+    reason: isCut ? 'body_too_large' : 'body_incomplete',
+    receipt,
+    note,
+  });
+  if (!isCut) throw httpProblem('malformed_request', { detail: 'The body broke off. What came was kept.' });
   throw httpProblem('body_too_large', {
     detail: 'A callback has at most 64 KiB. The beginning was kept.',
     headers: { connection: 'close' },
   });
+}
+
+/** Keeps a callback that came to a path that is none, or with another method than POST. */
+export async function keepStray(context: CallbackContext, callback: Callback, method: string): Promise<void> {
+  const reason = method === 'POST' ? 'unknown_path' : 'method_not_post';
+  await quarantine(context, callback, { reason, receipt: findReceipt(callback.body.bytes) });
 }
 
 /** Keeps a callback from an address that may not call and refuses the request with 403. */

@@ -1,7 +1,7 @@
 import { DaftariError, findApiKey, ping } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
-import { addCallbackRoutes } from './callback-routes.ts';
+import { addCallbackRoutes, callbackRoots } from './callback-routes.ts';
 import { addCostRoutes } from './cost-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
 import { addMessageRoutes } from './message-routes.ts';
@@ -38,6 +38,7 @@ export async function createApp(
     metricsScope: 'read',
     readiness: () => ping(db),
     mapError,
+    callbackRoots,
     ...log,
   });
   const metrics = createSmsMetrics(server.metrics);

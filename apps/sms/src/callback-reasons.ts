@@ -5,6 +5,7 @@
 export const reasonTexts = {
   body_empty: 'The request had no body. See whether a probe was sent to the URL.',
   body_too_large: 'The body is over 64 KiB; a report has 200 bytes. Find out who sent it.',
+  body_incomplete: 'The connection ended before the body did. Look the message up at the provider.',
   body_not_utf8: 'The body is not UTF-8 text. Look at the bytes and ask the sender.',
   body_not_json: 'The body is neither a form nor JSON. Look at the bytes and ask the sender.',
   body_not_fields: 'The body has no fields. Find out who sent it.',
@@ -14,6 +15,9 @@ export const reasonTexts = {
   id_invalid: 'The id is not a text of at most 255 characters. Find out who sent it.',
   status_missing: 'The report has no status. Look the message up at the provider.',
   status_invalid: 'The status is not a text of at most 50 characters. Find out who sent it.',
+  unknown_path: 'It came to a path that is none, with the right token: see which URLs are registered.',
+  method_not_post:
+    'It came with another method than POST: see what stands between the provider and the service.',
   phone_missing: 'The opt-out names no customer. Ask the provider who it was.',
 } as const;
 

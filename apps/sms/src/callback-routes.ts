@@ -1,14 +1,14 @@
-import { createSecretCheck, httpProblem, problemResponse, takeRawBodies } from '@repo/http';
+import { addCallbackScope, problemResponse, rawBodyOf } from '@repo/http';
 import type { HttpServer, RawBody } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { takeDeliveryReport, takeOptOut, refuseTooLarge } from './callbacks.ts';
+import { quarantine, refuseDamaged, takeDeliveryReport, takeOptOut } from './callbacks.ts';
 import type { CallbackContext } from './callbacks.ts';
 import type { AppDependencies } from './dependencies.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
 
 /** The largest callback that is read as a message: real ones have 200 bytes. */
-const maxCallbackBytes = 65_536;
+const maxBytes = 65_536;
 
 const common = {
   tags: ['callbacks'],
@@ -46,30 +46,35 @@ const optOutSchema = {
 
 const stored = { status: 'stored' } as const;
 
+/** Below these everything comes from the provider, or from whoever else has the token. */
+export const callbackRoots: readonly string[] = ['/delivery-reports', '/opt-outs'];
+
 /** Adds the two routes that the provider calls. They are never rate-limited: a 429 would be a lost report. */
 export async function addCallbackRoutes(
   app: HttpServer,
   { db, settings }: AppDependencies,
   metrics: SmsMetrics,
 ): Promise<void> {
-  const isToken = createSecretCheck(settings.callbackToken);
   const contextOf = (request: FastifyRequest): CallbackContext => ({ db, metrics, log: request.log });
 
   async function bodyOf(request: FastifyRequest): Promise<RawBody> {
-    const body = request.body as RawBody;
-    if (body.isCut) await refuseTooLarge(contextOf(request), body);
+    const body = rawBodyOf(request);
+    await refuseDamaged(contextOf(request), body);
     return body;
   }
 
-  await app.register((scope: HttpServer, _options, done) => {
-    scope.addHook('onRequest', (request, _reply, next) => {
-      const { token } = request.params as { token: string };
-      next(isToken(token) ? undefined : httpProblem('not_found'));
-    });
-    takeRawBodies(scope, maxCallbackBytes);
-    // The schemas describe; nothing is refused by them.
-    scope.setValidatorCompiler(() => (value: unknown) => ({ value }));
+  const options = {
+    roots: callbackRoots,
+    token: settings.callbackToken,
+    maxBytes,
+    keepStray: async (request: FastifyRequest) => {
+      const body = await bodyOf(request);
+      const reason = request.method === 'POST' ? 'unknown_path' : 'method_not_post';
+      await quarantine(contextOf(request), body, { reason });
+    },
+  };
 
+  await addCallbackScope(app, options, (scope) => {
     scope.post('/delivery-reports/:token', { schema: reportSchema }, async (request) => {
       await takeDeliveryReport(contextOf(request), await bodyOf(request));
       return stored;
@@ -79,6 +84,5 @@ export async function addCallbackRoutes(
       await takeOptOut(contextOf(request), await bodyOf(request));
       return stored;
     });
-    done();
   });
 }

@@ -17,6 +17,12 @@ export interface CallbackContext {
   readonly log: FastifyBaseLogger;
 }
 
+/** Why a callback cannot be used, and what there is to know besides, such as how much of it was kept. */
+export interface Quarantined {
+  readonly reason: UnreadableReason;
+  readonly note?: string;
+}
+
 /** Whose callbacks these are: claims are stored under the same name. */
 const provider = 'africas-talking';
 
@@ -26,7 +32,7 @@ const provider = 'africas-talking';
  */
 export async function takeDeliveryReport(context: CallbackContext, body: RawBody): Promise<void> {
   const read = readDeliveryReport(body.bytes);
-  if (!read.ok) return quarantine(context, body, read.reason);
+  if (!read.ok) return quarantine(context, body, read);
   const { failureReason, ...report } = read.value;
   try {
     const recorded = await recordDeliveryReport(context.db, {
@@ -52,7 +58,7 @@ export async function takeDeliveryReport(context: CallbackContext, body: RawBody
 /** Takes in that somebody wants no more messages. As with reports, a 503 problem means that nothing was stored. */
 export async function takeOptOut(context: CallbackContext, body: RawBody): Promise<void> {
   const read = readOptOut(body.bytes);
-  if (!read.ok) return quarantine(context, body, read.reason);
+  if (!read.ok) return quarantine(context, body, read);
   const { phone, senderId } = read.value;
   try {
     // Sender ids have 11 characters; what is longer is none, and the wish counts all the same.
@@ -64,9 +70,13 @@ export async function takeOptOut(context: CallbackContext, body: RawBody): Promi
   }
 }
 
-/** Keeps the beginning of a body that is too large and refuses the request with 413. */
-export async function refuseTooLarge(context: CallbackContext, body: RawBody): Promise<never> {
-  await quarantine(context, body, 'body_too_large');
+/** Keeps what came of a callback that is too large or broke off, and refuses the request; passes every other. */
+export async function refuseDamaged(context: CallbackContext, body: RawBody): Promise<void> {
+  const { bytes, isCut, isIncomplete, size } = body;
+  if (!isCut && !isIncomplete) return;
+  const note = `${String(bytes.length)} of ${String(size)} bytes kept`;
+  await quarantine(context, body, { reason: isCut ? 'body_too_large' : 'body_incomplete', note });
+  if (!isCut) throw httpProblem('malformed_request', { detail: 'The body broke off. What came was kept.' });
   throw httpProblem('body_too_large', {
     detail: 'A callback has at most 64 KiB. The beginning was kept.',
     headers: { connection: 'close' },
@@ -74,8 +84,12 @@ export async function refuseTooLarge(context: CallbackContext, body: RawBody): P
 }
 
 /** Keeps a callback that cannot be read, as it came, for people to look at. Throws 503 when it cannot be stored. */
-async function quarantine(context: CallbackContext, body: RawBody, reason: UnreadableReason): Promise<void> {
-  const id = await store(context, body);
+export async function quarantine(
+  context: CallbackContext,
+  body: RawBody,
+  { reason, note }: Quarantined,
+): Promise<void> {
+  const id = await store(context, body, note === undefined ? reason : `${reason}: ${note}`);
   context.metrics.quarantined.inc({ reason });
   context.log.warn({ report: id, reason }, reasonTexts[reason]);
 }
@@ -83,17 +97,19 @@ async function quarantine(context: CallbackContext, body: RawBody, reason: Unrea
 /** Something about this callback in particular went wrong: it is kept as it came, so that nobody has to repeat it. */
 async function keepAnyway(context: CallbackContext, body: RawBody, error: unknown): Promise<void> {
   if (isWithoutStorage(error)) throw unavailable(error);
-  const id = await store(context, body);
+  const id = await store(context, body, 'not_recorded');
   context.metrics.quarantined.inc({ reason: 'not_recorded' });
   context.log.error({ err: error, report: id }, 'a callback could not be recorded; it is kept as it came');
 }
 
-async function store({ db, metrics }: CallbackContext, { bytes }: RawBody): Promise<string> {
-  const nothing = { providerMessageId: null, status: null, reason: null, networkCode: null };
+/** The reason takes the place of the provider's own in a report that could not be read. */
+async function store({ db, metrics }: CallbackContext, { bytes }: RawBody, reason: string): Promise<string> {
+  const nothing = { providerMessageId: null, status: null, networkCode: null };
   try {
     const { id, outcome } = await recordDeliveryReport(db, {
       provider,
       ...nothing,
+      reason,
       retryCount: null,
       phone: null,
       body: bytes,

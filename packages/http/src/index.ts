@@ -1,6 +1,7 @@
 /** What the wallet, M-PESA and SMS services share: a server, its errors, auth, health, metrics, start and stop. */
 export { callerOf, createKeyGuard, fullAccessKey } from './api-key.ts';
 export type { ApiKey, Caller, FindKey, KeyGuard } from './api-key.ts';
+export { addCallbackScope } from './callback-scope.ts';
 export { csvAnswer, jsonOrCsv, prefersCsv } from './csv.ts';
 export type { CsvList } from './csv.ts';
 export { DeadlineError, within } from './deadline.ts';
@@ -16,11 +17,10 @@ export { negotiate } from './negotiation.ts';
 export { cursorParameter, nextCursor, pageSchema } from './page.ts';
 export { HttpProblem, httpProblem, problemResponse } from './problem.ts';
 export type { ProblemBody, ProblemCode, ProblemFacts, ProblemFinding } from './problem.ts';
-export { takeRawBodies } from './raw-body.ts';
+export { rawBodyOf } from './raw-body.ts';
 export type { RawBody } from './raw-body.ts';
 export { startRepeating } from './repeating.ts';
 export type { Repeating } from './repeating.ts';
-export { createSecretCheck } from './secrets.ts';
 export { createServer } from './server.ts';
 export type { Server, ServerOptions } from './server.ts';
 export {

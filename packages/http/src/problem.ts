@@ -67,6 +67,7 @@ const catalogue = {
   unauthorized: { status: 401, title: 'A valid API key is required.' },
   forbidden: { status: 403, title: 'This caller may not do that.' },
   not_found: { status: 404, title: 'There is nothing here.' },
+  method_not_allowed: { status: 405, title: 'This path has no such method.' },
   not_acceptable: { status: 406, title: 'There is no representation of this that the request accepts.' },
   request_timeout: { status: 408, title: 'The request did not arrive in time.' },
   body_too_large: { status: 413, title: 'The request body is too large.' },

@@ -5,27 +5,24 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fastify } from 'fastify';
 import { expect, onTestFinished, test } from 'vitest';
-import { takeRawBodies } from './raw-body.ts';
+import { rawBodyOf, takeRawBodies } from './raw-body.ts';
 import type { RawBody } from './raw-body.ts';
 
 const limit = 1_000;
 
 /** A server that answers what it understood of a body: its length, its digest and whether it was cut. */
-async function startServer(): Promise<{ port: number; finished: Promise<unknown> }> {
+async function startServer(): Promise<{ port: number; taken: Promise<RawBody> }> {
   const app = fastify();
-  const { promise: finished, resolve } = Promise.withResolvers();
+  const { promise: taken, resolve } = Promise.withResolvers<RawBody>();
   takeRawBodies(app, limit);
-  app.post('/', (request) => {
-    const { bytes, isCut, contentType } = request.body as RawBody;
-    return { length: bytes.length, digest: digestOf(bytes), isCut, contentType };
-  });
-  app.setErrorHandler((error, _request, reply) => {
-    resolve(error);
-    return reply.code(400).send();
+  app.all('/', (request) => {
+    const { bytes, isCut, isIncomplete, size, contentType, source } = rawBodyOf(request);
+    resolve(rawBodyOf(request));
+    return { length: bytes.length, digest: digestOf(bytes), isCut, isIncomplete, size, contentType, source };
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(() => app.close());
-  return { port: (app.server.address() as AddressInfo).port, finished };
+  return { port: (app.server.address() as AddressInfo).port, taken };
 }
 
 const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
@@ -49,7 +46,15 @@ test.each([
   const answer = await text(socket);
   expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   expect(answer).toContain(
-    JSON.stringify({ length: body.length, digest: digestOf(body), isCut: false, contentType: type }),
+    JSON.stringify({
+      length: body.length,
+      digest: digestOf(body),
+      isCut: false,
+      isIncomplete: false,
+      size: body.length,
+      contentType: type,
+      source: '127.0.0.1',
+    }),
   );
 });
 
@@ -58,12 +63,19 @@ test.each([
   [limit, false],
   [limit + 1, true],
   [200_000, true],
+  [3_000_000, true],
 ])('of %i bytes the beginning up to the limit is kept, cut: %s', async (length, isCut) => {
   const { port } = await startServer();
   const body = Buffer.alloc(length, 'abcdefg');
   const response = await fetch(`http://127.0.0.1:${String(port)}/`, { method: 'POST', body });
   const kept = body.subarray(0, limit);
-  expect(await response.json()).toMatchObject({ length: kept.length, digest: digestOf(kept), isCut });
+  expect(await response.json()).toMatchObject({
+    length: kept.length,
+    digest: digestOf(kept),
+    isCut,
+    size: length,
+    source: '127.0.0.1',
+  });
 });
 
 test('a body that arrives in pieces is put together', async () => {
@@ -79,12 +91,35 @@ test('a body that arrives in pieces is put together', async () => {
   expect(await response.json()).toMatchObject({ length: 10, digest: digestOf(Buffer.from('{"a":"bc"}')) });
 });
 
-test('a body that ends before its time is no message', async () => {
-  const { port, finished } = await startServer();
+test('a body without a declared length is measured', async () => {
+  const { port } = await startServer();
+  async function* pieces() {
+    for (let piece = 0; piece < 5; piece += 1) yield Buffer.alloc(500_000, 'x');
+  }
+  const response = await fetch(`http://127.0.0.1:${String(port)}/`, {
+    method: 'POST',
+    body: pieces(),
+    duplex: 'half',
+  });
+  expect(await response.json()).toMatchObject({ length: limit, isCut: true, size: 2_500_000 });
+});
+
+test.each([
+  ['half of a declared length', 'Content-Length: 100\r\n\r\n{"TransID":', { length: 11, size: 100 }],
+  ['a chunk that is none', 'Transfer-Encoding: chunked\r\n\r\n5\r\n{"Tra\r\nZZZ\r\n', { length: 5, size: 5 }],
+])('of a body that breaks off after %s what came is taken', async (_what, rest, { length, size }) => {
+  const { port, taken } = await startServer();
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
-  socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"TransID":', () =>
-    socket.destroy(),
-  );
-  expect(await finished).toMatchObject({ code: 'malformed_request' });
+  socket.write(`POST / HTTP/1.1\r\nHost: x\r\n${rest}`, () => socket.destroySoon());
+  const body = await taken;
+  expect(body).toMatchObject({ isCut: false, isIncomplete: true, size, source: '127.0.0.1' });
+  expect(body.bytes).toHaveLength(length);
+});
+
+test.each(['GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH'])('the body of a %s is taken too', async (method) => {
+  const { port } = await startServer();
+  const socket = connect(port, '127.0.0.1');
+  socket.write(`${method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello`);
+  expect(await text(socket)).toContain('"length":5');
 });

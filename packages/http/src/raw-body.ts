@@ -1,6 +1,6 @@
+import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { httpProblem } from './problem.ts';
 
 /** A body as it came. */
 export interface RawBody {
@@ -8,44 +8,73 @@ export interface RawBody {
   readonly bytes: Buffer;
   /** Whether more came than the limit; `bytes` is then the beginning. */
   readonly isCut: boolean;
+  /** Whether the connection ended, or the time for a request was over, before the body was. */
+  readonly isIncomplete: boolean;
+  /** How many bytes the sender said that there are, or how many came where it did not say. */
+  readonly size: number;
   /** The content type that came with it; it may be wrong, or none at all. */
   readonly contentType: string | null;
+  /** The address that it came from, that of the client behind trusted proxies; null when it cannot be told. */
+  readonly source: string | null;
 }
 
-/** How much beyond the limit is read and thrown away, so that an honest sender still gets its answer. */
-const maxExcess = 1024 * 1024;
+/** What is known of a request before its body is read: afterwards the connection may be gone. */
+interface Arrival {
+  readonly contentType: string | null;
+  readonly source: string | null;
+}
+
+const arrivals = new WeakMap<FastifyRequest, Arrival>();
 
 /**
- * Makes every route of the scope take its body as bytes (`RawBody`), whatever content type came with it or none:
- * a message must not be lost because its sender labelled it wrongly.
+ * Makes every route of the scope take its body as bytes (see `rawBodyOf`), whatever content type came with it or none,
+ * however long it is and wherever it breaks off: a message must not be lost because its sender sent it badly.
  */
 export function takeRawBodies(scope: FastifyInstance, limit: number): void {
-  const types = new WeakMap<FastifyRequest, string>();
   scope.addHook('onRequest', (request, _reply, done) => {
-    const type = request.headers['content-type'];
-    if (type !== undefined) types.set(request, type);
+    const contentType = request.headers['content-type'] ?? null;
+    arrivals.set(request, { contentType, source: sourceOf(request) });
     // A text that is no content type at all would be refused before any parser is asked.
     request.raw.headers['content-type'] = 'application/octet-stream';
     done();
   });
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
-    return { ...(await readUpTo(payload, limit)), contentType: types.get(request) ?? null };
+  scope.addContentTypeParser('*', (request: FastifyRequest, payload: Readable) =>
+    readBody(request, payload, limit),
+  );
+  scope.addHook('preHandler', async (request) => {
+    // The framework reads no body of a GET, for instance, nor one whose length it is not told.
+    request.body ??= await readBody(request, request.raw, limit);
   });
 }
 
-async function readUpTo(stream: Readable, limit: number): Promise<Pick<RawBody, 'bytes' | 'isCut'>> {
+/** The body of a request in a scope of `takeRawBodies`. */
+export function rawBodyOf(request: FastifyRequest): RawBody {
+  return request.body as RawBody;
+}
+
+async function readBody(request: FastifyRequest, stream: Readable, limit: number): Promise<RawBody> {
   const chunks: Buffer[] = [];
   let length = 0;
+  let isIncomplete = false;
   try {
+    // What is beyond the limit is read as well, and thrown away: whoever still sends does not hear the answer.
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      if (length <= limit) chunks.push(chunk);
+      if (length < limit) chunks.push(chunk.subarray(0, limit - length));
       length += chunk.length;
-      if (length > limit + maxExcess) break;
     }
-  } catch (cause) {
-    throw httpProblem('malformed_request', { detail: 'The connection ended before the body did.', cause });
+  } catch {
+    isIncomplete = true;
   }
+  const declared = Number(request.headers['content-length']);
+  const size = Number.isSafeInteger(declared) ? declared : length;
+  const { contentType, source } = arrivals.get(request) ?? { contentType: null, source: null };
   // Copied also when there is one chunk: the chunk is a window on a much larger read buffer.
-  return { bytes: Buffer.concat(chunks).subarray(0, limit), isCut: length > limit };
+  const bytes = Buffer.concat(chunks);
+  return { bytes, isCut: length > limit, isIncomplete, size, contentType, source };
+}
+
+/** A trusted proxy may pass on a header that holds no address; then the proxy's own is the best that is known. */
+function sourceOf(request: FastifyRequest): string | null {
+  return isIP(request.ip) === 0 ? (request.raw.socket.remoteAddress ?? null) : request.ip;
 }

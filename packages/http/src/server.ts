@@ -7,6 +7,7 @@ import type { DestinationStream } from 'pino';
 import type { Registry } from 'prom-client';
 import { createKeyGuard } from './api-key.ts';
 import type { ApiKey, FindKey, KeyGuard } from './api-key.ts';
+import { tidyCallbackPath } from './callback-scope.ts';
 import { answerClientError } from './client-error.ts';
 import { followConnections } from './connections.ts';
 import type { Connections } from './connections.ts';
@@ -50,6 +51,8 @@ export interface ServerOptions {
   readonly mapError?: ErrorMapper;
   /** Addresses or networks of proxies whose `X-Forwarded-For` is believed; none when absent. */
   readonly trustProxy?: readonly string[];
+  /** What precedes the token in the paths of callbacks (`/c2b`): below it a path may be written untidily. */
+  readonly callbackRoots?: readonly string[];
   /** The largest JSON body in bytes; 64 KiB when absent. */
   readonly bodyLimit?: number;
 }
@@ -112,6 +115,7 @@ function buildFastify(options: ServerOptions): HttpServer {
     bodyLimit: options.bodyLimit ?? 65_536,
     requestTimeout: requestTimeoutMs,
     routerOptions: { maxParamLength },
+    rewriteUrl: ({ url = '/' }) => tidyCallbackPath(options.callbackRoots ?? [], url),
     // What still arrives on an open connection while the server stops is served, not turned away.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,

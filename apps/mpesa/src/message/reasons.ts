@@ -7,6 +7,8 @@ export const unreadableReasons = {
     'The request had no body. Nothing can be done with it; see whether a probe was sent to the URL.',
   body_too_large:
     'The body is over 64 KiB; its beginning is kept. M-PESA sends less than 1 KiB: find out who sent it.',
+  body_incomplete:
+    'The connection ended before the body did. Look the payment up in the M-PESA portal by the receipt, if there is one.',
   body_not_utf8: 'The body is not UTF-8 text. Look at the bytes and ask the sender.',
   body_not_json:
     'The body is not JSON. Look the payment up in the M-PESA portal by the receipt, if there is one.',
@@ -27,6 +29,10 @@ export const unreadableReasons = {
     'TransAmount has more than 17 digits before the point. Look the receipt up in the M-PESA portal.',
   short_code_missing: 'BusinessShortCode is missing or empty. Look the receipt up in the M-PESA portal.',
   short_code_invalid: 'BusinessShortCode is not a text of at most 20 characters. Look at the message.',
+  unknown_path:
+    'It came to a path that is none, with the right token: see which URLs are registered. If it tells of a payment, look the receipt up in the M-PESA portal.',
+  method_not_post:
+    'It came with another method than POST: see what stands between M-PESA and the service. If it tells of a payment, look the receipt up in the M-PESA portal.',
   source_not_allowed:
     'The sender is not in MPESA_SOURCE_ALLOWLIST. Extend the list if it is M-PESA, else change the token.',
 } as const;

@@ -1,3 +1,4 @@
+import { findReceiptText } from './body.ts';
 import { readable, unreadable } from './reasons.ts';
 import type { Read } from './reasons.ts';
 
@@ -16,4 +17,10 @@ export function readReceipt(text: string): Read<string> {
   if (!/^[A-Za-z0-9]{1,50}$/.test(trimmed)) return unreadable('receipt_invalid');
   const receipt = trimmed.toUpperCase();
   return placeholders.has(receipt) ? unreadable('receipt_missing') : readable(receipt);
+}
+
+/** The receipt in a body that cannot be read as a whole, or null. */
+export function findReceipt(body: Buffer): string | null {
+  const receipt = readReceipt(findReceiptText(body) ?? '');
+  return receipt.ok ? receipt.value : null;
 }
