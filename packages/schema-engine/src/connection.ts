@@ -19,6 +19,13 @@ const PREPARE_SESSION = `SELECT pg_backend_pid(),
   set_config('search_path', quote_ident($1), false),
   set_config('datestyle', 'ISO', false)`;
 
+/**
+ * All that DISCARD ALL does but giving up advisory locks: the migration lock is one, and it must hold until the end.
+ * What a script has set is not meant for the next one, whose author has not read it.
+ */
+const RESET_SESSION = `CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DEALLOCATE ALL; UNLISTEN *;
+  DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES`;
+
 const asText = { getTypeParser: () => (value: string) => value };
 
 /**
@@ -68,14 +75,13 @@ export class Connection {
       // The script may have begun a transaction of its own; what follows must not run inside it. A connection that is
       // lost meanwhile is found out by whatever uses it next: the script's error is the one to report.
       await this.query('ROLLBACK').catch(() => undefined);
+      await this.#renew().catch(() => undefined);
       throw error;
     }
-    if (this.#client.getTransactionStatus() !== 'I') {
-      await this.query('ROLLBACK');
-      throw errors.openTransaction();
-    }
-    // A script made from a dump empties the search path; the engine's own statements need it.
-    await this.#prepare();
+    const isOpen = this.#client.getTransactionStatus() !== 'I';
+    if (isOpen) await this.query('ROLLBACK');
+    await this.#renew();
+    if (isOpen) throw errors.openTransaction();
   }
 
   /** Hands a query object to the driver that speaks the protocol by itself. */
@@ -96,6 +102,12 @@ export class Connection {
 
   async close(): Promise<void> {
     await this.#client.end();
+  }
+
+  /** Makes the session what it was when it was opened, for the engine's own statements and for the next script. */
+  async #renew(): Promise<void> {
+    await this.query(RESET_SESSION);
+    await this.#prepare();
   }
 
   async #prepare(): Promise<void> {

@@ -75,6 +75,48 @@ describe('migrate deploy', () => {
   });
 });
 
+describe('what one migration sets in its session', () => {
+  const probe = `SELECT current_user AS role, current_setting('TimeZone') AS zone, current_setting('search_path') AS path,
+    current_setting('standard_conforming_strings') AS strings, current_setting('DateStyle') AS dates,
+    current_setting('my.own', true) AS own, to_regclass('pg_temp.scratch') IS NOT NULL AS temporary,
+    (SELECT count(*) FROM pg_prepared_statements) AS prepared, (SELECT count(*) FROM pg_listening_channels()) AS heard`;
+  const sets = `SET TimeZone = 'Africa/Nairobi'; SET search_path = pg_catalog; SET standard_conforming_strings = off;
+    SET DateStyle = 'German'; SET my.own = 'x'; CREATE TEMP TABLE scratch (); PREPARE one AS SELECT 1;
+    LISTEN news; DECLARE c CURSOR WITH HOLD FOR SELECT 1; SET ROLE pg_read_all_data;`;
+
+  it('does not reach the next one', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    await owner.asAdministrator(`GRANT pg_read_all_data TO ${owner.name}`);
+    await using project = await PrismaProject.create({
+      databaseUrl,
+      migrations: {
+        '20240101000000_before': `CREATE TABLE seen AS ${probe};`,
+        '20240102000000_sets': sets,
+        '20240103000000_after': `INSERT INTO seen ${probe};`,
+      },
+    });
+    expect(await project.prisma('migrate', 'deploy')).toMatchObject({ exitCode: 0 });
+    const [before, after] = await execute(databaseUrl, 'SELECT * FROM seen');
+    expect(before).toMatchObject({ role: owner.name, own: null, temporary: false });
+    // A setting of one's own is empty rather than unknown once it has been reset.
+    expect({ ...after, own: after?.['own'] || null }).toEqual(before);
+  });
+
+  it('does not keep a failure from being recorded', async () => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    await owner.asAdministrator(`GRANT pg_read_all_data TO ${owner.name}`);
+    await using project = await PrismaProject.create({
+      databaseUrl,
+      migrations: { '20240101000000_broken': `BEGIN; ${sets} COMMIT; SELECT missing();` },
+    });
+    expect((await project.prisma('migrate', 'deploy')).output).toContain('P3018');
+    const [attempt] = await execute(databaseUrl, 'SELECT logs FROM public._prisma_migrations');
+    expect(attempt?.['logs']).toContain('missing()');
+  });
+});
+
 describe('three deployers at once', () => {
   const migrations = {
     '20240101000000_table': `${TABLE} SELECT pg_sleep(0.3);`,

@@ -1,3 +1,4 @@
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { describe, expect, it } from 'vitest';
@@ -97,6 +98,59 @@ describe('drift is found out', () => {
     expect(await problemsOf(/prisma\/functions/, temporary.project)).toEqual([
       'function core.new_id has no source file core.new_id.sql',
     ]);
+  });
+
+  it.each([
+    'timestamp(3) DEFAULT CURRENT_TIMESTAMP',
+    'timestamp DEFAULT now()',
+    'timestamp DEFAULT LOCALTIMESTAMP',
+    'timestamp DEFAULT clock_timestamp()',
+    `timestamp DEFAULT (now() AT TIME ZONE 'Africa/Nairobi')`,
+    `timestamp DEFAULT now() + interval '1 day'`,
+    'date DEFAULT CURRENT_DATE',
+    'time DEFAULT LOCALTIME',
+  ])('when a default takes the time where the session is: %s', async (column) => {
+    const [problem, ...others] = await problemsOf(
+      /in UTC/,
+      repository,
+      `CREATE TABLE core.late (at ${column})`,
+    );
+    expect(problem).toMatch(/^core\.late\.at has the default .*AT TIME ZONE 'UTC'\)$/);
+    expect(others).toEqual([]);
+  });
+
+  it('but not when it takes the time in UTC, or with its zone', async () => {
+    const sql = `CREATE TABLE core.punctual (
+      a timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
+      b timestamp DEFAULT (clock_timestamp() AT TIME ZONE 'UTC') + interval '1 day',
+      c timestamptz DEFAULT now(), d timestamp DEFAULT '2026-01-01', e date DEFAULT (now() AT TIME ZONE 'UTC')::date)`;
+    expect(await problemsOf(/in UTC/, repository, sql)).toEqual([]);
+  });
+
+  it('when a function takes the time where the session is', async () => {
+    const sql = `CREATE FUNCTION core.late() RETURNS timestamp LANGUAGE sql AS $$
+        -- now() in a comment is no matter
+        SELECT greatest(now() AT TIME ZONE 'UTC', current_timestamp) $$`;
+    expect(await problemsOf(/in UTC/, repository, sql)).toEqual([
+      "function core.late takes current_timestamp by the session's time zone. Write (now() AT TIME ZONE 'UTC')",
+    ]);
+  });
+
+  it('when a model has @default(now()), of which Prisma makes such a default', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(
+      'models/core.prisma',
+      `model Late {
+         id        Int      @id
+         createdAt DateTime @default(now()) @db.Timestamp(3)
+         updatedAt DateTime @updatedAt @db.Timestamp(3)
+         seenAt    DateTime @default( now() ) @db.Timestamptz(3)
+         // was: DateTime @default(now())
+       }`,
+    );
+    const models = fileURLToPath(new URL('models', pathToFileURL(temporary.project.config)));
+    const problems = await problemsOf(/in UTC/, { ...temporary.project, models });
+    expect(problems).toEqual([expect.stringMatching(/^core\.prisma:3 has @default\(now\(\)\).*dbgenerated/)]);
   });
 
   it('when a way back leaves something behind', async () => {

@@ -9,6 +9,7 @@ import { readMigrations } from '../migrations.ts';
 import { runPrisma } from '../prisma-cli.ts';
 import type { Project } from '../project.ts';
 import { checkFunctionSources } from './function-sources.ts';
+import { checkModelTimes, checkUtcTimes } from './utc-times.ts';
 import { checkWayBack, readStages } from './way-back.ts';
 
 /** A claim about the repository, and what contradicts it. */
@@ -28,6 +29,7 @@ export const driftChecks: readonly DriftCheck[] = [
   { claim: 'prisma/schema.sql is the migrated database', run: checkDumpFile },
   { claim: 'prisma/functions has each function as it is deployed', run: checkSources },
   { claim: 'prisma/schema has the tables as they are', run: checkModels },
+  { claim: 'models, defaults and functions take the time in UTC', run: checkTimes },
   { claim: 'each way back leads to what was before, and up again to the same', run: checkUpDownUp },
 ];
 
@@ -62,6 +64,11 @@ async function checkModels({ project, url }: DriftContext): Promise<string[]> {
   const args = ['migrate', 'diff', '--from-config-datasource', '--to-schema', project.models, '--exit-code'];
   const { exitCode, output } = await runPrisma(project, args, { url, output: 'keep' });
   return exitCode === 0 ? [] : [output.trim()];
+}
+
+async function checkTimes({ project, url }: DriftContext): Promise<string[]> {
+  const inDatabase = await withConnection(url, checkUtcTimes);
+  return [...(await checkModelTimes(project.models)), ...inDatabase];
 }
 
 async function checkUpDownUp({ project, url, emptyUrl }: DriftContext): Promise<string[]> {

@@ -8,14 +8,13 @@ import { rollBack } from '../rollback/roll-back.ts';
 
 /** The dump before the first migration and after each of them, of an empty database in which they are run one by one. */
 export async function readStages(url: string, migrations: readonly Migration[]): Promise<DumpObject[][]> {
-  return withConnection(url, async (client) => {
-    const stages = [await readDump(client)];
-    for (const { sql } of migrations) {
-      await client.query(sql);
-      stages.push(await readDump(client));
-    }
-    return stages;
-  });
+  const stages = [await withConnection(url, (client) => readDump(client))];
+  for (const { sql } of migrations) {
+    // Each in a session of its own, so that what one has set does not reach the next, as in a deploy.
+    await withConnection(url, (client) => client.query(sql));
+    stages.push(await withConnection(url, (client) => readDump(client)));
+  }
+  return stages;
 }
 
 /**

@@ -7,6 +7,7 @@ import { rehearse, runDowns, runUps } from './rehearsal.ts';
 import type { Effect } from './rehearsal.ts';
 import { copyRows, countRows, keepDeleted, keyOf, readReturned } from './rows.ts';
 import type { Returned } from './rows.ts';
+import type { Surroundings } from './script.ts';
 
 /** Something that a rollback would destroy for good. */
 export type Loss = {
@@ -16,7 +17,7 @@ export type Loss = {
   count: bigint;
 };
 
-export type Walk = { steps: readonly Step[]; schema: string };
+export type Walk = { steps: readonly Step[]; surroundings: Surroundings };
 
 /**
  * Counts what is lost when the steps are walked back for real: rows of tables that go, rows that a script deletes from
@@ -56,9 +57,9 @@ async function rehearseReturn(client: Client, effect: Effect, walk: Walk): Promi
     return { deleted: new Map(), own: new Map() };
   await copyRows(client, effect.written);
   return rehearse(client, async () => {
-    await runDowns(client, walk.steps, walk.schema);
+    await runDowns(client, walk.steps, walk.surroundings);
     await keepDeleted(client, effect.written);
-    const isUp = await runUps(client, walk.steps, walk.schema);
+    const isUp = await runUps(client, walk.steps, walk.surroundings);
     return readReturned(client, effect, isUp);
   });
 }

@@ -3,6 +3,7 @@ import { countDroppedStrangers, readTables, readWritten } from './catalog.ts';
 import type { Column, Snapshot, Table } from './catalog.ts';
 import type { Step } from './plan.ts';
 import { explainDownFailure, isNotTransactional, runScript } from './script.ts';
+import type { Surroundings } from './script.ts';
 
 /** What down scripts do to the tables that were there before. */
 export type Effect = {
@@ -27,10 +28,14 @@ export async function rehearse<T>(client: Client, work: () => Promise<T>): Promi
 }
 
 /** Runs the down scripts, the last applied migration's first. */
-export async function runDowns(client: Client, steps: readonly Step[], schema: string): Promise<void> {
+export async function runDowns(
+  client: Client,
+  steps: readonly Step[],
+  surroundings: Surroundings,
+): Promise<void> {
   for (const { name, downSql } of steps) {
     try {
-      await runScript(client, { sql: downSql, schema });
+      await runScript(client, { sql: downSql, ...surroundings });
     } catch (error) {
       throw explainDownFailure(error, name, downSql);
     }
@@ -43,11 +48,15 @@ export async function runDowns(client: Client, steps: readonly Step[], schema: s
  *
  * @returns whether they could be run
  */
-export async function runUps(client: Client, steps: readonly Step[], schema: string): Promise<boolean> {
+export async function runUps(
+  client: Client,
+  steps: readonly Step[],
+  surroundings: Surroundings,
+): Promise<boolean> {
   for (const { sql } of steps.toReversed()) {
     await client.query('SAVEPOINT up');
     try {
-      await runScript(client, { sql, schema });
+      await runScript(client, { sql, ...surroundings });
     } catch (error) {
       await client.query('ROLLBACK TO SAVEPOINT up');
       if (!isNotTransactional(error)) return false;

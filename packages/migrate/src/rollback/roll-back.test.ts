@@ -196,3 +196,36 @@ describe('a way back that fails', () => {
     );
   });
 });
+
+describe('what one down.sql sets in its session', () => {
+  it('does not reach the next one, nor what follows', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    await using temporary = await TemporaryProject.create({ empty: true });
+    const probe = `SELECT current_user::text AS role, current_setting('TimeZone') AS zone,
+      current_setting('search_path') AS path, current_setting('standard_conforming_strings') AS strings,
+      current_setting('lock_timeout') AS patience`;
+    await temporary.writeMigration('20240101000000_one', {
+      sql: 'CREATE TABLE seen (role text, zone text, path text, strings text, patience text);',
+      down: 'DROP TABLE seen;',
+    });
+    await temporary.writeMigration('20240102000000_two', { sql: '', down: `INSERT INTO seen ${probe};` });
+    await temporary.writeMigration('20240103000000_three', {
+      sql: '',
+      down: `INSERT INTO seen ${probe};
+        SET TimeZone = 'Africa/Nairobi'; SET search_path = pg_catalog; SET standard_conforming_strings = off;
+        SET lock_timeout = 1; SET ROLE pg_read_all_data;`,
+    });
+    const { project } = temporary;
+    const { exitCode, output } = await deploy({ project, url: database.url, output: 'keep' });
+    expect(exitCode, output).toBe(0);
+    await rollBack({
+      url: database.url,
+      migrations: project.migrations,
+      to: '20240101000000_one',
+      discardData: true,
+    });
+    const [first, second] = await execute(database.url, 'SELECT * FROM seen');
+    expect(first).toMatchObject({ path: 'public', patience: '10s' });
+    expect(second).toEqual(first);
+  });
+});

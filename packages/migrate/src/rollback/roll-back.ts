@@ -17,6 +17,7 @@ import type { Step } from './plan.ts';
 import { readEffect, rehearse, runDowns } from './rehearsal.ts';
 import type { Effect } from './rehearsal.ts';
 import { busyAdvice } from './script.ts';
+import type { Surroundings } from './script.ts';
 
 export type RollbackOptions = {
   url: string;
@@ -72,24 +73,24 @@ async function walkBack(
   { discardData = false, tableWaitMilliseconds = defaultTableWait, progress = noProgress }: RollbackOptions,
 ): Promise<RollbackReport> {
   const { client, schema } = place;
+  const settings = `SET LOCAL lock_timeout = ${tableWaitMilliseconds}; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off`;
+  const surroundings = { schema, settings };
   await client.query('BEGIN');
   try {
-    await client.query(
-      `SET LOCAL lock_timeout = ${tableWaitMilliseconds}; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off`,
-    );
+    await client.query(settings);
     await lockTables(client);
     const before = await readSnapshot(client);
     progress.step('rehearsing');
     const effect = await rehearse(client, async () => {
-      await runDowns(client, steps, schema);
+      await runDowns(client, steps, surroundings);
       return readEffect(client, before);
     });
     progress.step('counting what would be lost');
-    const losses = await measureLoss(client, effect, { steps, schema });
+    const losses = await measureLoss(client, effect, { steps, surroundings });
     if (losses.length > 0 && !discardData) throw refusal(losses);
     progress.step('walking back');
     assertNoNewTable(before, await readSnapshot(client));
-    const done = await runSteps(place, steps);
+    const done = await runSteps(place, steps, surroundings);
     assertSame(effect, await readEffect(client, before));
     await client.query('COMMIT');
     return { steps: done, losses };
@@ -102,11 +103,15 @@ async function walkBack(
   }
 }
 
-async function runSteps(place: HistoryPlace, steps: readonly Step[]): Promise<RollbackReport['steps']> {
+async function runSteps(
+  place: HistoryPlace,
+  steps: readonly Step[],
+  surroundings: Surroundings,
+): Promise<RollbackReport['steps']> {
   const done: RollbackReport['steps'] = [];
   for (const step of steps) {
     const start = performance.now();
-    await runDowns(place.client, [step], place.schema);
+    await runDowns(place.client, [step], surroundings);
     await forgetAttempt(place, step.attempt);
     done.push({ name: step.name, milliseconds: Math.round(performance.now() - start) });
   }

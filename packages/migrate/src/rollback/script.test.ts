@@ -11,7 +11,7 @@ async function failureOf(sql: string): Promise<unknown> {
   return await withConnection(database.url, async (client) => {
     await client.query('BEGIN');
     try {
-      await runScript(client, { sql, schema: 'public' });
+      await runScript(client, { sql, schema: 'public', settings: '' });
       return undefined;
     } catch (error) {
       return explainDownFailure(error, '20240101000000_one', sql);
@@ -66,7 +66,7 @@ describe('a script within a transaction', () => {
     await execute(database.url, 'CREATE SCHEMA other');
     await withConnection(database.url, async (client) => {
       await client.query('BEGIN');
-      await runScript(client, { sql: 'CREATE TABLE here ()', schema: 'other' });
+      await runScript(client, { sql: 'CREATE TABLE here ()', schema: 'other', settings: '' });
       await client.query('COMMIT');
     });
     const [row] = await execute(database.url, `SELECT to_regclass('other.here') IS NOT NULL AS there`);

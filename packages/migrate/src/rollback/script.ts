@@ -2,11 +2,15 @@ import { DatabaseError, escapeLiteral } from 'pg';
 import type { Client } from 'pg';
 import { MigrateError, codeOf } from '../errors.ts';
 
-export type Script = {
-  sql: string;
+/** What every script finds, whatever the one before it has set. */
+export type Surroundings = {
   /** Where unqualified names are looked up, as Prisma does it. */
   schema: string;
+  /** `SET LOCAL` statements that hold for the whole transaction. */
+  settings: string;
 };
+
+export type Script = Surroundings & { sql: string };
 
 // What a statement says that ends a transaction, or that PostgreSQL runs only outside of one.
 const transactionCodes = new Set(['25001', '2D000']);
@@ -17,9 +21,11 @@ const transactionCodes = new Set(['25001', '2D000']);
  * The server runs it as a string inside a DO block, because there a COMMIT in the script is refused. Sent as it is, it
  * would end the transaction, and what came before it could not be undone any more.
  */
-export async function runScript(client: Client, { sql, schema }: Script): Promise<void> {
+export async function runScript(client: Client, { sql, schema, settings }: Script): Promise<void> {
   await client.query(`SELECT set_config('search_path', quote_ident($1), true)`, [schema]);
   await client.query(`DO ${escapeLiteral(`BEGIN EXECUTE ${escapeLiteral(sql)}; END`)}`);
+  // A role, a time zone or a search path that the script has set is not meant for what comes after it.
+  await client.query(`RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; ${settings}`);
 }
 
 /** Whether a script failed because it cannot be part of a transaction, such as CREATE INDEX CONCURRENTLY. */
