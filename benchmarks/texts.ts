@@ -53,8 +53,9 @@ function newsOf({ first, count }: Texts): string {
   return `
          SELECT n, reference, '2547' || lpad((n % 100000000)::text, 8, '0') AS recipient,
                 services.sms_text(
-                    'deposit', 'en', reference, 100 + n % 9900, 'KES', '1000000009', NULL, 5000 + n % 9900
+                    formats, 'en', reference, 100 + n % 9900, 'KES', '1000000009', NULL, 5000 + n % 9900, NULL
                 ) AS message
            FROM generate_series(${from}::bigint, ${to}) AS n
+           JOIN services.sms_templates ON key = 'deposit' AND language = 'en'
           CROSS JOIN LATERAL (SELECT 'TX' || lpad(upper(to_hex(n)), 8, '0') AS reference) r`;
 }

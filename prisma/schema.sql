@@ -1411,6 +1411,24 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.compile_sms_template ====
+CREATE OR REPLACE FUNCTION services.compile_sms_template(p_text text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT array_agg(
+               replace(replace(replace(replace(replace(replace(translate(replace(
+                   CASE WHEN f.without IS NULL THEN p_text ELSE regexp_replace(p_text, f.without, '', 'g') END,
+                   '%', '%%'), '[]', ''),
+                   '{reference}', '%1$s'), '{amount}', '%2$s'), '{wallet}', '%3$s'), '{name}', '%4$s'),
+                   '{balance}', '%5$s'), '{reason}', '%6$s')
+               ORDER BY f.ord
+           )
+      FROM (VALUES (1, '\[[^][]*\{(?:name|balance)\}[^][]*\]'), (2, '\[[^][]*\{balance\}[^][]*\]'),
+                   (3, '\[[^][]*\{name\}[^][]*\]'), (4, NULL)) AS f (ord, without)
+$function$;
+
 -- ==== function: services.decide_sms ====
 CREATE OR REPLACE FUNCTION services.decide_sms(p_id uuid, p_decision text, p_by text, p_note text, p_message_id text, p_cost numeric, p_currency text, p_parts integer)
  RETURNS text
@@ -1608,6 +1626,17 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.guard_sms_templates ====
+CREATE OR REPLACE FUNCTION services.guard_sms_templates()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% on services.sms_templates is refused', TG_OP
+        USING ERRCODE = 'DF003', HINT = 'Change a text with services.set_sms_template, or PUT /templates/:key/:language.';
+END
+$function$;
+
 -- ==== function: services.lock_message_ids ====
 CREATE OR REPLACE FUNCTION services.lock_message_ids(p_message_ids text[], p_exclusive boolean)
  RETURNS void
@@ -1647,7 +1676,7 @@ AS $function$
 $function$;
 
 -- ==== function: services.queue_movement_sms ====
-CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_names_others boolean[], p_priorities smallint[])
+CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_reasons text[], p_priorities smallint[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1660,28 +1689,55 @@ DECLARE
     v_now   constant timestamp := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
     v_all   constant text[] := p_wallets || p_others;
+    v_told  bigint[]; -- which elements are refusals that are told
 BEGIN
+    IF 'transfer_refused' = ANY (p_templates) THEN
+        -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
+        -- two batches never wait for each other.
+        WITH first AS (
+            SELECT DISTINCT ON (t.wallet) t.wallet, t.ord
+              FROM unnest(p_templates, p_wallets) WITH ORDINALITY AS t (template, wallet, ord)
+              JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (p_wallets) AND w.kind = 'CUSTOMER'
+             WHERE t.template = 'transfer_refused'
+             ORDER BY t.wallet, t.ord
+        ), told AS (
+            INSERT INTO services.sms_last_told AS l (wallet_id, template, told_at)
+            SELECT f.wallet, 'transfer_refused', v_now FROM first f ORDER BY f.wallet
+                ON CONFLICT (wallet_id, template) DO UPDATE
+               SET told_at = EXCLUDED.told_at
+             WHERE l.told_at <= EXCLUDED.told_at - interval '1 hour'
+            RETURNING l.wallet_id
+        )
+        SELECT array_agg(f.ord) INTO v_told FROM told JOIN first f ON f.wallet = told.wallet_id;
+    END IF;
+
     WITH party AS MATERIALIZED (
-        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status
           FROM core.wallets w
          WHERE w.id = ANY (v_all)
+    ), wording AS MATERIALIZED (
+        SELECT m.key::text, m.language::text, m.formats FROM services.sms_templates m WHERE m.key = ANY (p_templates)
     )
     INSERT INTO services.sms_logs (
         id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
     )
     SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
            services.sms_text(
-               t.template, p.language, t.reference, t.amount, t.currency, t.wallet,
-               CASE WHEN t.names_other AND o.kind = 'CUSTOMER' THEN o.holder_name ELSE t.other END, t.balance
+               m.formats, p.language, t.reference, t.amount, t.currency, t.wallet,
+               CASE WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name) ELSE t.other END,
+               t.balance,
+               CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
            ),
            'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
       FROM unnest(
-        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_names_others, p_priorities
+        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
       ) WITH ORDINALITY
-        AS t (template, wallet, reference, amount, currency, other, balance, names_other, priority, ord)
+        AS t (template, wallet, reference, amount, currency, other, balance, reason, priority, ord)
       JOIN party p ON p.id = t.wallet
       LEFT JOIN party o ON o.id = t.other
-     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL;
+      LEFT JOIN wording m ON m.key = t.template AND m.language = p.language
+     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL
+       AND (t.template <> 'transfer_refused' OR t.ord = ANY (v_told));
 END
 $function$;
 
@@ -1860,8 +1916,8 @@ BEGIN
     )
     SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
            services.sms_text(
-               t.template, t.language, t.receipt, t.amount, 'KES', t.credited, NULL,
-               CASE WHEN t.template = 'deposit' THEN t.balance END
+               m.formats, t.language, t.receipt, t.amount, 'KES', t.credited, services.sms_name(t.payer_name),
+               CASE WHEN t.template = 'deposit' THEN t.balance END, NULL
            ),
            CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
            CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
@@ -1875,7 +1931,7 @@ BEGIN
         SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash,
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
                    CASE WHEN p.credited = c_suspense THEN 'deposit_suspense' ELSE 'deposit' END AS template,
                    CASE WHEN p.credited = c_suspense THEN 'en' ELSE p.language END AS language,
                    CASE
@@ -1884,12 +1940,16 @@ BEGIN
                        ELSE p.payer_phone
                    END AS recipient
               FROM unnest(
-                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, v_phones, v_languages, v_post.credited,
-                v_post.credit_balances
-              ) AS p (id, receipt, amount, payer_phone, phone_hash, holder_phone, language, credited, balance)
+                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, p_names, v_phones, v_languages,
+                v_post.credited, v_post.credit_balances
+              ) AS p (
+                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
+              )
              WHERE p.id IS NOT NULL
           ) r
       ) t
+      LEFT JOIN services.sms_templates m
+        ON m.key = t.template AND m.language = t.language AND m.key IN ('deposit', 'deposit_suspense')
      WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
 
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
@@ -1982,7 +2042,7 @@ BEGIN
     IF true = ANY (p_notify) THEN
         SELECT array_agg(n.template) AS templates, array_agg(n.wallet) AS wallets, array_agg(n.reference) AS refs,
                array_agg(t.amount) AS amounts, array_agg(t.currency) AS currencies, array_agg(n.other) AS others,
-               array_agg(n.balance) AS balances, array_agg(n.names_other) AS names_others,
+               array_agg(n.balance) AS balances, array_agg(n.reason) AS reasons,
                array_agg(n.priority::smallint) AS priorities
           INTO v_news
           FROM unnest(
@@ -1990,16 +2050,16 @@ BEGIN
             v_done.balances, v_done.credit_balances
           ) AS t (debit, credit, amount, currency, notify, outcome, reason, reference, balance, credit_balance)
          CROSS JOIN LATERAL (
-            VALUES ('transfer_out', 'posted', t.debit, t.credit, t.reference, t.balance, true, 0),
-                   ('transfer_in', 'posted', t.credit, t.debit, t.reference, t.credit_balance, true, 0),
-                   ('transfer_refused', 'refused', t.debit, t.credit, NULL, NULL, false, 1)
-         ) AS n (template, outcome, wallet, other, reference, balance, names_other, priority)
+            VALUES ('transfer_out', 'posted', t.debit, t.credit, t.reference, t.balance, NULL, 0),
+                   ('transfer_in', 'posted', t.credit, t.debit, t.reference, t.credit_balance, NULL, 0),
+                   ('transfer_refused', 'refused', t.debit, t.credit, NULL, NULL, t.reason, 1)
+         ) AS n (template, outcome, wallet, other, reference, balance, reason, priority)
          WHERE t.notify AND n.outcome = t.outcome
            AND (t.reason IS NULL OR t.reason NOT IN ('invalid_amount', 'same_wallet'));
         IF v_news.templates IS NOT NULL THEN
             PERFORM services.queue_movement_sms(
                 v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
-                v_news.balances, v_news.names_others, v_news.priorities
+                v_news.balances, v_news.reasons, v_news.priorities
             );
         END IF;
     END IF;
@@ -2010,6 +2070,44 @@ BEGIN
         v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, p_amounts, v_done.fees, v_done.balances,
         v_done.times, v_done.hashes
       ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
+END
+$function$;
+
+-- ==== function: services.sample_sms ====
+CREATE OR REPLACE FUNCTION services.sample_sms(p_key text, p_language text, p_text text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    SELECT services.sms_text(
+        services.compile_sms_template(p_text), p_language,
+        CASE WHEN p_key LIKE 'deposit%' THEN 'QKJ41HARMI' ELSE 'DF-0123456789AB' END, 9999999.99, 'KES', '2048173651',
+        'Wamaitha Nyokabi Njoroge', 99999999.99, 'wallet_frozen'
+    )
+$function$;
+
+-- ==== function: services.set_sms_template ====
+CREATE OR REPLACE FUNCTION services.set_sms_template(p_key text, p_language text, p_text text, p_by text, p_reason text, OUT fault text, OUT detail text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF coalesce(btrim(p_by), '') = '' OR coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'who changes a text, and why, must be named' USING ERRCODE = '22023';
+    END IF;
+    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(p_key, p_language, p_text) AS f;
+    IF fault IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.sms_templates AS t (key, language, text, formats, changed_at)
+    VALUES (p_key, p_language, p_text, services.compile_sms_template(p_text), clock_timestamp() AT TIME ZONE 'UTC')
+        ON CONFLICT (key, language) DO UPDATE
+       SET text = EXCLUDED.text, formats = EXCLUDED.formats, changed_at = EXCLUDED.changed_at;
+    INSERT INTO services.sms_template_changes (key, language, text, changed_by, reason)
+    VALUES (p_key, p_language, p_text, p_by, p_reason);
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -2237,72 +2335,133 @@ AS $function$
      GROUP BY GROUPING SETS ((m.key, m.currency), (m.currency))
 $function$;
 
--- ==== function: services.sms_text ====
-CREATE OR REPLACE FUNCTION services.sms_text(p_template text, p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_other text, p_balance numeric)
+-- ==== function: services.sms_name ====
+CREATE OR REPLACE FUNCTION services.sms_name(p_name text)
  RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE
+        WHEN p_name !~ '[^A-Za-z ]' THEN rtrim(left(btrim(p_name), 25))
+        ELSE rtrim(left(btrim(regexp_replace(
+            regexp_replace(translate(normalize(p_name, NFKD), U&'\2018\2019\02BC', ''''''''), '[^A-Za-z .''-]', '', 'g'),
+            '\.(?=[A-Za-z]{2})', '. ', 'g'
+        ), ' -.'''), 25))
+    END
+$function$;
+
+-- ==== function: services.sms_placeholders ====
+CREATE OR REPLACE FUNCTION services.sms_placeholders(p_key text, OUT needed text[], OUT allowed text[])
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT k.needed, k.needed || k.besides
+      FROM (VALUES
+        ('deposit', ARRAY['reference', 'amount', 'wallet'], ARRAY['name', 'balance']),
+        ('deposit_suspense', ARRAY['reference', 'amount'], ARRAY['name']),
+        ('transfer_out', ARRAY['reference', 'amount', 'name'], ARRAY['wallet', 'balance']),
+        ('transfer_in', ARRAY['reference', 'amount', 'name'], ARRAY['wallet', 'balance']),
+        ('transfer_refused', ARRAY['amount', 'name', 'reason'], ARRAY['wallet']),
+        ('withdrawal', ARRAY['reference', 'amount'], ARRAY['wallet', 'balance']),
+        ('reversal_debit', ARRAY['reference', 'amount'], ARRAY['wallet', 'balance']),
+        ('reversal_credit', ARRAY['reference', 'amount'], ARRAY['wallet', 'balance']),
+        ('suspense_assigned', ARRAY['reference', 'amount', 'wallet'], ARRAY['balance'])
+      ) AS k (key, needed, besides)
+     WHERE k.key = p_key
+$function$;
+
+-- ==== function: services.sms_reason ====
+CREATE OR REPLACE FUNCTION services.sms_reason(p_reason text, p_language text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE
+        WHEN p_language = 'sw' THEN CASE p_reason
+            WHEN 'insufficient_funds' THEN 'salio lako halitoshi'
+            WHEN 'unknown_wallet' THEN 'nambari ya pochi haipo'
+            WHEN 'own_wallet' THEN 'pochi yako imefungwa'
+            WHEN 'wallet_frozen' THEN 'pochi hiyo haipokei pesa kwa sasa'
+            WHEN 'wallet_closed' THEN 'pochi hiyo haipokei pesa kwa sasa'
+            ELSE 'haikuwezekana kwa sasa'
+        END
+        ELSE CASE p_reason
+            WHEN 'insufficient_funds' THEN 'your balance is too low'
+            WHEN 'unknown_wallet' THEN 'no wallet has this number'
+            WHEN 'own_wallet' THEN 'your wallet is locked'
+            WHEN 'wallet_frozen' THEN 'that wallet cannot receive money now'
+            WHEN 'wallet_closed' THEN 'that wallet cannot receive money now'
+            ELSE 'it cannot be done now'
+        END
+    END
+$function$;
+
+-- ==== function: services.sms_template_fault ====
+CREATE OR REPLACE FUNCTION services.sms_template_fault(p_key text, p_language text, p_text text, OUT fault text, OUT detail text)
+ RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE
 AS $function$
 DECLARE
-    c_money     constant text := 'FM99,999,999,999,999,990.00';
-    v_reference constant text := coalesce(p_reference, '');
-    v_currency  constant text := coalesce(p_currency, 'KES');
-    v_money     constant text := v_currency || ' ' || coalesce(to_char(p_amount, c_money), '0.00');
-    v_wallet    constant text := coalesce(p_wallet, '');
-    v_other     text;
-    v_text      text;
+    c_basic  constant text :=
+        '^[]A-Za-z0-9 @£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ!"#¤%&''()*+,./:;<=>?¡ÄÖÑÜ§¿äöñüà{}[-]*$';
+    v_facts  record;
+    v_used   text[];
+    v_length integer;
 BEGIN
-    IF p_template IN ('transfer_out', 'transfer_in', 'transfer_refused') THEN
-        -- Accents go, and with them what is not a plain letter; of a name in another script nothing is left.
-        v_other := coalesce(
-            nullif(btrim(left(btrim(regexp_replace(
-                CASE WHEN p_other ~ '[^ -~]' THEN normalize(p_other, NFKD) ELSE p_other END,
-                '[^A-Za-z0-9 .,''&/()+*:-]', '', 'g'
-            )), 25)), ''),
-            CASE WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END
-        );
-    END IF;
-
-    IF p_language = 'sw' THEN
-        v_text := CASE p_template
-            WHEN 'deposit' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kwenye pochi ' || v_wallet || '.'
-            WHEN 'deposit_suspense' THEN v_reference || ' imethibitishwa. ' || v_money
-                || ' zimepokelewa na ziko salama, ila bado hazina pochi. Wasiliana nasi kwa namba hii.'
-            WHEN 'transfer_out' THEN v_reference || ' imethibitishwa. Umetuma ' || v_money || ' kwa ' || v_other || '.'
-            WHEN 'transfer_in' THEN v_reference || ' imethibitishwa. Umepokea ' || v_money || ' kutoka kwa ' || v_other || '.'
-            WHEN 'transfer_refused' THEN v_money || ' kwa ' || v_other || ' hazikutumwa. Pesa haijatoka kwenye pochi yako.'
-            WHEN 'withdrawal' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimetolewa kutoka pochi yako ' || v_wallet || '.'
-            WHEN 'reversal_debit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kutoka pochi yako ' || v_wallet || '.'
-            WHEN 'reversal_credit' THEN v_reference || ' imethibitishwa. ' || v_money || ' zimerudishwa kwenye pochi yako ' || v_wallet || '.'
-            WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' zilizosubiri sasa ziko kwenye pochi ' || v_wallet || '.'
-            ELSE v_reference || ' confirmed. ' || v_money || '.'
-        END;
+    SELECT * INTO v_facts FROM services.sms_placeholders(p_key);
+    v_used := ARRAY(SELECT m[1] FROM regexp_matches(p_text, '\{([^{}]*)\}', 'g') AS m);
+    detail := CASE
+        WHEN v_facts.needed IS NULL OR p_language IS NULL OR p_language NOT IN ('en', 'sw') THEN 'key or language'
+    END;
+    IF detail IS NOT NULL THEN
+        fault := 'unknown_template';
+    ELSIF p_text IS NULL OR btrim(p_text) = '' OR p_text !~ c_basic THEN
+        fault := 'alphabet';
+        detail := 'one line of the basic GSM alphabet, without a tilde, backslash, circumflex, bar or euro sign';
+    ELSIF regexp_replace(p_text, '\{[^{}]*\}', '', 'g') ~ '[{}]'
+          OR regexp_replace(p_text, '\[[^][]*\{(?:name|balance)\}[^][]*\]', '', 'g') ~ '[][]'
+          OR p_text ~ '\[[^][]*\{name\}[^][]*\{balance\}|\[[^][]*\{balance\}[^][]*\{name\}'
+    THEN
+        fault := 'malformed';
+        detail := 'each brace and bracket must be closed; what is in brackets must have {name} or {balance} in it';
+    ELSIF NOT v_used <@ v_facts.allowed THEN
+        fault := 'unknown_placeholder';
+        SELECT string_agg('{' || u || '}', ', ') INTO detail FROM unnest(v_used) AS u WHERE u <> ALL (v_facts.allowed);
+    ELSIF NOT v_facts.needed <@ v_used THEN
+        fault := 'missing_placeholder';
+        SELECT string_agg('{' || u || '}', ', ') INTO detail FROM unnest(v_facts.needed) AS u WHERE u <> ALL (v_used);
     ELSE
-        v_text := CASE p_template
-            WHEN 'deposit' THEN v_reference || ' confirmed. ' || v_money || ' received in wallet ' || v_wallet || '.'
-            WHEN 'deposit_suspense' THEN v_reference || ' confirmed. ' || v_money
-                || ' received and safe, but not in a wallet yet. Contact us with this code.'
-            WHEN 'transfer_out' THEN v_reference || ' confirmed. ' || v_money || ' sent to ' || v_other || '.'
-            WHEN 'transfer_in' THEN v_reference || ' confirmed. ' || v_money || ' received from ' || v_other || '.'
-            WHEN 'transfer_refused' THEN v_money || ' to ' || v_other || ' was not sent. No money has left your wallet.'
-            WHEN 'withdrawal' THEN v_reference || ' confirmed. ' || v_money || ' was paid out of your wallet ' || v_wallet || '.'
-            WHEN 'reversal_debit' THEN v_reference || ' confirmed. ' || v_money || ' was taken back from your wallet ' || v_wallet || '.'
-            WHEN 'reversal_credit' THEN v_reference || ' confirmed. ' || v_money || ' was returned to your wallet ' || v_wallet || '.'
-            WHEN 'suspense_assigned' THEN v_reference || ': ' || v_money || ' that waited is now in wallet ' || v_wallet || '.'
-            ELSE v_reference || ' confirmed. ' || v_money || '.'
-        END;
+        v_length := char_length(services.sample_sms(p_key, p_language, p_text));
+        IF v_length > 160 THEN
+            fault := 'too_long';
+            detail := v_length || ' characters with long facts; 160 fit';
+        END IF;
     END IF;
+END
+$function$;
 
-    IF p_balance IS NULL OR p_template = 'deposit_suspense' THEN
-        RETURN v_text;
-    END IF;
-    RETURN v_text
-           || CASE
-                  WHEN p_template = 'transfer_refused' THEN CASE WHEN p_language = 'sw' THEN ' Salio ' ELSE ' Balance ' END
-                  WHEN p_language = 'sw' THEN ' Salio jipya '
-                  ELSE ' New balance '
-              END
-           || v_currency || ' ' || to_char(p_balance, c_money) || '.';
+-- ==== function: services.sms_text ====
+CREATE OR REPLACE FUNCTION services.sms_text(p_formats text[], p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_name text, p_balance numeric, p_reason text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+BEGIN
+    RETURN coalesce(
+        format(
+            p_formats[CASE WHEN p_name <> '' THEN 2 ELSE 1 END + CASE WHEN p_balance IS NULL THEN 0 ELSE 2 END],
+            p_reference,
+            coalesce(p_currency, 'KES') || to_char(coalesce(p_amount, 0), 'FM" "99,999,999,999,999,990.00'),
+            p_wallet,
+            CASE WHEN p_name <> '' THEN p_name WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END,
+            coalesce(p_currency, 'KES') || to_char(p_balance, 'FM" "99,999,999,999,999,990.00'),
+            CASE WHEN p_reason IS NOT NULL THEN services.sms_reason(p_reason, p_language) END
+        ),
+        coalesce(p_reference, '') || ' confirmed. ' || coalesce(p_currency, 'KES')
+        || to_char(coalesce(p_amount, 0), 'FM" "99,999,999,999,999,990.00') || '.'
+    );
 END
 $function$;
 
@@ -2325,7 +2484,7 @@ BEGIN
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.debit_wallet_id),
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.credit_wallet_id)
         ],
-        ARRAY[true, true], ARRAY[0, 0]::smallint[]
+        ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
     );
     RETURN NULL;
 END
@@ -2343,13 +2502,13 @@ BEGIN
             ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
             ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
             ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[true, true], ARRAY[0, 0]::smallint[]
+            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
         );
     ELSE
         PERFORM services.queue_movement_sms(
             ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
             ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.credit_balance_after], ARRAY[true], ARRAY[0]::smallint[]
+            ARRAY[NEW.credit_balance_after], ARRAY[NULL]::text[], ARRAY[0]::smallint[]
         );
     END IF;
     RETURN NULL;
@@ -2511,6 +2670,13 @@ CREATE TABLE services.sms_events (
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
+-- ==== table: services.sms_last_told ====
+CREATE TABLE services.sms_last_told (
+    wallet_id character varying(20) NOT NULL,
+    template character varying(40) NOT NULL,
+    told_at timestamp(3) without time zone NOT NULL
+);
+
 -- ==== table: services.sms_logs ====
 CREATE TABLE services.sms_logs (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -2568,6 +2734,26 @@ CREATE TABLE services.sms_spend (
     parts bigint DEFAULT 0 NOT NULL,
     cost numeric(19,4) DEFAULT 0 NOT NULL
 ) WITH (fillfactor=20, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
+
+-- ==== table: services.sms_template_changes ====
+CREATE TABLE services.sms_template_changes (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    key character varying(40) NOT NULL,
+    language character(2) NOT NULL,
+    text text NOT NULL,
+    changed_by character varying(100) NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.sms_templates ====
+CREATE TABLE services.sms_templates (
+    key character varying(40) NOT NULL,
+    language character(2) NOT NULL,
+    text text NOT NULL,
+    formats text[] NOT NULL,
+    changed_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
 
 -- ==== constraint: api_keys_pkey on services.api_keys ====
 ALTER TABLE services.api_keys
@@ -2669,6 +2855,10 @@ ALTER TABLE services.sms_events
 ALTER TABLE services.sms_events
     ADD CONSTRAINT sms_events_pkey PRIMARY KEY (id);
 
+-- ==== constraint: sms_last_told_pkey on services.sms_last_told ====
+ALTER TABLE services.sms_last_told
+    ADD CONSTRAINT sms_last_told_pkey PRIMARY KEY (wallet_id, template);
+
 -- ==== constraint: sms_logs_attempt_check on services.sms_logs ====
 ALTER TABLE services.sms_logs
     ADD CONSTRAINT sms_logs_attempt_check CHECK ((((phase)::text <> ALL (ARRAY[('SENDING'::character varying)::text, ('UNKNOWN'::character varying)::text])) OR ((attempts > 0) AND (provider IS NOT NULL) AND (claimed_at IS NOT NULL))));
@@ -2711,6 +2901,22 @@ ALTER TABLE services.sms_opt_outs
 -- ==== constraint: sms_spend_pkey on services.sms_spend ====
 ALTER TABLE services.sms_spend
     ADD CONSTRAINT sms_spend_pkey PRIMARY KEY (day, currency);
+
+-- ==== constraint: sms_template_changes_pkey on services.sms_template_changes ====
+ALTER TABLE services.sms_template_changes
+    ADD CONSTRAINT sms_template_changes_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_templates_formats_check on services.sms_templates ====
+ALTER TABLE services.sms_templates
+    ADD CONSTRAINT sms_templates_formats_check CHECK ((cardinality(formats) = 4));
+
+-- ==== constraint: sms_templates_language_check on services.sms_templates ====
+ALTER TABLE services.sms_templates
+    ADD CONSTRAINT sms_templates_language_check CHECK ((language = ANY (ARRAY['en'::bpchar, 'sw'::bpchar])));
+
+-- ==== constraint: sms_templates_pkey on services.sms_templates ====
+ALTER TABLE services.sms_templates
+    ADD CONSTRAINT sms_templates_pkey PRIMARY KEY (key, language);
 
 -- ==== constraint: transactions_amount_check on core.transactions ====
 ALTER TABLE core.transactions
@@ -2845,6 +3051,9 @@ CREATE INDEX sms_logs_unknown_idx ON services.sms_logs USING btree (claimed_at) 
 -- ==== index: sms_opt_outs_number_hash_idx on services.sms_opt_outs ====
 CREATE INDEX sms_opt_outs_number_hash_idx ON services.sms_opt_outs USING btree (number_hash);
 
+-- ==== index: sms_template_changes_key_idx on services.sms_template_changes ====
+CREATE INDEX sms_template_changes_key_idx ON services.sms_template_changes USING btree (key, language, created_at);
+
 -- ==== index: transactions_credit_posting_key on core.transactions ====
 CREATE UNIQUE INDEX transactions_credit_posting_key ON core.transactions USING btree (credit_wallet_id, credit_version);
 
@@ -2918,6 +3127,15 @@ CREATE TRIGGER sms_opt_outs_never_truncated BEFORE TRUNCATE ON services.sms_opt_
 
 -- ==== trigger: sms_spend_never_deleted on services.sms_spend ====
 CREATE TRIGGER sms_spend_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_spend FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was paid for; use a fresh database for trials.');
+
+-- ==== trigger: sms_template_changes_append_only on services.sms_template_changes ====
+CREATE TRIGGER sms_template_changes_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_template_changes FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who changed a text, and why.');
+
+-- ==== trigger: sms_templates_never_truncated on services.sms_templates ====
+CREATE TRIGGER sms_templates_never_truncated BEFORE TRUNCATE ON services.sms_templates FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Messages would have no text; change a text with services.set_sms_template.');
+
+-- ==== trigger: sms_templates_through_the_door on services.sms_templates ====
+CREATE TRIGGER sms_templates_through_the_door BEFORE INSERT OR DELETE OR UPDATE ON services.sms_templates FOR EACH ROW WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION services.guard_sms_templates();
 
 -- ==== trigger: transactions_append_only on core.transactions ====
 CREATE TRIGGER transactions_append_only BEFORE DELETE OR TRUNCATE ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');

@@ -1,8 +1,10 @@
 -- Queues the messages that tell customers about movements of their wallets, in the transaction that moved the money.
 --
--- Arrays of equal length, one element a message: to the holder of p_wallets[i], in his language. p_others[i] is the
+-- Arrays of equal length, one element a message: to the holder of p_wallets[i], in their language. p_others[i] is the
 -- other side of the movement: the text has its holder's name, as customers of mobile money expect once money has
--- moved; where p_names_others is false it has the number alone, for a refusal must not tell whose number it is.
+-- moved; where p_reasons[i] says why nothing moved it has the number alone, for a refusal must not tell whose it is.
+--
+-- A refusal costs whoever asks for it nothing and us a message, so a wallet is told of one in an hour at most.
 --
 -- Before: the movements are made.
 -- After:  one PENDING row an element; none for a wallet that is not a customer's.
@@ -14,7 +16,7 @@ CREATE OR REPLACE FUNCTION services.queue_movement_sms(
     p_currencies   text[],
     p_others       text[],
     p_balances     numeric[],
-    p_names_others boolean[],
+    p_reasons      text[], -- why nothing moved, NULL where it did
     p_priorities   smallint[]
 )
 RETURNS void
@@ -31,27 +33,54 @@ DECLARE
     v_now   constant timestamp := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
     v_all   constant text[] := p_wallets || p_others;
+    v_told  bigint[]; -- which elements are refusals that are told
 BEGIN
+    IF 'transfer_refused' = ANY (p_templates) THEN
+        -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
+        -- two batches never wait for each other.
+        WITH first AS (
+            SELECT DISTINCT ON (t.wallet) t.wallet, t.ord
+              FROM unnest(p_templates, p_wallets) WITH ORDINALITY AS t (template, wallet, ord)
+              JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (p_wallets) AND w.kind = 'CUSTOMER'
+             WHERE t.template = 'transfer_refused'
+             ORDER BY t.wallet, t.ord
+        ), told AS (
+            INSERT INTO services.sms_last_told AS l (wallet_id, template, told_at)
+            SELECT f.wallet, 'transfer_refused', v_now FROM first f ORDER BY f.wallet
+                ON CONFLICT (wallet_id, template) DO UPDATE
+               SET told_at = EXCLUDED.told_at
+             WHERE l.told_at <= EXCLUDED.told_at - interval '1 hour'
+            RETURNING l.wallet_id
+        )
+        SELECT array_agg(f.ord) INTO v_told FROM told JOIN first f ON f.wallet = told.wallet_id;
+    END IF;
+
     WITH party AS MATERIALIZED (
-        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status
           FROM core.wallets w
          WHERE w.id = ANY (v_all)
+    ), wording AS MATERIALIZED (
+        SELECT m.key::text, m.language::text, m.formats FROM services.sms_templates m WHERE m.key = ANY (p_templates)
     )
     INSERT INTO services.sms_logs (
         id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
     )
     SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
            services.sms_text(
-               t.template, p.language, t.reference, t.amount, t.currency, t.wallet,
-               CASE WHEN t.names_other AND o.kind = 'CUSTOMER' THEN o.holder_name ELSE t.other END, t.balance
+               m.formats, p.language, t.reference, t.amount, t.currency, t.wallet,
+               CASE WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name) ELSE t.other END,
+               t.balance,
+               CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
            ),
            'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
       FROM unnest(
-        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_names_others, p_priorities
+        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
       ) WITH ORDINALITY
-        AS t (template, wallet, reference, amount, currency, other, balance, names_other, priority, ord)
+        AS t (template, wallet, reference, amount, currency, other, balance, reason, priority, ord)
       JOIN party p ON p.id = t.wallet
       LEFT JOIN party o ON o.id = t.other
-     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL;
+      LEFT JOIN wording m ON m.key = t.template AND m.language = p.language
+     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL
+       AND (t.template <> 'transfer_refused' OR t.ord = ANY (v_told));
 END
 $$;

@@ -144,8 +144,8 @@ BEGIN
     )
     SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
            services.sms_text(
-               t.template, t.language, t.receipt, t.amount, 'KES', t.credited, NULL,
-               CASE WHEN t.template = 'deposit' THEN t.balance END
+               m.formats, t.language, t.receipt, t.amount, 'KES', t.credited, services.sms_name(t.payer_name),
+               CASE WHEN t.template = 'deposit' THEN t.balance END, NULL
            ),
            CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
            CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
@@ -159,7 +159,7 @@ BEGIN
         SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash,
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
                    CASE WHEN p.credited = c_suspense THEN 'deposit_suspense' ELSE 'deposit' END AS template,
                    CASE WHEN p.credited = c_suspense THEN 'en' ELSE p.language END AS language,
                    CASE
@@ -168,12 +168,16 @@ BEGIN
                        ELSE p.payer_phone
                    END AS recipient
               FROM unnest(
-                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, v_phones, v_languages, v_post.credited,
-                v_post.credit_balances
-              ) AS p (id, receipt, amount, payer_phone, phone_hash, holder_phone, language, credited, balance)
+                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, p_names, v_phones, v_languages,
+                v_post.credited, v_post.credit_balances
+              ) AS p (
+                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
+              )
              WHERE p.id IS NOT NULL
           ) r
       ) t
+      LEFT JOIN services.sms_templates m
+        ON m.key = t.template AND m.language = t.language AND m.key IN ('deposit', 'deposit_suspense')
      WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
 
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is

@@ -37,7 +37,7 @@ BEGIN
     IF true = ANY (p_notify) THEN
         SELECT array_agg(n.template) AS templates, array_agg(n.wallet) AS wallets, array_agg(n.reference) AS refs,
                array_agg(t.amount) AS amounts, array_agg(t.currency) AS currencies, array_agg(n.other) AS others,
-               array_agg(n.balance) AS balances, array_agg(n.names_other) AS names_others,
+               array_agg(n.balance) AS balances, array_agg(n.reason) AS reasons,
                array_agg(n.priority::smallint) AS priorities
           INTO v_news
           FROM unnest(
@@ -45,16 +45,16 @@ BEGIN
             v_done.balances, v_done.credit_balances
           ) AS t (debit, credit, amount, currency, notify, outcome, reason, reference, balance, credit_balance)
          CROSS JOIN LATERAL (
-            VALUES ('transfer_out', 'posted', t.debit, t.credit, t.reference, t.balance, true, 0),
-                   ('transfer_in', 'posted', t.credit, t.debit, t.reference, t.credit_balance, true, 0),
-                   ('transfer_refused', 'refused', t.debit, t.credit, NULL, NULL, false, 1)
-         ) AS n (template, outcome, wallet, other, reference, balance, names_other, priority)
+            VALUES ('transfer_out', 'posted', t.debit, t.credit, t.reference, t.balance, NULL, 0),
+                   ('transfer_in', 'posted', t.credit, t.debit, t.reference, t.credit_balance, NULL, 0),
+                   ('transfer_refused', 'refused', t.debit, t.credit, NULL, NULL, t.reason, 1)
+         ) AS n (template, outcome, wallet, other, reference, balance, reason, priority)
          WHERE t.notify AND n.outcome = t.outcome
            AND (t.reason IS NULL OR t.reason NOT IN ('invalid_amount', 'same_wallet'));
         IF v_news.templates IS NOT NULL THEN
             PERFORM services.queue_movement_sms(
                 v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
-                v_news.balances, v_news.names_others, v_news.priorities
+                v_news.balances, v_news.reasons, v_news.priorities
             );
         END IF;
     END IF;

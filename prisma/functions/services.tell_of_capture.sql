@@ -18,7 +18,7 @@ BEGIN
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.debit_wallet_id),
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.credit_wallet_id)
         ],
-        ARRAY[true, true], ARRAY[0, 0]::smallint[]
+        ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
     );
     RETURN NULL;
 END

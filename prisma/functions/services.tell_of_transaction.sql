@@ -11,13 +11,13 @@ BEGIN
             ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
             ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
             ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[true, true], ARRAY[0, 0]::smallint[]
+            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
         );
     ELSE
         PERFORM services.queue_movement_sms(
             ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
             ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.credit_balance_after], ARRAY[true], ARRAY[0]::smallint[]
+            ARRAY[NEW.credit_balance_after], ARRAY[NULL]::text[], ARRAY[0]::smallint[]
         );
     END IF;
     RETURN NULL;

@@ -8,6 +8,7 @@ import { addMessageRoutes } from './message-routes.ts';
 import { mapError } from './problems.ts';
 import { createSmsMetrics } from './sms-metrics.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
+import { addTemplateRoutes } from './template-routes.ts';
 import { addUnknownRoutes } from './unknown-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work in other processes. */
@@ -46,6 +47,7 @@ export async function createApp(
   addMessageRoutes(server.app, context);
   addUnknownRoutes(server.app, context);
   addCostRoutes(server.app, context);
+  addTemplateRoutes(server.app, context);
   await addCallbackRoutes(server.app, deps, metrics);
   return { server, metrics };
 }

@@ -34,6 +34,9 @@ test('every route is described, summed up, and its refusals are problem details'
     '/opt-outs/{token}',
     '/reports/cost',
     '/reports/cost.csv',
+    '/templates',
+    '/templates/{key}/{language}',
+    '/templates/{key}/{language}/preview',
   ]);
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {

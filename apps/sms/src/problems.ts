@@ -12,6 +12,8 @@ const refusals: Partial<Record<ErrorCode, Refusal>> = {
   invalid_request: { status: 422, title: 'The request does not have the required form.' },
   unknown_sms: { status: 404, title: 'There is no such message.' },
   nothing_to_decide: { status: 409, title: 'There is nothing to decide.' },
+  unknown_template: { status: 404, title: 'There is no such text.' },
+  invalid_template: { status: 422, title: 'The text cannot be used for this message.' },
   key_reused: { status: 409, title: 'The idempotency key was used for another request.' },
 };
 

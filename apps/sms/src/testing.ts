@@ -21,7 +21,7 @@ export const testKey = 'test-key';
 
 /** What a test says of a request; the key is the configured one unless it says another. */
 interface TestRequest {
-  readonly method?: 'POST';
+  readonly method?: 'POST' | 'PUT';
   readonly key?: string | null;
   /** JSON, unless it is bytes or text already. */
   readonly body?: unknown;

@@ -59,6 +59,8 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   invalid_hash_input: 'unforeseen',
   unknown_sms: 'unforeseen',
   nothing_to_decide: 'unforeseen',
+  unknown_template: 'unforeseen',
+  invalid_template: 'unforeseen',
   pooler_cannot_listen: 'unforeseen',
   database_error: 'unforeseen',
 };

@@ -53,6 +53,8 @@ const CATALOGUE = {
   wallet_not_empty: 'A wallet closes only when its balance is zero and nothing is held.',
   unknown_sms: 'There is no SMS with this id.',
   nothing_to_decide: 'The outcome of this SMS is not unknown, so there is nothing to decide; look it up.',
+  unknown_template: 'No message has this key, or not in this language.',
+  invalid_template: 'The text cannot be used for this message; the advice says why.',
   pooler_cannot_listen:
     'Notifications do not pass a pooler in transaction mode; listen on a direct connection, or poll.',
   database_error: 'The database refused the statement; the cause says how.',

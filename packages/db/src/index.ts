@@ -70,6 +70,8 @@ export { smsAttemptsOf, smsOutbox } from './sms-outbox.ts';
 export type { SmsAttempt, SmsOutbox } from './sms-outbox.ts';
 export { queueSms, wakeSmsSenders } from './sms-queue.ts';
 export type { NewSms, QueuedSms } from './sms-queue.ts';
+export { findSmsTemplate, listSmsTemplates, previewSmsTemplate, setSmsTemplate } from './sms-templates.ts';
+export type { SmsTemplate, SmsTemplateChange } from './sms-templates.ts';
 export { settleSms } from './sms-settlements.ts';
 export { createSmsSettler } from './sms-settler.ts';
 export type { SmsSettler } from './sms-settler.ts';

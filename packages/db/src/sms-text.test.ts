@@ -24,7 +24,9 @@ interface Facts {
   readonly amount?: string | null;
   readonly currency?: string | null;
   readonly wallet?: string | null;
-  readonly other?: string | null;
+  readonly name?: string | null;
+  readonly number?: string | null;
+  readonly reason?: string | null;
   readonly balance?: string | null;
 }
 
@@ -35,18 +37,22 @@ const ORDINARY = {
   amount: '1500',
   currency: 'KES',
   wallet: '2048173651',
-  other: 'Wanjiku Kamau',
+  name: 'Wanjiku Kamau',
+  number: '3185294767',
   balance: '20350.5',
+  reason: null,
 };
 
 async function textOf(facts: Facts): Promise<unknown> {
-  const { template, language, reference, amount, currency, wallet, other, balance } = {
+  const { template, language, reference, amount, currency, wallet, name, number, balance, reason } = {
     ...ORDINARY,
     ...facts,
   };
   const [row] = await database.sql(
-    'SELECT services.sms_text($1, $2, $3, $4::numeric, $5, $6, $7, $8::numeric) AS text',
-    [template, language, reference, amount, currency, wallet, other, balance],
+    `SELECT services.sms_text(
+              (SELECT formats FROM services.sms_templates WHERE key = $1 AND language = $2), $2, $3, $4::numeric, $5, $6,
+              coalesce(services.sms_name($7), $8), $9::numeric, $10) AS text`,
+    [template, language, reference, amount, currency, wallet, name, number, balance, reason],
   );
   return row?.['text'];
 }
@@ -55,7 +61,7 @@ test.for([
   [
     'en',
     'deposit',
-    'QKJ41HARMI confirmed. KES 1,500.00 received in wallet 2048173651. New balance KES 20,350.50.',
+    'QKJ41HARMI confirmed. KES 1,500.00 received from Wanjiku Kamau in wallet 2048173651. New balance KES 20,350.50.',
   ],
   [
     'en',
@@ -75,7 +81,7 @@ test.for([
   [
     'en',
     'transfer_refused',
-    'KES 1,500.00 to Wanjiku Kamau was not sent. No money has left your wallet. Balance KES 20,350.50.',
+    'KES 1,500.00 to 3185294767 was not sent: your balance is too low. No money has left your wallet.',
   ],
   [
     'en',
@@ -100,7 +106,7 @@ test.for([
   [
     'sw',
     'deposit',
-    'QKJ41HARMI imethibitishwa. Umepokea KES 1,500.00 kwenye pochi 2048173651. Salio jipya KES 20,350.50.',
+    'QKJ41HARMI imethibitishwa. Umepokea KES 1,500.00 kutoka kwa Wanjiku Kamau kwenye pochi 2048173651. Salio jipya KES 20,350.50.',
   ],
   [
     'sw',
@@ -120,7 +126,7 @@ test.for([
   [
     'sw',
     'transfer_refused',
-    'KES 1,500.00 kwa Wanjiku Kamau hazikutumwa. Pesa haijatoka kwenye pochi yako. Salio KES 20,350.50.',
+    'KES 1,500.00 kwa 3185294767 hazikutumwa: salio lako halitoshi. Pesa haijatoka kwenye pochi yako.',
   ],
   [
     'sw',
@@ -143,7 +149,8 @@ test.for([
     'QKJ41HARMI: KES 1,500.00 zilizosubiri sasa ziko kwenye pochi 2048173651. Salio jipya KES 20,350.50.',
   ],
 ] as const)('%s %s reads as it should', async ([language, template, text]) => {
-  expect(await textOf({ language, template })).toBe(text);
+  const refusal = template === 'transfer_refused' ? { name: null, reason: 'insufficient_funds' } : {};
+  expect(await textOf({ language, template, ...refusal })).toBe(text);
 });
 
 test.for(
@@ -161,7 +168,8 @@ test.for(
     reference: 'DF-0123456789AB',
     amount: '9999999.99',
     balance: '99999999.99',
-    other: 'Wamaitha Nyokabi Njoroge Kariuki',
+    name: 'Wamaitha Nyokabi Njoroge Kariuki',
+    reason: 'wallet_frozen',
   });
   expect(String(text).length).toBeLessThanOrEqual(160);
 });
@@ -173,7 +181,8 @@ test('whatever the counterparty is called, the text stays in the alphabet of one
   const facts = fc.record({
     template: fc.constantFrom(...TEMPLATES),
     language: fc.constantFrom('en', 'sw'),
-    other: fc.oneof(texts, fc.string({ unit: 'grapheme' }), fc.constant(null)),
+    name: fc.oneof(texts, fc.string({ unit: 'grapheme' }), fc.constant(null)),
+    reason: fc.constantFrom('insufficient_funds', 'wallet_frozen', 'what nobody foresaw'),
     amount: amounts,
   });
   const run = fc.asyncProperty(facts, async (some) => {
@@ -184,39 +193,71 @@ test('whatever the counterparty is called, the text stays in the alphabet of one
 
 test.for([
   ["Ng'ang'a O'Brien", "Ng'ang'a O'Brien"],
+  ['Ng\u2019ang\u2019a', "Ng'ang'a"],
   ['Zoë Çelik', 'Zoe Celik'],
   ['{Ali} ~ [x]', 'Ali  x'],
+  ['{balance} %1$s', 'balance s'],
+  ['WIN bit.ly/Z9x 0700111222', 'WIN bit. lyZx'],
+  ['Win\nNow', 'WinNow'],
   ['李小龍', 'a customer'],
-  [null, 'a customer'],
+  [null, '3185294767'],
   ['  ', 'a customer'],
-  ['0712****78', '0712****78'],
+  ['J. M. Otieno', 'J. M. Otieno'],
   ['Nyokabi '.repeat(6), 'Nyokabi Nyokabi Nyokabi N'],
-])('the counterparty %j is called %j', async ([other, called]) => {
-  expect(await textOf({ template: 'transfer_out', other: other ?? null, balance: null })).toBe(
+])('the counterparty %j is called %j', async ([name, called]) => {
+  expect(await textOf({ template: 'transfer_out', name: name ?? null, balance: null })).toBe(
     `QKJ41HARMI confirmed. KES 1,500.00 sent to ${called ?? ''}.`,
   );
 });
 
+test.for([
+  ['en', 'a customer'],
+  ['sw', 'mteja'],
+])('in %s a counterparty of whom nothing is known is %s', async ([language, called]) => {
+  const text = await textOf({ template: 'transfer_out', name: null, number: null, language: language ?? '' });
+  expect(text).toContain(` ${called ?? ''}.`);
+});
+
+test.for([
+  [null, 'QKJ41HARMI confirmed. KES 1,500.00 received in wallet 2048173651. New balance KES 20,350.50.'],
+  [
+    'JOHN',
+    'QKJ41HARMI confirmed. KES 1,500.00 received from JOHN in wallet 2048173651. New balance KES 20,350.50.',
+  ],
+])('a deposit of %j names the payer where M-PESA does', async ([name, text]) => {
+  expect(await textOf({ name: name ?? null, number: null })).toBe(text);
+});
+
+test.for([
+  ['insufficient_funds', 'your balance is too low', 'salio lako halitoshi'],
+  ['unknown_wallet', 'no wallet has this number', 'nambari ya pochi haipo'],
+  ['wallet_frozen', 'that wallet cannot receive money now', 'pochi hiyo haipokei pesa kwa sasa'],
+  ['own_wallet', 'your wallet is locked', 'pochi yako imefungwa'],
+  ['currency_mismatch', 'it cannot be done now', 'haikuwezekana kwa sasa'],
+])('a refusal for %s says why', async ([reason, english, swahili]) => {
+  const facts = { template: 'transfer_refused', name: null, reason: reason ?? '' };
+  expect(await textOf({ ...facts, language: 'en' })).toContain(`was not sent: ${english ?? ''}.`);
+  expect(await textOf({ ...facts, language: 'sw' })).toContain(`hazikutumwa: ${swahili ?? ''}.`);
+});
+
 test('what is worded badly is worded plainly, and never fails the money that it tells about', async () => {
-  expect(await textOf({ template: 'nonsense' })).toBe(
-    'QKJ41HARMI confirmed. KES 1,500.00. New balance KES 20,350.50.',
-  );
+  expect(await textOf({ template: 'nonsense' })).toBe('QKJ41HARMI confirmed. KES 1,500.00.');
   expect(await textOf({ language: 'fr' })).toMatch(/confirmed/);
-  const nothing = { reference: null, amount: null, currency: null, wallet: null, other: null, balance: null };
+  const nothing = { reference: null, amount: null, currency: null, wallet: null, name: null, number: null };
   for (const template of TEMPLATES)
     for (const language of ['en', 'sw'])
       expect(await textOf({ template, language, ...nothing })).toBeTypeOf('string');
 });
 
 test('the balance is left out where there is none', async () => {
-  expect(await textOf({ balance: null })).toBe(
+  expect(await textOf({ balance: null, name: null, number: null })).toBe(
     'QKJ41HARMI confirmed. KES 1,500.00 received in wallet 2048173651.',
   );
 });
 
 test('a template without a name and a message without a language are plain as well', async () => {
   const [row] = await database.sql(
-    'SELECT services.sms_text(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS text',
+    'SELECT services.sms_text(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS text',
   );
   expect(row?.['text']).toBeTypeOf('string');
 });

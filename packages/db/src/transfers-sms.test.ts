@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
-import { useTestDb } from './testing/test-db.ts';
+import { connect, useTestDb } from './testing/test-db.ts';
 import { newPhone, openCustomer, openFunded, setStatus } from './testing/wallet-fixtures.ts';
 import { transfer, transfers } from './transfers.ts';
 
@@ -55,20 +55,95 @@ test('who was refused is told as what can wait, and not whose number it was', as
       template: 'transfer_refused',
       priority: 1,
       reference: null,
-      message: `KES 250.00 to ${to} was not sent. No money has left your wallet.`,
+      message: `KES 250.00 to ${to} was not sent: your balance is too low. No money has left your wallet.`,
     },
   ]);
 });
 
-test('a refusal that says something about the payee says no more than that nothing was sent', async () => {
-  const [from, frozen] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
-  await setStatus(sql, frozen, 'FROZEN');
-  await expect(
-    transfer(database.db, sampleTransfer({ from, to: frozen, amount: '1.00' })),
-  ).rejects.toMatchObject({ code: 'wallet_frozen' });
-  expect(await newsTo(from, frozen)).toMatchObject([
-    { wallet: from, message: `KES 1.00 to ${frozen} was not sent. No money has left your wallet.` },
+test.for(['FROZEN', 'CLOSED'])(
+  'of a payee who is %s a refusal says no more than that nothing arrives',
+  async (status) => {
+    const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+    await setStatus(sql, to, status);
+    await expect(transfer(database.db, sampleTransfer({ from, to, amount: '1.00' }))).rejects.toThrow();
+    expect((await newsTo(from, to)).map(({ wallet, message }) => [wallet, message])).toEqual([
+      [
+        from,
+        `KES 1.00 to ${to} was not sent: that wallet cannot receive money now. No money has left your wallet.`,
+      ],
+    ]);
+  },
+);
+
+test('who cannot send because their own wallet is frozen is told so', async () => {
+  const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+  await setStatus(sql, from, 'FROZEN');
+  await expect(transfer(database.db, sampleTransfer({ from, to }))).rejects.toThrow();
+  expect((await newsTo(from)).map(({ message }) => message)).toEqual([
+    `KES 10.00 to ${to} was not sent: your wallet is locked. No money has left your wallet.`,
   ]);
+});
+
+/** Asks for what the wallet cannot pay, in a batch of its own each time. */
+async function beRefused(from: string, to: string, times: number): Promise<void> {
+  const asked = Array.from({ length: times }, () =>
+    transfer(database.db, sampleTransfer({ from, to, amount: '250.00' })),
+  );
+  const answers = await Promise.allSettled(asked);
+  expect(answers.filter(({ status }) => status === 'rejected')).toHaveLength(times);
+}
+
+test('of a hundred refusals in an hour one is told, however many come at once', async () => {
+  const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+  await beRefused(from, to, 1);
+  await beRefused(from, to, 79);
+  await transfers(
+    database.db,
+    Array.from({ length: 20 }, () => sampleTransfer({ from, to, amount: '250.00' })),
+  );
+  expect(await newsTo(from)).toHaveLength(1);
+});
+
+test('of the refusals of one batch each wallet is told of its first', async () => {
+  const [one, other] = [await openFunded(database, '10.00'), await openFunded(database, '10.00')];
+  const to = await openCustomer(database.db);
+  await transfers(
+    database.db,
+    ['21.00', '22.00', '23.00'].flatMap((amount) =>
+      [one, other].map((from) => sampleTransfer({ from, to, amount })),
+    ),
+  );
+  const told = await newsTo(one, other);
+  expect(told).toHaveLength(2);
+  expect(new Set(told.map(({ wallet }) => wallet))).toEqual(new Set([one, other]));
+  for (const { message } of told) expect(message).toContain('KES 21.00');
+});
+
+test('refusals that come at the very same time are told once', async () => {
+  const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+  const clients = await Promise.all(Array.from({ length: 8 }, () => connect(database.url)));
+  const tell = `SELECT services.queue_movement_sms(ARRAY['transfer_refused'], ARRAY[$1], ARRAY[NULL], ARRAY[1.00],
+    ARRAY['KES'], ARRAY[$2], ARRAY[NULL]::numeric[], ARRAY['insufficient_funds'], ARRAY[1]::smallint[])`;
+  await Promise.all(clients.map((client) => client.query(tell, [from, to])));
+  await Promise.all(clients.map((client) => client.end()));
+  expect(await newsTo(from)).toHaveLength(1);
+});
+
+test('an hour later the next refusal is told again', async () => {
+  const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
+  await beRefused(from, to, 2);
+  await sql(
+    `UPDATE services.sms_last_told SET told_at = told_at - interval '59 minutes' WHERE wallet_id = $1`,
+    [from],
+  );
+  await beRefused(from, to, 2);
+  expect(await newsTo(from)).toHaveLength(1);
+  await sql(
+    `UPDATE services.sms_last_told SET told_at = told_at - interval '1 minute' WHERE wallet_id = $1`,
+    [from],
+  );
+  await beRefused(from, to, 2);
+  expect(await newsTo(from)).toHaveLength(2);
 });
 
 test('a request that could never be posted sends no message', async () => {
