@@ -91,6 +91,7 @@ BEGIN
         SELECT o.id
           FROM core.transactions o
          WHERE o.verification_hash IS NULL
+           AND core.verification_hash(o.reference, o.amount, o.created_at) IS NOT NULL
          ORDER BY o.id
          LIMIT p_limit
            FOR NO KEY UPDATE SKIP LOCKED
@@ -111,8 +112,11 @@ DECLARE
     v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
     h      core.holds;
     w      core.wallets;
+    v_held numeric; -- amount and fee
     v_type text;
-    v_fee  record;
+    v_rule record;
+    v_payer text;
+    v_fee  numeric;
     v_legs integer;
     v_post record;
 BEGIN
@@ -145,21 +149,27 @@ BEGIN
 
     SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
     v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
-    SELECT f.fee, CASE f.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END AS wallet
-      INTO v_fee FROM core.fee_of(v_type, w.currency, p_amount) AS f;
-    v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
+    v_held := h.amount + coalesce(h.fee_held, 0);
+    SELECT * INTO v_rule FROM core.fee_of(v_type, w.currency, p_amount, v_now);
+    v_payer := CASE v_rule.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END;
+    -- A wallet without a floor has no limit: least() passes over NULL.
+    v_fee := least(v_rule.fee, CASE v_rule.payer
+        WHEN 'SENDER' THEN coalesce(h.fee_held, w.balance - w.held - w.min_balance + h.amount - p_amount)
+        ELSE p_amount + (SELECT b.balance - b.held - b.min_balance FROM core.wallets b WHERE b.id = p_to)
+    END);
+    v_legs := CASE WHEN v_rule.fee IS NULL OR v_fee <= 0 OR v_payer = 'FEES' THEN 1 ELSE 2 END;
 
     -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
     PERFORM set_config('daftari.door', 'open', true);
-    UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    UPDATE core.wallets SET held = held - v_held WHERE id = h.wallet_id;
     PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
         (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
         (ARRAY[v_type, 'FEE'])[1:v_legs],
-        (ARRAY[h.wallet_id::text, v_fee.wallet::text])[1:v_legs],
+        (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
         (ARRAY[p_to, 'FEES'])[1:v_legs],
         (ARRAY[NULL, NULL]::text[])[1:v_legs],
-        (ARRAY[p_amount, v_fee.fee])[1:v_legs],
+        (ARRAY[p_amount, v_fee])[1:v_legs],
         (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
         (ARRAY[p_key, NULL])[1:v_legs],
         (ARRAY[p_digest, NULL])[1:v_legs],
@@ -179,7 +189,7 @@ BEGIN
         -- Its key may have been spent on other wallets than ours since it was looked for.
         outcome := CASE WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1] ELSE 'collision' END;
         reason := v_post.reasons[1];
-        UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
+        UPDATE core.wallets SET held = held + v_held WHERE id = h.wallet_id;
     END IF;
     PERFORM set_config('daftari.door', '', true);
 END
@@ -226,23 +236,147 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.end_fee_rule ====
+CREATE OR REPLACE FUNCTION core.end_fee_rule(p_id uuid, p_at timestamp without time zone, p_actor text, p_note text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now   timestamp;
+    v_at    timestamp;
+    v_next  uuid;
+    r       core.fee_rules;
+    p       record;
+BEGIN
+    LOCK TABLE core.fee_rules IN SHARE ROW EXCLUSIVE MODE;
+    v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    SELECT * INTO r FROM core.fee_rules x WHERE x.id = p_id;
+    v_at := greatest(coalesce(p_at, v_now), r.valid_from);
+    IF r.valid_until = v_at OR p_at IS NULL AND r.valid_until <= v_at THEN
+        outcome := 'replayed';
+        RETURN;
+    END IF;
+    reason := CASE
+        WHEN r.id IS NULL THEN 'unknown_fee_rule'
+        WHEN p_at < v_now THEN 'time_passed'
+        WHEN r.valid_until < v_at THEN 'fee_rule_ended'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE core.fee_rules x SET valid_until = v_at WHERE x.id = p_id;
+    INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, actor, note)
+    VALUES (p_id, 'ENDED', v_at, p_actor, p_note);
+    IF v_at = r.valid_from THEN
+        -- What it was to replace goes on: until it would have ended before, and no longer than this one would have held.
+        SELECT q.id, e.former_until INTO p
+          FROM core.fee_rules q
+          JOIN core.fee_rule_events e ON e.rule_id = q.id AND e.replaced_by = p_id
+         WHERE q.valid_until = v_at AND q.valid_from < v_at AND e.valid_until = v_at;
+        IF FOUND THEN
+            UPDATE core.fee_rules x SET valid_until = least(p.former_until, r.valid_until) WHERE x.id = p.id;
+            SELECT e.replaced_by INTO v_next
+              FROM core.fee_rule_events e
+             WHERE e.rule_id = p_id AND e.valid_until = r.valid_until AND e.replaced_by IS NOT NULL;
+            INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, former_until, replaced_by, actor, note)
+            VALUES (p.id, 'RESTORED', least(p.former_until, r.valid_until), p.former_until, v_next, p_actor, p_note);
+        END IF;
+    END IF;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: core.expire_holds ====
+CREATE OR REPLACE FUNCTION core.expire_holds(p_limit integer, p_after_time timestamp without time zone, p_after_id uuid)
+ RETURNS TABLE(hold_id uuid, expires_at timestamp without time zone, outcome text, failure text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_after constant timestamp(3) := coalesce(p_after_time, '-infinity');
+    v_due   uuid[];
+    h       core.holds;
+    v_constraint text;
+BEGIN
+    v_due := ARRAY(
+        SELECT x.id
+          FROM core.holds x
+         WHERE x.status = 'ACTIVE' AND x.expires_at <= v_now AND x.expires_at >= v_after
+           AND (x.expires_at > v_after OR p_after_id IS NULL OR x.id > p_after_id)
+         ORDER BY x.expires_at, x.id
+         LIMIT p_limit
+    );
+    PERFORM core.lock_wallets(ARRAY(SELECT x.wallet_id::text FROM core.holds x WHERE x.id = ANY (v_due)));
+
+    FOR h IN SELECT * FROM core.holds x WHERE x.id = ANY (v_due) ORDER BY x.expires_at, x.id LOOP
+        hold_id := h.id; expires_at := h.expires_at; failure := NULL;
+        BEGIN
+            SELECT f.outcome INTO outcome FROM core.release_hold(h.id, 'EXPIRED') AS f;
+        EXCEPTION WHEN OTHERS THEN
+            -- Only what is wrong with this one: a deadlock, a time limit or a full disk is everybody's.
+            IF left(SQLSTATE, 2) NOT IN ('22', '23', 'DF', 'P0') THEN
+                RAISE;
+            END IF;
+            GET STACKED DIAGNOSTICS v_constraint = CONSTRAINT_NAME;
+            outcome := 'failed';
+            failure := concat_ws(' ', SQLSTATE, nullif(v_constraint, ''));
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+
 -- ==== function: core.fee_of ====
-CREATE OR REPLACE FUNCTION core.fee_of(p_type text, p_currency text, p_amount numeric)
- RETURNS TABLE(fee numeric, payer text)
+CREATE OR REPLACE FUNCTION core.fee_of(p_type text, p_currency text, p_amount numeric, p_at timestamp without time zone)
+ RETURNS TABLE(fee numeric, payer text, rule_id uuid)
  LANGUAGE sql
  STABLE
 AS $function$
-    SELECT f.fee, f.payer
+    SELECT f.fee, f.payer, f.id
       FROM (
-        SELECT round(r.flat + p_amount * r.rate, 2) AS fee, r.payer::text
+        SELECT round(r.flat + p_amount * r.rate, 2) AS fee, r.payer::text, r.id
           FROM core.fee_rules r
          WHERE r.transaction_type = p_type AND r.currency = p_currency AND r.min_amount <= p_amount
-           AND r.valid_from <= now() AT TIME ZONE 'UTC'
-           AND (r.valid_until IS NULL OR r.valid_until > now() AT TIME ZONE 'UTC')
-         ORDER BY r.min_amount DESC, r.valid_from DESC
+           AND r.valid_from <= p_at AND (r.valid_until IS NULL OR r.valid_until > p_at)
+         ORDER BY r.min_amount DESC, r.valid_from DESC, r.id DESC
          LIMIT 1
       ) f
      WHERE f.fee > 0
+$function$;
+
+-- ==== function: core.fee_to_hold ====
+CREATE OR REPLACE FUNCTION core.fee_to_hold(p_currency text, p_amount numeric, p_at timestamp without time zone)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+BEGIN
+    RETURN (
+        SELECT coalesce(max(round(b.flat + b.top * b.rate, 2)), 0)
+          FROM (
+            SELECT r.flat, r.rate, r.payer,
+                   least(
+                       p_amount,
+                       lead(r.min_amount) OVER (PARTITION BY r.transaction_type ORDER BY r.min_amount) - 0.01
+                   ) AS top
+              FROM (
+                SELECT DISTINCT ON (f.transaction_type, f.min_amount)
+                       f.transaction_type, f.min_amount, f.flat, f.rate, f.payer
+                  FROM core.fee_rules f
+                 WHERE f.currency = p_currency AND f.min_amount <= p_amount
+                   AND f.valid_from <= p_at AND (f.valid_until IS NULL OR f.valid_until > p_at)
+                 ORDER BY f.transaction_type, f.min_amount, f.valid_from DESC, f.id DESC
+              ) r
+          ) b
+         WHERE b.payer = 'SENDER' AND b.top > 0
+    );
+END
 $function$;
 
 -- ==== function: core.find_request ====
@@ -253,6 +387,19 @@ AS $function$
     SELECT CASE WHEN q.digest = p_digest THEN 'replayed' ELSE 'key_reused' END
       FROM core.requests q
      WHERE q.idempotency_key = p_key
+$function$;
+
+-- ==== function: core.guard_fee_rules ====
+CREATE OR REPLACE FUNCTION core.guard_fee_rules()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% on %.% is refused: nobody could tell who changed what is charged, and why',
+        TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'DF003',
+              HINT = 'Call core.set_fee_rule or core.end_fee_rule, or setFeeRule and endFeeRule in @repo/db.';
+END
 $function$;
 
 -- ==== function: core.guard_holds ====
@@ -437,7 +584,9 @@ CREATE OR REPLACE FUNCTION core.place_hold(p_key text, p_digest text, p_wallet t
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    w core.wallets;
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    v_fee numeric;
+    w     core.wallets;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet]);
     outcome := core.find_request(p_key, p_digest);
@@ -450,13 +599,14 @@ BEGIN
     END IF;
 
     SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
     reason := CASE
         WHEN w.id IS NULL THEN 'unknown_wallet'
         WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
         WHEN w.status = 'CLOSED' THEN 'wallet_closed'
         WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
-        WHEN p_expires_at <= clock_timestamp() AT TIME ZONE 'UTC' THEN 'expiry_passed'
-        WHEN w.balance - w.held - w.min_balance < p_amount THEN 'insufficient_funds'
+        WHEN p_expires_at <= v_now THEN 'expiry_passed'
+        WHEN w.balance - w.held - w.min_balance < p_amount + v_fee THEN 'insufficient_funds'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
@@ -468,10 +618,10 @@ BEGIN
     hold_id := core.new_id();
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.wallets
-       SET held = held + p_amount, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+       SET held = held + p_amount + v_fee, updated_at = greatest(updated_at, v_now)
      WHERE id = p_wallet;
-    INSERT INTO core.holds (id, wallet_id, amount, expires_at, narrative, placed_available)
-    VALUES (hold_id, p_wallet, p_amount, p_expires_at, p_narrative, w.balance - w.held - p_amount);
+    INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
+    VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
     PERFORM set_config('daftari.door', '', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
@@ -803,6 +953,7 @@ DECLARE
     v_system  text[];
     v_earlier text[]; -- references of transactions that this batch asks for again
     r         record;
+    v_now     constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
 BEGIN
     -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
     -- in suspense is other people's. The door refuses a wallet without a name as unknown.
@@ -840,7 +991,7 @@ BEGIN
                    'FEES', f.fee, t.currency, NULL, NULL, NULL
               FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
                    AS t (reference, debit, credit, amount, currency, item)
-             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
+             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount, v_now) AS f
           ) l;
         v_items := v_batch.items;
         v_legs := coalesce(array_length(v_items, 1), 0);
@@ -955,7 +1106,7 @@ BEGIN
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = greatest(b.updated_at, v_now)
+        UPDATE core.wallets b SET held = b.held - h.amount - coalesce(h.fee_held, 0), updated_at = greatest(b.updated_at, v_now)
          WHERE b.id = h.wallet_id
         RETURNING b.balance - b.held INTO v_available;
         UPDATE core.holds SET status = p_status, closed_at = v_now, closed_available = v_available WHERE id = h.id;
@@ -1095,7 +1246,7 @@ $function$;
 
 -- ==== function: core.run_operations ====
 CREATE OR REPLACE FUNCTION core.run_operations(p_kinds text[], p_keys text[], p_digests text[], p_holds uuid[], p_originals text[], p_wallets text[], p_amounts numeric[], p_expiries timestamp without time zone[], p_references text[], p_narratives text[])
- RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric, currency text, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, remaining numeric, hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text, hold_capture text, hold_expires_at timestamp without time zone, hold_created_at timestamp without time zone, hold_available numeric)
+ RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric, currency text, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, remaining numeric, hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text, hold_capture text, hold_expires_at timestamp without time zone, hold_created_at timestamp without time zone, hold_available numeric, hold_fee_held numeric)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
@@ -1151,9 +1302,9 @@ BEGIN
               FROM core.capture_hold(
                 p_keys[i], p_digests[i], p_holds[i], p_wallets[i], p_amounts[i], p_references[i], p_narratives[i]
               ) AS f;
-        WHEN 'RELEASE', 'EXPIRE' THEN
+        WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
-              FROM core.release_hold(p_holds[i], CASE p_kinds[i] WHEN 'RELEASE' THEN 'RELEASED' ELSE 'EXPIRED' END) AS f;
+              FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
             -- locked out of order. The batch is undone and said again, and sees them from the start.
@@ -1205,7 +1356,8 @@ BEGIN
            coalesce(
                CASE WHEN o.kind = 'HOLD' THEN h.placed_available ELSE h.closed_available END,
                (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
-           )
+           ),
+           coalesce(h.fee_held, 0)
       FROM unnest(p_kinds, v_outcomes, v_reasons, v_references, v_holds) WITH ORDINALITY
            AS o (kind, outcome, reason, reference, hold, ord)
       LEFT JOIN core.transactions t ON t.reference = o.reference AND t.reference = ANY (v_references)
@@ -1213,6 +1365,73 @@ BEGIN
         ON f.reference = o.reference || '-F' AND f.type = 'FEE'
            AND f.reference = ANY (ARRAY(SELECT v.reference || '-F' FROM unnest(v_references) AS v (reference)))
       LEFT JOIN core.holds h ON h.id = o.hold AND h.id = ANY (v_holds);
+END
+$function$;
+
+-- ==== function: core.set_fee_rule ====
+CREATE OR REPLACE FUNCTION core.set_fee_rule(p_key text, p_digest text, p_type text, p_currency text, p_min_amount numeric, p_flat numeric, p_rate numeric, p_payer text, p_valid_from timestamp without time zone, p_valid_until timestamp without time zone, p_actor text, p_note text, OUT outcome text, OUT reason text, OUT rule_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now  timestamp;
+    v_from timestamp;
+    r      core.fee_rules;
+BEGIN
+    -- One change of the rules at a time; those who charge by them read on.
+    LOCK TABLE core.fee_rules IN SHARE ROW EXCLUSIVE MODE;
+    v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    -- Of two changes within one millisecond the second begins in the next.
+    WHILE p_valid_from IS NULL AND EXISTS (SELECT FROM core.fee_rules r WHERE r.valid_from = v_now) LOOP
+        PERFORM pg_sleep(0.001);
+        v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    END LOOP;
+    v_from := coalesce(p_valid_from, v_now);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference::uuid INTO reason, rule_id
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    reason := CASE
+        WHEN v_from < v_now OR p_valid_until <= v_from THEN 'time_passed'
+        WHEN EXISTS (
+            SELECT FROM core.fee_rules r
+             WHERE r.transaction_type = p_type AND r.currency = p_currency AND r.min_amount = p_min_amount
+               AND r.valid_from >= v_from AND (p_valid_until IS NULL OR r.valid_from < p_valid_until)
+               AND (r.valid_until IS NULL OR r.valid_until > r.valid_from)
+        ) THEN 'fee_rule_planned'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    outcome := 'posted';
+    rule_id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.fee_rules (id, transaction_type, currency, min_amount, flat, rate, payer, valid_from, valid_until)
+    VALUES (rule_id, p_type, p_currency, p_min_amount, p_flat, p_rate, p_payer, v_from, p_valid_until);
+    INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, actor, note)
+    VALUES (set_fee_rule.rule_id, 'SET', p_valid_until, p_actor, p_note);
+    FOR r IN
+        SELECT x.*
+          FROM core.fee_rules x
+         WHERE x.transaction_type = p_type AND x.currency = p_currency AND x.min_amount = p_min_amount
+           AND x.valid_from < v_from AND (x.valid_until IS NULL OR x.valid_until > v_from)
+    LOOP
+        UPDATE core.fee_rules x SET valid_until = v_from WHERE x.id = r.id;
+        INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, former_until, replaced_by, actor, note)
+        VALUES (r.id, 'REPLACED', v_from, r.valid_until, set_fee_rule.rule_id, p_actor, p_note);
+    END LOOP;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', rule_id::text);
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -2515,6 +2734,19 @@ BEGIN
 END
 $function$;
 
+-- ==== table: core.fee_rule_events ====
+CREATE TABLE core.fee_rule_events (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    rule_id uuid NOT NULL,
+    kind character varying(10) NOT NULL,
+    valid_until timestamp(3) without time zone,
+    former_until timestamp(3) without time zone,
+    replaced_by uuid,
+    actor character varying(100) NOT NULL,
+    note text NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
 -- ==== table: core.fee_rules ====
 CREATE TABLE core.fee_rules (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -2541,7 +2773,8 @@ CREATE TABLE core.holds (
     closed_at timestamp(3) without time zone,
     placed_available numeric(19,2),
     closed_available numeric(19,2),
-    capture_reference character varying(50)
+    capture_reference character varying(50),
+    fee_held numeric(19,2)
 );
 
 -- ==== table: core.requests ====
@@ -2763,13 +2996,29 @@ ALTER TABLE services.api_keys
 ALTER TABLE services.api_keys
     ADD CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['read'::text, 'transact'::text, 'admin'::text]) AND (cardinality(scopes) > 0)));
 
+-- ==== constraint: fee_rule_events_kind_check on core.fee_rule_events ====
+ALTER TABLE core.fee_rule_events
+    ADD CONSTRAINT fee_rule_events_kind_check CHECK (((kind)::text = ANY (ARRAY[('SET'::character varying)::text, ('REPLACED'::character varying)::text, ('ENDED'::character varying)::text, ('RESTORED'::character varying)::text])));
+
+-- ==== constraint: fee_rule_events_pkey on core.fee_rule_events ====
+ALTER TABLE core.fee_rule_events
+    ADD CONSTRAINT fee_rule_events_pkey PRIMARY KEY (id);
+
 -- ==== constraint: fee_rules_amounts_check on core.fee_rules ====
 ALTER TABLE core.fee_rules
     ADD CONSTRAINT fee_rules_amounts_check CHECK (((flat >= (0)::numeric) AND (rate >= (0)::numeric) AND (rate < (1)::numeric)));
 
+-- ==== constraint: fee_rules_min_amount_check on core.fee_rules ====
+ALTER TABLE core.fee_rules
+    ADD CONSTRAINT fee_rules_min_amount_check CHECK ((min_amount >= (0)::numeric));
+
 -- ==== constraint: fee_rules_payer_check on core.fee_rules ====
 ALTER TABLE core.fee_rules
     ADD CONSTRAINT fee_rules_payer_check CHECK (((payer)::text = ANY (ARRAY[('SENDER'::character varying)::text, ('RECEIVER'::character varying)::text])));
+
+-- ==== constraint: fee_rules_period_check on core.fee_rules ====
+ALTER TABLE core.fee_rules
+    ADD CONSTRAINT fee_rules_period_check CHECK ((valid_until >= valid_from));
 
 -- ==== constraint: fee_rules_pkey on core.fee_rules ====
 ALTER TABLE core.fee_rules
@@ -2794,6 +3043,10 @@ ALTER TABLE core.holds
 -- ==== constraint: holds_closed_check on core.holds ====
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_closed_check CHECK ((((status)::text = 'ACTIVE'::text) = (closed_at IS NULL)));
+
+-- ==== constraint: holds_fee_held_check on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_fee_held_check CHECK ((fee_held >= (0)::numeric));
 
 -- ==== constraint: holds_pkey on core.holds ====
 ALTER TABLE core.holds
@@ -2985,6 +3238,9 @@ ALTER TABLE core.wallets
 -- ==== index: api_keys_key_hash_key on services.api_keys ====
 CREATE UNIQUE INDEX api_keys_key_hash_key ON services.api_keys USING btree (key_hash);
 
+-- ==== index: fee_rule_events_rule_id_idx on core.fee_rule_events ====
+CREATE INDEX fee_rule_events_rule_id_idx ON core.fee_rule_events USING btree (rule_id, created_at);
+
 -- ==== index: holds_capture_reference_key on core.holds ====
 CREATE UNIQUE INDEX holds_capture_reference_key ON core.holds USING btree (capture_reference);
 
@@ -3072,6 +3328,10 @@ CREATE INDEX transactions_unhashed_idx ON core.transactions USING btree (id) WHE
 -- ==== index: wallet_events_wallet_id_idx on core.wallet_events ====
 CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wallet_id, created_at);
 
+-- ==== foreign key: fee_rule_events_rule_id_fkey on core.fee_rule_events ====
+ALTER TABLE core.fee_rule_events
+    ADD CONSTRAINT fee_rule_events_rule_id_fkey FOREIGN KEY (rule_id) REFERENCES core.fee_rules(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
 -- ==== foreign key: holds_wallet_id_fkey on core.holds ====
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
@@ -3091,6 +3351,18 @@ ALTER TABLE core.transactions
 -- ==== foreign key: wallet_events_wallet_id_fkey on core.wallet_events ====
 ALTER TABLE core.wallet_events
     ADD CONSTRAINT wallet_events_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== trigger: fee_rule_events_append_only on core.fee_rule_events ====
+CREATE TRIGGER fee_rule_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.fee_rule_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who changed what is charged.');
+
+-- ==== trigger: fee_rule_events_through_the_door on core.fee_rule_events ====
+CREATE TRIGGER fee_rule_events_through_the_door BEFORE INSERT ON core.fee_rule_events FOR EACH ROW WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.guard_fee_rules();
+
+-- ==== trigger: fee_rules_never_truncated on core.fee_rules ====
+CREATE TRIGGER fee_rules_never_truncated BEFORE TRUNCATE ON core.fee_rules FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('End rules instead; use a fresh database for trials.');
+
+-- ==== trigger: fee_rules_through_the_door on core.fee_rules ====
+CREATE TRIGGER fee_rules_through_the_door BEFORE INSERT OR DELETE OR UPDATE ON core.fee_rules FOR EACH ROW WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.guard_fee_rules();
 
 -- ==== trigger: holds_never_truncated on core.holds ====
 CREATE TRIGGER holds_never_truncated BEFORE TRUNCATE ON core.holds FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Release holds instead; use a fresh database for trials.');

@@ -1,7 +1,8 @@
 -- Gives transactions that are older than the verification hash theirs: the p_limit oldest that have none. It is the
 -- only change that a written transaction ever sees, and it fills what was empty.
 --
--- After: how many were given one; 0 when none is left. Call it until then; each call is a transaction of its own, so
+-- After: how many were given one; 0 when none is left that can have one: a row whose time is no moment ('infinity') has
+--        no hash and stays without. Call it until then; each call is a transaction of its own, so
 --        it can be stopped and taken up again at any time.
 CREATE OR REPLACE FUNCTION core.backfill_hashes(p_limit integer)
 RETURNS integer
@@ -19,6 +20,7 @@ BEGIN
         SELECT o.id
           FROM core.transactions o
          WHERE o.verification_hash IS NULL
+           AND core.verification_hash(o.reference, o.amount, o.created_at) IS NOT NULL
          ORDER BY o.id
          LIMIT p_limit
            FOR NO KEY UPDATE SKIP LOCKED

@@ -1,5 +1,9 @@
 -- Pays out of a hold, whole or part; the rest goes back to the wallet, and the hold is closed.
 --
+-- Its fee is that of the rules in force now, and never so high that there is not enough money for it: the holder pays
+-- what was reserved for it at most, whatever has become of the rules since; a receiver, what they have with what they
+-- receive. A hold from before fees were reserved (fee_held NULL) has the rest of its wallet for it.
+--
 -- p_amount: NULL for the whole. p_to: a system wallet (a WITHDRAWAL) or a customer's (a TRANSFER).
 -- After: outcome 'posted' and the transaction's reference; 'replayed' with the reference of then (or reason);
 --        'key_reused'; or 'refused' with reason: unknown_hold, hold_closed (captured, released or expired already),
@@ -17,8 +21,11 @@ DECLARE
     v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
     h      core.holds;
     w      core.wallets;
+    v_held numeric; -- amount and fee
     v_type text;
-    v_fee  record;
+    v_rule record;
+    v_payer text;
+    v_fee  numeric;
     v_legs integer;
     v_post record;
 BEGIN
@@ -51,21 +58,27 @@ BEGIN
 
     SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
     v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
-    SELECT f.fee, CASE f.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END AS wallet
-      INTO v_fee FROM core.fee_of(v_type, w.currency, p_amount) AS f;
-    v_legs := CASE WHEN v_fee.fee IS NULL THEN 1 ELSE 2 END;
+    v_held := h.amount + coalesce(h.fee_held, 0);
+    SELECT * INTO v_rule FROM core.fee_of(v_type, w.currency, p_amount, v_now);
+    v_payer := CASE v_rule.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END;
+    -- A wallet without a floor has no limit: least() passes over NULL.
+    v_fee := least(v_rule.fee, CASE v_rule.payer
+        WHEN 'SENDER' THEN coalesce(h.fee_held, w.balance - w.held - w.min_balance + h.amount - p_amount)
+        ELSE p_amount + (SELECT b.balance - b.held - b.min_balance FROM core.wallets b WHERE b.id = p_to)
+    END);
+    v_legs := CASE WHEN v_rule.fee IS NULL OR v_fee <= 0 OR v_payer = 'FEES' THEN 1 ELSE 2 END;
 
     -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
     PERFORM set_config('daftari.door', 'open', true);
-    UPDATE core.wallets SET held = held - h.amount WHERE id = h.wallet_id;
+    UPDATE core.wallets SET held = held - v_held WHERE id = h.wallet_id;
     PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
         (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
         (ARRAY[v_type, 'FEE'])[1:v_legs],
-        (ARRAY[h.wallet_id::text, v_fee.wallet::text])[1:v_legs],
+        (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
         (ARRAY[p_to, 'FEES'])[1:v_legs],
         (ARRAY[NULL, NULL]::text[])[1:v_legs],
-        (ARRAY[p_amount, v_fee.fee])[1:v_legs],
+        (ARRAY[p_amount, v_fee])[1:v_legs],
         (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
         (ARRAY[p_key, NULL])[1:v_legs],
         (ARRAY[p_digest, NULL])[1:v_legs],
@@ -85,7 +98,7 @@ BEGIN
         -- Its key may have been spent on other wallets than ours since it was looked for.
         outcome := CASE WHEN v_post.outcomes[1] IN ('refused', 'key_reused') THEN v_post.outcomes[1] ELSE 'collision' END;
         reason := v_post.reasons[1];
-        UPDATE core.wallets SET held = held + h.amount WHERE id = h.wallet_id;
+        UPDATE core.wallets SET held = held + v_held WHERE id = h.wallet_id;
     END IF;
     PERFORM set_config('daftari.door', '', true);
 END

@@ -50,6 +50,7 @@ DECLARE
     v_system  text[];
     v_earlier text[]; -- references of transactions that this batch asks for again
     r         record;
+    v_now     constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
 BEGIN
     -- A system wallet is nobody to a transfer: the float has no floor, so money could be made from it, and what waits
     -- in suspense is other people's. The door refuses a wallet without a name as unknown.
@@ -87,7 +88,7 @@ BEGIN
                    'FEES', f.fee, t.currency, NULL, NULL, NULL
               FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
                    AS t (reference, debit, credit, amount, currency, item)
-             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount) AS f
+             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount, v_now) AS f
           ) l;
         v_items := v_batch.items;
         v_legs := coalesce(array_length(v_items, 1), 0);

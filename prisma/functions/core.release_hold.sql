@@ -1,4 +1,4 @@
--- Gives a hold's money back to its wallet. p_status is why: RELEASED, or EXPIRED for one whose time is over.
+-- Gives a hold's money back to its wallet, the reserved fee with it. p_status is why: RELEASED, or EXPIRED for one whose time is over.
 --
 -- After: outcome 'posted'; 'replayed' when it was closed in this way already; or 'refused' with reason unknown_hold,
 --        hold_closed (in another way), not_expired. The hold keeps what was available afterwards.
@@ -26,7 +26,7 @@ BEGIN
     outcome := CASE WHEN reason IS NULL THEN 'posted' ELSE 'refused' END;
     IF reason IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets b SET held = b.held - h.amount, updated_at = greatest(b.updated_at, v_now)
+        UPDATE core.wallets b SET held = b.held - h.amount - coalesce(h.fee_held, 0), updated_at = greatest(b.updated_at, v_now)
          WHERE b.id = h.wallet_id
         RETURNING b.balance - b.held INTO v_available;
         UPDATE core.holds SET status = p_status, closed_at = v_now, closed_available = v_available WHERE id = h.id;

@@ -5,7 +5,6 @@
 --   HOLD     core.place_hold           key, digest, wallet, amount, expiry, narrative
 --   CAPTURE  core.capture_hold         key, digest, hold, wallet (where to), amount, new reference, narrative
 --   RELEASE  core.release_hold         hold
---   EXPIRE   core.release_hold         hold
 --   REVERSE  core.reverse_transaction  key, digest, original, amount, new reference, narrative
 --   ASSIGN   core.assign_suspense      original (the receipt), wallet, key and digest or neither
 --
@@ -35,7 +34,7 @@ RETURNS TABLE (
     reference text, transaction_id uuid, type text, debit_wallet text, credit_wallet text, amount numeric,
     currency text, fee numeric, balance_after numeric, created_at timestamp, verification_hash text, remaining numeric,
     hold_id uuid, hold_wallet text, hold_amount numeric, hold_captured numeric, hold_status text,
-    hold_capture text, hold_expires_at timestamp, hold_created_at timestamp, hold_available numeric
+    hold_capture text, hold_expires_at timestamp, hold_created_at timestamp, hold_available numeric, hold_fee_held numeric
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -95,9 +94,9 @@ BEGIN
               FROM core.capture_hold(
                 p_keys[i], p_digests[i], p_holds[i], p_wallets[i], p_amounts[i], p_references[i], p_narratives[i]
               ) AS f;
-        WHEN 'RELEASE', 'EXPIRE' THEN
+        WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
-              FROM core.release_hold(p_holds[i], CASE p_kinds[i] WHEN 'RELEASE' THEN 'RELEASED' ELSE 'EXPIRED' END) AS f;
+              FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
             -- locked out of order. The batch is undone and said again, and sees them from the start.
@@ -149,7 +148,8 @@ BEGIN
            coalesce(
                CASE WHEN o.kind = 'HOLD' THEN h.placed_available ELSE h.closed_available END,
                (SELECT b.balance - b.held FROM core.wallets b WHERE b.id = h.wallet_id)
-           )
+           ),
+           coalesce(h.fee_held, 0)
       FROM unnest(p_kinds, v_outcomes, v_reasons, v_references, v_holds) WITH ORDINALITY
            AS o (kind, outcome, reason, reference, hold, ord)
       LEFT JOIN core.transactions t ON t.reference = o.reference AND t.reference = ANY (v_references)

@@ -34,7 +34,7 @@ test('money of holds whose time is over is given back, and other holds stay', as
   });
   await hold(service.db, { wallet, amount: '30.00', idempotencyKey: 'open' });
   const { log, written } = await openLog('holds have expired');
-  const expiry = startHoldExpiry(service.db, log, 5);
+  const expiry = startHoldExpiry(service.db, log, { pauseMs: 5 });
   expect(await written).toContain('"expired":1');
   await expiry.stop();
   expect((await lookupWallet(service.db, wallet))?.held).toBe('50.00');
@@ -56,7 +56,7 @@ test('a round that fails is logged and the next one does the work', async () => 
     },
   };
   const { log, written } = await openLog('holds have expired');
-  const expiry = startHoldExpiry(flaky, log, 5);
+  const expiry = startHoldExpiry(flaky, log, { pauseMs: 5 });
   await written;
   await expiry.stop();
   expect(failures).toBe(1);
@@ -76,11 +76,36 @@ test('once it is stopped no further round begins', async () => {
     },
   };
   const { log } = await openLog('nothing');
-  const expiry = startHoldExpiry(watched, log, 1);
+  const expiry = startHoldExpiry(watched, log, { pauseMs: 1 });
   await firstRound;
   await expiry.stop();
   const before = asked;
   // Work of its own that takes longer than many pauses.
   for (let count = 0; count < 5; count += 1) await lookupWallet(service.db, '1000000000');
   expect(asked).toBe(before);
+});
+
+test('a hold that cannot be given back is logged by its id and counted, and the others expire', async () => {
+  await using service = await startTestService();
+  const place = async (key: string) => {
+    const wallet = await openCustomer(service.db, '100.00');
+    const expiresAt = new Date('2099-01-01');
+    const placed = await hold(service.db, { wallet, amount: '10.00', idempotencyKey: key, expiresAt });
+    await endEarly(service, placed.id);
+    return { wallet, placed };
+  };
+  const poisonous = await place('poisonous');
+  await service.query(`
+    WITH door AS MATERIALIZED (SELECT set_config('daftari.door', 'open', true) AS state)
+    UPDATE core.wallets w SET held = 0 FROM door WHERE w.id = '${poisonous.wallet}' AND door.state = 'open'`);
+  const sound = await place('sound');
+  const { log, written } = await openLog('cannot be given back');
+  const { promise: counted, resolve } = Promise.withResolvers<number>();
+  const expiry = startHoldExpiry(service.db, log, { pauseMs: 5, onStuck: resolve });
+  const line = await written;
+  expect(line).toContain(poisonous.placed.id);
+  expect(line).not.toContain(poisonous.wallet);
+  expect(await counted).toBe(1);
+  await expiry.stop();
+  expect((await lookupWallet(service.db, sound.wallet))?.held).toBe('0.00');
 });

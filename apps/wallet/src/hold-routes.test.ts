@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@repo/db';
 import { expect, test } from 'vitest';
-import { balanceOf, openCustomer, posting, startTestService } from './testing.ts';
+import { addFeeRule, balanceOf, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 async function place(service: TestService, body: unknown): Promise<string> {
@@ -20,6 +20,7 @@ test('a hold keeps money from being spent, and a repeat with its key answers the
     id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     wallet,
     amount: '60.00',
+    feeHeld: '0.00',
     captured: '0.00',
     status: 'active',
     captureReference: null,
@@ -230,4 +231,19 @@ test('one key that is used at the same time for holds in many wallets serves one
   );
   expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
   expect(answers.filter(({ body }) => body['code'] === 'key_reused')).toHaveLength(7);
+});
+
+test('a hold shows the fee that it reserves, and one whose fee does not fit is refused with these words', async () => {
+  await using service = await startTestService();
+  await addFeeRule(service, 'WITHDRAWAL');
+  const wallet = await openCustomer(service.db, '100.00');
+  const refused = await service.ask('/holds', posting({ wallet, amount: '97.01' }));
+  expect([refused.status, refused.body['code']]).toEqual([422, 'insufficient_funds']);
+  expect(refused.body['detail']).toContain('the fee that its capture may take');
+  const placed = await service.ask('/holds', posting({ wallet, amount: '97.00' }));
+  expect(placed.body).toMatchObject({ amount: '97.00', feeHeld: '3.00', available: '0.00' });
+  const path = `/holds/${String(placed.body['id'])}`;
+  expect((await service.ask(path)).body).toMatchObject({ feeHeld: '3.00' });
+  const captured = await service.ask(`${path}/capture`, posting({ to: 'MPESA-FLOAT' }));
+  expect(captured.body).toMatchObject({ amount: '97.00', fee: '3.00', balanceAfter: '0.00' });
 });

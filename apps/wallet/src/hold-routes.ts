@@ -12,6 +12,7 @@ const holdSchema = z.object({
   id: z.string(),
   wallet: walletNumber,
   amount: money,
+  feeHeld: money.describe('reserved beside the amount for the fee of its capture'),
   captured: money.describe('what of it has been paid out'),
   status: z.enum(['active', 'captured', 'released', 'expired']),
   captureReference: z.string().nullable().describe('the transaction that paid it out'),
@@ -25,7 +26,7 @@ const unknown = problemResponse('`unknown_hold`: there is no such hold.');
 const badRequest = problemResponse('`Idempotency-Key` is missing, or the body is not JSON.');
 
 const placeSchema = {
-  ...secured('holds', 'Reserves money in a wallet for a payout.'),
+  ...secured('holds', 'Reserves money in a wallet for a payout, and the fee that the payout may cost.'),
   headers: idempotencyHeaders,
   body: z.strictObject({
     wallet: walletNumber,
@@ -42,7 +43,7 @@ const placeSchema = {
     ...keyProblems,
     409: problemResponse('`key_reused`: the key was used for another request.'),
     422: problemResponse(
-      'Nothing is reserved: `insufficient_funds`, `wallet_frozen`, `unknown_wallet`, `expiry_passed` and others.',
+      'Nothing is reserved: `insufficient_funds` (for the amount and its fee), `wallet_frozen`, `unknown_wallet`, `expiry_passed` and others.',
     ),
     ...limitProblem,
   },
@@ -145,6 +146,7 @@ function holdBody(hold: HoldView) {
     id,
     wallet,
     amount: hold.amount,
+    feeHeld: hold.feeHeld,
     captured,
     status: lowerCase(status),
     captureReference,

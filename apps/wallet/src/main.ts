@@ -4,6 +4,7 @@ import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
 import { startHoldExpiry } from './hold-expiry.ts';
 import { readReceiptKeys } from './receipt-keys.ts';
+import { createStuckHoldsGauge } from './wallet-metrics.ts';
 
 const environment = readEnvironment();
 const receiptKeys = await readReceiptKeys(environment.RECEIPT_KEYS).catch((error: unknown) => {
@@ -32,7 +33,7 @@ const server = await createApp({
   },
 });
 const { app } = server;
-const holdExpiry = startHoldExpiry(db, app.log);
+const holdExpiry = startHoldExpiry(db, app.log, { onStuck: createStuckHoldsGauge(server.metrics) });
 
 // The requests are answered by then; what they queued is committed, and only then does the database close.
 app.addHook('onClose', async () => {

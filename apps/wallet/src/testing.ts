@@ -144,6 +144,17 @@ export async function balanceOf({ query }: Pick<TestService, 'query'>, number: s
   return row?.['balance'];
 }
 
+/** A fee of 3.00 that the sender pays, as if it had always been there. */
+export async function addFeeRule(
+  { query }: Pick<TestService, 'query'>,
+  type: 'TRANSFER' | 'WITHDRAWAL',
+): Promise<void> {
+  await query(`
+    WITH door AS MATERIALIZED (SELECT set_config('daftari.door', 'open', true) AS state)
+    INSERT INTO core.fee_rules (transaction_type, flat, valid_from)
+    SELECT '${type}', 3.00, '2020-01-01' FROM door WHERE door.state = 'open'`);
+}
+
 /** Lets a hold's time be over, which no clock in a test can be waited for, through the door's own setting. */
 export async function endEarly({ query }: Pick<TestService, 'query'>, holdId: string): Promise<void> {
   await query(`

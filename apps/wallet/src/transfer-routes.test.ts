@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { balanceOf, openCustomer, posting, startTestService } from './testing.ts';
+import { addFeeRule, balanceOf, openCustomer, posting, startTestService } from './testing.ts';
 
 const uuid = () => randomUUID();
 
@@ -189,7 +189,7 @@ test('a fee that a rule asks for is on top, and the answer says so, also the rep
   await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
-  await service.query(`INSERT INTO core.fee_rules (transaction_type, flat) VALUES ('TRANSFER', 3.00)`);
+  await addFeeRule(service, 'TRANSFER');
   const request = posting({ from, to, amount: '10.00' });
   const first = await service.ask('/transfers', request);
   expect(first.body).toMatchObject({ amount: '10.00', fee: '3.00', balanceAfter: '87.00' });

@@ -57,3 +57,13 @@ export function createWalletMetrics(
     }),
   };
 }
+
+/** How many holds are over and cannot be given back, as the last round of the expiry found them. */
+export function createStuckHoldsGauge(registry: Server['metrics']): (count: number) => void {
+  const gauge = new Gauge({
+    name: 'wallet_holds_stuck',
+    help: 'Holds that are over and cannot be given back; the log names them.',
+    registers: [registry],
+  });
+  return (count) => gauge.set(count);
+}

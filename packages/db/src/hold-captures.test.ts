@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { captureHold, findHold, hold, releaseHold } from './holds.ts';
-import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
 import { openHeld } from './testing/held-wallet.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
@@ -156,29 +155,6 @@ test('a refused capture is remembered: its key is told the same when the wallet 
   expect(await refusalOf(captureHold(database.db, capture))).toBe('wallet_frozen');
   const anew = await captureHold(database.db, { ...capture, idempotencyKey: newKey() });
   expect(anew.hold.status).toBe('CAPTURED');
-});
-
-test('a capture carries the fee of its kind, which the rest of the wallet pays', async () => {
-  await clearFeeRules(sql);
-  await addFeeRule(sql, { type: 'WITHDRAWAL', flat: '3.00' });
-  await addFeeRule(sql, { type: 'TRANSFER', flat: '9.00' });
-  const { wallet, placed } = await held();
-  const posted = await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
-  expect(posted).toMatchObject({ amount: '40.00', fee: '3.00', balanceAfter: '57.00' });
-  expect(await balanceOf(sql, wallet)).toBe('57.00');
-  await clearFeeRules(sql);
-});
-
-test('a capture whose fee does not fit is refused whole, and the hold stays', async () => {
-  await clearFeeRules(sql);
-  await addFeeRule(sql, { type: 'WITHDRAWAL', flat: '3.00' });
-  const { wallet, placed } = await held('100.00');
-  const capture = { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() };
-  expect(await refusalOf(captureHold(database.db, capture))).toBe('insufficient_funds');
-  expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '100.00' });
-  const part = { ...capture, amount: '97.00', idempotencyKey: newKey() };
-  expect(await captureHold(database.db, part)).toMatchObject({ balanceAfter: '0.00', fee: '3.00' });
-  await clearFeeRules(sql);
 });
 
 test('after all of this the ledger is sound', async () => {

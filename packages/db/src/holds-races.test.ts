@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { captureHold, expireHolds, hold, releaseHold } from './holds.ts';
+import { expireHolds } from './hold-expiry.ts';
+import { captureHold, hold, releaseHold } from './holds.ts';
 import { closeWallet, freezeWallet } from './wallet-status.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
 import { meet, tally } from './testing/ledger-race.ts';

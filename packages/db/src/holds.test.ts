@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { captureHold, expireHolds, findHold, hold, releaseHold } from './holds.ts';
+import { expireHolds } from './hold-expiry.ts';
+import { captureHold, findHold, hold, releaseHold } from './holds.ts';
 import { openHeld } from './testing/held-wallet.ts';
 import { allFaults } from './testing/ledger-hold-faults.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
@@ -211,8 +212,8 @@ test('a hold whose time is over is not captured, and the expiry gives its money 
   });
   const capture = captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
   expect(await refusalOf(capture)).toBe('hold_closed');
-  expect(await expireHolds(database.db)).toEqual({ expired: 1 });
-  expect(await expireHolds(database.db)).toEqual({ expired: 0 });
+  expect(await expireHolds(database.db)).toEqual({ expired: 1, failed: [] });
+  expect(await expireHolds(database.db)).toEqual({ expired: 0, failed: [] });
   expect(await findHold(database.db, placed)).toMatchObject({ status: 'EXPIRED', available: '95.00' });
   expect(await refusalOf(releaseHold(database.db, { holdId: placed.id }))).toBe('hold_closed');
   expect(
@@ -224,7 +225,7 @@ test('a hold of a frozen wallet still expires', async () => {
   const { wallet, placed } = await held('40.00', FAR_AHEAD);
   await endEarly(database.db, placed.id);
   await setStatus(sql, wallet, 'FROZEN');
-  expect(await expireHolds(database.db)).toEqual({ expired: 1 });
+  expect(await expireHolds(database.db)).toEqual({ expired: 1, failed: [] });
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ held: '0.00' });
 });
 

@@ -1,6 +1,6 @@
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { operation, postedOf, runOperation, runOperations, wasReplayed } from './operations.ts';
+import { operation, postedOf, runOperation, wasReplayed } from './operations.ts';
 import type { OperationKind, OperationResult } from './operations.ts';
 import type { Posted } from './posted.ts';
 import { newReference } from './reference.ts';
@@ -15,6 +15,8 @@ export interface HoldView {
   readonly id: string;
   readonly wallet: string;
   readonly amount: string;
+  /** Reserved beside the amount: the most that a capture of any part of it can cost the holder; `0.00` for nothing. */
+  readonly feeHeld: string;
   /** What was paid out of it. */
   readonly captured: string;
   readonly status: HoldStatus;
@@ -55,10 +57,11 @@ export interface CaptureRequest {
 export type Capture = Posted & { readonly hold: Hold };
 
 /**
- * Reserves money of a wallet: it stays in the balance and can no longer be spent. Once for its key; a refusal is
- * remembered.
+ * Reserves money of a wallet: it stays in the balance and can no longer be spent. The fee that its capture may take is
+ * reserved with it (`quoteFee` tells how much), so that what is held can be paid out. Once for its key; a refusal is
+ * remembered (see `transaction` for refusals inside one).
  *
- * @throws DaftariError `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `invalid_amount`,
+ * @throws DaftariError `insufficient_funds` (for the amount and its fee), `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `invalid_amount`,
  * `expiry_passed`, `key_reused`, `invalid_request`
  */
 export async function hold(db: Handle, request: HoldRequest): Promise<Hold> {
@@ -66,7 +69,8 @@ export async function hold(db: Handle, request: HoldRequest): Promise<Hold> {
 }
 
 /**
- * Pays out of a hold, whole or part, once for its key; the rest goes back to the wallet and the hold is closed. Of a
+ * Pays out of a hold, whole or part, once for its key; the rest goes back to the wallet and the hold is closed. The fee
+ * is that of now, and the holder pays what was reserved for it at most. Of a
  * capture, a release and the expiry that race, one wins and the others are told `hold_closed`.
  *
  * @throws DaftariError `unknown_hold`, `hold_closed`, `exceeds_hold`, `key_reused`, and those of `transfer`
@@ -91,16 +95,6 @@ export async function findHold(db: Handle, { id }: { readonly id: string }): Pro
   return row === undefined ? null : viewOf(row);
 }
 
-/** Gives back the money of holds whose time is over, a hundred at most; call it until it finds none. */
-export async function expireHolds(db: Handle): Promise<{ readonly expired: number }> {
-  const due = await query<{ id: string }>(db, DUE, []);
-  const results = await runOperations(
-    db,
-    due.map(({ id }) => operation('EXPIRE', { holdId: id })),
-  );
-  return { expired: results.filter(({ row }) => row.outcome === 'posted').length };
-}
-
 export const placing: OperationKind<HoldRequest, Hold> = {
   prepare(request) {
     requireText('wallet', request.wallet, 20);
@@ -112,8 +106,15 @@ export const placing: OperationKind<HoldRequest, Hold> = {
     const digest = requestDigest('hold', [wallet, amount, expiresAt, narrative]);
     return operation('HOLD', { key, digest, wallet, amount, expiresAt, narrative });
   },
-  read: holdOf,
+  read(result) {
+    if (result.row.reason === 'insufficient_funds')
+      throw new DaftariError('insufficient_funds', { advice: TOO_DEAR });
+    return holdOf(result);
+  },
 };
+
+const TOO_DEAR =
+  'There is not enough available in the wallet for the amount and the fee that its capture may take. Nothing was reserved.';
 
 export const capturing: OperationKind<CaptureRequest, Capture> = {
   prepare(request) {
@@ -155,6 +156,7 @@ function holdOf(result: OperationResult): Hold {
     id: row.hold_id,
     wallet: row.hold_wallet ?? '',
     amount: row.hold_amount ?? '',
+    feeHeld: row.hold_fee_held ?? '0.00',
     captured: row.hold_captured ?? '',
     status: (row.hold_status ?? 'ACTIVE') as HoldStatus,
     captureReference: row.hold_capture,
@@ -170,6 +172,7 @@ function viewOf(row: HoldRow): HoldView {
     id: row.id,
     wallet: row.wallet_id,
     amount: row.amount,
+    feeHeld: row.fee_held,
     captured: row.captured,
     status: row.status,
     captureReference: row.capture_reference,
@@ -187,6 +190,7 @@ interface HoldRow {
   readonly id: string;
   readonly wallet_id: string;
   readonly amount: string;
+  readonly fee_held: string;
   readonly captured: string;
   readonly status: HoldStatus;
   readonly capture_reference: string | null;
@@ -195,21 +199,11 @@ interface HoldRow {
   readonly available: string;
 }
 
-// As few as one batch should lock the wallets of.
-const DUE: Statement = {
-  name: 'holds_due_batch',
-  text: `
-SELECT id::text AS id
-  FROM core.holds
- WHERE status = 'ACTIVE' AND expires_at <= clock_timestamp() AT TIME ZONE 'UTC'
- ORDER BY expires_at
- LIMIT 100`,
-};
-
 const FIND: Statement = {
-  name: 'hold_find',
+  name: 'hold_find_with_fee',
   text: `
-SELECT h.id::text AS id, h.wallet_id, h.amount::text AS amount, h.captured::text AS captured, h.status,
+SELECT h.id::text AS id, h.wallet_id, h.amount::text AS amount, coalesce(h.fee_held, 0)::numeric(19,2)::text AS fee_held,
+       h.captured::text AS captured, h.status,
        h.capture_reference,
        (extract(epoch FROM h.expires_at) * 1000)::bigint::text AS expires_at_ms,
        (extract(epoch FROM h.created_at) * 1000)::bigint::text AS created_at_ms,

@@ -32,7 +32,9 @@ export type { NewWallet, Wallet, WalletLanguage, WalletStatus } from './wallets.
 export { createApiKey, findApiKey, revokeApiKey } from './api-keys.ts';
 export type { ApiKey, Scope } from './api-keys.ts';
 export type { GroupCommitOptions } from './group-commit.ts';
-export { captureHold, expireHolds, findHold, hold, releaseHold } from './holds.ts';
+export { expireHolds } from './hold-expiry.ts';
+export type { ExpiredHolds, FailedExpiry } from './hold-expiry.ts';
+export { captureHold, findHold, hold, releaseHold } from './holds.ts';
 export type { Capture, CaptureRequest, Hold, HoldRequest, HoldStatus, HoldView } from './holds.ts';
 export { createLedgerIntake } from './ledger-intake.ts';
 export type { LedgerIntake } from './ledger-intake.ts';

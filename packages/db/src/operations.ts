@@ -8,7 +8,7 @@ import type { Statement } from './statement.ts';
 
 /** One operation on the ledger, checked and ready to be done; null where its kind does not use it. */
 export interface Operation {
-  readonly kind: 'HOLD' | 'CAPTURE' | 'RELEASE' | 'EXPIRE' | 'REVERSE' | 'ASSIGN';
+  readonly kind: 'HOLD' | 'CAPTURE' | 'RELEASE' | 'REVERSE' | 'ASSIGN';
   readonly key: string | null;
   readonly digest: string | null;
   readonly holdId: string | null;
@@ -137,6 +137,7 @@ interface OperationRow {
   readonly hold_expires_at_ms: string | null;
   readonly hold_created_at_ms: string | null;
   readonly hold_available: string | null;
+  readonly hold_fee_held: string | null;
 }
 
 /** In the order of the function's arguments. */
@@ -154,7 +155,7 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof Operation)[];
 
 const RUN: Statement = {
-  name: 'run_operations',
+  name: 'operations_run',
   text: `
 SELECT ord, outcome, reason, reference, transaction_id::text AS transaction_id, type, debit_wallet, credit_wallet,
        amount::text AS amount, currency, fee::numeric(19,2)::text AS fee, balance_after::text AS balance_after,
@@ -164,7 +165,7 @@ SELECT ord, outcome, reason, reference, transaction_id::text AS transaction_id, 
        hold_capture,
        (extract(epoch FROM hold_expires_at) * 1000)::bigint::text AS hold_expires_at_ms,
        (extract(epoch FROM hold_created_at) * 1000)::bigint::text AS hold_created_at_ms,
-       hold_available::text AS hold_available
+       hold_available::text AS hold_available, hold_fee_held::numeric(19,2)::text AS hold_fee_held
   FROM core.run_operations(
     $1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::numeric[], $8::timestamp[],
     $9::text[], $10::text[]

@@ -15,8 +15,12 @@ export interface TransactionOptions {
  * handle that `work` is given, and its `prisma` writes into the same transaction.
  *
  * After a deadlock or a serialization failure the whole is undone and `work` runs again, up to five times: it must
- * have no effect outside the database. An error that `work` catches and swallows still undoes everything, and is
- * reported as `transaction_lost` instead of success.
+ * have no effect outside the database. An error of the database that `work` catches and swallows still undoes
+ * everything, and is reported as `transaction_lost` instead of success.
+ *
+ * A refusal (`insufficient_funds` and its like, an error without a `cause`) is remembered under its key when the
+ * transaction commits. One that leaves `work` undoes its own memory with everything else: nothing has happened, the key
+ * is free, and the same request is judged again. One that `work` catches has undone nothing and is remembered.
  *
  * @throws DaftariError, and whatever `work` throws
  */

@@ -33,7 +33,7 @@ export type TransferResult =
 
 /**
  * Moves money between two wallets, once for its idempotency key. A refusal is remembered too: the same key gives the
- * same refusal, also after the money has arrived that was missing.
+ * same refusal, also after the money has arrived that was missing. (Inside `transaction` see there.)
  *
  * @throws DaftariError `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `same_wallet`,
  * `currency_mismatch`, `invalid_amount` (an AmountError with its `fault`), `key_reused`, `invalid_request`,
@@ -46,7 +46,10 @@ export async function transfer(db: Handle, request: Transfer): Promise<Posted> {
   return result;
 }
 
-/** Several transfers as if one after the other, in one round trip and one database transaction. */
+/**
+ * Several transfers as if one after the other, in one round trip and one database transaction. Refusals are answers here
+ * and are remembered with the rest, also inside `transaction`, if that commits.
+ */
 export async function transfers(db: Handle, requests: readonly Transfer[]): Promise<TransferResult[]> {
   const checked = requests.map(check);
   const fit = checked.flatMap((item) => (item instanceof DaftariError ? [] : [item]));

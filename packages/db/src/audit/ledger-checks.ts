@@ -97,7 +97,7 @@ export const LEDGER_CHECKS: readonly AuditCheck[] = [
                  AS what
         FROM core.wallets w
         LEFT JOIN (
-          SELECT a.wallet_id, sum(a.amount) AS reserved
+          SELECT a.wallet_id, sum(a.amount + coalesce(a.fee_held, 0)) AS reserved
             FROM core.holds a
            WHERE a.status = 'ACTIVE'
            GROUP BY a.wallet_id

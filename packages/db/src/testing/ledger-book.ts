@@ -32,6 +32,8 @@ export class LedgerBook {
   lastFee = 0n;
   lastBalance = 0n;
   readonly #fees: readonly ModelFee[];
+  /** By amount, from 0 on, as far as was asked. */
+  readonly #dearest: bigint[] = [];
 
   /** System wallets begin with what they have; customers' are empty. */
   constructor(
@@ -67,6 +69,30 @@ export class LedgerBook {
     const fee = rule === undefined ? 0n : (rule.flat * 100n + amount * rule.percent + 50n) / 100n;
     const payer = rule?.payer === 'RECEIVER' ? to : from;
     return [{ from, to, amount }, ...(fee > 0n ? [{ from: payer, to: 'FEES', amount: fee }] : [])];
+  }
+
+  /** A movement out of a hold, and its fee: the sender pays what was reserved at most, a receiver what they have. */
+  legsOfHold(type: string, { from, to, amount }: Leg, feeHeld: bigint): Leg[] {
+    const [movement, fee] = this.legs(type, { from, to, amount });
+    if (movement === undefined || fee === undefined) return [{ from, to, amount }];
+    const receiver = this.wallets.get(to ?? '');
+    const has = receiver?.hasFloor === true ? receiver.balance - receiver.held + amount : fee.amount;
+    const most = fee.from === from ? feeHeld : has;
+    const paid = fee.amount < most ? fee.amount : most;
+    return paid > 0n ? [movement, { ...fee, amount: paid }] : [movement];
+  }
+
+  /** What a hold of an amount reserves for its fee: the dearest capture there is for its sender, each of them tried. */
+  feeToHold(amount: bigint): bigint {
+    for (let tried = BigInt(this.#dearest.length); tried <= amount; tried += 1n) {
+      const fees = ['TRANSFER', 'WITHDRAWAL'].map((type) => {
+        const [, fee] = this.legs(type, { from: 'SENDER', to: 'RECEIVER', amount: tried });
+        return fee?.from === 'SENDER' ? fee.amount : 0n;
+      });
+      const dearest = this.#dearest.at(-1) ?? 0n;
+      this.#dearest.push(fees.reduce((most, fee) => (fee > most ? fee : most), dearest));
+    }
+    return this.#dearest[Number(amount)] ?? 0n;
   }
 
   /** All legs or none; the reason why not. */

@@ -8,10 +8,11 @@ export async function allFaults(sql: Sql): Promise<string[]> {
 }
 
 const FAULTS = `
-SELECT w.id || ' holds ' || w.held || ' and its holds make ' || coalesce(sum(h.amount), 0) AS fault
+SELECT w.id || ' holds ' || w.held || ' and its holds make ' || coalesce(sum(h.amount + coalesce(h.fee_held, 0)), 0)
+       AS fault
   FROM core.wallets w LEFT JOIN core.holds h ON h.wallet_id = w.id AND h.status = 'ACTIVE'
  GROUP BY w.id
-HAVING w.held <> coalesce(sum(h.amount), 0)
+HAVING w.held <> coalesce(sum(h.amount + coalesce(h.fee_held, 0)), 0)
 UNION ALL
 SELECT 'hold ' || h.id || ' is ' || h.status || ' and captured ' || h.captured FROM core.holds h
  WHERE (h.status = 'CAPTURED') <> (h.captured > 0)

@@ -6,6 +6,7 @@ import type { Answer, Operation, Payment } from './ledger-operations.ts';
 interface ModelHold {
   readonly wallet: string;
   readonly amount: bigint;
+  readonly feeHeld: bigint;
   readonly isLate: boolean;
   status: string;
   captured: bigint;
@@ -128,6 +129,7 @@ export class LedgerModel {
   #hold({ key, wallet, amount, isLate }: Extract<Operation, { kind: 'hold' }>, id: string): Answer {
     const digest = JSON.stringify(['hold', wallet, amount, isLate]);
     const cents = parseCents(amount);
+    const feeHeld = this.book.feeToHold(cents);
     const w = this.book.wallets.get(this.book.customer(wallet) ?? '');
     return this.#once(
       key,
@@ -137,11 +139,11 @@ export class LedgerModel {
           if (w === undefined) return 'unknown_wallet';
           const unusable = whyNotUse(w);
           if (unusable !== null) return unusable;
-          return w.balance - w.held < cents ? 'insufficient_funds' : null;
+          return w.balance - w.held < cents + feeHeld ? 'insufficient_funds' : null;
         },
         done: () => {
-          if (w !== undefined) w.held += cents;
-          this.holds.set(id, { wallet, amount: cents, isLate, status: 'ACTIVE', captured: 0n });
+          if (w !== undefined) w.held += cents + feeHeld;
+          this.holds.set(id, { wallet, amount: cents, feeHeld, isLate, status: 'ACTIVE', captured: 0n });
           return this.#view(id);
         },
       },
@@ -163,9 +165,11 @@ export class LedgerModel {
           if (h.status !== 'ACTIVE' || h.isLate) return 'hold_closed';
           if (amount > h.amount) return 'exceeds_hold';
           const w = this.book.wallet(h.wallet);
-          w.held -= h.amount;
-          const reason = this.book.tryMove(this.book.legs(type, { from: h.wallet, to, amount }));
-          if (reason !== null) w.held += h.amount;
+          w.held -= h.amount + h.feeHeld;
+          const reason = this.book.tryMove(
+            this.book.legsOfHold(type, { from: h.wallet, to, amount }, h.feeHeld),
+          );
+          if (reason !== null) w.held += h.amount + h.feeHeld;
           return reason;
         },
         done: () => {
@@ -287,7 +291,7 @@ export class LedgerModel {
         type: 'FEE',
         from: fee.from ?? '',
         to: 'FEES',
-        amount: fee.amount,
+        amount: this.book.lastFee,
         answer: {},
       });
     }
@@ -299,7 +303,7 @@ export class LedgerModel {
   }
 
   #giveBack(h: ModelHold, status: string): void {
-    this.book.wallet(h.wallet).held -= h.amount;
+    this.book.wallet(h.wallet).held -= h.amount + h.feeHeld;
     h.status = status;
   }
 
@@ -310,6 +314,7 @@ export class LedgerModel {
       id,
       status: h?.status,
       amount: formatCents(h?.amount ?? 0n),
+      feeHeld: formatCents(h?.feeHeld ?? 0n),
       captured: formatCents(h?.captured ?? 0n),
       available: formatCents(w.balance - w.held),
       replayed: false,

@@ -146,7 +146,7 @@ async function ask(db: Handle, operation: Operation, door: Door): Promise<Answer
 }
 
 const POSTED = ['reference', 'from', 'to', 'amount', 'fee', 'balanceAfter', 'replayed'] as const;
-const HOLD = ['id', 'status', 'amount', 'captured', 'available', 'replayed'] as const;
+const HOLD = ['id', 'status', 'amount', 'feeHeld', 'captured', 'available', 'replayed'] as const;
 
 function pick(from: object, names: readonly string[]): Answer {
   return Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));

@@ -32,7 +32,6 @@ export async function runSingly(sql: Sql, each: Operation): Promise<Row> {
     HOLD: [PLACE, [key, digest, wallet, amount, expiresAt, narrative]],
     CAPTURE: [CAPTURE, [key, digest, holdId, wallet, amount, reference, narrative]],
     RELEASE: [CLOSE, [holdId, 'RELEASED']],
-    EXPIRE: [CLOSE, [holdId, 'EXPIRED']],
     REVERSE: [REVERSE, [key, digest, original, amount, reference, narrative]],
     ASSIGN: [ASSIGN, [original, wallet, key, digest]],
   }[each.kind] as [string, (string | null)[]];
