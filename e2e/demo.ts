@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { connectTo } from '@repo/database-url';
 import { auditDatabase } from './audit.ts';
 import { openOwnDatabase } from './database.ts';
 import { readSettings } from './env.ts';
@@ -30,7 +30,7 @@ const step = (text: string) => process.stdout.isTTY && process.stdout.write(`· 
 
 step('starting PostgreSQL and migrating a fresh database');
 const database = await openOwnDatabase(settings);
-const client = new Client({ connectionString: database.url });
+const client = await connectTo(database.url);
 let isRight = false;
 try {
   step('starting two M-PESA services, the wallet and the SMS service');
@@ -69,7 +69,6 @@ async function report(
   walletScenes: readonly WalletScene[],
   texting: Texting,
 ): Promise<boolean> {
-  await client.connect();
   const verdicts = await judgeScenes(client, scenes);
   const walletVerdicts = await judgeWalletScenes(client, walletScenes);
   const ledger = await judgeLedger(client);

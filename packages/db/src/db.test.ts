@@ -159,7 +159,10 @@ test('nothing connects before the first statement', async () => {
   const db = createDb({ url: proxy.url });
   expect(proxy.connections).toBe(0);
   await ping(db);
-  expect(proxy.connections).toBe(1);
+  // The first asked for TLS, which the server does not have.
+  expect(proxy.connections).toBe(2);
+  await Promise.all(Array.from({ length: 5 }, () => ping(db)));
+  expect(proxy.connections).toBeLessThanOrEqual(6);
   await db.close();
 });
 
@@ -225,7 +228,7 @@ test('behind a pooler only those start-up parameters are sent that poolers know'
   const db = createDb({ url: proxy.url, pooler: true });
   await ping(db);
   await db.close();
-  const [greeting] = proxy.greetings;
+  const greeting = proxy.greetings.at(-1);
   const sent = Object.keys(startUpParameters(greeting ?? Buffer.alloc(0)));
   expect(sent.toSorted()).toEqual(['application_name', 'client_encoding', 'database', 'user']);
 });

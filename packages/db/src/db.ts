@@ -1,4 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import { openClient, parseDatabaseUrl } from '@repo/database-url';
+import type { DatabaseTarget } from '@repo/database-url';
 import type { Client, PoolConfig, QueryConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import { PrismaClient } from './generated/client.ts';
@@ -10,7 +12,7 @@ import { assertClientCurrent } from './schema-digest.ts';
 import type { Statement, Value } from './statement.ts';
 
 export interface DbOptions {
-  /** `postgresql://user:password@host:port/database`. */
+  /** `postgresql://user:password@host:port/database?sslmode=...`; docs/operating.md lists the parameters. */
   readonly url: string;
   /** Connections of this process at most; 10 unless said otherwise. */
   readonly maxConnections?: number;
@@ -50,13 +52,15 @@ export interface Db extends Handle {
  * The session's time zone does not matter: every time is TIMESTAMP(3) in UTC, written and read as such.
  *
  * @throws {DaftariError} client_outdated, when the models have changed since Prisma's client was generated
+ * @throws DatabaseUrlError, which says what in `url` cannot be used and repeats nothing of it
  */
 export function createDb(options: DbOptions): Db {
   assertClientCurrent();
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const target = parseDatabaseUrl(options.url);
   const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });
-  const pool = new GuardedPool(config);
+  const pool = new GuardedPool(target, config);
   const named = options.pooler !== true;
   const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
   const prisma = new PrismaClient({
@@ -83,7 +87,7 @@ export function createDb(options: DbOptions): Db {
         throw toDaftariError(error);
       }
     },
-    connect: named ? () => connect(config) : null,
+    connect: named ? () => connect(target, config) : null,
     close() {
       closed ??= prisma.$disconnect().then(() => pool.end());
       return closed;
@@ -91,13 +95,9 @@ export function createDb(options: DbOptions): Db {
   };
 }
 
-async function connect(config: PoolConfig): Promise<Client> {
-  const client = new GuardedClient(config);
-  // Without a listener a connection that breaks would end the process; whoever uses it hears `end`.
-  client.on('error', () => undefined);
+async function connect(target: DatabaseTarget, config: PoolConfig): Promise<Client> {
   try {
-    await client.connect();
-    return client;
+    return await openClient(target, config, (settings) => new GuardedClient(settings));
   } catch (error) {
     throw toDaftariError(error, 'database_unavailable');
   }
@@ -134,7 +134,6 @@ function poolConfig(options: DbOptions, { connectTimeoutMs, statementTimeoutMs }
     idle_in_transaction_session_timeout: 60_000,
   };
   return {
-    connectionString: options.url,
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: connectTimeoutMs,
     application_name: 'daftari',

@@ -1,5 +1,7 @@
+import { ConnectionWays } from '@repo/database-url';
+import type { DatabaseTarget } from '@repo/database-url';
 import { Pool } from 'pg';
-import type { PoolClient, PoolConfig } from 'pg';
+import type { ClientConfig, PoolClient, PoolConfig } from 'pg';
 import { ScrubbedCause, databaseCode } from './database-error.ts';
 import { DaftariError } from './errors.ts';
 import { GuardedClient } from './guarded-client.ts';
@@ -12,9 +14,18 @@ type Connected = (error: Error | undefined, client: PoolClient | undefined, done
  */
 export class GuardedPool extends Pool {
   readonly #open = new Set<PoolClient>();
+  readonly #ways: ConnectionWays;
 
-  constructor(config: PoolConfig) {
-    super({ ...config, Client: GuardedClient });
+  constructor(target: DatabaseTarget, config: PoolConfig) {
+    const ways = new ConnectionWays(target);
+    // The pool makes a client when there is room for one, and learns only then how to connect.
+    class Connecting extends GuardedClient {
+      constructor(settings?: ClientConfig) {
+        super({ ...settings, ...ways.current });
+      }
+    }
+    super({ ...config, ...patienceOf(ways), Client: Connecting });
+    this.#ways = ways;
     this.on('connect', (client) => this.#open.add(client));
     this.on('remove', (client) => this.#open.delete(client));
     // A connection that is given back broken leaves the pool at once, but `remove` waits for its socket to close.
@@ -27,12 +38,23 @@ export class GuardedPool extends Pool {
   override connect(): Promise<PoolClient>;
   override connect(callback: Connected): void;
   override connect(callback?: Connected): Promise<PoolClient> | void {
-    if (callback === undefined) return super.connect().catch((error: unknown) => this.#refuse(error));
-    super.connect((error, client, done) => callback(error && this.#explain(error), client, done));
+    if (callback !== undefined) return this.#attempt(callback, this.#ways.retries);
+    const { promise, resolve, reject } = Promise.withResolvers<PoolClient>();
+    this.#attempt(
+      (error, client) => (client === undefined ? reject(error) : resolve(client)),
+      this.#ways.retries,
+    );
+    return promise;
   }
 
-  #refuse(error: unknown): never {
-    throw this.#explain(error);
+  #attempt(callback: Connected, retries: number): void {
+    const way = this.#ways.current;
+    super.connect((error, client, done) => {
+      if (error === undefined || error === null) return callback(undefined, client, done);
+      if (retries > 0 && this.#ways.turnFrom(way, error)) return this.#attempt(callback, retries - 1);
+      this.#ways.beginAgain();
+      callback(this.#explain(error), client, done);
+    });
   }
 
   // The pool says the same words when it is full and when the server does not answer; the open connections tell which.
@@ -41,4 +63,10 @@ export class GuardedPool extends Pool {
     const cause = error instanceof Error ? new ScrubbedCause(error, databaseCode(error)) : undefined;
     return new DaftariError(isFull ? 'pool_exhausted' : 'database_unavailable', { cause });
   }
+}
+
+/** The pool's own limit for a connection is the one that the connection string names, if it names one. */
+function patienceOf(ways: ConnectionWays): PoolConfig {
+  const { connectionTimeoutMillis } = ways.current;
+  return connectionTimeoutMillis === undefined ? {} : { connectionTimeoutMillis };
 }

@@ -4,6 +4,7 @@ export { auditLedger } from './audit/audit-ledger.ts';
 export type { AuditFinding, AuditOptions, AuditedCheck, LedgerAudit } from './audit/audit-ledger.ts';
 export { storeCallback } from './callbacks.ts';
 export type { CallbackKind, StoredCallback } from './callbacks.ts';
+export { DatabaseUrlError } from '@repo/database-url';
 export { createDb, ping } from './db.ts';
 export type { Db, DbOptions, Handle } from './db.ts';
 export type {

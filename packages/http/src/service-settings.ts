@@ -1,3 +1,4 @@
+import { DatabaseUrlError, parseDatabaseUrl } from '@repo/database-url';
 import { z } from 'zod';
 
 /** A variable that holds a whole number. */
@@ -48,10 +49,25 @@ function unguessable(text: z.ZodString, least: number) {
     );
 }
 
+/** Why a connection string cannot be used, in words that repeat nothing of it. */
+function databaseUrlFault(url: string): string | undefined {
+  try {
+    parseDatabaseUrl(url);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DatabaseUrlError) return error.message;
+    throw error;
+  }
+}
+
 /** The variables that every service has, by their names. */
 export const serviceSettings = {
   DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/, message: 'not a postgresql:// address' })
+    .string()
+    .superRefine((url, context) => {
+      const fault = databaseUrlFault(url);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    })
     .describe('the address of the database, postgresql://user:password@host:5432/name'),
   DATABASE_CONNECTIONS: wholeNumber({ min: 1, max: 1_000 })
     .default(10)

@@ -1,19 +1,19 @@
+import { DatabaseUrlError, openClient, parseDatabaseUrl } from '@repo/database-url';
+import type { DatabaseTarget } from '@repo/database-url';
 import { Client } from 'pg';
 import { MigrateError, codeOf, messageOf } from './errors.ts';
 
-const connectMilliseconds = 10_000;
+/** What these commands call themselves, and how long they wait, where the connection string does not say. */
+const SETTINGS = { application_name: 'daftari-migrate', connectionTimeoutMillis: 10_000 };
 
 /**
  * Runs `work` with a connection of its own to the database.
  *
- * @throws {MigrateError} DATABASE_UNREACHABLE, DATABASE_ABSENT or CREDENTIALS_REFUSED
+ * @throws {MigrateError} URL_INVALID, DATABASE_UNREACHABLE, DATABASE_ABSENT or CREDENTIALS_REFUSED
  */
 export async function withConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = clientOf(url);
-  // A connection that breaks also fails the query under way, and that is where it is reported.
-  client.on('error', () => undefined);
+  const client = await connect(targetOf(url));
   try {
-    await connect(client);
     return await work(client);
   } finally {
     await client.end();
@@ -21,39 +21,33 @@ export async function withConnection<T>(url: string, work: (client: Client) => P
 }
 
 /** Where a connection leads, for people: never with user or password. */
-export function placeOf({ host, port, database }: Client): string {
+export function placeOf({
+  host,
+  port,
+  database,
+}: Pick<DatabaseTarget, 'host' | 'port'> & { database?: string | undefined }): string {
   return `database "${String(database)}" on ${host}:${port}`;
 }
 
 /** The schema in which Prisma keeps its history, which its `schema` parameter names. */
 export function historySchema(url: string): string {
-  return parseUrl(url).searchParams.get('schema') || 'public';
+  return targetOf(url).schema ?? 'public';
 }
 
-function clientOf(url: string): Client {
-  parseUrl(url);
-  return new Client({
-    connectionString: url,
-    application_name: 'daftari-migrate',
-    connectionTimeoutMillis: connectMilliseconds,
-  });
-}
-
-function parseUrl(url: string): URL {
-  const parsed = URL.parse(url);
-  if (parsed !== null && ['postgresql:', 'postgres:'].includes(parsed.protocol)) return parsed;
-  // The message must not repeat it: it may hold a password.
-  throw new MigrateError(
-    'URL_INVALID',
-    'write it as postgresql://user:password@host:port/database, special characters percent-encoded.',
-  );
-}
-
-async function connect(client: Client): Promise<void> {
+function targetOf(url: string): DatabaseTarget {
   try {
-    await client.connect();
+    return parseDatabaseUrl(url);
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error;
+    throw new MigrateError('URL_INVALID', `${error.message}.`, { cause: error.cause });
+  }
+}
+
+async function connect(target: DatabaseTarget): Promise<Client> {
+  try {
+    return await openClient(target, SETTINGS, (config) => new Client(config));
   } catch (cause) {
-    const place = placeOf(client);
+    const place = placeOf(target);
     const code = codeOf(cause);
     if (code === '3D000') {
       throw new MigrateError('DATABASE_ABSENT', `${place}. Run db:deploy, which makes it.`, { cause });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Client, escapeIdentifier } from 'pg';
+import { connectTo } from '@repo/database-url';
+import { escapeIdentifier } from 'pg';
 import { PostgresError, codeOf } from './errors.ts';
 
 /** The server itself waits 5 s for a template to be left before it refuses, so this waits 10 s in all. */
@@ -57,11 +58,8 @@ export async function dropDatabase(serverUrl: string, name: string): Promise<voi
 
 /** Runs SQL, one statement or many without parameters, in a connection of its own. */
 export async function execute(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url });
-  // A connection that breaks also fails the query under way, and that is where it is reported.
-  client.on('error', () => undefined);
+  const client = await connectTo(url);
   try {
-    await client.connect();
     const { rows } = await client.query<Record<string, unknown>>(sql);
     return rows;
   } finally {

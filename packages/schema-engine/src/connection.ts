@@ -1,6 +1,6 @@
+import { openClient } from '@repo/database-url';
 import { Client, DatabaseError } from 'pg';
 import type { FieldDef, QueryArrayResult, Submittable } from 'pg';
-import { clientConfig } from './connection-url.ts';
 import type { ConnectionTarget } from './connection-url.ts';
 import { connectFailure } from './database-errors.ts';
 import { errors } from './errors.ts';
@@ -130,23 +130,14 @@ export class Connection {
   }
 }
 
-/** Opens a session, over TLS where the connection string wants it or allows it and the server has it. */
-async function connectClient(target: ConnectionTarget): Promise<Client> {
-  const { tls } = target;
-  if (tls.use === 'never' || target.host.startsWith('/')) return startClient(target, false);
-  try {
-    return await startClient(target, tls.options);
-  } catch (error) {
-    const refused = error instanceof Error && error.message === 'The server does not support SSL connections';
-    if (tls.use === 'prefer' && refused) return startClient(target, false);
-    throw error;
-  }
-}
+/** The engine's own settings, where the connection string has none. */
+const SETTINGS = {
+  application_name: 'prisma-schema-engine',
+  connectionTimeoutMillis: 5_000,
+  keepAlive: true,
+};
 
-async function startClient(target: ConnectionTarget, ssl: false | object): Promise<Client> {
-  const client = new Client({ ...clientConfig(target), ssl });
-  // Without a listener a failure after the promise below has settled would end the process.
-  client.on('error', () => undefined);
-  await client.connect();
-  return client;
+/** Opens a session, over TLS where the connection string wants it or allows it and the server has it. */
+function connectClient(target: ConnectionTarget): Promise<Client> {
+  return openClient(target, SETTINGS, (config) => new Client(config));
 }
