@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { jsonMembers } from '@repo/http';
 import { reasonTexts } from './callback-reasons.ts';
 import type { UnreadableReason } from './callback-reasons.ts';
 
@@ -62,26 +63,9 @@ function readJson(text: string): Read<FieldValues> {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     return unreadable('body_not_fields');
   }
-  const members = flatMembers(text) ?? Object.entries(parsed);
+  const members = [...jsonMembers(text)].filter(({ depth }) => depth === 1);
   if (members.length > maxFields) return unreadable('too_many_fields');
-  return { ok: true, value: collect(members.map(([key, value]) => [key, scalarText(value)])) };
-}
-
-const member = /\s*("(?:[^"\\]|\\.)*")\s*:\s*("(?:[^"\\]|\\.)*"|[^\s",{}[\]]+)\s*(?:,|\}$)/y;
-
-/**
- * The members of a flat JSON object, repeats included, where parsing keeps the last one alone. Null when something in
- * it is nested. The text must be valid JSON.
- */
-function flatMembers(text: string): [string, unknown][] | null {
-  const members: [string, unknown][] = [];
-  member.lastIndex = 1;
-  while (member.lastIndex < text.length) {
-    const [, key, value] = member.exec(text) ?? [];
-    if (key === undefined || value === undefined) return null;
-    members.push([String(JSON.parse(key)), JSON.parse(value)]);
-  }
-  return members;
+  return { ok: true, value: collect(members.map(({ key, value }) => [key, scalarText(JSON.parse(value))])) };
 }
 
 function collect(pairs: readonly (readonly [string, string])[]): FieldValues {

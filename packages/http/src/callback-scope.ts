@@ -27,8 +27,6 @@ export async function addCallbackScope(
   define: (scope: HttpServer) => void,
 ): Promise<void> {
   const isToken = createSecretCheck(options.token);
-  // What a sender expects besides 100-continue is no reason to turn its message away unread.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   await app.register((scope: HttpServer, _options, done) => {
     scope.addHook('onRequest', (request, _reply, next) => {
       const { token } = request.params as { token: string };
@@ -70,15 +68,24 @@ function addStrayRoutes(scope: HttpServer, root: string, keep: CallbackScopeOpti
  */
 export function tidyCallbackPath(roots: readonly string[], url: string): string {
   const [path = '', query] = url.split(/(?=[?#])(.*)/s);
-  const segments = path
+  const [root = '', token, ...rest] = segmentsOf(path);
+  if (token === undefined || !roots.includes(`/${root.toLowerCase()}`)) return url;
+  const tidy = [root.toLowerCase(), token, ...rest.map((segment) => segment.trim().toLowerCase())];
+  return `/${tidy.map((segment) => encodeURIComponent(segment)).join('/')}${query ?? ''}`;
+}
+
+/** Whether a URL leads below one of the roots, to a token at least. */
+export function isCallbackUrl(roots: readonly string[], url: string): boolean {
+  const [root = '', token] = segmentsOf(url.split(/[?#]/)[0] ?? '');
+  return token !== undefined && roots.includes(`/${root.toLowerCase()}`);
+}
+
+function segmentsOf(path: string): string[] {
+  return path
     .replace(/^https?:\/\/[^/]*/i, '')
     .split('/')
     .filter((segment) => segment !== '')
     .map(decoded);
-  const [root = '', token, ...rest] = segments;
-  if (token === undefined || !roots.includes(`/${root.toLowerCase()}`)) return url;
-  const tidy = [root.toLowerCase(), token, ...rest.map((segment) => segment.trim().toLowerCase())];
-  return `/${tidy.map((segment) => encodeURIComponent(segment)).join('/')}${query ?? ''}`;
 }
 
 function decoded(segment: string): string {

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
+import { commonHeaders } from './common-headers.ts';
 import { HttpProblem, httpProblem, problemBody, problemOfStatus } from './problem.ts';
 import type { ProblemFinding } from './problem.ts';
 
@@ -20,9 +21,9 @@ export function toProblem(error: unknown, mapError?: ErrorMapper): HttpProblem {
 
 /** Sends a problem as the answer. */
 export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyReply {
-  if (problem.facts.headers !== undefined) void reply.headers(problem.facts.headers);
   return reply
     .code(problem.status)
+    .headers({ ...commonHeaders(reply.request.id), ...problem.facts.headers })
     .type('application/problem+json; charset=utf-8')
     .send(JSON.stringify(problemBody(problem, reply.request.id)));
 }

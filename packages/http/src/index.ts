@@ -10,6 +10,8 @@ export { validationFindings } from './errors.ts';
 export type { ErrorMapper } from './errors.ts';
 export type { HttpServer } from './http-server.ts';
 export { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
+export { jsonMembers } from './json-members.ts';
+export type { JsonMember } from './json-members.ts';
 export { createKeyCache } from './key-cache.ts';
 export type { KeyCache, KeyCacheOptions } from './key-cache.ts';
 export { lowerCase, wordParameter } from './letter-case.ts';

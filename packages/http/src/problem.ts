@@ -64,6 +64,7 @@ export class HttpProblem extends Error {
 /** The problems that every service shares; a service adds its own by throwing `new HttpProblem(...)`. */
 const catalogue = {
   malformed_request: { status: 400, title: 'The request cannot be read.' },
+  repeated_member: { status: 400, title: 'The JSON body says something twice.' },
   unauthorized: { status: 401, title: 'A valid API key is required.' },
   forbidden: { status: 403, title: 'This caller may not do that.' },
   not_found: { status: 404, title: 'There is nothing here.' },
@@ -72,6 +73,7 @@ const catalogue = {
   request_timeout: { status: 408, title: 'The request did not arrive in time.' },
   body_too_large: { status: 413, title: 'The request body is too large.' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported.' },
+  expectation_failed: { status: 417, title: 'The expectation cannot be met.' },
   invalid_request: { status: 422, title: 'The request does not have the required form.' },
   rate_limited: { status: 429, title: 'There were too many requests.' },
   headers_too_large: { status: 431, title: 'The request headers are too large.' },

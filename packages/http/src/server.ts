@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyBaseLogger } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
@@ -7,8 +8,9 @@ import type { DestinationStream } from 'pino';
 import type { Registry } from 'prom-client';
 import { createKeyGuard } from './api-key.ts';
 import type { ApiKey, FindKey, KeyGuard } from './api-key.ts';
-import { tidyCallbackPath } from './callback-scope.ts';
-import { answerClientError } from './client-error.ts';
+import { isCallbackUrl, tidyCallbackPath } from './callback-scope.ts';
+import { answerClientError, answerConnect, answerExpectation } from './client-error.ts';
+import { commonHeaders } from './common-headers.ts';
 import { followConnections } from './connections.ts';
 import type { Connections } from './connections.ts';
 import { DeadlineError } from './deadline.ts';
@@ -24,6 +26,8 @@ import { createLifecycle } from './lifecycle.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { RequestLog, createLogger } from './log.ts';
 import { addMetrics, createRegistry } from './metrics.ts';
+import { followPaths, routerOptions } from './path-methods.ts';
+import type { PathMethods } from './path-methods.ts';
 import { HttpProblem, httpProblem } from './problem.ts';
 
 export interface ServerOptions {
@@ -55,6 +59,8 @@ export interface ServerOptions {
   readonly callbackRoots?: readonly string[];
   /** The largest JSON body in bytes; 64 KiB when absent. */
   readonly bodyLimit?: number;
+  /** Time for a request to arrive as a whole; milliseconds, 30,000 when absent. */
+  readonly requestTimeoutMs?: number;
 }
 
 /** A server and what belongs to it. */
@@ -68,11 +74,11 @@ export interface Server {
   readonly requireKey: (scope: string) => KeyGuard;
 }
 
-/** A request's line and headers have at most 16 KiB, so no path parameter is refused for its length. */
-const maxParamLength = 16_384;
+/** How often requests are looked for that take too long to arrive; milliseconds. */
+const lateSweepMs = 1_000;
 
 /** Time for a request to arrive as a whole: long for a phone network, too short to hold sockets for free. */
-const requestTimeoutMs = 30_000;
+const usualRequestTimeoutMs = 30_000;
 
 /**
  * Builds a server with everything the services share: request ids, JSON logs, problem details, OpenAPI at
@@ -84,12 +90,24 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const requireKey = createKeyGuard(options.apiKeys, options.findKey);
   const app = buildFastify(options);
   const connections = followConnections(app.server);
+  const callbackRoots = options.callbackRoots ?? [];
+  app.server.on('checkExpectation', (request, response) => {
+    // What a sender expects besides 100-continue is no reason to turn its message away unread.
+    if (isCallbackUrl(callbackRoots, request.url ?? '')) app.server.emit('request', request, response);
+    else answerExpectation(request, response);
+  });
+  app.server.on('connect', answerConnect);
 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(createErrorHandler(options.mapError));
   takeJsonBodies(app);
-  addCommonHooks(app, lifecycle);
+  app.setNotFoundHandler(() => {
+    // A route with a wildcard, such as the files of the documentation, has looked for itself and found nothing.
+    throw httpProblem('not_found');
+  });
+  addRequestHooks(app, followPaths(app), callbackRoots);
+  addLifecycleHooks(app, lifecycle);
 
   await addDocs(app, { title: `Daftari ${options.service}`, ...options });
   addMetrics(app, metrics, requireKey(options.metricsScope ?? 'metrics:read'));
@@ -105,6 +123,7 @@ function buildFastify(options: ServerOptions): HttpServer {
     ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
     ...(options.logDestination === undefined ? {} : { destination: options.logDestination }),
   });
+  const requestTimeout = options.requestTimeoutMs ?? usualRequestTimeoutMs;
   return fastify({
     loggerInstance,
     logController: new RequestLog({ requestIdLogLabel: 'requestId' }),
@@ -113,8 +132,15 @@ function buildFastify(options: ServerOptions): HttpServer {
     trustProxy:
       options.trustProxy === undefined || options.trustProxy.length === 0 ? false : [...options.trustProxy],
     bodyLimit: options.bodyLimit ?? 65_536,
-    requestTimeout: requestTimeoutMs,
-    routerOptions: { maxParamLength },
+    requestTimeout,
+    http: {
+      headersTimeout: requestTimeout,
+      // Node looks for requests that are late at this interval, by itself only every 30 seconds.
+      connectionsCheckingInterval: Math.min(requestTimeout, lateSweepMs),
+      // Checked by a hook, whose answer is a problem document.
+      requireHostHeader: false,
+    },
+    routerOptions,
     rewriteUrl: ({ url = '/' }) => tidyCallbackPath(options.callbackRoots ?? [], url),
     // What still arrives on an open connection while the server stops is served, not turned away.
     return503OnClosing: false,
@@ -125,16 +151,36 @@ function buildFastify(options: ServerOptions): HttpServer {
   }).withTypeProvider<ZodTypeProvider>();
 }
 
-function addCommonHooks(app: HttpServer, lifecycle: Lifecycle): void {
+function addRequestHooks(app: HttpServer, paths: PathMethods, callbackRoots: readonly string[]): void {
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers({
-      'x-request-id': request.id,
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    });
+    void reply.headers(commonHeaders(request.id));
+    if (!hasOneHost(request.raw) && !isCallbackUrl(callbackRoots, request.url)) {
+      done(httpProblem('malformed_request', { detail: 'Send one `Host` header.' }));
+      return;
+    }
+    if (!request.is404) {
+      done();
+      return;
+    }
     // Decided before a body is read, so that an unknown path answers the same whatever is sent to it.
-    done(request.is404 ? httpProblem('not_found') : undefined);
+    const allow = paths.allowed(request.url);
+    if (allow !== null && request.method === 'OPTIONS') {
+      void reply.code(204).header('allow', allow).send();
+      return;
+    }
+    done(
+      allow === null ? httpProblem('not_found') : httpProblem('method_not_allowed', { headers: { allow } }),
+    );
   });
+}
+
+/** As HTTP/1.1 demands it; the raw headers are names and values in turn. */
+function hasOneHost({ httpVersion, rawHeaders }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  return hosts.length === 1 || httpVersion !== '1.1';
+}
+
+function addLifecycleHooks(app: HttpServer, lifecycle: Lifecycle): void {
   app.addHook('onSend', async (_request, reply) => {
     if (lifecycle.phase === 'stopping') void reply.header('connection', 'close');
   });
