@@ -105,8 +105,7 @@ async function openWallets(url: string, customers: readonly Customer[]): Promise
   await client.connect();
   try {
     await client.query(
-      `INSERT INTO core.wallets (id, holder_name, phone)
-       SELECT number, 'Customer ' || translate(number, '0123456789', 'abcdefghij'), phone FROM unnest($1::text[], $2::text[]) AS c (number, phone)`,
+      `SELECT core.open_wallet(number, 'Customer ' || translate(number, '0123456789', 'abcdefghij'), phone) FROM unnest($1::text[], $2::text[]) AS c (number, phone)`,
       [customers.map(({ number }) => number), customers.map(({ phone }) => phone)],
     );
   } finally {

@@ -54,8 +54,10 @@ BEGIN
         outcome := 'replayed';
         reference := v_current.reference;
         IF p_key IS NOT NULL THEN
+            PERFORM set_config('daftari.door', 'open', true);
             INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
             VALUES (p_key, p_digest, 'POSTED', v_current.reference);
+            PERFORM set_config('daftari.door', '', true);
         END IF;
         RETURN;
     END IF;
@@ -192,6 +194,50 @@ BEGIN
         UPDATE core.wallets SET held = held + v_held WHERE id = h.wallet_id;
     END IF;
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: core.change_wallet ====
+CREATE OR REPLACE FUNCTION core.change_wallet(p_wallet text, p_holder_name text, p_phone text, p_language text, p_reason text, p_actor text DEFAULT NULL::text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w core.wallets;
+    n core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        ELSE core.wallet_fault(p_holder_name, nullif(p_phone, ''))
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    n := w;
+    n.holder_name := coalesce(p_holder_name, w.holder_name);
+    n.phone := CASE WHEN p_phone IS NULL THEN w.phone ELSE core.normalize_phone(nullif(p_phone, '')) END;
+    n.language := coalesce(p_language, w.language);
+    IF n IS NOT DISTINCT FROM w THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE core.wallets
+       SET holder_name = n.holder_name, phone = n.phone, language = n.language,
+           updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+     WHERE id = p_wallet;
+    PERFORM set_config('daftari.door', '', true);
+    PERFORM core.note_wallet_change(p_wallet, c.changed, c.old_value, c.new_value, p_reason, p_actor)
+       FROM (
+        VALUES ('holder_name', w.holder_name, n.holder_name), ('phone', w.phone, n.phone),
+               ('language', w.language::text, n.language::text)
+       ) AS c (changed, old_value, new_value)
+      WHERE c.old_value IS DISTINCT FROM c.new_value;
 END
 $function$;
 
@@ -389,6 +435,24 @@ AS $function$
      WHERE q.idempotency_key = p_key
 $function$;
 
+-- ==== function: core.guard_backfill ====
+CREATE OR REPLACE FUNCTION core.guard_backfill()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_rest core.transactions := NEW;
+BEGIN
+    v_rest.verification_hash := OLD.verification_hash;
+    IF OLD.verification_hash IS NOT NULL OR v_rest *<> OLD
+       OR NEW.verification_hash IS DISTINCT FROM core.verification_hash(OLD.reference, OLD.amount, OLD.created_at) THEN
+        RAISE EXCEPTION 'UPDATE on core.transactions is refused: only a missing hash is filled in, with the right one'
+            USING ERRCODE = 'DF001', HINT = 'Correct a mistake with a REVERSAL through core.post_transactions.';
+    END IF;
+    RETURN NEW;
+END
+$function$;
+
 -- ==== function: core.guard_fee_rules ====
 CREATE OR REPLACE FUNCTION core.guard_fee_rules()
  RETURNS trigger
@@ -437,11 +501,15 @@ AS $function$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a wallet is never deleted'
-            USING ERRCODE = 'DF004', HINT = 'Set its status to CLOSED; its number stays taken and its past readable.';
+            USING ERRCODE = 'DF004',
+                  HINT = 'Close it with core.set_wallet_status, or closeWallet in @repo/db; its number stays taken and its past readable.';
+    ELSIF TG_OP = 'INSERT' THEN
+        RAISE EXCEPTION 'INSERT into core.wallets is refused: a wallet opens through its function, with nothing in it'
+            USING ERRCODE = 'DF003', HINT = 'Call core.open_wallet, or openWallet in @repo/db.';
     END IF;
-    RAISE EXCEPTION '% of a wallet''s number, kind, currency, balance, held or version is refused', TG_OP
+    RAISE EXCEPTION 'UPDATE on core.wallets is refused: a wallet changes through its functions, which write down who and why'
         USING ERRCODE = 'DF003',
-              HINT = 'A wallet opens with nothing in it, and money moves with core.post_transactions, or with recordDeposit and its like in @repo/db, which call it.';
+              HINT = 'Holder, phone and language: core.change_wallet or updateWallet in @repo/db. Status: core.set_wallet_status or freezeWallet and its like. Floor: core.set_wallet_floor or setWalletFloor. Money: core.post_transactions or recordDeposit and its like.';
 END
 $function$;
 
@@ -561,6 +629,62 @@ AS $function$
     SELECT '254' || substring(p_typed FROM '^(?:\+?254|00254|0)?([17][0-9]{8})$')
 $function$;
 
+-- ==== function: core.note_wallet_change ====
+CREATE OR REPLACE FUNCTION core.note_wallet_change(p_wallet text, p_column text, p_from text, p_to text, p_reason text, p_actor text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.wallet_events (wallet_id, changed, old_value, new_value, actor, reason)
+    VALUES (p_wallet, p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: core.open_wallet ====
+CREATE OR REPLACE FUNCTION core.open_wallet(p_number text, p_holder_name text, p_phone text, p_currency text DEFAULT 'KES'::text, p_language text DEFAULT 'en'::text, p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT wallet core.wallets)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    reason := CASE
+        WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
+        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        RETURN;
+    END IF;
+
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
+        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING w.* INTO wallet;
+        IF wallet.id IS NOT NULL AND p_key IS NOT NULL THEN
+            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+            VALUES (p_key, p_digest, 'POSTED', p_number);
+        END IF;
+        PERFORM set_config('daftari.door', '', true);
+        -- Whoever took the number may have taken it for this very key.
+        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
+    END IF;
+    IF outcome IS NULL THEN
+        outcome := 'refused';
+        reason := 'wallet_exists';
+    ELSIF outcome = 'replayed' THEN
+        SELECT w.* INTO wallet
+          FROM core.requests q JOIN core.wallets w ON w.id = q.reference
+         WHERE q.idempotency_key = p_key;
+    END IF;
+END
+$function$;
+
 -- ==== function: core.phone_of_hash ====
 CREATE OR REPLACE FUNCTION core.phone_of_hash(p_hash text)
  RETURNS text
@@ -622,9 +746,9 @@ BEGIN
      WHERE id = p_wallet;
     INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
     VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
-    PERFORM set_config('daftari.door', '', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -1075,10 +1199,25 @@ $function$;
 -- ==== function: core.refuse_request ====
 CREATE OR REPLACE FUNCTION core.refuse_request(p_key text, p_digest text, p_reason text)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
 AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reason)
-    VALUES (p_key, p_digest, 'REFUSED', p_reason)
+    VALUES (p_key, p_digest, 'REFUSED', p_reason);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: core.refuse_write ====
+CREATE OR REPLACE FUNCTION core.refuse_write()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% on %.% is refused: its functions write it, and nothing else', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'DF003', HINT = TG_ARGV[0];
+END
 $function$;
 
 -- ==== function: core.release_hold ====
@@ -1435,8 +1574,41 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.set_wallet_floor ====
+CREATE OR REPLACE FUNCTION core.set_wallet_floor(p_wallet text, p_floor numeric, p_reason text, p_actor text DEFAULT NULL::text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    c_largest constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
+    w         core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN p_floor IS NULL OR p_floor NOT BETWEEN -c_largest AND c_largest OR p_floor <> round(p_floor, 2)
+            THEN 'invalid_amount'
+        WHEN p_floor > w.balance - w.held THEN 'floor_too_high'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NULL AND w.min_balance IS DISTINCT FROM p_floor THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        UPDATE core.wallets
+           SET min_balance = p_floor, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+         WHERE id = p_wallet;
+        PERFORM set_config('daftari.door', '', true);
+        PERFORM core.note_wallet_change(
+            p_wallet, 'min_balance', w.min_balance::text, round(p_floor, 2)::text, p_reason, p_actor
+        );
+    END IF;
+END
+$function$;
+
 -- ==== function: core.set_wallet_status ====
-CREATE OR REPLACE FUNCTION core.set_wallet_status(p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text)
+CREATE OR REPLACE FUNCTION core.set_wallet_status(p_wallet text, p_status text, p_reason text, p_actor text DEFAULT NULL::text, OUT outcome text, OUT reason text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1453,10 +1625,12 @@ BEGIN
     END;
     outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
     IF reason IS NULL AND w.status <> p_status THEN
+        PERFORM set_config('daftari.door', 'open', true);
         UPDATE core.wallets
            SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
          WHERE id = p_wallet;
-        INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
+        PERFORM set_config('daftari.door', '', true);
+        PERFORM core.note_wallet_change(p_wallet, 'status', w.status, p_status, p_reason, p_actor);
     END IF;
 END
 $function$;
@@ -1489,11 +1663,27 @@ AS $function$
     )
 $function$;
 
+-- ==== function: core.wallet_fault ====
+CREATE OR REPLACE FUNCTION core.wallet_fault(p_holder_name text, p_phone text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT CASE
+        WHEN p_holder_name <> btrim(p_holder_name) OR p_holder_name IS NOT NULL AND NOT core.is_holder_name(p_holder_name)
+            THEN 'invalid_holder_name'
+        WHEN p_phone IS NOT NULL AND core.normalize_phone(p_phone) IS NULL THEN 'invalid_phone'
+    END
+$function$;
+
 -- ==== function: services.add_sms_spend ====
 CREATE OR REPLACE FUNCTION services.add_sms_spend(p_at timestamp without time zone, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
 AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_spend AS s (day, currency, messages, parts, cost)
     SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
            sum(round(t.cost, 4))
@@ -1502,7 +1692,9 @@ AS $function$
      GROUP BY coalesce(t.currency, 'XXX')
      ORDER BY coalesce(t.currency, 'XXX')
     ON CONFLICT (day, currency) DO UPDATE
-       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost
+       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost;
+    PERFORM set_config('daftari.door', '', true);
+END
 $function$;
 
 -- ==== function: services.claim_sms ====
@@ -1543,6 +1735,7 @@ BEGIN
     FOR v_priority IN 0 .. CASE WHEN paused THEN 0 ELSE 1 END LOOP
         LOOP
             EXIT WHEN v_left = 0 OR failed >= c_failures;
+            PERFORM set_config('daftari.door', 'open', true);
             WITH picked AS MATERIALIZED (
                 SELECT l.id,
                        CASE
@@ -1583,6 +1776,7 @@ BEGIN
             SELECT array_agg(c.id) FILTER (WHERE c.refusal IS NULL), count(*), count(c.refusal)
               INTO v_claimed, v_picked, v_lost
               FROM changed c;
+            PERFORM set_config('daftari.door', '', true);
             v_all := v_all || v_claimed;
             v_left := v_left - (v_picked - v_lost);
             failed := failed + v_lost;
@@ -1648,6 +1842,31 @@ AS $function$
                    (3, '\[[^][]*\{name\}[^][]*\]'), (4, NULL)) AS f (ord, without)
 $function$;
 
+-- ==== function: services.create_api_key ====
+CREATE OR REPLACE FUNCTION services.create_api_key(p_name text, p_key_hash text, p_scopes text[], p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reference::uuid INTO id FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+    outcome := 'created';
+    id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.api_keys (id, name, key_hash, scopes) VALUES (id, p_name, p_key_hash, p_scopes);
+    IF p_key IS NOT NULL THEN
+        INSERT INTO core.requests (idempotency_key, digest, outcome, reference) VALUES (p_key, p_digest, 'POSTED', id::text);
+    END IF;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.decide_sms ====
 CREATE OR REPLACE FUNCTION services.decide_sms(p_id uuid, p_decision text, p_by text, p_note text, p_message_id text, p_cost numeric, p_currency text, p_parts integer)
  RETURNS text
@@ -1672,6 +1891,7 @@ BEGIN
         RETURN 'nothing_to_decide';
     END IF;
 
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.sms_logs s
        SET phase = CASE p_decision WHEN 'send_again' THEN 'QUEUED' ELSE 'DONE' END,
            status = CASE p_decision WHEN 'sent' THEN 'SENT' WHEN 'failed' THEN 'FAILED' ELSE 'PENDING' END,
@@ -1693,6 +1913,7 @@ BEGIN
      WHERE s.id = p_id;
     INSERT INTO services.sms_events (sms_id, kind, attempt, actor, detail)
     VALUES (p_id, 'DECIDED', l.attempts, p_by, p_decision || ': ' || p_note);
+    PERFORM set_config('daftari.door', '', true);
     IF p_message_id IS NOT NULL THEN
         PERFORM services.fold_delivery(ARRAY[p_id]);
     END IF;
@@ -1773,6 +1994,7 @@ DECLARE
     v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
     v_count integer;
 BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
     WITH due AS MATERIALIZED (
         SELECT l.id
           FROM services.sms_logs l
@@ -1792,6 +2014,7 @@ BEGIN
     SELECT c.id, 'UNKNOWN', c.attempts, 'lease_over, claimed by ' || c.claimed_by
       FROM changed c;
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
     RETURN v_count;
 END
 $function$;
@@ -1808,6 +2031,7 @@ AS $function$
 DECLARE
     v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
 BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.sms_logs l
        SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
            delivery_updated_at = d.received_at,
@@ -1829,6 +2053,7 @@ BEGIN
          WHERE s.id = ANY (p_ids)
       ) d
      WHERE l.id = d.id;
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -1842,6 +2067,23 @@ BEGIN
     NEW.lease_until := NULL;
     NEW.settled_at := clock_timestamp() AT TIME ZONE 'UTC';
     RETURN NEW;
+END
+$function$;
+
+-- ==== function: services.forget_opt_out ====
+CREATE OR REPLACE FUNCTION services.forget_opt_out(p_number text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_was_there boolean;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    DELETE FROM services.sms_opt_outs WHERE number = coalesce(core.normalize_phone(p_number), ltrim(p_number, '+'));
+    v_was_there := FOUND;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_was_there;
 END
 $function$;
 
@@ -2013,6 +2255,7 @@ BEGIN
         END;
     END IF;
 
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_delivery_reports (
         id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
         received_at
@@ -2021,6 +2264,7 @@ BEGIN
         id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
         v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
     );
+    PERFORM set_config('daftari.door', '', true);
     -- A report that changes nothing else may still name the network.
     IF outcome IN ('APPLIED', 'STALE') THEN
         PERFORM services.fold_delivery(ARRAY[l.id]);
@@ -2105,6 +2349,7 @@ BEGIN
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
 
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
         short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
@@ -2208,6 +2453,7 @@ BEGIN
         v_post.ids, p_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
         v_post.reasons, v_post.credited
       ) WITH ORDINALITY AS t (id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, ord);
+    PERFORM set_config('daftari.door', '', true);
 
     RETURN QUERY
     SELECT t.ord::integer,
@@ -2236,6 +2482,26 @@ BEGIN
           LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
+END
+$function$;
+
+-- ==== function: services.record_opt_out ====
+CREATE OR REPLACE FUNCTION services.record_opt_out(p_number text, p_sender_id text DEFAULT ''::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_number constant text := coalesce(core.normalize_phone(p_number), ltrim(p_number, '+'));
+    v_is_new boolean;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.sms_opt_outs (number, sender_id, number_hash)
+    VALUES (v_number, p_sender_id, encode(sha256(v_number::bytea), 'hex'))
+    ON CONFLICT DO NOTHING;
+    v_is_new := FOUND;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_is_new;
 END
 $function$;
 
@@ -2289,6 +2555,19 @@ BEGIN
         v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, p_amounts, v_done.fees, v_done.balances,
         v_done.times, v_done.hashes
       ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
+END
+$function$;
+
+-- ==== function: services.revoke_api_key ====
+CREATE OR REPLACE FUNCTION services.revoke_api_key(p_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.api_keys SET revoked_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_id AND revoked_at IS NULL;
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -2362,6 +2641,7 @@ BEGIN
     PERFORM services.lock_message_ids(p_message_ids, false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
 
+    PERFORM set_config('daftari.door', 'open', true);
     WITH answers AS MATERIALIZED (
         SELECT DISTINCT ON (s.id)
                t.ord, t.outcome, t.message_id, round(t.cost, 4) AS cost, t.currency, t.parts, t.expected_parts,
@@ -2438,6 +2718,7 @@ BEGIN
            )
       INTO v_ords, v_was, v_fold
       FROM changed c;
+    PERFORM set_config('daftari.door', '', true);
     IF v_fold IS NOT NULL THEN
         PERFORM services.fold_delivery(v_fold);
     END IF;
@@ -2445,6 +2726,7 @@ BEGIN
     -- The answer to an attempt after which a person had the message sent again. Its unique row is what keeps it from
     -- being booked twice.
     IF coalesce(array_length(v_ords, 1), 0) < n AND 'accepted' = ANY (p_outcomes) THEN
+        PERFORM set_config('daftari.door', 'open', true);
         WITH booked AS (
             INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
             SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
@@ -2492,10 +2774,12 @@ BEGIN
               ) a
              WHERE l.id = p_ids[i];
         END LOOP;
+        PERFORM set_config('daftari.door', '', true);
         PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_after) AS t (ord);
     END IF;
 
     -- Only for what is out of the ordinary.
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
     SELECT p_ids[t.ord],
            CASE WHEN t.was <> 'SENDING' THEN 'LATE_ANSWER' WHEN p_outcomes[t.ord] = 'retry' THEN 'RETRY' ELSE 'UNKNOWN' END,
@@ -2504,6 +2788,7 @@ BEGIN
       FROM unnest(v_ords, v_was) AS t (ord, was)
      WHERE t.was <> 'SENDING' OR p_outcomes[t.ord] IN ('retry', 'unknown')
     ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING;
+    PERFORM set_config('daftari.door', '', true);
 
     RETURN QUERY
     SELECT t.ord::integer,
@@ -2684,6 +2969,24 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.store_callback ====
+CREATE OR REPLACE FUNCTION services.store_callback(p_kind text, p_receipt text, p_outcome text, p_error text, p_source text, p_body bytea)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_id uuid;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_callbacks (kind, receipt, outcome, error, source, body)
+    VALUES (p_kind, p_receipt, p_outcome, p_error, p_source, p_body)
+    RETURNING id INTO v_id;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_id;
+END
+$function$;
+
 -- ==== function: services.tell_of_capture ====
 CREATE OR REPLACE FUNCTION services.tell_of_capture()
  RETURNS trigger
@@ -2813,9 +3116,12 @@ CREATE TABLE core.transactions (
 CREATE TABLE core.wallet_events (
     id uuid DEFAULT core.new_id() NOT NULL,
     wallet_id character varying(20) NOT NULL,
-    status character varying(20) NOT NULL,
-    note text NOT NULL,
-    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+    new_value text,
+    reason text NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    changed character varying(20) NOT NULL,
+    old_value text,
+    actor character varying(100) NOT NULL
 );
 
 -- ==== table: core.wallets ====
@@ -2948,7 +3254,8 @@ CREATE TABLE services.sms_logs (
     settled_at timestamp(3) without time zone,
     decided_by character varying(100),
     decided_at timestamp(3) without time zone,
-    decision_note text
+    decision_note text,
+    request_digest character varying(64)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=10000, autovacuum_analyze_scale_factor=0.02, autovacuum_vacuum_cost_delay=1);
 
 -- ==== table: services.sms_opt_outs ====
@@ -3352,6 +3659,12 @@ ALTER TABLE core.transactions
 ALTER TABLE core.wallet_events
     ADD CONSTRAINT wallet_events_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
+-- ==== trigger: api_keys_never_deleted on services.api_keys ====
+CREATE TRIGGER api_keys_never_deleted BEFORE DELETE OR TRUNCATE ON services.api_keys FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Revoke it with services.revoke_api_key: who had which key is to be found later.');
+
+-- ==== trigger: api_keys_through_the_door on services.api_keys ====
+CREATE TRIGGER api_keys_through_the_door BEFORE INSERT OR UPDATE ON services.api_keys FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.create_api_key or services.revoke_api_key, or createApiKey and revokeApiKey in @repo/db.');
+
 -- ==== trigger: fee_rule_events_append_only on core.fee_rule_events ====
 CREATE TRIGGER fee_rule_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.fee_rule_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who changed what is charged.');
 
@@ -3376,17 +3689,32 @@ CREATE TRIGGER holds_told AFTER UPDATE ON core.holds FOR EACH ROW WHEN ((((old.s
 -- ==== trigger: mpesa_callbacks_append_only on services.mpesa_callbacks ====
 CREATE TRIGGER mpesa_callbacks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_callbacks FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what reached us; use a fresh database for trials.');
 
+-- ==== trigger: mpesa_callbacks_through_the_door on services.mpesa_callbacks ====
+CREATE TRIGGER mpesa_callbacks_through_the_door BEFORE INSERT ON services.mpesa_callbacks FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.store_callback, or storeCallback in @repo/db.');
+
 -- ==== trigger: mpesa_logs_append_only on services.mpesa_logs ====
 CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA reported; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_logs_through_the_door on services.mpesa_logs ====
+CREATE TRIGGER mpesa_logs_through_the_door BEFORE INSERT ON services.mpesa_logs FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.record_deposits, or recordDeposit in @repo/db: a receipt that is logged by hand is never credited.');
 
 -- ==== trigger: requests_append_only on core.requests ====
 CREATE TRIGGER requests_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.requests FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is what keeps a request from being done twice.');
 
+-- ==== trigger: requests_through_the_door on core.requests ====
+CREATE TRIGGER requests_through_the_door BEFORE INSERT ON core.requests FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Send the request itself with its key: transfer and its like in @repo/db remember it.');
+
 -- ==== trigger: sms_delivery_reports_append_only on services.sms_delivery_reports ====
 CREATE TRIGGER sms_delivery_reports_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_delivery_reports FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what the provider reported; use a fresh database for trials.');
 
+-- ==== trigger: sms_delivery_reports_through_the_door on services.sms_delivery_reports ====
+CREATE TRIGGER sms_delivery_reports_through_the_door BEFORE INSERT ON services.sms_delivery_reports FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.record_delivery_report, or recordDeliveryReport in @repo/db.');
+
 -- ==== trigger: sms_events_append_only on services.sms_events ====
 CREATE TRIGGER sms_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who decided on a message, and why.');
+
+-- ==== trigger: sms_events_through_the_door on services.sms_events ====
+CREATE TRIGGER sms_events_through_the_door BEFORE INSERT ON services.sms_events FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.decide_sms, or decideSms in @repo/db.');
 
 -- ==== trigger: sms_logs_follow_status on services.sms_logs ====
 CREATE TRIGGER sms_logs_follow_status BEFORE INSERT OR UPDATE ON services.sms_logs FOR EACH ROW WHEN ((((new.status)::text <> 'PENDING'::text) AND ((new.phase)::text <> 'DONE'::text))) EXECUTE FUNCTION services.follow_sms_status();
@@ -3394,11 +3722,20 @@ CREATE TRIGGER sms_logs_follow_status BEFORE INSERT OR UPDATE ON services.sms_lo
 -- ==== trigger: sms_logs_never_deleted on services.sms_logs ====
 CREATE TRIGGER sms_logs_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was sent and paid for; use a fresh database for trials.');
 
+-- ==== trigger: sms_logs_through_the_door on services.sms_logs ====
+CREATE TRIGGER sms_logs_through_the_door BEFORE UPDATE ON services.sms_logs FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.decide_sms, or decideSms in @repo/db; what is to be sent again is queued again, with queueSms.');
+
 -- ==== trigger: sms_opt_outs_never_truncated on services.sms_opt_outs ====
-CREATE TRIGGER sms_opt_outs_never_truncated BEFORE TRUNCATE ON services.sms_opt_outs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Who asked for no messages would get them again; delete single rows.');
+CREATE TRIGGER sms_opt_outs_never_truncated BEFORE TRUNCATE ON services.sms_opt_outs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Who asked for no messages would get them again; call services.forget_opt_out for single numbers.');
+
+-- ==== trigger: sms_opt_outs_through_the_door on services.sms_opt_outs ====
+CREATE TRIGGER sms_opt_outs_through_the_door BEFORE INSERT OR DELETE OR UPDATE ON services.sms_opt_outs FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.record_opt_out or services.forget_opt_out, or recordOptOut in @repo/db.');
 
 -- ==== trigger: sms_spend_never_deleted on services.sms_spend ====
 CREATE TRIGGER sms_spend_never_deleted BEFORE DELETE OR TRUNCATE ON services.sms_spend FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was paid for; use a fresh database for trials.');
+
+-- ==== trigger: sms_spend_through_the_door on services.sms_spend ====
+CREATE TRIGGER sms_spend_through_the_door BEFORE INSERT OR UPDATE ON services.sms_spend FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.settle_sms and services.decide_sms book what was charged.');
 
 -- ==== trigger: sms_template_changes_append_only on services.sms_template_changes ====
 CREATE TRIGGER sms_template_changes_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_template_changes FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who changed a text, and why.');
@@ -3412,6 +3749,9 @@ CREATE TRIGGER sms_templates_through_the_door BEFORE INSERT OR DELETE OR UPDATE 
 -- ==== trigger: transactions_append_only on core.transactions ====
 CREATE TRIGGER transactions_append_only BEFORE DELETE OR TRUNCATE ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
 
+-- ==== trigger: transactions_backfilled on core.transactions ====
+CREATE TRIGGER transactions_backfilled BEFORE UPDATE ON core.transactions FOR EACH ROW EXECUTE FUNCTION core.guard_backfill();
+
 -- ==== trigger: transactions_through_the_door on core.transactions ====
 CREATE TRIGGER transactions_through_the_door BEFORE INSERT ON core.transactions FOR EACH STATEMENT EXECUTE FUNCTION core.guard_transactions();
 
@@ -3422,7 +3762,10 @@ CREATE TRIGGER transactions_told AFTER INSERT ON core.transactions FOR EACH ROW 
 CREATE TRIGGER transactions_unchangeable BEFORE UPDATE ON core.transactions FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'backfill'::text)) EXECUTE FUNCTION core.refuse_change('Correct a mistake with a REVERSAL through core.post_transactions.');
 
 -- ==== trigger: wallet_events_append_only on core.wallet_events ====
-CREATE TRIGGER wallet_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.wallet_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who froze or closed a wallet.');
+CREATE TRIGGER wallet_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.wallet_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who changed a wallet, and why.');
+
+-- ==== trigger: wallet_events_through_the_door on core.wallet_events ====
+CREATE TRIGGER wallet_events_through_the_door BEFORE INSERT ON core.wallet_events FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('core.change_wallet and its like write it with the change.');
 
 -- ==== trigger: wallets_holder_name on core.wallets ====
 CREATE TRIGGER wallets_holder_name BEFORE INSERT ON core.wallets FOR EACH ROW WHEN (((new.kind)::text = 'CUSTOMER'::text)) EXECUTE FUNCTION core.check_holder_name();
@@ -3440,4 +3783,4 @@ CREATE TRIGGER wallets_never_truncated BEFORE TRUNCATE ON core.wallets FOR EACH 
 CREATE TRIGGER wallets_open_empty BEFORE INSERT ON core.wallets FOR EACH ROW WHEN (((new.balance <> (0)::numeric) OR (new.held <> (0)::numeric) OR (new.version <> 0))) EXECUTE FUNCTION core.guard_wallets();
 
 -- ==== trigger: wallets_through_the_door on core.wallets ====
-CREATE TRIGGER wallets_through_the_door BEFORE UPDATE ON core.wallets FOR EACH ROW WHEN (((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text) AND ((old.balance IS DISTINCT FROM new.balance) OR (old.held IS DISTINCT FROM new.held) OR (old.version IS DISTINCT FROM new.version) OR ((old.id)::text IS DISTINCT FROM (new.id)::text) OR ((old.kind)::text IS DISTINCT FROM (new.kind)::text) OR (old.currency IS DISTINCT FROM new.currency)))) EXECUTE FUNCTION core.guard_wallets();
+CREATE TRIGGER wallets_through_the_door BEFORE INSERT OR UPDATE ON core.wallets FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.guard_wallets();

@@ -52,8 +52,10 @@ BEGIN
         outcome := 'replayed';
         reference := v_current.reference;
         IF p_key IS NOT NULL THEN
+            PERFORM set_config('daftari.door', 'open', true);
             INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
             VALUES (p_key, p_digest, 'POSTED', v_current.reference);
+            PERFORM set_config('daftari.door', '', true);
         END IF;
         RETURN;
     END IF;

@@ -1,7 +1,7 @@
--- Trigger function: what a wallet's money is, and what its postings refer to, changes through
--- core.post_transactions only. Name, phone, status and floor are ordinary columns.
+-- Trigger function: every column of a wallet decides over money or identity, so all of them change through functions.
 --
--- The triggers call it only for a change that is guarded and that does not come through the door.
+-- The triggers call it only for what does not come through the door, for a wallet that is to open with money in it, and
+-- for DELETE.
 CREATE OR REPLACE FUNCTION core.guard_wallets()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -9,10 +9,14 @@ AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'a wallet is never deleted'
-            USING ERRCODE = 'DF004', HINT = 'Set its status to CLOSED; its number stays taken and its past readable.';
+            USING ERRCODE = 'DF004',
+                  HINT = 'Close it with core.set_wallet_status, or closeWallet in @repo/db; its number stays taken and its past readable.';
+    ELSIF TG_OP = 'INSERT' THEN
+        RAISE EXCEPTION 'INSERT into core.wallets is refused: a wallet opens through its function, with nothing in it'
+            USING ERRCODE = 'DF003', HINT = 'Call core.open_wallet, or openWallet in @repo/db.';
     END IF;
-    RAISE EXCEPTION '% of a wallet''s number, kind, currency, balance, held or version is refused', TG_OP
+    RAISE EXCEPTION 'UPDATE on core.wallets is refused: a wallet changes through its functions, which write down who and why'
         USING ERRCODE = 'DF003',
-              HINT = 'A wallet opens with nothing in it, and money moves with core.post_transactions, or with recordDeposit and its like in @repo/db, which call it.';
+              HINT = 'Holder, phone and language: core.change_wallet or updateWallet in @repo/db. Status: core.set_wallet_status or freezeWallet and its like. Floor: core.set_wallet_floor or setWalletFloor. Money: core.post_transactions or recordDeposit and its like.';
 END
 $$;

@@ -1,9 +1,12 @@
--- Freezes, thaws or closes a customer's wallet and writes down who wanted it and why.
+-- Freezes, thaws or closes a customer's wallet and writes down who wanted it and why. A system wallet has no status to
+-- be changed: with a frozen float every deposit would be refused.
+--
+-- p_actor: who; NULL for the database role of the session.
 --
 -- After: outcome 'done' (also when it had this status already), or 'refused' with reason: unknown_wallet,
 --        wallet_closed (a closed wallet stays closed), wallet_not_empty (only an empty wallet without holds closes).
 CREATE OR REPLACE FUNCTION core.set_wallet_status(
-    p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text
+    p_wallet text, p_status text, p_reason text, p_actor text DEFAULT NULL, OUT outcome text, OUT reason text
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -21,10 +24,12 @@ BEGIN
     END;
     outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
     IF reason IS NULL AND w.status <> p_status THEN
+        PERFORM set_config('daftari.door', 'open', true);
         UPDATE core.wallets
            SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
          WHERE id = p_wallet;
-        INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
+        PERFORM set_config('daftari.door', '', true);
+        PERFORM core.note_wallet_change(p_wallet, 'status', w.status, p_status, p_reason, p_actor);
     END IF;
 END
 $$;

@@ -5,9 +5,11 @@ CREATE OR REPLACE FUNCTION services.add_sms_spend(
     p_at timestamp, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[]
 )
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 AS $$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_spend AS s (day, currency, messages, parts, cost)
     SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
            sum(round(t.cost, 4))
@@ -16,5 +18,7 @@ AS $$
      GROUP BY coalesce(t.currency, 'XXX')
      ORDER BY coalesce(t.currency, 'XXX')
     ON CONFLICT (day, currency) DO UPDATE
-       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost
+       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost;
+    PERFORM set_config('daftari.door', '', true);
+END
 $$;

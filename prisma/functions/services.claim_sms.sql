@@ -60,6 +60,7 @@ BEGIN
     FOR v_priority IN 0 .. CASE WHEN paused THEN 0 ELSE 1 END LOOP
         LOOP
             EXIT WHEN v_left = 0 OR failed >= c_failures;
+            PERFORM set_config('daftari.door', 'open', true);
             WITH picked AS MATERIALIZED (
                 SELECT l.id,
                        CASE
@@ -100,6 +101,7 @@ BEGIN
             SELECT array_agg(c.id) FILTER (WHERE c.refusal IS NULL), count(*), count(c.refusal)
               INTO v_claimed, v_picked, v_lost
               FROM changed c;
+            PERFORM set_config('daftari.door', '', true);
             v_all := v_all || v_claimed;
             v_left := v_left - (v_picked - v_lost);
             failed := failed + v_lost;

@@ -29,6 +29,7 @@ BEGIN
         RETURN 'nothing_to_decide';
     END IF;
 
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.sms_logs s
        SET phase = CASE p_decision WHEN 'send_again' THEN 'QUEUED' ELSE 'DONE' END,
            status = CASE p_decision WHEN 'sent' THEN 'SENT' WHEN 'failed' THEN 'FAILED' ELSE 'PENDING' END,
@@ -50,6 +51,7 @@ BEGIN
      WHERE s.id = p_id;
     INSERT INTO services.sms_events (sms_id, kind, attempt, actor, detail)
     VALUES (p_id, 'DECIDED', l.attempts, p_by, p_decision || ': ' || p_note);
+    PERFORM set_config('daftari.door', '', true);
     IF p_message_id IS NOT NULL THEN
         PERFORM services.fold_delivery(ARRAY[p_id]);
     END IF;

@@ -16,6 +16,7 @@ DECLARE
     v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
     v_count integer;
 BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
     WITH due AS MATERIALIZED (
         SELECT l.id
           FROM services.sms_logs l
@@ -35,6 +36,7 @@ BEGIN
     SELECT c.id, 'UNKNOWN', c.attempts, 'lease_over, claimed by ' || c.claimed_by
       FROM changed c;
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
     RETURN v_count;
 END
 $$;

@@ -18,6 +18,7 @@ AS $$
 DECLARE
     v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
 BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.sms_logs l
        SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
            delivery_updated_at = d.received_at,
@@ -39,5 +40,6 @@ BEGIN
          WHERE s.id = ANY (p_ids)
       ) d
      WHERE l.id = d.id;
+    PERFORM set_config('daftari.door', '', true);
 END
 $$;

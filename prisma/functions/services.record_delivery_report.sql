@@ -64,6 +64,7 @@ BEGIN
         END;
     END IF;
 
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_delivery_reports (
         id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
         received_at
@@ -72,6 +73,7 @@ BEGIN
         id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
         v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
     );
+    PERFORM set_config('daftari.door', '', true);
     -- A report that changes nothing else may still name the network.
     IF outcome IN ('APPLIED', 'STALE') THEN
         PERFORM services.fold_delivery(ARRAY[l.id]);

@@ -114,6 +114,7 @@ BEGIN
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
 
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
         short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
@@ -217,6 +218,7 @@ BEGIN
         v_post.ids, p_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
         v_post.reasons, v_post.credited
       ) WITH ORDINALITY AS t (id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, ord);
+    PERFORM set_config('daftari.door', '', true);
 
     RETURN QUERY
     SELECT t.ord::integer,

@@ -52,6 +52,7 @@ BEGIN
     PERFORM services.lock_message_ids(p_message_ids, false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
 
+    PERFORM set_config('daftari.door', 'open', true);
     WITH answers AS MATERIALIZED (
         SELECT DISTINCT ON (s.id)
                t.ord, t.outcome, t.message_id, round(t.cost, 4) AS cost, t.currency, t.parts, t.expected_parts,
@@ -128,6 +129,7 @@ BEGIN
            )
       INTO v_ords, v_was, v_fold
       FROM changed c;
+    PERFORM set_config('daftari.door', '', true);
     IF v_fold IS NOT NULL THEN
         PERFORM services.fold_delivery(v_fold);
     END IF;
@@ -135,6 +137,7 @@ BEGIN
     -- The answer to an attempt after which a person had the message sent again. Its unique row is what keeps it from
     -- being booked twice.
     IF coalesce(array_length(v_ords, 1), 0) < n AND 'accepted' = ANY (p_outcomes) THEN
+        PERFORM set_config('daftari.door', 'open', true);
         WITH booked AS (
             INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
             SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
@@ -182,10 +185,12 @@ BEGIN
               ) a
              WHERE l.id = p_ids[i];
         END LOOP;
+        PERFORM set_config('daftari.door', '', true);
         PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_after) AS t (ord);
     END IF;
 
     -- Only for what is out of the ordinary.
+    PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
     SELECT p_ids[t.ord],
            CASE WHEN t.was <> 'SENDING' THEN 'LATE_ANSWER' WHEN p_outcomes[t.ord] = 'retry' THEN 'RETRY' ELSE 'UNKNOWN' END,
@@ -194,6 +199,7 @@ BEGIN
       FROM unnest(v_ords, v_was) AS t (ord, was)
      WHERE t.was <> 'SENDING' OR p_outcomes[t.ord] IN ('retry', 'unknown')
     ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING;
+    PERFORM set_config('daftari.door', '', true);
 
     RETURN QUERY
     SELECT t.ord::integer,

@@ -1,3 +1,4 @@
+import { freezeWallet } from '@repo/db';
 import { createPayment, createRandom, sendRaw, sendValidation, validationOf } from '@repo/simulator';
 import { expect, test } from 'vitest';
 import { openCustomerWallet, startTestService } from './testing.ts';
@@ -74,7 +75,7 @@ test.each([
 test('strict, a frozen wallet is refused for another reason than its number', async () => {
   await using service = await startTestService({ validation: 'strict' });
   const account = await openCustomerWallet(service.db);
-  await service.database.query(`UPDATE core.wallets SET status = 'FROZEN' WHERE id = '${account}'`);
+  await freezeWallet(service.db, { wallet: account, reason: 'a trial' });
   const answer = await sendValidation(service.target, validationOf(createPayment(random, { account })));
   expect(answer.body).toBe(otherError);
 });

@@ -55,10 +55,12 @@ test('days are those of East Africa Time, both included', async () => {
   await sendSome(service);
   // A quarter to midnight of the first in Nairobi, and a quarter past.
   await service.query(
-    `UPDATE services.sms_logs SET created_at = '2026-03-01T20:45:00' WHERE template = 'deposit'`,
+    `SELECT set_config('daftari.door', 'open', true);
+     UPDATE services.sms_logs SET created_at = '2026-03-01T20:45:00' WHERE template = 'deposit'`,
   );
   await service.query(
-    `UPDATE services.sms_logs SET created_at = '2026-03-01T21:15:00' WHERE template = 'campaign'`,
+    `SELECT set_config('daftari.door', 'open', true);
+     UPDATE services.sms_logs SET created_at = '2026-03-01T21:15:00' WHERE template = 'campaign'`,
   );
   const keysOf = async (query: string) => {
     const { body } = await service.ask(`/reports/cost?${query}`);

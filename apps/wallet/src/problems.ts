@@ -18,7 +18,7 @@ interface Refusal {
  */
 const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'unforeseen'>> = {
   invalid_amount: { status: 422, title: 'The amount is not a sum of money that can be moved.' },
-  invalid_wallet: { status: 422, title: 'The wallet cannot be opened as it is described.' },
+  invalid_wallet: { status: 422, title: 'The wallet cannot be opened or changed as it is described.' },
   invalid_request: { status: 422, title: 'The request does not have the required form.' },
   insufficient_funds: { status: 422, title: 'There is not enough money available.' },
   wallet_frozen: { status: 422, title: 'A wallet is frozen.' },
@@ -26,6 +26,7 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   unknown_wallet: { status: 422, title: 'There is no such wallet.' },
   same_wallet: { status: 422, title: 'Both sides are the same wallet.' },
   currency_mismatch: { status: 422, title: 'The currencies differ.' },
+  floor_too_high: { status: 422, title: 'The floor is above what is available.' },
   expiry_passed: { status: 422, title: 'The hold would end before it begins.' },
   exceeds_hold: { status: 422, title: 'That is more than is held.' },
   not_divisible: { status: 422, title: 'An assignment goes back whole or not at all.' },

@@ -118,7 +118,9 @@ test('a wallet is frozen, thawed and closed for good, each with its reason kept'
   expect((await change('close')).body['status']).toBe('closed');
   const thawed = await change('unfreeze');
   expect([thawed.status, thawed.body['code']]).toEqual([422, 'wallet_closed']);
-  expect(await service.query('SELECT status, note FROM core.wallet_events ORDER BY id')).toEqual([
+  expect(
+    await service.query('SELECT new_value AS status, reason AS note FROM core.wallet_events ORDER BY id'),
+  ).toEqual([
     { status: 'FROZEN', note: 'to freeze it' },
     { status: 'ACTIVE', note: 'to unfreeze it' },
     { status: 'CLOSED', note: 'to close it' },

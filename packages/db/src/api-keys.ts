@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { arrayLiteral } from './array-literal.ts';
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { isUuid, requireText } from './request.ts';
+import { isUuid, requestDigest, requireText } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
 
@@ -16,22 +16,48 @@ export interface ApiKey {
   readonly scopes: readonly Scope[];
 }
 
-/** Makes a key for somebody. The key itself is shown this once; what is kept is its SHA-256. */
+export interface NewApiKey {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  /** The caller's own name for this request, 1 to 255 characters: repeated it makes no second key. */
+  readonly idempotencyKey?: string;
+}
+
+/** A key that was made: `key` itself is shown this once, and is null in the answer to a repeat. */
+export interface CreatedApiKey {
+  readonly id: string;
+  readonly key: string | null;
+}
+
+/**
+ * Makes a key for somebody. What is kept of it is its SHA-256, so a repeat with the same idempotency key is told the id
+ * and no more: if the first answer was lost, revoke that key and make another.
+ *
+ * @throws DaftariError `invalid_request` naming the field; `key_reused`
+ */
 export async function createApiKey(
   db: Handle,
-  request: { readonly name: string; readonly scopes: readonly Scope[] },
-): Promise<{ readonly id: string; readonly key: string }> {
-  requireText('name', request.name, 100);
-  const isFit = request.scopes.length > 0 && request.scopes.every((scope) => SCOPES.includes(scope));
+  request: NewApiKey & { readonly idempotencyKey?: never },
+): Promise<CreatedApiKey & { readonly key: string }>;
+export async function createApiKey(db: Handle, request: NewApiKey): Promise<CreatedApiKey>;
+export async function createApiKey(db: Handle, request: NewApiKey): Promise<CreatedApiKey> {
+  const { name, scopes, idempotencyKey } = request;
+  requireText('name', name, 100);
+  const isFit = scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope));
   if (!isFit) throw new DaftariError('invalid_request', { field: 'scopes' });
+  if (idempotencyKey !== undefined) requireText('idempotencyKey', idempotencyKey, 255);
+  const granted = [...new Set(scopes)].toSorted();
   const key = `dk_${randomBytes(24).toString('base64url')}`;
-  const [row] = await query<{ id: string }>(db, CREATE, [
-    request.name,
+  const [row] = await query<{ outcome: string; id: string }>(db, CREATE, [
+    name,
     hashOf(key),
-    arrayLiteral([...new Set(request.scopes)]),
+    arrayLiteral(granted),
+    idempotencyKey ?? null,
+    idempotencyKey === undefined ? null : requestDigest('api_key', [name, ...granted]),
   ]);
   if (row === undefined) throw new DaftariError('database_error');
-  return { id: row.id, key };
+  if (row.outcome === 'key_reused') throw new DaftariError('key_reused');
+  return { id: row.id, key: row.outcome === 'created' ? key : null };
 }
 
 /** Whose key this is, or null when it is nobody's or revoked. */
@@ -41,7 +67,7 @@ export async function findApiKey(db: Handle, key: string): Promise<ApiKey | null
   return { id: row.id, name: row.name, scopes: row.scopes.split(',') as Scope[] };
 }
 
-/** From now on nobody gets in with it. Said again it does nothing. */
+/** From now on nobody gets in with it. Repeated it does nothing. */
 export async function revokeApiKey(db: Handle, id: string): Promise<void> {
   if (isUuid(id)) await query(db, REVOKE, [id]);
 }
@@ -53,7 +79,7 @@ function hashOf(key: string): string {
 
 const CREATE: Statement = {
   name: 'api_key_create',
-  text: `INSERT INTO services.api_keys (name, key_hash, scopes) VALUES ($1, $2, $3::text[]) RETURNING id::text AS id`,
+  text: `SELECT outcome, id::text AS id FROM services.create_api_key($1::text, $2::text, $3::text[], $4::text, $5::text)`,
 };
 
 const FIND: Statement = {
@@ -64,5 +90,5 @@ const FIND: Statement = {
 
 const REVOKE: Statement = {
   name: 'api_key_revoke',
-  text: `UPDATE services.api_keys SET revoked_at = now() AT TIME ZONE 'UTC' WHERE id = $1::uuid AND revoked_at IS NULL`,
+  text: `SELECT services.revoke_api_key($1::uuid) IS NULL AS done`,
 };

@@ -30,8 +30,5 @@ export async function storeCallback(db: Handle, callback: StoredCallback): Promi
 
 const STORE: Statement = {
   name: 'callback_store',
-  text: `
-INSERT INTO services.mpesa_callbacks (kind, receipt, outcome, error, source, body)
-VALUES ($1, $2, $3, $4, $5, $6)
-RETURNING id::text AS id`,
+  text: `SELECT services.store_callback($1::text, $2::text, $3::text, $4::text, $5::text, $6::bytea)::text AS id`,
 };

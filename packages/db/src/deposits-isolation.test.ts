@@ -8,7 +8,7 @@ import { ledgerFaults } from './testing/ledger-faults.ts';
 import { untilWaiting } from './testing/lock-waiters.ts';
 import { post } from './testing/post.ts';
 import { newReceipt, sampleDeposit } from './testing/sample-deposit.ts';
-import { openTestDb, useTestDb } from './testing/test-db.ts';
+import { openTestDb, throughDoor, useTestDb } from './testing/test-db.ts';
 import { balanceOf, openCustomer, openFunded } from './testing/wallet-fixtures.ts';
 
 const database = useTestDb();
@@ -90,9 +90,15 @@ test.for([
   },
 );
 
+/** A payment from a database that logged payments before there was a ledger. */
+async function logWithoutLedger(receipt: string): Promise<void> {
+  const text = 'INSERT INTO services.mpesa_logs (mpesa_receipt, amount) VALUES ($1, 150)';
+  await throughDoor(database.sql, text, [receipt]);
+}
+
 test('a receipt that has a log row and no transaction moves no money', async () => {
   const receipt = newReceipt();
-  await database.sql('INSERT INTO services.mpesa_logs (mpesa_receipt, amount) VALUES ($1, 150)', [receipt]);
+  await logWithoutLedger(receipt);
   const account = await openCustomer(database.db);
   await recordDeposit(database.db, sampleDeposit({ receipt, account })).catch(() => undefined);
   expect(await balanceOf(database.sql, account)).toBe('0.00');
@@ -100,7 +106,7 @@ test('a receipt that has a log row and no transaction moves no money', async () 
 
 test('a receipt that has a log row and no transaction is a conflict that people find in the inbox', async () => {
   const receipt = newReceipt();
-  await database.sql('INSERT INTO services.mpesa_logs (mpesa_receipt, amount) VALUES ($1, 150)', [receipt]);
+  await logWithoutLedger(receipt);
   const deposit = sampleDeposit({ receipt, amount: '150.00' });
   expect(await recordDeposit(database.db, deposit)).toMatchObject({ outcome: 'conflict', receipt });
   expect(await countRows(database.sql, receipt)).toMatchObject({ transactions: 0, callbacks: 1 });

@@ -7,6 +7,7 @@ import { sampleDeposit } from './testing/sample-deposit.ts';
 import type { Row } from './testing/test-db.ts';
 import { useTestDb } from './testing/test-db.ts';
 import { newPhone, openCustomer } from './testing/wallet-fixtures.ts';
+import { updateWallet } from './wallet-changes.ts';
 
 const database = useTestDb();
 
@@ -158,7 +159,7 @@ test('a payer whose number was masked still makes the holder of the wallet get a
 
 test('a credited wallet without a phone gets no SMS, and the money all the same', async () => {
   const account = await openCustomer(database.db);
-  await database.sql('UPDATE core.wallets SET phone = NULL WHERE id = $1', [account]);
+  await updateWallet(database.db, { number: account, phone: null, reason: 'given up' });
   const deposit = sampleDeposit({ account });
   const result = await recordDeposit(database.db, deposit);
   expect(result.outcome).toBe('credited');

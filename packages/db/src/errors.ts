@@ -5,7 +5,8 @@ const CATALOGUE = {
   invalid_hash_input:
     'The reference must be well-formed text without NUL, and the time a valid date of the years 1 to 9999.',
   invalid_deposit: 'The deposit cannot be recorded as it is; the field named in `field` must be corrected.',
-  invalid_wallet: 'The wallet cannot be opened as it is; the field named in `field` must be corrected.',
+  invalid_wallet:
+    'The wallet cannot be opened or changed as it is; the field named in `field` must be corrected.',
   wallet_exists: 'There is a wallet with this number already; look it up or choose another number.',
   database_unavailable:
     'The database cannot be reached or takes no writes; check DATABASE_URL, and that the server is up, is the primary and has room. Nothing was recorded.',
@@ -23,7 +24,8 @@ const CATALOGUE = {
   client_outdated:
     "Prisma's client was generated from other models than prisma/schema has now; run `npm run generate`.",
   append_only: 'This table is append-only; correct a mistake with a reversal.',
-  around_the_door: 'Balances and transactions change only through the functions of this package.',
+  around_the_door:
+    'What decides over money, identity or what is sent changes only through the functions of this package.',
   queue_full: 'The intake holds as many deposits as it may; slow down and try again. Nothing was recorded.',
   intake_closed: 'The intake is closed and takes no more deposits. Nothing was recorded.',
   deposit_failed: 'The database refused this deposit; the cause says how. Nothing was recorded.',
@@ -51,6 +53,7 @@ const CATALOGUE = {
   not_in_suspense: 'This payment is not in suspense. Nothing moved.',
   already_assigned: 'This payment is in a wallet already; reverse that assignment first. Nothing moved.',
   wallet_not_empty: 'A wallet closes only when its balance is zero and nothing is held.',
+  floor_too_high: 'The floor cannot be above what is available in the wallet; take a lower floor.',
   unknown_sms: 'There is no SMS with this id.',
   nothing_to_decide: 'The outcome of this SMS is not unknown, so there is nothing to decide; look it up.',
   unknown_template: 'No message has this key, or not in this language.',

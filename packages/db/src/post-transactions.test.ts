@@ -127,7 +127,7 @@ test('what is held cannot be spent, to the cent', async () => {
 
 test('a floor above zero is kept, to the cent', async () => {
   const { from, to } = await pair();
-  await database.sql('UPDATE core.wallets SET min_balance = 10 WHERE id = $1', [from]);
+  await setGuarded(database.sql, from, { floor: '10' });
   const posted = await post(database.sql, [
     { reference: newReceipt(), from, to, amount: '90.01' },
     { reference: newReceipt(), from, to, amount: '90.00' },
@@ -137,7 +137,7 @@ test('a floor above zero is kept, to the cent', async () => {
 
 test('a floor below zero is credit that can be used up, to the cent', async () => {
   const { from, to } = await pair();
-  await database.sql('UPDATE core.wallets SET min_balance = -50 WHERE id = $1', [from]);
+  await setGuarded(database.sql, from, { floor: '-50' });
   const posted = await post(database.sql, [
     { reference: newReceipt(), from, to, amount: '150.01' },
     { reference: newReceipt(), from, to, amount: '150.00' },

@@ -41,6 +41,7 @@ const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
   'not_in_suspense',
   'already_assigned',
   'wallet_not_empty',
+  'floor_too_high',
 ]);
 
 /** The error for a reason that the database gave. */

@@ -97,7 +97,7 @@ test('deposits and freezes at the same time credit no frozen wallet', async () =
   const toggling = (async () => {
     for (let i = 0; i < 60; i += 1) {
       const status = i % 2 === 0 ? 'FROZEN' : 'ACTIVE';
-      await freezer.query('UPDATE core.wallets SET status = $2 WHERE id = $1', [to, status]);
+      await freezer.query(`SELECT core.set_wallet_status($1, $2, 'a trial')`, [to, status]);
     }
   })();
   const posted = await race(database.url, (connection, round) => [

@@ -62,11 +62,8 @@ async function openAll(kinds: readonly WalletKind[]): Promise<string[]> {
     const number = await openCustomer(database.db);
     const amount = formatCents(BigInt(opening + 100));
     await post(database.sql, [{ reference: newReceipt(), from: FLOAT, to: number, amount }]);
-    await database.sql('UPDATE core.wallets SET min_balance = $2::numeric / 100 WHERE id = $1', [
-      number,
-      floor,
-    ]);
-    await setGuarded(database.sql, number, { held: formatCents(BigInt(held)), currency });
+    const columns = { held: formatCents(BigInt(held)), floor: formatCents(BigInt(floor)), currency };
+    await setGuarded(database.sql, number, columns);
     await setStatus(database.sql, number, status);
     numbers.push(number);
   }

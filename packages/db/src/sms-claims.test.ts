@@ -7,7 +7,7 @@ import { recordOptOut } from './sms-opt-outs.ts';
 import { settleSms } from './sms-settlements.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
 import { accepted, claim, claimNew, drain, endLeases, queueOne } from './testing/sms.ts';
-import { connect, sqlOf, useTestDb, valueOf } from './testing/test-db.ts';
+import { connect, sqlOf, throughDoor, useTestDb, valueOf } from './testing/test-db.ts';
 import { newPhone, openCustomer } from './testing/wallet-fixtures.ts';
 
 const database = useTestDb();
@@ -16,7 +16,8 @@ const { sql } = database;
 beforeEach(() => drain(sql));
 
 async function age(id: string, interval: string): Promise<void> {
-  await sql(
+  await throughDoor(
+    sql,
     `UPDATE services.sms_logs SET created_at = created_at - $2::interval, next_attempt_at = next_attempt_at - $2::interval
       WHERE id = $1`,
     [id, interval],
@@ -200,7 +201,7 @@ async function claimAll(db: ReturnType<typeof createDb>, sender: string): Promis
 }
 
 test('the budget pauses what can wait, warns before, and never stops what tells of money', async () => {
-  await sql('UPDATE services.sms_spend SET cost = 0, messages = 0, parts = 0');
+  await throughDoor(sql, 'UPDATE services.sms_spend SET cost = 0, messages = 0, parts = 0');
   const budget = { amount: '10.0000', currency: 'KES' };
   await settleSms(database.db, [accepted(await claimNew(database.db), { cost: '7.9999' })]);
   expect(await claim(database.db, { budget })).toMatchObject({
@@ -241,8 +242,11 @@ test('the budget pauses what can wait, warns before, and never stops what tells 
 });
 
 test('a budget looks at its own currency and at today only', async () => {
-  await sql(`INSERT INTO services.sms_spend VALUES (services.eat_day(now() AT TIME ZONE 'UTC') - 1, 'EUR', 1, 1, 100)
-             ON CONFLICT DO NOTHING`);
+  await throughDoor(
+    sql,
+    `INSERT INTO services.sms_spend VALUES (services.eat_day(now() AT TIME ZONE 'UTC') - 1, 'EUR', 1, 1, 100)
+             ON CONFLICT DO NOTHING`,
+  );
   expect(await claim(database.db, { budget: { amount: '1', currency: 'EUR' } })).toMatchObject({
     isPaused: false,
     spent: '0.0000',

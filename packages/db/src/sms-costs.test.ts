@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { smsCostReport, smsSpend } from './sms-costs.ts';
 import type { SmsCostKey } from './sms-costs.ts';
-import { useTestDb } from './testing/test-db.ts';
+import { throughDoor, useTestDb } from './testing/test-db.ts';
 
 const database = useTestDb();
 
@@ -91,8 +91,11 @@ test('a report of no time is refused', async () => {
 });
 
 test('what is spent is read by days, the latest first', async () => {
-  await database.sql(`INSERT INTO services.sms_spend VALUES
-    ('2026-03-01', 'KES', 2, 3, 1.6), ('2026-03-02', 'KES', 1, 1, 0.8), ('2026-03-02', 'USD', 1, 1, 0.0079)`);
+  await throughDoor(
+    database.sql,
+    `INSERT INTO services.sms_spend VALUES
+    ('2026-03-01', 'KES', 2, 3, 1.6), ('2026-03-02', 'KES', 1, 1, 0.8), ('2026-03-02', 'USD', 1, 1, 0.0079)`,
+  );
   expect(await smsSpend(database.db, { from: '2026-03-01', to: '2026-03-02' })).toEqual([
     { day: '2026-03-02', currency: 'KES', messages: 1, parts: 1, cost: '0.8000' },
     { day: '2026-03-02', currency: 'USD', messages: 1, parts: 1, cost: '0.0079' },

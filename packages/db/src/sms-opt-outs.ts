@@ -24,14 +24,5 @@ export async function recordOptOut(
 
 const RECORD: Statement = {
   name: 'opt_out_record',
-  text: `
-WITH given AS (
-    SELECT coalesce(core.normalize_phone($1::text), ltrim($1::text, '+')) AS number
-), recorded AS (
-    INSERT INTO services.sms_opt_outs (number, sender_id, number_hash)
-    SELECT number, $2::text, encode(sha256(number::bytea), 'hex') FROM given
-    ON CONFLICT DO NOTHING
-    RETURNING 1
-)
-SELECT EXISTS (SELECT 1 FROM recorded) AS recorded`,
+  text: `SELECT services.record_opt_out($1::text, $2::text) AS recorded`,
 };

@@ -3,7 +3,7 @@ import { settleSms } from './sms-settlements.ts';
 import { smsAttemptsOf, smsOutbox } from './sms-outbox.ts';
 import { accepted, claim, claimNew, drain, endLeases, queueOne } from './testing/sms.ts';
 import { expireSmsLeases } from './sms-claims.ts';
-import { useTestDb } from './testing/test-db.ts';
+import { throughDoor, useTestDb } from './testing/test-db.ts';
 
 const database = useTestDb();
 const { sql } = database;
@@ -37,9 +37,9 @@ test('what has waited longest is told for the important and the unimportant, and
   const unimportant = await queueOne(database.db, { priority: 1 });
   const later = await queueOne(database.db);
   const move = `UPDATE services.sms_logs SET next_attempt_at = next_attempt_at + $2::interval WHERE id = $1`;
-  await sql(move, [id, '-10 minutes']);
-  await sql(move, [unimportant, '-2 hours']);
-  await sql(move, [later, '1 hour']);
+  await throughDoor(sql, move, [id, '-10 minutes']);
+  await throughDoor(sql, move, [unimportant, '-2 hours']);
+  await throughDoor(sql, move, [later, '1 hour']);
   const { oldestDueMs, oldestUnimportantDueMs } = await smsOutbox(database.db);
   expect(Math.round((oldestDueMs ?? 0) / 60_000)).toBe(10);
   expect(Math.round((oldestUnimportantDueMs ?? 0) / 3_600_000)).toBe(2);

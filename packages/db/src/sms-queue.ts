@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Handle } from './db.ts';
 import { DaftariError } from './errors.ts';
-import { requireText } from './request.ts';
+import { requestDigest, requireText } from './request.ts';
 import type { SmsLanguage, SmsPriority, SmsStatus } from './sms.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
@@ -22,8 +22,8 @@ export interface NewSms {
   readonly priority?: SmsPriority;
   readonly transactionReference?: string;
   /**
-   * The caller's own name for this request, 1 to 255 characters: said again with the same facts nothing is queued, and
-   * the answer is about the message that was. The text is compared until it is sent, when it may be spelt anew.
+   * The caller's own name for this request, 1 to 255 characters: repeated with the same facts, nothing is queued, and
+   * the answer is about the message that was.
    */
   readonly idempotencyKey?: string;
 }
@@ -53,8 +53,8 @@ export async function queueSms(db: Handle, sms: NewSms): Promise<QueuedSms> {
   requireText('template', sms.template ?? 'message', 40);
   if (sms.transactionReference !== undefined)
     requireText('transactionReference', sms.transactionReference, 50);
+  const { number } = recipient;
   const facts = [
-    recipient.number,
     recipient.hash,
     recipient.isMasked,
     sms.message,
@@ -62,14 +62,20 @@ export async function queueSms(db: Handle, sms: NewSms): Promise<QueuedSms> {
     sms.language ?? 'en',
     sms.priority ?? 0,
     sms.transactionReference ?? null,
-    idOf(sms.idempotencyKey),
   ];
-  const [row] = await query<QueuedRow>(db, QUEUE, facts);
+  const id = idOf(sms.idempotencyKey);
+  // Without the number, which is written in many ways: the row has the one way to compare with.
+  const digest = id === null ? null : requestDigest('sms', facts.map(textOf));
+  const [row] = await query<QueuedRow>(db, QUEUE, [number, ...facts, id, digest]);
   if (row !== undefined) return { id: row.id, status: row.status, replayed: false };
-  const [before] = await query<QueuedRow & { readonly same: boolean }>(db, FIND_QUEUED, facts);
+  const [before] = await query<QueuedRow & { readonly same: boolean }>(db, FIND_QUEUED, [id, digest, number]);
   if (before === undefined) throw new DaftariError('database_error');
   if (!before.same) throw new DaftariError('key_reused');
   return { id: before.id, status: before.status, replayed: true };
+}
+
+function textOf(fact: string | number | boolean | null): string | null {
+  return fact === null ? null : String(fact);
 }
 
 /** A message that has a key gets its id from it, so that the primary key finds the repeat. */
@@ -118,7 +124,7 @@ const QUEUE: Statement = {
 WITH queued AS (
     INSERT INTO services.sms_logs (
         id, recipient, recipient_hash, status, phase, error_code, error_message,
-        message, template, language, priority, transaction_reference
+        message, template, language, priority, transaction_reference, request_digest
     )
     SELECT coalesce($9::uuid, core.new_id()),
            coalesce(core.normalize_phone($1::text), ltrim($1::text, '+')), $2::text,
@@ -127,7 +133,7 @@ WITH queued AS (
            CASE WHEN $3::boolean THEN 'masked_number' END,
            CASE WHEN $3::boolean
                 THEN 'The number came masked: nothing can be sent to it, now or later. Ask the payer for the number.' END,
-           $4::text, $5::text, $6::text, $7::smallint, $8::text
+           $4::text, $5::text, $6::text, $7::smallint, $8::text, $10::text
     ON CONFLICT (id) DO NOTHING
     RETURNING id, status
 )
@@ -138,14 +144,10 @@ const FIND_QUEUED: Statement = {
   name: 'sms_find_queued',
   text: `
 SELECT id::text AS id, status,
-       recipient IS NOT DISTINCT FROM coalesce(core.normalize_phone($1::text), ltrim($1::text, '+'))
-       AND recipient_hash IS NOT DISTINCT FROM $2::text
-       AND (error_code IS NOT DISTINCT FROM 'masked_number') = $3::boolean
-       AND (message = $4::text OR encoding IS NOT NULL)
-       AND template = $5::text AND language = $6::text AND priority = $7::smallint
-       AND transaction_reference IS NOT DISTINCT FROM $8::text AS same
+       request_digest IS NOT DISTINCT FROM $2::text
+       AND recipient IS NOT DISTINCT FROM coalesce(core.normalize_phone($3::text), ltrim($3::text, '+')) AS same
   FROM services.sms_logs
- WHERE id = $9::uuid`,
+ WHERE id = $1::uuid`,
 };
 
 const WAKE: Statement = {

@@ -5,14 +5,14 @@ import { smsSpend } from './sms-costs.ts';
 import { settleSms } from './sms-settlements.ts';
 import type { SmsSettlement } from './sms-settlements.ts';
 import { accepted, claim, claimNew, drain, newMessageId, report } from './testing/sms.ts';
-import { useTestDb, valueOf } from './testing/test-db.ts';
+import { throughDoor, useTestDb, valueOf } from './testing/test-db.ts';
 
 const database = useTestDb();
 const { sql } = database;
 
 beforeEach(async () => {
   await drain(sql);
-  await sql('UPDATE services.sms_spend SET cost = 0, messages = 0, parts = 0');
+  await throughDoor(sql, 'UPDATE services.sms_spend SET cost = 0, messages = 0, parts = 0');
 });
 
 async function spent(currency = 'KES'): Promise<string> {

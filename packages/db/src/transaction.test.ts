@@ -11,6 +11,7 @@ import { openTestDb, useTestDb } from './testing/test-db.ts';
 import type { TestDb } from './testing/test-db.ts';
 import { balanceOf, openCustomer } from './testing/wallet-fixtures.ts';
 import { lookupWallet } from './wallets.ts';
+import { updateWallet } from './wallet-changes.ts';
 
 const database = useTestDb();
 
@@ -39,13 +40,11 @@ test('functions of the package and writes through prisma share one transaction',
     const account = await openCustomer(tx);
     const made = sampleDeposit({ account });
     await recordDeposit(tx, made);
-    await tx.prisma.wallet.update({ where: { id: account }, data: { holderName: 'Renamed' } });
+    await tx.prisma.smsLog.create({ data: { recipient: '254700000001', message: made.receipt } });
     return made;
   });
-  expect(await lookupWallet(database.db, deposit.account)).toMatchObject({
-    holderName: 'Renamed',
-    balance: deposit.amount,
-  });
+  expect(await lookupWallet(database.db, deposit.account)).toMatchObject({ balance: deposit.amount });
+  expect(await database.db.prisma.smsLog.count({ where: { message: deposit.receipt } })).toBe(1);
 });
 
 test('nothing of it is visible before the commit', async () => {
@@ -111,9 +110,8 @@ test('an error that was swallowed is reported as a lost transaction, and nothing
 });
 
 test('an error of a model that was swallowed is reported as well', async () => {
-  const number = await openCustomer(database.db);
   const swallowing = transaction(database.db, async (tx) => {
-    await tx.prisma.wallet.create({ data: { id: number, holderName: 'Twin' } }).catch(() => undefined);
+    await tx.prisma.smsLog.create({ data: { message: 'x', status: 'LOST' } }).catch(() => undefined);
   });
   await expect(swallowing).rejects.toThrow(coded('transaction_lost'));
 });
@@ -146,10 +144,10 @@ test('two transactions that wait for each other both end well', async () => {
   const crossing = (mine: string, theirs: string, gates: readonly [typeof first, typeof second]) =>
     transaction(own.db, async (tx) => {
       runs += 1;
-      await tx.prisma.wallet.update({ where: { id: mine }, data: { holderName: `first ${mine}` } });
+      await updateWallet(tx, { number: mine, holderName: 'First', reason: 'a trial' });
       gates[0].open();
       await gates[1].opened;
-      await tx.prisma.wallet.update({ where: { id: theirs }, data: { phone: '254700000002' } });
+      await updateWallet(tx, { number: theirs, phone: '254700000002', reason: 'a trial' });
     });
   await Promise.all([crossing(one, two, [first, second]), crossing(two, one, [second, first])]);
   expect(runs).toBe(3);

@@ -7,7 +7,7 @@ import { transaction } from './transaction.ts';
 import { decideSms, listUnknownSms } from './unknown-sms.ts';
 import { untilWaiting } from './testing/lock-waiters.ts';
 import { accepted, claim, claimNew, drain, endLeases, newMessageId, report } from './testing/sms.ts';
-import { connect, useTestDb } from './testing/test-db.ts';
+import { connect, throughDoor, useTestDb } from './testing/test-db.ts';
 
 const database = useTestDb();
 const { sql } = database;
@@ -77,7 +77,11 @@ test('reports of another time, another provider or a message that is known are n
     phone: recipient,
     provider: 'other',
   });
-  await sql(`UPDATE services.sms_logs SET claimed_at = claimed_at - interval '4 days' WHERE id = $1`, [id]);
+  await throughDoor(
+    sql,
+    `UPDATE services.sms_logs SET claimed_at = claimed_at - interval '4 days' WHERE id = $1`,
+    [id],
+  );
   await report(database.db, { status: 'Sent', providerMessageId: newMessageId(), phone: recipient });
   expect(await listUnknownSms(database.db)).toMatchObject({ messages: [{ sms: { id }, suggestions: [] }] });
 });
@@ -109,7 +113,7 @@ test('a person who has evidence that it was sent says so, and the reports with t
 
 test('a person who has it from the provider’s books says what it cost, which is booked once', async () => {
   const { id, attempt } = await lose();
-  await sql('UPDATE services.sms_spend SET cost = 0, messages = 0, parts = 0');
+  await throughDoor(sql, 'UPDATE services.sms_spend SET cost = 0, messages = 0, parts = 0');
   const cost = { amount: '0.8000', currency: 'KES', parts: 1 };
   expect(await decideSms(database.db, { id, decision: 'sent', ...AMINA, cost })).toMatchObject({
     cost: '0.8000',
@@ -123,7 +127,11 @@ test('a person who has it from the provider’s books says what it cost, which i
 
 test('a message that is sent again goes out by the next claim, however old its news is', async () => {
   const { id } = await lose();
-  await sql(`UPDATE services.sms_logs SET created_at = created_at - interval '3 days' WHERE id = $1`, [id]);
+  await throughDoor(
+    sql,
+    `UPDATE services.sms_logs SET created_at = created_at - interval '3 days' WHERE id = $1`,
+    [id],
+  );
   expect(await decideSms(database.db, { id, decision: 'send_again', ...AMINA })).toMatchObject({
     status: 'PENDING',
     phase: 'QUEUED',

@@ -13,7 +13,17 @@ const database = useTestDb();
 const { sql } = database;
 
 const eventsOf = (wallet: string) =>
-  sql('SELECT status, note FROM core.wallet_events WHERE wallet_id = $1 ORDER BY created_at, id', [wallet]);
+  sql(
+    'SELECT changed, old_value, new_value, reason FROM core.wallet_events WHERE wallet_id = $1 ORDER BY created_at, id',
+    [wallet],
+  );
+
+const status = (from: string, to: string, reason: string) => ({
+  changed: 'status',
+  old_value: from,
+  new_value: to,
+  reason,
+});
 
 test('a frozen wallet neither gives nor takes, and a thawed one does again', async () => {
   const [wallet, other] = [await openFunded(database, '100.00'), await openFunded(database, '100.00')];
@@ -28,8 +38,8 @@ test('a frozen wallet neither gives nor takes, and a thawed one does again', asy
   await out();
   await into();
   expect(await eventsOf(wallet)).toEqual([
-    { status: 'FROZEN', note: 'a lost phone' },
-    { status: 'ACTIVE', note: 'found' },
+    status('ACTIVE', 'FROZEN', 'a lost phone'),
+    status('FROZEN', 'ACTIVE', 'found'),
   ]);
 });
 
@@ -43,7 +53,7 @@ test('a deposit to a frozen wallet waits in suspense', async () => {
 test('freezing what is frozen changes nothing and is written down once', async () => {
   const wallet = await openCustomer(database.db);
   for (let i = 0; i < 3; i += 1) await freezeWallet(database.db, { wallet, reason: `time ${i}` });
-  expect(await eventsOf(wallet)).toEqual([{ status: 'FROZEN', note: 'time 0' }]);
+  expect(await eventsOf(wallet)).toEqual([status('ACTIVE', 'FROZEN', 'time 0')]);
 });
 
 test('a wallet closes only when it is empty, and then for good', async () => {
@@ -59,7 +69,7 @@ test('a wallet closes only when it is empty, and then for good', async () => {
   expect(
     await refusalOf(transfer(database.db, sampleTransfer({ from: other, to: wallet, amount: '1.00' }))),
   ).toBe('wallet_closed');
-  expect(await eventsOf(wallet)).toEqual([{ status: 'CLOSED', note: 'the holder asked' }]);
+  expect(await eventsOf(wallet)).toEqual([status('ACTIVE', 'CLOSED', 'the holder asked')]);
 });
 
 test('a wallet whose money is held does not close before the hold is gone', async () => {
@@ -90,5 +100,5 @@ test.each([freezeWallet, unfreezeWallet, closeWallet])(
 
 test('who froze a wallet and why is never changed afterwards', async () => {
   await expect(sql('DELETE FROM core.wallet_events')).rejects.toMatchObject({ code: 'DF001' });
-  await expect(sql(`UPDATE core.wallet_events SET note = ''`)).rejects.toMatchObject({ code: 'DF001' });
+  await expect(sql(`UPDATE core.wallet_events SET reason = ''`)).rejects.toMatchObject({ code: 'DF001' });
 });

@@ -22,6 +22,7 @@ test('a wallet opens active, in shillings and with nothing in it', async () => {
     held: '0.00',
     available: '0.00',
     language: 'en',
+    replayed: false,
   });
 });
 
@@ -30,7 +31,8 @@ test('the number that a wallet is given has its check digit', async () => {
 });
 
 test('what was opened is found again', async () => {
-  const wallet = await openWallet(database.db, { holderName: 'Otieno', phone: newPhone() });
+  const { replayed, ...wallet } = await openWallet(database.db, { holderName: 'Otieno', phone: newPhone() });
+  expect(replayed).toBe(false);
   expect(await lookupWallet(database.db, wallet.number)).toEqual(wallet);
 });
 

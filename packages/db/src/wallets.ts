@@ -1,9 +1,10 @@
 import type { Currency } from './deposit.ts';
 import { DaftariError } from './errors.ts';
 import type { Handle } from './db.ts';
-import { isHolderName } from './holder-name.ts';
+import { requestDigest, requireText } from './request.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
+import { holderNameOf, phoneOf, requireLanguage, requireWalletText, walletRefusal } from './wallet-fields.ts';
 import { newWalletNumber } from './wallet-number.ts';
 
 /** English or Swahili. */
@@ -35,44 +36,54 @@ export interface NewWallet {
   readonly currency?: Currency;
   /** For wallets that have a number already; a random one with a check digit otherwise. */
   readonly number?: string;
-  /** English unless said. */
+  /** Default: `en`. */
   readonly language?: WalletLanguage;
+  /** The caller's own name for this request, 1 to 255 characters: repeated with the same facts it opens nothing. */
+  readonly idempotencyKey?: string;
+}
+
+export interface OpenedWallet extends Wallet {
+  /** Whether it was opened before, for the same idempotency key; then it is answered as it is now. */
+  readonly replayed: boolean;
 }
 
 // A random number is taken already once in nine hundred million times the number of wallets; ten tries are plenty.
 const NUMBER_TRIES = 10;
 
-const LANGUAGES: readonly string[] = ['en', 'sw'] satisfies WalletLanguage[];
-
 /**
  * Opens a wallet with nothing in it.
  *
- * @throws DaftariError `invalid_wallet` with the field, or `wallet_exists` when the given number is taken
+ * @throws DaftariError `invalid_wallet` with the field, `wallet_exists` when the given number is taken, `key_reused`
  */
-export async function openWallet(db: Handle, wallet: NewWallet): Promise<Wallet> {
-  const holderName = wallet.holderName.trim();
-  if (!isHolderName(holderName)) throw new DaftariError('invalid_wallet', { field: 'holderName' });
-  requireText('phone', wallet.phone, 40);
-  if (wallet.number !== undefined) requireText('number', wallet.number, 20);
-  // Spaces around it nobody sees, and no payer types.
-  if (wallet.number?.trim() !== wallet.number) throw new DaftariError('invalid_wallet', { field: 'number' });
-  const language = wallet.language ?? 'en';
-  if (!LANGUAGES.includes(language)) throw new DaftariError('invalid_wallet', { field: 'language' });
+export async function openWallet(db: Handle, wallet: NewWallet): Promise<OpenedWallet> {
+  const facts = factsOf(wallet);
+  const key = wallet.idempotencyKey ?? null;
+  if (key !== null) requireText('idempotencyKey', key, 255);
+  const digest = key === null ? null : requestDigest('wallet', [...facts, wallet.number ?? null]);
   for (let attempt = 1; attempt <= NUMBER_TRIES; attempt += 1) {
     const number = wallet.number ?? newWalletNumber();
-    const rows = await query<WalletRow>(db, OPEN, [
-      number,
-      holderName,
-      wallet.phone.replace(/[\s-]/g, ''),
-      wallet.currency ?? 'KES',
-      language,
-    ]);
-    const [row] = rows;
-    if (row === undefined) throw new DaftariError('invalid_wallet', { field: 'phone' });
-    if (row.opened) return walletOf(row);
+    const [row] = await query<OpenedRow>(db, OPEN, [number, ...facts, key, digest]);
+    if (row === undefined) throw new DaftariError('database_error');
+    const { outcome, refused_for: reason } = row;
+    if (outcome === 'opened' || outcome === 'replayed')
+      return { ...walletOf(row), replayed: outcome === 'replayed' };
+    if (outcome === 'key_reused') throw new DaftariError('key_reused');
+    if (reason !== 'wallet_exists') throw walletRefusal(reason);
     if (wallet.number !== undefined) break;
   }
   throw new DaftariError('wallet_exists');
+}
+
+/** Name, phone, currency and language as they go to the database. */
+function factsOf(wallet: NewWallet): string[] {
+  const holderName = holderNameOf(wallet.holderName);
+  const phone = phoneOf(wallet.phone);
+  if (wallet.number !== undefined) requireWalletText('number', wallet.number, 20);
+  // Spaces around it nobody sees, and no payer types.
+  if (wallet.number?.trim() !== wallet.number) throw new DaftariError('invalid_wallet', { field: 'number' });
+  const language = wallet.language ?? 'en';
+  requireLanguage(language);
+  return [holderName, phone, wallet.currency ?? 'KES', language];
 }
 
 /** The customer's wallet with this number, or null. */
@@ -115,7 +126,6 @@ export interface WalletPage {
 }
 
 interface WalletRow {
-  readonly opened: boolean;
   readonly number: string;
   readonly holder_name: string;
   readonly phone: string | null;
@@ -127,27 +137,20 @@ interface WalletRow {
   readonly language: WalletLanguage;
 }
 
+interface OpenedRow extends WalletRow {
+  readonly outcome: string;
+  readonly refused_for: string | null;
+}
+
 const COLUMNS = `id AS number, holder_name, phone, currency::text, status, balance::text, held::text,
        (balance - held)::text AS available, language::text AS language`;
 
-// ON CONFLICT instead of catching the error: inside a transaction a caught error would undo everything.
 const OPEN: Statement = {
   name: 'wallet_open',
   text: `
-WITH given AS (
-    SELECT $1::varchar AS id, $2::varchar AS holder_name, core.normalize_phone($3::text) AS phone, $4::char(3) AS currency,
-           $5::char(2) AS language
-), opened AS (
-    INSERT INTO core.wallets (id, holder_name, phone, currency, language)
-    SELECT id, holder_name, phone, currency, language FROM given WHERE phone IS NOT NULL
-    ON CONFLICT (id) DO NOTHING
-    RETURNING *
-)
-SELECT true AS opened, ${COLUMNS} FROM opened
-UNION ALL
-SELECT false, id, holder_name, phone, currency::text, 'ACTIVE', '0.00', '0.00', '0.00', language::text
-  FROM given
- WHERE phone IS NOT NULL AND NOT EXISTS (SELECT 1 FROM opened)`,
+SELECT o.outcome, o.reason AS refused_for, ${COLUMNS}
+  FROM core.open_wallet($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text) o
+ CROSS JOIN LATERAL (SELECT (o.wallet).*) w`,
 };
 
 const LOOKUP: Statement = {
@@ -172,9 +175,4 @@ SELECT ${COLUMNS}
 function walletOf(row: WalletRow): Wallet {
   const { number, phone, currency, status, balance, held, available, language } = row;
   return { number, holderName: row.holder_name, phone, currency, status, balance, held, available, language };
-}
-
-function requireText(field: string, text: string, longest: number): void {
-  const isFit = text !== '' && [...text].length <= longest && text.isWellFormed() && !text.includes('\0');
-  if (!isFit) throw new DaftariError('invalid_wallet', { field });
 }

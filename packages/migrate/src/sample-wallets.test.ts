@@ -13,7 +13,7 @@ describe('the sample wallets', () => {
       expect(first.opened).toBe(sampleWallets.length);
       await execute(
         database.url,
-        `UPDATE core.wallets SET status = 'FROZEN' WHERE id = '${sampleWallets[0]?.number}'`,
+        `SELECT core.set_wallet_status('${sampleWallets[0]?.number}', 'FROZEN', 'a trial')`,
       );
       const second = await openSampleWallets(db);
       expect(second.opened).toBe(0);
@@ -27,10 +27,7 @@ describe('the sample wallets', () => {
   it('have numbers with a check digit, of which none is a slip of the finger away from another', async () => {
     await using database = await createTestDatabase();
     const numbers = sampleWallets.map(({ number }) => `('${number}')`).join(', ');
-    await execute(
-      database.url,
-      `INSERT INTO core.wallets (id, holder_name) SELECT n, 'x' FROM (VALUES ${numbers}) v (n)`,
-    );
+    await execute(database.url, `SELECT core.open_wallet(n, 'Achieng', NULL) FROM (VALUES ${numbers}) v (n)`);
     const wrong = await execute(
       database.url,
       `SELECT n FROM (VALUES ${numbers}) v (n) WHERE NOT core.has_check_digit(n) OR core.nearest_wallets(n) <> ARRAY[n]`,

@@ -182,7 +182,10 @@ test.each([
 test('what is too old to be news is not sent, and neither is what its customer wants not', async () => {
   await using service = await startTestService();
   const old = await queue(service);
-  await service.query(`UPDATE services.sms_logs SET created_at = created_at - interval '2 hours'`);
+  await service.query(
+    `SELECT set_config('daftari.door', 'open', true);
+     UPDATE services.sms_logs SET created_at = created_at - interval '2 hours'`,
+  );
   const number = newNumber();
   await recordOptOut(service.db, { number });
   const unwanted = await queue(service, undefined, { recipient: number, priority: 1 });

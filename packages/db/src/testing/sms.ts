@@ -6,6 +6,7 @@ import type { ClaimedSms, SmsClaim, SmsClaimRequest } from '../sms-claims.ts';
 import { queueSms } from '../sms-queue.ts';
 import type { NewSms } from '../sms-queue.ts';
 import type { SmsSettlement } from '../sms-settlements.ts';
+import { throughDoor } from './test-db.ts';
 import type { Sql } from './test-db.ts';
 import { newPhone } from './wallet-fixtures.ts';
 
@@ -85,7 +86,8 @@ export function report(
 
 /** Ends the leases of attempts under way, as if their time were over. */
 export async function endLeases(sql: Sql, id: string | null = null): Promise<void> {
-  await sql(
+  await throughDoor(
+    sql,
     `UPDATE services.sms_logs SET lease_until = claimed_at - interval '1 second'
       WHERE phase = 'SENDING' AND ($1::uuid IS NULL OR id = $1)`,
     [id],
@@ -94,5 +96,5 @@ export async function endLeases(sql: Sql, id: string | null = null): Promise<voi
 
 /** Takes what other tests left out of the queue. */
 export async function drain(sql: Sql): Promise<void> {
-  await sql(`UPDATE services.sms_logs SET status = 'FAILED' WHERE status = 'PENDING'`);
+  await throughDoor(sql, `UPDATE services.sms_logs SET status = 'FAILED' WHERE status = 'PENDING'`);
 }

@@ -2,6 +2,7 @@ import { openWallet } from '../wallets.ts';
 import type { NewWallet } from '../wallets.ts';
 import { post } from './post.ts';
 import { newReceipt } from './sample-deposit.ts';
+import { throughDoor } from './test-db.ts';
 import type { Sql, TestDb } from './test-db.ts';
 import type { Handle } from '../db.ts';
 
@@ -28,27 +29,25 @@ export async function openFunded(test: Pick<TestDb, 'db' | 'sql'>, amount: strin
   return number;
 }
 
+/** Sets a status without a reason, also of a system wallet, which no function does. */
 export async function setStatus(sql: Sql, number: string, status: string): Promise<void> {
-  await sql('UPDATE core.wallets SET status = $2 WHERE id = $1', [number, status]);
+  await throughDoor(sql, 'UPDATE core.wallets SET status = $2 WHERE id = $1', [number, status]);
 }
 
-/**
- * Sets columns that the guards protect, through the door's own setting: nothing in this release writes `held`, and a
- * wallet of another currency has no way in yet.
- */
+/** Sets columns to what no function sets them: what is held without a hold, a currency of no wallet, any floor. */
 export async function setGuarded(
   sql: Sql,
   number: string,
-  columns: { readonly held?: string; readonly currency?: string },
+  columns: { readonly held?: string; readonly currency?: string; readonly floor?: string },
 ): Promise<void> {
-  await sql('BEGIN');
-  await sql(`SELECT set_config('daftari.door', 'open', true)`);
-  const { held, currency } = columns;
-  await sql(
-    'UPDATE core.wallets SET held = coalesce($2, held), currency = coalesce($3, currency) WHERE id = $1',
-    [number, held, currency],
+  const { held, currency, floor } = columns;
+  await throughDoor(
+    sql,
+    `UPDATE core.wallets SET held = coalesce($2, held), currency = coalesce($3, currency),
+            min_balance = coalesce($4, min_balance)
+      WHERE id = $1`,
+    [number, held, currency, floor],
   );
-  await sql('COMMIT');
 }
 
 export async function balanceOf(sql: Sql, number: string): Promise<string> {

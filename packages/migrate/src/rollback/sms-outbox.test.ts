@@ -61,7 +61,11 @@ describe('the migration of the SMS outbox', () => {
       `INSERT INTO services.sms_logs (recipient, message, recipient_hash, phase, status, cost, currency, provider_message_id)
        VALUES (NULL, 'went', repeat('a', 64), 'DONE', 'SENT', 0.8, 'KES', 'ATXid_1')`,
     );
-    await execute(url, `INSERT INTO services.sms_spend VALUES ('2026-03-01', 'KES', 1, 1, 0.8)`);
+    await execute(
+      url,
+      `SELECT set_config('daftari.door', 'open', true);
+       INSERT INTO services.sms_spend VALUES ('2026-03-01', 'KES', 1, 1, 0.8)`,
+    );
     await execute(
       url,
       `SELECT services.record_delivery_report('at', 'ATXid_2', 'Success', NULL, NULL, NULL, NULL, '\\x00')`,

@@ -225,7 +225,7 @@ describe('a damaged database', () => {
     await using database = await createTestDatabase();
     await execute(
       database.url,
-      `INSERT INTO core.wallets (id, holder_name) VALUES ('1', 'Same'), ('2', 'Same')`,
+      `SELECT core.open_wallet('1', 'Same', NULL), core.open_wallet('2', 'Same', NULL)`,
     );
     const failing = execute(
       database.url,
