@@ -15,7 +15,10 @@ export default defineConfig({
     pool: 'forks',
     // The database server needs processor time as well.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Longer than `until` of @repo/testing waits, which says what for. A property that runs a hundred times needs minutes
+    // on a machine that does much else.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    teardownTimeout: 120_000,
   },
 });

@@ -29,7 +29,7 @@ export interface Running extends AsyncDisposable {
   readonly pid: number;
 }
 
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 120_000;
 
 /**
  * Starts a program with the settings given and nothing else, and waits until it is ready.

@@ -18,7 +18,7 @@ export interface Service {
   kill(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 120_000;
 
 /** Runs one of the repository's scripts on a database and returns what it printed. Throws with that when it fails. */
 export async function runScript(settings: Settings, path: string, databaseUrl: string): Promise<string> {

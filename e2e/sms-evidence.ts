@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AfricasTalkingSimulator } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import type { Client } from 'pg';
 import { renderTable } from './table.ts';
 
@@ -8,8 +8,6 @@ export interface SmsVerdict {
   readonly lines: readonly string[];
   readonly isRight: boolean;
 }
-
-const SETTLED_WITHIN_MS = 30_000;
 
 /** Waits until nothing is left to send and every delivery report has come; then compares both books. */
 export async function judgeSms(client: Client, provider: AfricasTalkingSimulator): Promise<SmsVerdict> {
@@ -77,12 +75,11 @@ export async function judgeSms(client: Client, provider: AfricasTalkingSimulator
 }
 
 async function untilSettled(client: Client): Promise<void> {
-  const until = Date.now() + SETTLED_WITHIN_MS;
-  while (Date.now() < until) {
-    const { rows } = await client.query(
-      `SELECT 1 FROM services.sms_logs WHERE phase IN ('QUEUED', 'SENDING') LIMIT 1`,
+  const countLeft = async () => {
+    const { rows } = await client.query<{ left: number }>(
+      `SELECT count(*)::int AS left FROM services.sms_logs WHERE phase IN ('QUEUED', 'SENDING')`,
     );
-    if (rows.length === 0) return;
-    await sleep(50);
-  }
+    return rows[0]?.left;
+  };
+  await until('no message left to send', countLeft, { isFit: (left) => left === 0 });
 }

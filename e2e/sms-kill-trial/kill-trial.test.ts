@@ -27,7 +27,7 @@ test('senders that are killed again and again send nothing twice, forget nothing
   // Otherwise the kills met nobody at work, and the trial has shown nothing.
   expect(audit.attemptsLeftUnknown).toBeGreaterThan(0);
   expect(endedInOrder).toBe(4);
-}, 120_000);
+});
 
 test('the trial finds a service that sends again what was under way when its sender died', async () => {
   await using database = await createTestDatabase();
@@ -49,4 +49,4 @@ test('the trial finds a service that sends again what was under way when its sen
   });
   expect(audit.repeatedByNobody).toBeGreaterThan(0);
   expect(audit.costsAgree).toBe(false);
-}, 120_000);
+});

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execute } from '@repo/postgres/database';
 import { createRandom } from '@repo/simulator';
 import type { Random } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import { freePort } from '../processes.ts';
 import { audit } from './audit.ts';
 import type { Audit } from './audit.ts';
@@ -69,10 +70,7 @@ export async function runKillTrial(options: TrialOptions): Promise<TrialReport> 
     const kills = await killForAWhile({ senders, start, running, person, options });
     const leftAfterKills = await countLeft(databaseUrl);
     say(`${String(kills)} killed, ${String(leftAfterKills)} messages left`);
-    while ((await countLeft(databaseUrl)) > 0) {
-      await person.work();
-      await sleep(lookMs);
-    }
+    await untilDone(databaseUrl, person);
     // Whoever was started at the very end hears the signal only when it runs.
     await Promise.all(senders.map((sender) => sender.url));
     const codes = await Promise.all(senders.map((sender) => sender.stop()));
@@ -91,6 +89,27 @@ async function queueMessages(databaseUrl: string, messages: number): Promise<voi
      SELECT '2547' || lpad(i::text, 8, '0'), 'KES ' || i || '.00 received. Reference T' || i || '.', 'PENDING', 'trial'
        FROM generate_series(1, ${String(messages)}) AS i`,
   );
+}
+
+/** Waits for the last message, which may take long, but not for one that never comes. */
+async function untilDone(databaseUrl: string, person: Person): Promise<void> {
+  for (let left = await countLeft(databaseUrl); left > 0;) {
+    const workAndCount = async () => {
+      await person.work();
+      await sleep(lookMs);
+      return countLeft(databaseUrl);
+    };
+    const before = left;
+    left = await until('fewer messages to be left', workAndCount, { isFit: (count) => count < before });
+  }
+}
+
+async function countAttempts(databaseUrl: string): Promise<number> {
+  const [row] = await execute(
+    databaseUrl,
+    `SELECT coalesce(sum(attempts), 0)::int AS made FROM services.sms_logs`,
+  );
+  return Number(row?.['made']);
 }
 
 async function countLeft(databaseUrl: string): Promise<number> {
@@ -118,8 +137,14 @@ async function killForAWhile({ senders, start, running, person, options }: Killi
   const over = new AbortController();
   const working = workUntil(person, over.signal);
   let kills = 0;
+  let attempts = 0;
+  const isAtWork = async () =>
+    (await countAttempts(options.databaseUrl)) > attempts || (await countLeft(options.databaseUrl)) === 0;
   for (let second = 0; second < options.seconds; second += 1) {
     await sleep(1_000);
+    // A busy machine takes longer than a second to start a sender, and who is never at work is never killed at work.
+    await until('a sender at work', isAtWork);
+    attempts = await countAttempts(options.databaseUrl);
     for (const index of pickTwo(random, senders.length)) {
       await senders[index]?.kill();
       const sender = start();

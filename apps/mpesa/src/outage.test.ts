@@ -8,6 +8,7 @@ import {
   sendValidation,
   validationOf,
 } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { openCustomerWallet, startTestService } from './testing.ts';
@@ -129,10 +130,11 @@ async function lockInbox({ database }: TestService) {
   await holder.query('BEGIN; LOCK TABLE services.mpesa_callbacks IN EXCLUSIVE MODE');
   return {
     someoneWaits: async () => {
-      for (;;) {
-        const [row] = await database.query('SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted');
-        if (row?.['waiting'] !== 0) return;
-      }
+      const waiting = () =>
+        database.query(
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+      await until('somebody who waits for the inbox', waiting, { isFit: (rows) => rows.length > 0 });
     },
     release: () => holder.query('COMMIT'),
     [Symbol.asyncDispose]: () => holder.end(),

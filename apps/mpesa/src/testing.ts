@@ -34,7 +34,7 @@ interface TestStore {
 export async function startTestService(settings: Partial<AppSettings> = {}): Promise<TestService> {
   const database = await createTestDatabase();
   const network = await startDatabaseProxy(database.url);
-  const db = createDb({ url: network.url, connectTimeoutMs: 1_000 });
+  const db = createDb({ url: network.url, connectTimeoutMs: 60_000 });
   const intake = createDepositIntake(db);
   const lines: string[] = [];
   const server = await createApp(

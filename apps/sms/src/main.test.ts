@@ -9,8 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { createDb, findSms, queueSms } from '@repo/db';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { startAfricasTalking } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import { expect, onTestFinished, test } from 'vitest';
-import { isDone, newNumber, until, untilSms } from './testing.ts';
+import { isDone, newNumber, untilAccepted, untilLogged, untilSms } from './testing.ts';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
@@ -43,7 +44,7 @@ async function start(env: Record<string, string>, line = 'Server listening at') 
   const lines: string[] = [];
   const reader = createInterface(child.stdout);
   reader.on('line', (each) => lines.push(each));
-  await until(() => (lines.some((each) => each.includes(line)) ? true : null));
+  await until(`a line with "${line}"`, () => lines.join('\n'), { isFit: (log) => log.includes(line) });
   const url = /listening at (http:[^"]+)/.exec(lines.join('\n'))?.[1] ?? '';
   return { child, lines, url };
 }
@@ -116,11 +117,15 @@ async function openWorld() {
 
 test('asked to end while a request is under way, it waits for the answer, records it, and ends with 0', async () => {
   const { db, simulator, env, id } = await openWorld();
-  simulator.configure({ delayMs: 1_000 });
-  const { child } = await start(env);
-  await until(() => (simulator.book().accepted === 1 ? true : null));
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  simulator.configure({ gate });
+  const { child, lines } = await start(env);
+  await untilAccepted({ simulator }, 1);
   expect(await findSms(db, id)).toMatchObject({ phase: 'SENDING' });
-  expect(await end(child)).toEqual([0, null]);
+  const ended = end(child);
+  await untilLogged({ lines }, 'stopping: finishing the requests under way');
+  open();
+  expect(await ended).toEqual([0, null]);
   expect(await findSms(db, id)).toMatchObject({ status: 'SENT', cost: '0.8000' });
 });
 

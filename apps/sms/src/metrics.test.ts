@@ -1,6 +1,6 @@
 import { queueSms } from '@repo/db';
 import { expect, test } from 'vitest';
-import { isUnknown, newNumber, openProvider, startTestService, until, untilSms } from './testing.ts';
+import { isUnknown, newNumber, openProvider, startTestService, untilMetric, untilSms } from './testing.ts';
 
 test('the metrics show the balance at the provider, the spending of the day, the queue and the circuit', async () => {
   await using service = await startTestService();
@@ -17,9 +17,7 @@ test('the metrics show the balance at the provider, the spending of the day, the
   await queueSms(service.db, { recipient: newNumber(), message: 'Hello', priority: 1 });
   // A sender that has come and may send nothing of this: it looks around as soon as it is there.
   service.send({ budget: { amount: '1.0000', currency: 'KES' } });
-  await until(async () =>
-    (await service.metric('sms_queue_messages{phase="queued",service="sms"}')) === 1 ? true : null,
-  );
+  await untilMetric(service, 'sms_queue_messages{phase="queued",service="sms"}', (count) => count === 1);
   const expected = {
     'sms_queue_messages{phase="unknown",service="sms"}': 1,
     'sms_queue_messages{phase="sending",service="sms"}': 0,
@@ -28,11 +26,9 @@ test('the metrics show the balance at the provider, the spending of the day, the
     'sms_attempts_total{outcome="unknown",code="connection_lost",service="sms"}': 1,
   };
   for (const [name, value] of Object.entries(expected)) {
-    await until(async () => ((await service.metric(name)) === value ? true : null));
+    await untilMetric(service, name, (found) => found === value);
   }
-  await until(async () =>
-    ((await service.metric('sms_provider_balance{currency="KES",service="sms"}')) ?? 0) > 0 ? true : null,
-  );
+  await untilMetric(service, 'sms_provider_balance{currency="KES",service="sms"}', (amount) => amount > 0);
   const oldest = await service.metric('sms_oldest_due_seconds{priority="unimportant",service="sms"}');
   expect(oldest).toBeGreaterThan(0);
 });
@@ -40,9 +36,7 @@ test('the metrics show the balance at the provider, the spending of the day, the
 test('looking at the metrics asks neither the database nor the provider', async () => {
   await using service = await startTestService();
   service.send();
-  await until(async () =>
-    ((await service.metric('sms_provider_balance{currency="KES",service="sms"}')) ?? 0) > 0 ? true : null,
-  );
+  await untilMetric(service, 'sms_provider_balance{currency="KES",service="sms"}', (amount) => amount > 0);
   service.network.cut();
   await service.simulator.close();
   const response = await service.fetch('/metrics');

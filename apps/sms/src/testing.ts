@@ -8,6 +8,7 @@ import type { DatabaseProxy } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { startAfricasTalking } from '@repo/simulator';
 import type { AfricasTalkingSimulator } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import { Registry } from 'prom-client';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
@@ -66,14 +67,14 @@ const testSettings: AppSettings = {
 
 let senders = 0;
 
-/** Quick where the service is patient, so that no test waits for long. */
+/** Quick where the service is patient, so that no test waits for long, and patient where a busy machine is slow. */
 function testSender(): SenderSettings {
   senders += 1;
   return {
     name: `sender-${String(senders)}`,
     concurrency: 16,
-    leaseMs: 60_000,
-    timeoutMs: 5_000,
+    leaseMs: 300_000,
+    timeoutMs: 120_000,
     maxAgeMs: 3_600_000,
     pollMs: 50,
     retry: { backOff: { firstMs: 10, longestMs: 40 }, maxAttempts: 4 },
@@ -84,7 +85,7 @@ function testSender(): SenderSettings {
 export async function startTestService(settings: Partial<AppSettings> = {}): Promise<TestService> {
   const database = await createTestDatabase();
   const network = await startDatabaseProxy(database.url);
-  const db = createDb({ url: network.url, connectTimeoutMs: 1_000 });
+  const db = createDb({ url: network.url, connectTimeoutMs: 60_000 });
   const lines: string[] = [];
   const { server, metrics } = await createApp(
     { db, settings: { ...testSettings, ...settings } },
@@ -107,7 +108,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
       const deps = { db, server: own, provider, metrics };
       const sending = startSending(deps, { ...testSender(), ...changes });
       let ended: Promise<void> | null = null;
-      const stop = (graceMs = 5_000) => (ended ??= sending.close(graceMs).then(() => provider.close()));
+      const stop = (graceMs = 120_000) => (ended ??= sending.close(graceMs).then(() => provider.close()));
       endings.push(stop);
       return { stop };
     },
@@ -137,7 +138,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
 }
 
 /** A client of the simulator, as the service has one. */
-export function openProvider(url: string, timeoutMs = 5_000): Provider {
+export function openProvider(url: string, timeoutMs = 120_000): Provider {
   return createAfricasTalking({ baseUrl: url, username: 'sandbox', apiKey: 'simulated-key', timeoutMs });
 }
 
@@ -165,30 +166,53 @@ export function newNumber(ending?: string): string {
     : `2547${String(1_000 + numbers).padStart(4, '0')}${ending}`;
 }
 
-/** How long a test waits for what must come; only a test that fails does. */
-const patienceMs = 20_000;
-
-/** Asks again and again, as often as the event loop lets it, until the answer is not null. */
-export async function until<Found>(find: () => Promise<Found | null> | Found | null): Promise<Found> {
-  const end = performance.now() + patienceMs;
-  for (;;) {
-    const found = await find();
-    if (found !== null) return found;
-    if (performance.now() > end) throw new Error('what the test waits for does not come');
-    await new Promise(setImmediate);
-  }
-}
-
 /** Waits until the message is as the test expects. */
-export function untilSms(
+export async function untilSms(
   { db }: Pick<TestService, 'db'>,
   id: string,
-  isFit: (sms: Sms) => boolean,
+  isExpected: (sms: Sms) => boolean,
 ): Promise<Sms> {
-  return until(async () => {
-    const sms = await findSms(db, id);
-    return sms !== null && isFit(sms) ? sms : null;
+  let last: Sms | null = null;
+  return until(
+    `message ${id} as the test expects it`,
+    async () => {
+      last = await findSms(db, id);
+      return last !== null && isExpected(last) ? last : null;
+    },
+    { show: () => last && stateOf(last) },
+  );
+}
+
+/** What of a message may be printed. */
+function stateOf({ phase, status, attempts, errorCode, deliveryStatus }: Sms) {
+  return { phase, status, attempts, errorCode, deliveryStatus };
+}
+
+/** Waits until the service has logged a line with these words. */
+export async function untilLogged({ lines }: Pick<TestService, 'lines'>, words: string): Promise<void> {
+  await until(`a line of the log with "${words}"`, () => lines.join(''), {
+    isFit: (log) => log.includes(words),
+    show: (log) => log.slice(-500),
   });
+}
+
+/** Waits until the simulated provider has accepted so many messages. */
+export async function untilAccepted(
+  { simulator }: Pick<TestService, 'simulator'>,
+  count: number,
+): Promise<void> {
+  const isFit = (accepted: number) => accepted === count;
+  await until(`${String(count)} messages accepted`, () => simulator.book().accepted, { isFit });
+}
+
+/** Waits until a metric is as the test expects. */
+export async function untilMetric(
+  service: Pick<TestService, 'metric'>,
+  name: string,
+  isExpected: (value: number) => boolean,
+): Promise<void> {
+  const isFit = (value: number | null) => value !== null && isExpected(value);
+  await until(`the expected value of ${name}`, () => service.metric(name), { isFit });
 }
 
 export const isDone = (sms: Sms) => sms.phase === 'DONE';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from '@repo/db';
+import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
 import { addFeeRule, balanceOf, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
@@ -137,7 +138,11 @@ test('holds that many callers ask for while one is under way go in one round tri
   const wallet = await openCustomer(service.db, '100.00');
   const asked = Array.from({ length: 30 }, () => service.ask('/holds', posting({ wallet, amount: '1.00' })));
   const waiting = async () => (await service.fetch('/metrics')).text();
-  await expect.poll(waiting).toContain('wallet_operation_queue_depth{service="wallet"} 30');
+  const depth = 'wallet_operation_queue_depth{service="wallet"}';
+  await until('thirty holds in the queue', waiting, {
+    isFit: (metrics) => metrics.includes(`${depth} 30\n`),
+    show: (metrics) => metrics.split('\n').find((line) => line.startsWith(depth)),
+  });
   open();
   const answers = await Promise.all(asked);
   expect(answers.map(({ status }) => status)).toEqual(Array<number>(30).fill(201));

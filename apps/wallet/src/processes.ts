@@ -32,6 +32,7 @@ export async function startProcess(
     log += `${line}\n`;
     if (line.includes(until)) break;
   }
+  if (!log.includes(until)) throw new Error(`the service ended before it said "${until}":\n${log}`);
   child.stdout.resume();
   return { child, log, url: /Server listening at (http:[^"]+)/.exec(log)?.[1] ?? '' };
 }

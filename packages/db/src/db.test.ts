@@ -49,7 +49,7 @@ async function takeAll(db: Db, count: number): Promise<() => Promise<void>> {
 }
 
 test('when all connections are in use, everybody is told so in time, and served afterwards', async () => {
-  const db = createDb({ url: database.url, maxConnections: 2, connectTimeoutMs: 1_000 });
+  const db = createDb({ url: database.url, maxConnections: 2, connectTimeoutMs: 5_000 });
   const release = await takeAll(db, 2);
   const refused = await Promise.allSettled(ways.map(([, work]) => work(db)));
   await release();
@@ -113,7 +113,7 @@ test('many callers of a server that does not answer are all told that it is unav
 
 test('an answer that the network swallowed is not waited for without end', async () => {
   await using proxy = await startDatabaseProxy(database.url);
-  const db = createDb({ url: proxy.url, statementTimeoutMs: 1_000, maxConnections: 1 });
+  const db = createDb({ url: proxy.url, statementTimeoutMs: 3_000, maxConnections: 1 });
   await ping(db);
   proxy.swallow();
   await expect(recordDeposit(db, sampleDeposit())).rejects.toThrow(coded('outcome_unknown'));

@@ -144,7 +144,7 @@ test('a batch answers and leaves behind what its operations would one after the 
   for (const outcome of ['posted', 'replayed', 'key_reused', 'hold_closed', 'already_assigned']) {
     expect(outcomes).toContain(outcome);
   }
-}, 60_000);
+});
 
 test('batches over the same wallets from both ends never wait in a circle', async () => {
   const wallets: string[] = [];
@@ -183,7 +183,7 @@ test('batches over the same wallets from both ends never wait in a circle', asyn
     await Promise.all(clients.map((client) => client.end()));
   }
   expect(await allFaults(sql)).toEqual([]);
-}, 30_000);
+});
 
 test('payouts in batches and payouts by themselves, of different wallets, never wait in a circle', async () => {
   const wallets: string[] = [];
@@ -205,7 +205,7 @@ test('payouts in batches and payouts by themselves, of different wallets, never 
     await Promise.all(clients.map((client) => client.end()));
   }
   expect(await allFaults(sql)).toEqual([]);
-}, 30_000);
+});
 
 test('two batches that use the same keys for other requests, the other way round, are both answered', async () => {
   const keys = [newKey(), newKey()];
@@ -231,7 +231,7 @@ test('two batches that use the same keys for other requests, the other way round
     expect(new Set(told)).toEqual(new Set(['key_reused', 'posted']));
   }
   await Promise.all(dbs.map((own) => own.close()));
-}, 30_000);
+});
 
 test('a transaction that is posted while its reversal waits for other wallets is reversed all the same', async () => {
   const wallets = (

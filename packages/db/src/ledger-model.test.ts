@@ -150,4 +150,4 @@ test("whatever many connections ask at once is answered as a single clerk would 
   expect(largest).toBeGreaterThan(2);
   const { checks } = await auditLedger(database.db);
   expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
-}, 120_000);
+});

@@ -10,4 +10,4 @@ test('a hundred wallets in a ring, paid both ways by sixteen processes: no deadl
   expect(failed).toEqual({});
   expect(posted + refused).toBe(16 * 4 * 60);
   expect(await ringFaults(database.url)).toEqual({ faults: [], total: '0.00', deadlocks: 0 });
-}, 120_000);
+});

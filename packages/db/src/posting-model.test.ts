@@ -137,4 +137,4 @@ test('a batch does what the postings would do one after the other, and both do w
     { numRuns: 60, interruptAfterTimeLimit: 30_000 },
   );
   expect(await ledgerFaults(database.sql)).toEqual([]);
-}, 60_000);
+});

@@ -1,3 +1,4 @@
+import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
 import { createDb } from './db.ts';
 import { listenForSms } from './sms-listener.ts';
@@ -63,7 +64,7 @@ test('it is woken when the transaction commits, not before, and not for one that
       await next;
       expect(wakes.count()).toBe(2);
     });
-    await expect.poll(wakes.count).toBe(3);
+    await until('the third wake-up', wakes.count, { isFit: (count) => count === 3 });
   } finally {
     await listener.close();
   }
@@ -104,7 +105,8 @@ test('a listener that is closed has left no connection behind and hears nothing 
   await listener.close();
   const left = `SELECT count(*)::int AS left FROM pg_stat_activity
                  WHERE datname = current_database() AND query LIKE 'LISTEN%'`;
-  await expect.poll(() => database.sql(left)).toEqual([{ left: 0 }]);
+  const connections = async () => (await database.sql(left))[0]?.['left'];
+  await until('no listening connection', connections, { isFit: (count) => count === 0 });
   const heard = wakes.count();
   await wakeSmsSenders(database.db);
   expect(wakes.count()).toBe(heard);

@@ -159,4 +159,4 @@ test('whatever happens to messages, in whatever order, they end as in the model,
     expect(await valueOf(sql, CHARGED)).toBe(await valueOf(sql, SPENT));
   });
   await fc.assert(run, { numRuns: 150 });
-}, 120_000);
+});

@@ -25,7 +25,7 @@ beforeAll(async () => {
     `INSERT INTO services.sms_logs (recipient, message, priority)
      SELECT '254700000000', 'due', n % 2 FROM generate_series(1, 60) n`,
   );
-}, 60_000);
+});
 
 afterAll(() => opened[0]?.[Symbol.asyncDispose]());
 

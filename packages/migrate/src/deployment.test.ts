@@ -8,32 +8,28 @@ import { TemporaryProject } from './fixtures/temporary-project.ts';
 import { migrationLock } from './migration-lock.ts';
 
 describe('a deployment', () => {
-  it(
-    'tries again when another deployer holds the lock for longer than Prisma waits',
-    { timeout: 120_000 },
-    async () => {
-      await using database = await createTestDatabase({ empty: true });
-      await using temporary = await TemporaryProject.create({ empty: true });
-      await temporary.writeMigration(base.name, base);
-      const other = new Client({ connectionString: database.url });
-      await other.connect();
-      await other.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+  it('tries again when another deployer holds the lock for longer than Prisma waits', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    await using temporary = await TemporaryProject.create({ empty: true });
+    await temporary.writeMigration(base.name, base);
+    const other = new Client({ connectionString: database.url });
+    await other.connect();
+    await other.query('SELECT pg_advisory_lock($1)', [migrationLock]);
 
-      // The other one finishes once Prisma has given up for the first time.
-      const givenUp = Promise.withResolvers<void>();
-      const deployment = deploy({
-        project: temporary.project,
-        url: database.url,
-        output: 'keep',
-        onRetry: givenUp.resolve,
-      });
-      await givenUp.promise;
-      expect(await appliedTo(database.url)).toEqual([]);
-      await other.end();
-      expect(await deployment).toMatchObject({ exitCode: 0 });
-      expect(await appliedTo(database.url)).toEqual([base.name]);
-    },
-  );
+    // The other one finishes once Prisma has given up for the first time.
+    const givenUp = Promise.withResolvers<void>();
+    const deployment = deploy({
+      project: temporary.project,
+      url: database.url,
+      output: 'keep',
+      onRetry: givenUp.resolve,
+    });
+    await givenUp.promise;
+    expect(await appliedTo(database.url)).toEqual([]);
+    await other.end();
+    expect(await deployment).toMatchObject({ exitCode: 0 });
+    expect(await appliedTo(database.url)).toEqual([base.name]);
+  });
 
   it('keeps the exit code and the words of a deployment that fails, and does not try it again', async () => {
     await using database = await createTestDatabase({ empty: true });

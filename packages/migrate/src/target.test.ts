@@ -17,23 +17,19 @@ describe('the database that a command works on', () => {
     expect(target.url).toBe('postgresql://someone@elsewhere/daftari');
   });
 
-  it(
-    'is otherwise on the development server, which is stopped when the command ends',
-    { timeout: 60_000 },
-    async () => {
-      vi.stubEnv('DATABASE_URL', '');
-      const root = await mkdtemp(join(tmpdir(), 'migrate-target-'));
-      try {
-        const target = await openTarget(projectAt(root));
-        const url = new URL(target.url);
-        expect(url.pathname).toBe('/daftari');
-        url.pathname = '/postgres';
-        expect(await execute(url.href, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-        await target[Symbol.asyncDispose]();
-        await expect(execute(url.href, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-      } finally {
-        await rm(root, { recursive: true });
-      }
-    },
-  );
+  it('is otherwise on the development server, which is stopped when the command ends', async () => {
+    vi.stubEnv('DATABASE_URL', '');
+    const root = await mkdtemp(join(tmpdir(), 'migrate-target-'));
+    try {
+      const target = await openTarget(projectAt(root));
+      const url = new URL(target.url);
+      expect(url.pathname).toBe('/daftari');
+      url.pathname = '/postgres';
+      expect(await execute(url.href, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      await target[Symbol.asyncDispose]();
+      await expect(execute(url.href, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    } finally {
+      await rm(root, { recursive: true });
+    }
+  });
 });

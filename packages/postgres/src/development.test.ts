@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
 import { findAccount } from './account.ts';
 import { findBinaries } from './binaries.ts';
@@ -9,7 +10,7 @@ import { createFolder } from './fixtures/folder.ts';
 import { runProgram } from './fixtures/program.ts';
 import { findFreePort } from './port.ts';
 import { findPostmaster } from './postmaster.ts';
-import { hasEnded, poll, signal } from './processes.ts';
+import { isAlive, signal } from './processes.ts';
 import { openDevelopmentServer, startServer } from './server.ts';
 
 const one = [{ one: 1 }];
@@ -54,7 +55,7 @@ test('a command that is killed takes nothing from another, and the server ends w
   await starter.end('SIGKILL');
   expect(await execute(url, 'SELECT 1 AS one')).toEqual(one);
   await other.end('SIGKILL');
-  expect(await hasEnded(postmaster?.pid ?? process.pid, 20_000)).toBe(true);
+  await until('the server to end', () => !isAlive(postmaster?.pid ?? process.pid));
 });
 
 test('a server that is about to end is replaced, not joined', async () => {
@@ -91,14 +92,14 @@ test('a server that was started by hand is used and left running', async () => {
   // The record of the last start would name a pipe; a start by hand overwrites it.
   const args = ['-D', dataDirectory, '-p', String(await findFreePort()), '-c', 'unix_socket_directories='];
   const byHand = spawn(program, args, { ...account, cwd: '/', stdio: 'ignore' });
-  await poll(async () => ((await findPostmaster(dataDirectory))?.ready === true ? true : undefined), 20_000);
+  await until('the server to be ready', async () => (await findPostmaster(dataDirectory))?.ready);
   const opened = await openDevelopmentServer(folder.path);
   expect(opened.started).toBe(false);
   await opened.stop();
   expect(await execute(opened.url, 'SELECT 1 AS one')).toEqual(one);
   const pid = byHand.pid ?? 0;
   signal(pid, 'SIGINT');
-  expect(await hasEnded(pid, 20_000)).toBe(true);
+  await until('the server to end', () => !isAlive(pid));
 });
 
 test('the password lies in a file that only its owner can read', async () => {

@@ -8,7 +8,7 @@ import { type Kept, keep } from './keeper.ts';
 import { type Lease, createLease } from './lease.ts';
 import { findFreePort } from './port.ts';
 import { type Postmaster, findPostmaster, hasMisleadingPidFile } from './postmaster.ts';
-import { poll } from './processes.ts';
+import { isServed, poll } from './processes.ts';
 
 /** A server that this process started. */
 export type Launched = { postmaster: Postmaster; lease: Lease; kept: Kept };
@@ -24,10 +24,9 @@ type LaunchOptions = {
 /** Recovery after a crash replays up to a gigabyte of log before the server is ready. */
 const startMilliseconds = 120_000;
 
-/** How often a start is tried again whose failure passes. */
-const attempts = 20;
+/** For so long a start is tried again whose failure passes: a busy machine takes its time to end a killed server. */
+const patienceMilliseconds = 120_000;
 
-/** What is left of a killed server takes this long, at most a few times, to end. */
 const pauseMilliseconds = 250;
 
 /** A pid file that is still empty after so many attempts is nobody's who is about to write it. */
@@ -37,11 +36,13 @@ const largestLog = 8 * 1024 * 1024;
 
 /** Starts a server on a cluster and waits until it accepts connections. */
 export async function launch(directory: string, options: LaunchOptions): Promise<Launched> {
+  const deadline = performance.now() + patienceMilliseconds;
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await findFreePort());
     const outcome = await launchOn(port, directory, options);
     if ('postmaster' in outcome) return outcome;
-    const passes = attempt < attempts && (await mayPass(outcome, attempt, { directory, ...options }));
+    const passes =
+      performance.now() < deadline && (await mayPass(outcome, attempt, { directory, ...options }));
     if (!passes) throw failure(directory, { ...outcome, port });
   }
 }
@@ -64,10 +65,15 @@ async function mayPass(
   }
   if (reason === 'other') return false;
   await delay(pauseMilliseconds);
-  if (reason === 'empty' && attempt > emptyAttempts && (await sizeOf(pidFile(directory))) === 0) {
+  if (reason === 'empty' && attempt > emptyAttempts && (await isNobodys(pidFile(directory), directory))) {
     await removePidFile(directory);
   }
   return true;
+}
+
+/** Another server may be about to write it, and be kept waiting by a busy machine. */
+async function isNobodys(path: string, directory: string): Promise<boolean> {
+  return !(await isServed(directory)) && (await sizeOf(path)) === 0;
 }
 
 async function removePidFile(directory: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PostgresError, codeOf } from './errors.ts';
-import { isAlive, isServerOf } from './processes.ts';
+import { isAlive, isServerOf, isTaken, poll } from './processes.ts';
 
 /** What a running server writes into its data directory about itself. */
 export type Postmaster = { pid: number; port: number; ready: boolean };
@@ -9,15 +9,32 @@ export type Postmaster = { pid: number; port: number; ready: boolean };
 /** The live server of a data directory, or undefined. The file that names it outlives a crash. */
 export async function findPostmaster(directory: string): Promise<Postmaster | undefined> {
   const postmaster = await readPidFile(directory);
-  if (postmaster === undefined || !isAlive(postmaster.pid)) return undefined;
-  return (await isServerOf(postmaster.pid, directory)) === 'no' ? undefined : postmaster;
+  return postmaster !== undefined && (await isServing(postmaster.pid, directory)) ? postmaster : undefined;
 }
 
-/** Whether the pid file names a live process that is not this server: the server itself would refuse to start. */
+/**
+ * Whether the number in the pid file is that of another program, or of a server that has ended and whose parent has not
+ * asked how: the server itself takes either for a live one and refuses to start.
+ */
 export async function hasMisleadingPidFile(directory: string): Promise<boolean> {
   const postmaster = await readPidFile(directory);
-  if (postmaster === undefined || !isAlive(postmaster.pid)) return false;
-  return (await isServerOf(postmaster.pid, directory)) === 'no';
+  if (postmaster === undefined || !isTaken(postmaster.pid)) return false;
+  return !(await isServing(postmaster.pid, directory));
+}
+
+/** Whether the server of a data directory has ended within `milliseconds`, whatever has its number afterwards. */
+export async function hasEnded(
+  { pid }: Postmaster,
+  directory: string,
+  milliseconds: number,
+): Promise<boolean> {
+  const ended = await poll(async () => ((await isServing(pid, directory)) ? undefined : true), milliseconds);
+  return ended ?? false;
+}
+
+/** Whether a process lives and is, as far as anybody can see, the server of a data directory. */
+export async function isServing(pid: number, directory: string): Promise<boolean> {
+  return isAlive(pid) && (await isServerOf(pid, directory)) !== 'no';
 }
 
 /** A line each for pid, directory, start, port, socket, address, memory key and state, as they come about. */

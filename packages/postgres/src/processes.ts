@@ -1,4 +1,5 @@
-import { readFile, readlink, realpath } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readFile, readdir, readlink, realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf } from './errors.ts';
 
@@ -18,14 +19,20 @@ export async function poll<T>(
   }
 }
 
-export function isAlive(pid: number): boolean {
+/** Whether a process has the number, be it one that lives or one that has ended. */
+export function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives, but is another user's.
+    // EPERM: it is there, but is another user's.
     return codeOf(error) === 'EPERM';
   }
+}
+
+/** Whether the process lives. One that has ended keeps its number until its parent has asked how, and lives no more. */
+export function isAlive(pid: number): boolean {
+  return isTaken(pid) && !hasEndedUnasked(pid);
 }
 
 /** Sends the signal; a process that has ended already is fine. */
@@ -37,10 +44,15 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Whether the process has ended within `milliseconds`. */
-export async function hasEnded(pid: number, milliseconds: number): Promise<boolean> {
-  const ended = await poll(() => Promise.resolve(isAlive(pid) ? undefined : true), milliseconds);
-  return ended ?? false;
+// The state is the first word after the name, which is in parentheses and may hold anything. Only Linux tells it thus.
+function hasEndedUnasked(pid: number): boolean {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return /^[ZXx]/.test(text.slice(text.lastIndexOf(')') + 2));
+  } catch (error) {
+    if (isOutOfSight(error)) return false;
+    throw error;
+  }
 }
 
 /**
@@ -56,7 +68,16 @@ export async function isServerOf(pid: number, directory: string): Promise<'yes' 
   // The server's working directory is its data directory. In a container root may not be allowed to see it.
   const workingDirectory = await look(() => readlink(`/proc/${pid}/cwd`));
   if (workingDirectory === undefined) return 'unknown';
-  return workingDirectory === (await realpath(directory)) ? 'yes' : 'no';
+  return workingDirectory === (await look(() => realpath(directory))) ? 'yes' : 'no';
+}
+
+/** Whether any process is seen to be a server of a data directory, also one that has not said so in its pid file yet. */
+export async function isServed(directory: string): Promise<boolean> {
+  if (process.platform !== 'linux') return false;
+  for (const name of await readdir('/proc')) {
+    if (/^\d+$/.test(name) && (await isServerOf(Number(name), directory)) === 'yes') return true;
+  }
+  return false;
 }
 
 /** What the operating system tells about a process: nothing when it has just ended or is none of our business. */
@@ -64,7 +85,11 @@ async function look(read: () => Promise<string>): Promise<string | undefined> {
   try {
     return await read();
   } catch (error) {
-    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return undefined;
+    if (isOutOfSight(error)) return undefined;
     throw error;
   }
+}
+
+function isOutOfSight(error: unknown): boolean {
+  return ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '');
 }

@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findAccount } from './account.ts';
 import { copyForOthers } from './binaries-copy.ts';
 import { locatePackage } from './binaries.ts';
 import { execute } from './database.ts';
@@ -12,7 +10,6 @@ import { codeOf } from './errors.ts';
 import { createFolder } from './fixtures/folder.ts';
 import { runProgram } from './fixtures/program.ts';
 import { findFreePort } from './port.ts';
-import { hasEnded } from './processes.ts';
 import { startServer } from './server.ts';
 
 const settings = [
@@ -106,44 +103,6 @@ test('data outlives a stop and a start', async () => {
   expect(await execute(second.url, 'SELECT id FROM kept')).toEqual([{ id: 1 }]);
 });
 
-test('after a crash what was committed is there and the stale pid file is no obstacle', async () => {
-  await using folder = await createFolder();
-  const dataDirectory = join(folder.path, 'data');
-  const first = await startServer({ dataDirectory });
-  await execute(first.url, 'CREATE TABLE kept AS SELECT 1 AS id');
-  await first.kill();
-  await access(join(dataDirectory, 'postmaster.pid'));
-  await using second = await startServer({ dataDirectory });
-  expect(await execute(second.url, 'SELECT id FROM kept')).toEqual([{ id: 1 }]);
-});
-
-test('a pid file that names another program of the same account is no obstacle', async () => {
-  await using folder = await createFolder();
-  const dataDirectory = join(folder.path, 'data');
-  const first = await startServer({ dataDirectory, durable: false });
-  await first.stop();
-  const other = spawn('sleep', ['60'], { ...(await findAccount(dataDirectory)) });
-  const lines = [other.pid, dataDirectory, 1700000000, first.port, '', '127.0.0.1', '', 'ready', ''];
-  const pidFile = join(dataDirectory, 'postmaster.pid');
-  await writeFile(pidFile, lines.join('\n'));
-  await chmod(pidFile, 0o666);
-  await using second = await startServer({ dataDirectory, durable: false });
-  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-  other.kill();
-});
-
-test('an empty pid file, which a machine leaves that stopped at the wrong moment, is no obstacle', async () => {
-  await using folder = await createFolder();
-  const dataDirectory = join(folder.path, 'data');
-  const first = await startServer({ dataDirectory, durable: false });
-  await first.stop();
-  const pidFile = join(dataDirectory, 'postmaster.pid');
-  await writeFile(pidFile, '');
-  await chmod(pidFile, 0o666);
-  await using second = await startServer({ dataDirectory, durable: false });
-  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-});
-
 test('a second start on a running server is refused and does the first no harm', async () => {
   await using folder = await createFolder();
   const dataDirectory = join(folder.path, 'data');
@@ -200,14 +159,4 @@ test('an ordinary user starts, stops and starts again', async () => {
   const [secondUrl = ''] = second.words;
   expect(await execute(secondUrl, 'SELECT id FROM kept')).toEqual([{ id: 1 }]);
   await second.end();
-});
-
-test('a server ends when the process that started it is killed', async () => {
-  await using folder = await createFolder();
-  const binaries = join(await copyForOthers(locatePackage(), folder.path), 'bin');
-  const owner = await runProgram('hold-server.ts', [join(folder.path, 'data'), binaries]);
-  const [url = '', pid] = owner.words;
-  await execute(url, 'SELECT 1');
-  await owner.end('SIGKILL');
-  expect(await hasEnded(Number(pid), 20_000)).toBe(true);
 });

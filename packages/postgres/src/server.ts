@@ -7,8 +7,8 @@ import { PostgresError, codeOf } from './errors.ts';
 import { type Launched, launch } from './launch.ts';
 import { joinLease, removeStaleLeases } from './lease.ts';
 import { reachableDevelopmentDirectory } from './places.ts';
-import { type Postmaster, findPostmaster } from './postmaster.ts';
-import { hasEnded, isServerOf, poll, signal } from './processes.ts';
+import { type Postmaster, findPostmaster, hasEnded, isServing } from './postmaster.ts';
+import { isServerOf, poll, signal } from './processes.ts';
 import { chooseTemporaryDirectory, removeTemporaryDirectory } from './temporary.ts';
 
 export type ServerOptions = {
@@ -120,9 +120,12 @@ function serverOf(
 ): Server {
   const { pid, port } = postmaster;
   const end = async (name: NodeJS.Signals): Promise<void> => {
-    if (!kept.isDown()) signal(pid, name);
+    // A server that crashed may have left processes, and its number to another program.
+    if (!kept.isDown() && (await isServing(pid, dataDirectory))) signal(pid, name);
     await kept.untilDown();
     lease.release();
+    // Its files are closed a moment before it has ended: until then it would still be taken for a live one.
+    if (!(await hasEnded(postmaster, dataDirectory, stopMilliseconds))) throw stopFailure(pid);
   };
   const stop = async (): Promise<void> => {
     await end('SIGINT');
@@ -139,7 +142,7 @@ function urlOf({ port }: Postmaster, password: string): string {
 async function startShared(directory: string): Promise<DevelopmentServer | undefined> {
   try {
     const { postmaster, lease, url } = await launchIn(directory, {});
-    return shareOf(postmaster, { url, started: true, release: lease.release });
+    return shareOf(postmaster, { url, directory, started: true, release: lease.release });
   } catch (error) {
     // Somebody was faster: the next turn joins their server.
     if (codeOf(error) === 'ALREADY_RUNNING') return undefined;
@@ -156,16 +159,16 @@ async function joinServer(directory: string, postmaster: Postmaster): Promise<De
   // A server that was started by hand is used, and left running.
   const release = lease === 'unkept' ? () => false : lease.release;
   const url = urlOf(postmaster, await readPassword(directory));
-  if (await isAnswering(url)) return shareOf(postmaster, { url, started: false, release });
+  if (await isAnswering(url)) return shareOf(postmaster, { url, directory, started: false, release });
   // It has just crashed. The next turn finds it gone and starts it again.
   release();
   return undefined;
 }
 
 /** Its keeper is about to stop this server, or was killed itself; either way it ends here. */
-async function sendHome(directory: string, { pid }: Postmaster): Promise<void> {
-  if ((await isServerOf(pid, directory)) === 'yes') signal(pid, 'SIGINT');
-  await hasEnded(pid, stopMilliseconds);
+async function sendHome(directory: string, postmaster: Postmaster): Promise<void> {
+  if ((await isServerOf(postmaster.pid, directory)) === 'yes') signal(postmaster.pid, 'SIGINT');
+  await hasEnded(postmaster, directory, stopMilliseconds);
 }
 
 async function isAnswering(url: string): Promise<boolean> {
@@ -179,13 +182,16 @@ async function isAnswering(url: string): Promise<boolean> {
   }
 }
 
-function shareOf(
-  { pid }: Postmaster,
-  { url, started, release }: { url: string; started: boolean; release: () => boolean },
-): DevelopmentServer {
+type Share = { url: string; directory: string; started: boolean; release: () => boolean };
+
+function shareOf(postmaster: Postmaster, { url, directory, started, release }: Share): DevelopmentServer {
   const stop = async (): Promise<void> => {
-    if (!release() || (await hasEnded(pid, stopMilliseconds))) return;
-    throw new PostgresError('STOP_FAILED', `process ${pid} is still there; its log says what it waits for.`);
+    if (!release() || (await hasEnded(postmaster, directory, stopMilliseconds))) return;
+    throw stopFailure(postmaster.pid);
   };
   return { url, started, stop, [Symbol.asyncDispose]: stop };
+}
+
+function stopFailure(pid: number): PostgresError {
+  return new PostgresError('STOP_FAILED', `process ${pid} is still there; its log says what it waits for.`);
 }

@@ -1,11 +1,9 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
 import { EngineClient } from './fixtures/engine-client.ts';
-import { CLI_TIMEOUT, PrismaProject } from './fixtures/prisma-project.ts';
-
-vi.setConfig({ testTimeout: CLI_TIMEOUT });
+import { PrismaProject } from './fixtures/prisma-project.ts';
 
 /** A port on which nobody listens: one that the system has just given and taken back. */
 async function unusedPort(): Promise<number> {

@@ -1,11 +1,9 @@
 import { execute } from '@repo/postgres/database';
 import { Client } from 'pg';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
 import { EngineClient, applyInput } from './fixtures/engine-client.ts';
-import { CLI_TIMEOUT, PrismaProject } from './fixtures/prisma-project.ts';
-
-vi.setConfig({ testTimeout: CLI_TIMEOUT });
+import { PrismaProject } from './fixtures/prisma-project.ts';
 
 const TABLE = 'CREATE TABLE wallet (id INT PRIMARY KEY, name TEXT);';
 

@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { execute } from '@repo/postgres/database';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
-import { CLI_TIMEOUT, PrismaProject } from './fixtures/prisma-project.ts';
-
-vi.setConfig({ testTimeout: CLI_TIMEOUT });
+import { PrismaProject } from './fixtures/prisma-project.ts';
 
 const WALLET = 'model Wallet {\n  id Int @id\n}\n';
 const WITH_NAME = 'model Wallet {\n  id Int @id\n  name String?\n}\n';

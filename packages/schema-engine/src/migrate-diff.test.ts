@@ -1,9 +1,7 @@
 import { execute } from '@repo/postgres/database';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
-import { CLI_TIMEOUT, PrismaProject } from './fixtures/prisma-project.ts';
-
-vi.setConfig({ testTimeout: CLI_TIMEOUT });
+import { PrismaProject } from './fixtures/prisma-project.ts';
 
 const MODELS = 'model Wallet {\n  id Int @id\n}\n';
 const TABLE = 'CREATE TABLE "Wallet" (id INT NOT NULL, CONSTRAINT "Wallet_pkey" PRIMARY KEY (id));';

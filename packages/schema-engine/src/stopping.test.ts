@@ -1,10 +1,8 @@
 import { execute } from '@repo/postgres/database';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
 import { EngineClient, applyInput } from './fixtures/engine-client.ts';
-import { CLI_TIMEOUT, PrismaProject } from './fixtures/prisma-project.ts';
-
-vi.setConfig({ testTimeout: CLI_TIMEOUT });
+import { PrismaProject } from './fixtures/prisma-project.ts';
 
 /** A migration that would never end by itself. */
 const ENDLESS = 'CREATE TABLE half (id INT); SELECT pg_sleep(100000);';

@@ -1,11 +1,9 @@
 import { execute } from '@repo/postgres/database';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseConnectionUrl } from './connection-url.ts';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
-import { CLI_TIMEOUT, PrismaProject } from './fixtures/prisma-project.ts';
+import { PrismaProject } from './fixtures/prisma-project.ts';
 import { introspectSql } from './typed-sql.ts';
-
-vi.setConfig({ testTimeout: CLI_TIMEOUT });
 
 const TABLES = `
   CREATE TYPE kind AS ENUM ('A', 'B');

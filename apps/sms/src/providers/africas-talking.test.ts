@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { startAfricasTalking } from '@repo/simulator';
 import type { AfricasTalkingSimulator, Behaviour } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import { expect, onTestFinished, test } from 'vitest';
 import { createAfricasTalking } from './africas-talking.ts';
 import type { AfricasTalkingOptions } from './africas-talking.ts';
@@ -23,6 +24,7 @@ function open(baseUrl: string, options: Partial<AfricasTalkingOptions> = {}): Pr
     baseUrl,
     username: 'sandbox',
     apiKey: 'simulated-key',
+    timeoutMs: 60_000,
     ...options,
   });
   onTestFinished(() => provider.close());
@@ -130,17 +132,17 @@ test('a wrong key pauses the provider', async () => {
 
 test('no answer in time: the message is unknown, once, and the book has it', async () => {
   const simulator = await simulate({ kind: 'accept', answer: 'never' });
-  const answer = await open(simulator.url, { timeoutMs: 50 }).send(messageTo(number));
+  const answer = await open(simulator.url, { timeoutMs: 2_000 }).send(messageTo(number));
   expect(answer).toMatchObject({ kind: 'unknown', code: 'timeout', facts: null });
   expect(simulator.book()).toMatchObject({ requests: 1, accepted: 1 });
 });
 
 test('a request that found no free connection in time has surely not left, also not later', async () => {
   const simulator = await simulate({ kind: 'accept', answer: 'never' });
-  const provider = open(simulator.url, { connections: 1, timeoutMs: 200 });
+  const provider = open(simulator.url, { connections: 1, timeoutMs: 2_000 });
   const [first, second] = [messageTo(number, 'one'), messageTo(number, 'two')];
   const sending = provider.send(first);
-  await expect.poll(() => simulator.book().requests).toBe(1);
+  await until('one request', () => simulator.book().requests, { isFit: (requests) => requests === 1 });
   // Its turn comes when the first is given up, and by then it is itself.
   const cancel = new AbortController();
   const waiting = provider.send(second, cancel.signal);
@@ -153,8 +155,8 @@ test('a request that found no free connection in time has surely not left, also 
 });
 
 test('the deadline of a request that waits for a connection ends as surely not sent', async () => {
-  const simulator = await simulate({ kind: 'accept', delayMs: 300 });
-  const provider = open(simulator.url, { connections: 1, timeoutMs: 200 });
+  const simulator = await simulate({ kind: 'accept', answer: 'never' });
+  const provider = open(simulator.url, { connections: 1, timeoutMs: 2_000 });
   const answers = await Promise.all([
     provider.send(messageTo(number, 'one')),
     provider.send(messageTo(number, 'two')),
@@ -171,7 +173,7 @@ test('an aborted signal: unknown after the request left, and no request at all b
   const provider = open(simulator.url);
   const abort = new AbortController();
   const sending = provider.send(messageTo(number), abort.signal);
-  await expect.poll(() => simulator.book().requests).toBe(1);
+  await until('one request', () => simulator.book().requests, { isFit: (requests) => requests === 1 });
   abort.abort();
   expect(await sending).toMatchObject({ kind: 'unknown', code: 'abandoned' });
   expect(await provider.send(messageTo(number), abort.signal)).toMatchObject({
@@ -299,7 +301,7 @@ test('closing lets the request under way finish, and what comes after is surely 
   const simulator = await simulate({ kind: 'accept', delayMs: 50 });
   const provider = open(simulator.url);
   const sending = provider.send(messageTo(number));
-  await expect.poll(() => simulator.book().requests).toBe(1);
+  await until('one request', () => simulator.book().requests, { isFit: (requests) => requests === 1 });
   await provider.close();
   await provider.close();
   expect(await sending).toMatchObject({ kind: 'accepted' });

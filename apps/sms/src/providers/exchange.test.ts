@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { exchange } from './exchange.ts';
 
 const request = { method: 'POST', path: '/', headers: [], body: 'x=1' } as const;
-const options = { timeoutMs: 5_000, maxBytes: 1_000 };
+const options = { timeoutMs: 60_000, maxBytes: 1_000 };
 
 /** A server that reads a request and closes the connection, and a client that takes it up again when that happens. */
 async function startUnreliable() {

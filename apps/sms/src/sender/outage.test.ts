@@ -1,8 +1,9 @@
 import { findSms, queueSms } from '@repo/db';
 import type { Sms } from '@repo/db';
 import { behaviourByNumber } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
-import { isDone, newNumber, startTestService, until, untilSms } from '../testing.ts';
+import { isDone, newNumber, startTestService, untilAccepted, untilLogged, untilSms } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
 async function queueMany({ db }: TestService, count: number, ending?: string): Promise<string[]> {
@@ -24,13 +25,15 @@ async function countPhases(service: TestService): Promise<Record<string, number>
 
 test('answers that come while the database is away are recorded when it is back, and nothing is sent twice', async () => {
   await using service = await startTestService();
-  service.simulator.configure({ delayMs: 400 });
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  service.simulator.configure({ gate });
   const ids = await queueMany(service, 30);
   service.send({ concurrency: 8 });
-  await until(() => (service.simulator.book().accepted === 8 ? true : null));
+  await untilAccepted(service, 8);
   service.network.cut();
-  // All eight answers have come, and nobody could be told.
-  await until(() => (service.lines.join('').includes('answers cannot be recorded') ? true : null));
+  open();
+  // Answers have come, and nobody could be told.
+  await untilLogged(service, 'answers cannot be recorded');
   expect(await countPhases(service)).toEqual({ SENDING: 8, QUEUED: 22 });
   expect((await service.fetch('/health/ready')).status).toBe(503);
   service.network.restore();
@@ -54,12 +57,12 @@ test('while connections are cut again and again each message is sent once and re
   const ids = await queueMany(service, 300);
   service.send({ concurrency: 8 });
   let cuts = 0;
-  await until(async () => {
+  const cutAndCount = async () => {
     const [row] = await service.query(cutAll);
     cuts += Number(row?.['cut']);
-    const { DONE = 0 } = await countPhases(service);
-    return DONE >= 200 ? true : null;
-  });
+    return (await countPhases(service))['DONE'] ?? 0;
+  };
+  await until('200 messages done', cutAndCount, { isFit: (done) => done >= 200 });
   expect(cuts).toBeGreaterThan(10);
   for (const id of ids) expect(await untilSms(service, id, isDone)).toMatchObject({ status: 'SENT' });
   expect(service.simulator.book()).toMatchObject({ accepted: 300, duplicates: 0 });
@@ -78,7 +81,7 @@ test('a claim whose answer was lost is given back by its sender, who knows that 
   service.network.cut();
   await claim('sender-of-the-test');
   service.send({ name: 'sender-of-the-test' });
-  await until(() => (service.lines.join('').includes('no messages can be claimed') ? true : null));
+  await untilLogged(service, 'no messages can be claimed');
   service.network.restore();
   expect(await untilSms(service, id, isDone)).toMatchObject({ status: 'SENT', attempts: 2 });
   expect(service.simulator.book()).toMatchObject({ accepted: 1, duplicates: 0 });
@@ -86,15 +89,17 @@ test('a claim whose answer was lost is given back by its sender, who knows that 
 
 test('what is still under way after an outage is not taken for a claim whose answer was lost', async () => {
   await using service = await startTestService();
-  service.simulator.configure({ delayMs: 3_000 });
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  service.simulator.configure({ gate });
   const [id = ''] = await queueMany(service, 1);
   service.send();
-  await until(() => (service.simulator.book().accepted === 1 ? true : null));
+  await untilAccepted(service, 1);
   service.network.cut();
-  await until(() => (service.lines.join('').includes('no messages can be claimed') ? true : null));
+  await untilLogged(service, 'no messages can be claimed');
   service.network.restore();
-  await until(() => (service.lines.join('').includes('messages are claimed again') ? true : null));
+  await untilLogged(service, 'messages are claimed again');
   expect(await findSms(service.db, id)).toMatchObject({ phase: 'SENDING', attempts: 1 });
+  open();
   expect(await untilSms(service, id, isDone)).toMatchObject({ status: 'SENT', attempts: 1 });
   expect(service.simulator.book()).toMatchObject({ accepted: 1, duplicates: 0 });
 });
@@ -107,7 +112,7 @@ test("what another sender has under way is not taken for one's own", async () =>
   );
   service.network.cut();
   service.send({ name: 'sender-of-the-test' });
-  await until(() => (service.lines.join('').includes('no messages can be claimed') ? true : null));
+  await untilLogged(service, 'no messages can be claimed');
   service.network.restore();
   const [later = ''] = await queueMany(service, 1);
   await untilSms(service, later, isDone);

@@ -1,8 +1,18 @@
 import { claimSms, findSms, listUnknownSms, queueSms, recordOptOut, smsSpend } from '@repo/db';
 import type { NewSms, Sms } from '@repo/db';
 import { behaviourByNumber } from '@repo/simulator';
+import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
-import { isDone, isUnknown, newNumber, openProvider, startTestService, until, untilSms } from '../testing.ts';
+import {
+  isDone,
+  isUnknown,
+  newNumber,
+  openProvider,
+  startTestService,
+  untilAccepted,
+  untilMetric,
+  untilSms,
+} from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
 async function queue({ db }: Pick<TestService, 'db'>, ending?: string, sms: Partial<NewSms> = {}) {
@@ -12,10 +22,6 @@ async function queue({ db }: Pick<TestService, 'db'>, ending?: string, sms: Part
     ...sms,
   });
   return id;
-}
-
-async function untilMetric(service: TestService, name: string, least: number): Promise<void> {
-  await until(async () => (((await service.metric(name)) ?? 0) >= least ? true : null));
 }
 
 const wasRetried = (sms: Sms) => sms.attempts > 1;
@@ -102,7 +108,7 @@ test.each([
   async (_what, answer, errorCode) => {
     await using service = await startTestService();
     service.simulator.configure({ behaviour: () => ({ kind: 'accept', answer }) });
-    service.send({ provider: openProvider(service.simulator.url, 300) });
+    service.send({ provider: openProvider(service.simulator.url, 3_000) });
     const id = await queue(service);
     expect(await untilSms(service, id, isUnknown)).toMatchObject({ status: 'PENDING', errorCode });
     // The sender goes on to send what comes later, and leaves this one alone.
@@ -128,7 +134,7 @@ test('while the provider is down the circuit is open and hardly anything is trie
   // A port that nobody listens on: nothing can have left.
   service.send({ provider: openProvider('http://127.0.0.1:9') });
   const ids = await Promise.all(Array.from({ length: 40 }, () => queue(service)));
-  await untilMetric(service, 'sms_circuit_opened_total{service="sms"}', 3);
+  await untilMetric(service, 'sms_circuit_opened_total{service="sms"}', (count) => count >= 3);
   expect(service.lines.join('')).toContain('nothing is sent for now');
   const [{ unknown = null } = {}] = await service.query(
     `SELECT count(*)::int AS unknown FROM services.sms_logs WHERE phase = 'UNKNOWN'`,
@@ -144,7 +150,7 @@ test('a provider that stops answering costs a few messages their certainty, and 
   service.simulator.configure({ behaviour: () => ({ kind: 'accept', answer: 'failed' }) });
   const ids = await Promise.all(Array.from({ length: 60 }, () => queue(service)));
   service.send({ concurrency: 4 });
-  await untilMetric(service, 'sms_circuit_opened_total{service="sms"}', 2);
+  await untilMetric(service, 'sms_circuit_opened_total{service="sms"}', (count) => count >= 2);
   service.simulator.configure({ behaviour: () => ({ kind: 'accept' }) });
   const settled = (sms: Sms) => isDone(sms) || isUnknown(sms);
   const ends = [];
@@ -222,11 +228,9 @@ test('a wake-up that is lost delays a message and does not lose it', async () =>
   await using service = await startTestService();
   service.send();
   // A listener that begins to listen looks around as well; that must be over.
-  await until(async () => {
-    const listening = await service.query(
-      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN daftari_sms'`,
-    );
-    return listening.length > 0 ? true : null;
+  const listening = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN daftari_sms'`;
+  await until('a connection that listens', () => service.query(listening), {
+    isFit: (rows) => rows.length > 0,
   });
   await untilSms(service, await queue(service), isDone);
   // Written past queueSms, so nobody is woken.
@@ -249,7 +253,7 @@ test('a graceful stop lets the requests under way finish and records them', asyn
   service.simulator.configure({ delayMs: 300 });
   const sending = service.send({ concurrency: 4 });
   const ids = await Promise.all(Array.from({ length: 20 }, () => queue(service)));
-  await until(() => (service.simulator.book().requests >= 4 ? true : null));
+  await until('four requests', () => service.simulator.book().requests, { isFit: (count) => count >= 4 });
   await sending.stop();
   const ends = await Promise.all(ids.map((id) => findSms(service.db, id)));
   const sent = ends.filter((sms) => sms?.status === 'SENT');
@@ -263,7 +267,7 @@ test('what a stop gives up on is of unknown outcome and on the list for people',
   service.simulator.configure({ behaviour: () => ({ kind: 'accept', answer: 'never' }) });
   const sending = service.send();
   const id = await queue(service);
-  await until(() => (service.simulator.book().accepted === 1 ? true : null));
+  await untilAccepted(service, 1);
   await sending.stop(0);
   expect(await findSms(service.db, id)).toMatchObject({ phase: 'UNKNOWN', errorCode: 'abandoned' });
   expect((await listUnknownSms(service.db)).messages).toHaveLength(1);
@@ -271,13 +275,15 @@ test('what a stop gives up on is of unknown outcome and on the list for people',
 
 test('an answer that comes after the lease is over still completes its message', async () => {
   await using service = await startTestService();
-  service.simulator.configure({ delayMs: 1_500 });
-  service.send({ leaseMs: 1_100, timeoutMs: 1_000, provider: openProvider(service.simulator.url, 10_000) });
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  service.simulator.configure({ gate });
+  service.send({ leaseMs: 4_000, timeoutMs: 1_000, provider: openProvider(service.simulator.url) });
   const id = await queue(service);
   await untilSms(service, id, isUnknown);
+  open();
   expect(await untilSms(service, id, isDone)).toMatchObject({ status: 'SENT', cost: '0.8000', attempts: 1 });
   // The row is there before the process that wrote it has counted it.
-  await untilMetric(service, 'sms_settlements_total{result="late",service="sms"}', 1);
+  await untilMetric(service, 'sms_settlements_total{result="late",service="sms"}', (count) => count === 1);
   expect(service.simulator.book().accepted).toBe(1);
 });
 

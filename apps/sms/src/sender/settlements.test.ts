@@ -2,7 +2,7 @@ import { findSms, queueSms } from '@repo/db';
 import { expect, test } from 'vitest';
 import type { ProviderFacts } from '../providers/provider.ts';
 import { createConsoleProvider } from '../providers/console.ts';
-import { isDone, newNumber, startTestService, until, untilSms } from '../testing.ts';
+import { isDone, newNumber, startTestService, untilLogged, untilSms } from '../testing.ts';
 
 const facts: ProviderFacts = {
   providerMessageId: 'ATXid_of_the_test',
@@ -55,10 +55,10 @@ test('what the database refuses to record in any form stays under way, and is ne
   const { provider, sent } = providerOf({});
   service.send({ provider });
   const poison = await queueSms(service.db, { recipient: newNumber(), message: 'POISON' });
-  await until(() => (service.lines.join('').includes('nor does its outcome') ? true : null));
+  await untilLogged(service, 'nor does its outcome');
   // After an outage a sender gives back what it has claimed and not sent. This was sent.
   service.network.cut();
-  await until(() => (service.lines.join('').includes('no messages can be claimed') ? true : null));
+  await untilLogged(service, 'no messages can be claimed');
   service.network.restore();
   const later = await queueSms(service.db, { recipient: newNumber(), message: 'Hello' });
   await untilSms(service, later.id, isDone);

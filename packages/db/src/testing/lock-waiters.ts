@@ -1,5 +1,5 @@
 import { execute } from '@repo/postgres/database';
-import { expect } from 'vitest';
+import { until } from '@repo/testing/until';
 
 const WAITING = `
 SELECT count(*)::int AS count FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
@@ -9,7 +9,8 @@ SELECT count(*)::int AS count FROM pg_stat_activity WHERE wait_event_type = 'Loc
  * transaction pg_stat_activity is read once and stays as it was.
  */
 export async function untilWaiting(url: string, count: number): Promise<void> {
-  await expect
-    .poll(async () => (await execute(url, WAITING))[0]?.['count'], { interval: 10, timeout: 10_000 })
-    .toBe(count);
+  const look = async () => (await execute(url, WAITING))[0]?.['count'];
+  await until(`${String(count)} statements that wait for locks`, look, {
+    isFit: (waiting) => waiting === count,
+  });
 }

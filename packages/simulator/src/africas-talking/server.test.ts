@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { until } from '@repo/testing/until';
 import { request } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Behaviour } from './behaviour.ts';
@@ -177,7 +178,7 @@ test('an answer that never comes leaves the connection open until the end', asyn
     () => true,
     () => false,
   );
-  await expect.poll(() => book().accepted).toBe(1);
+  await until('one message accepted', () => book().accepted, { isFit: (count) => count === 1 });
   await close();
   expect(await answered).toBe(false);
 });

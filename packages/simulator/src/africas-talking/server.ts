@@ -48,6 +48,7 @@ export async function startAfricasTalking(
     settings: {
       behaviour: options.behaviour ?? (() => usual),
       delayMs: options.delayMs ?? 0,
+      gate: options.gate ?? null,
       reportUrl: options.reportUrl ?? null,
       partCost: options.partCost ?? 8_000,
     },
@@ -105,6 +106,7 @@ async function send(context: Context, request: SendRequest | null, response: Ser
   const reported = report(context, outcome, 'before');
   if (reported !== null) await reported;
   if (outcome.delayMs > 0) await sleep(outcome.delayMs);
+  await settings.gate;
   answer(outcome, response);
   void report(context, outcome, 'after');
 }

@@ -6,6 +6,8 @@ export interface Settings {
   readonly behaviour: ChooseBehaviour;
   /** Waited before every answer. */
   readonly delayMs: number;
+  /** Every answer waits for it as well, so that a test, and not the clock, says when it comes. Null for nothing. */
+  readonly gate: Promise<void> | null;
   /** Where delivery reports go; null for none. */
   readonly reportUrl: string | null;
   /** Ten-thousandths of KES that a part costs; 8,000 when absent. */
