@@ -1,4 +1,4 @@
-import { DaftariError, findApiKey, ping } from '@repo/db';
+import { DaftariError, createSchemaCheck, findApiKey } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
@@ -28,7 +28,7 @@ export async function createApp(
     apiKeys: [fullAccessKey(settings.apiKey)],
     // The keys that the wallet service makes.
     findKey: keyCache.find,
-    readiness: () => ping(db),
+    readiness: createSchemaCheck(db),
     mapError,
     trustProxy: settings.trustProxy,
     callbackRoots,

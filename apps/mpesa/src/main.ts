@@ -1,4 +1,4 @@
-import { createDb, createDepositIntake, ping } from '@repo/db';
+import { createDb, createDepositIntake, createSchemaCheck } from '@repo/db';
 import { closeGracefully } from '@repo/http';
 import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
@@ -44,6 +44,6 @@ try {
 }
 
 // A database that comes later is no reason to end: until then readiness and callbacks are answered 503.
-await ping(db).catch((error: unknown) => {
+await createSchemaCheck(db)().catch((error: unknown) => {
   app.log.warn({ err: error }, 'the database cannot be used yet; callbacks are answered 503 until it can');
 });

@@ -1,4 +1,4 @@
-import { DaftariError, findApiKey, ping } from '@repo/db';
+import { DaftariError, createSchemaCheck, findApiKey } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { addCallbackRoutes, callbackRoots } from './callback-routes.ts';
@@ -36,8 +36,7 @@ export async function createApp(
     trustedErrors: [DaftariError],
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
-    metricsScope: 'read',
-    readiness: () => ping(db),
+    readiness: createSchemaCheck(db),
     mapError,
     callbackRoots,
     ...log,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createDb, ping } from '@repo/db';
+import { createDb, createSchemaCheck } from '@repo/db';
 import { closeGracefully } from '@repo/http';
 import { createApp } from './app.ts';
 import { chooseProvider } from './choose-provider.ts';
@@ -60,6 +60,6 @@ try {
 }
 
 // A database that comes later is no reason to end: until then readiness and requests are answered 503.
-await ping(db).catch((error: unknown) => {
+await createSchemaCheck(db)().catch((error: unknown) => {
   app.log.warn({ err: error }, 'the database cannot be used yet; requests are answered 503 until it can');
 });

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { DaftariError, findApiKey, ping } from '@repo/db';
+import { DaftariError, createSchemaCheck, findApiKey } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { HttpServer, Server, ServerOptions } from '@repo/http';
 import { ReceiptError } from '@repo/receipts';
@@ -36,8 +36,7 @@ export async function createApp(
     trustedErrors: [DaftariError, ReceiptError],
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
-    metricsScope: 'read',
-    readiness: () => ping(db),
+    readiness: createSchemaCheck(db),
     mapError,
     ...log,
   });

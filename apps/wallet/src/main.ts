@@ -1,4 +1,4 @@
-import { createDb, createLedgerIntake, createTransferIntake, ping } from '@repo/db';
+import { createDb, createLedgerIntake, createTransferIntake, createSchemaCheck } from '@repo/db';
 import { EnvironmentError, closeGracefully } from '@repo/http';
 import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
@@ -60,6 +60,6 @@ try {
 }
 
 // A database that comes later is no reason to end: until then readiness and requests are answered 503.
-await ping(db).catch((error: unknown) => {
+await createSchemaCheck(db)().catch((error: unknown) => {
   app.log.warn({ err: error }, 'the database cannot be used yet; requests are answered 503 until it can');
 });

@@ -48,6 +48,7 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   pool_exhausted: 'passing',
   database_busy: 'passing',
   schema_outdated: 'passing',
+  schema_newer: 'passing',
   client_outdated: 'unforeseen',
   transaction_timeout: 'passing',
   outcome_unknown: 'doubtful',

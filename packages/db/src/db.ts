@@ -37,6 +37,8 @@ export interface Handle {
 /** An open database: a pool of connections, and Prisma's client on the same pool. */
 export interface Db extends Handle {
   readonly prisma: PrismaClient;
+  /** The schema that holds Prisma's own table, as the URL names it. */
+  readonly schema: string;
   /**
    * Opens a connection beside the pool for whoever needs one for as long as it lasts, as LISTEN does; the caller ends
    * it. Null behind a pooler in transaction mode, which has no such thing.
@@ -72,6 +74,7 @@ export function createDb(options: DbOptions): Db {
   let closed: Promise<void> | null = null;
   return {
     prisma,
+    schema: target.schema ?? 'public',
     async run({ name, text }, values) {
       const timed: TimedQuery = {
         text,

@@ -21,6 +21,7 @@ const CATALOGUE = {
   transaction_timeout:
     'The transaction took longer than timeoutMs and was rolled back; do less in it, or raise timeoutMs. Nothing was recorded.',
   schema_outdated: 'The database lacks a function, table or column of this release; run db:deploy.',
+  schema_newer: 'The database has a migration that this release does not know; run the release that has it.',
   client_outdated:
     "Prisma's client was generated from other models than prisma/schema has now; run `npm run generate`.",
   append_only: 'This table is append-only; correct a mistake with a reversal.',

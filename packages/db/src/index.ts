@@ -28,6 +28,7 @@ export type { TransactionOptions } from './transaction.ts';
 export { verificationHash } from './verification-hash.ts';
 export type { HashInput } from './verification-hash.ts';
 export { hasCheckDigit, newWalletNumber } from './wallet-number.ts';
+export { createSchemaCheck } from './schema-check.ts';
 export { findWallets, lookupWallet, openWallet } from './wallets.ts';
 export type { NewWallet, OpenedWallet, Wallet, WalletLanguage, WalletStatus } from './wallets.ts';
 export { setWalletFloor, updateWallet } from './wallet-changes.ts';

@@ -26,7 +26,9 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
     '/health/ready',
     {
       schema: {
-        summary: 'The service can do its work; 503 while it starts, stops or lacks its database.',
+        summary: 'The service can do its work; 503 while it starts, stops, or lacks its database.',
+        description:
+          'With `reason` `schema_outdated` or `schema_newer` the database is that of an older or a newer release.',
         tags: ['operations'],
         response: { 200: status },
       },
@@ -37,11 +39,23 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
       try {
         await within(checkDeadlineMs, checkOnce());
       } catch (cause) {
-        throw httpProblem('not_ready', { detail: 'Something that it depends on cannot be reached.', cause });
+        throw httpProblem('not_ready', { ...reasonOf(cause), cause });
       }
       return { status: 'ready' };
     },
   );
+}
+
+/** What may be told to strangers: it says what to do and nothing of the database. */
+function reasonOf(cause: unknown): { readonly reason?: string; readonly detail: string } {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+  if (code === 'schema_outdated') {
+    return { reason: code, detail: 'The database lacks migrations of this release: deploy them.' };
+  }
+  if (code === 'schema_newer') {
+    return { reason: code, detail: 'The database has migrations of a newer release: run that release.' };
+  }
+  return { detail: 'Something that it depends on cannot be reached.' };
 }
 
 /** Many probes at once cost one check. */

@@ -87,7 +87,7 @@ export type ProblemCode = keyof typeof catalogue;
 /** Builds a problem of the shared catalogue. */
 export function httpProblem(
   code: ProblemCode,
-  more: Pick<ProblemFacts, 'detail' | 'findings' | 'headers' | 'cause'> = {},
+  more: Pick<ProblemFacts, 'reason' | 'detail' | 'findings' | 'headers' | 'cause'> = {},
 ): HttpProblem {
   return new HttpProblem({ code, ...catalogue[code], ...more });
 }

@@ -272,9 +272,12 @@ test('metrics need a key and count requests by route pattern, never by URL', asy
   expect(metrics).not.toContain(phone);
 });
 
-test('metrics ask for the scope that the service names', async () => {
-  const apiKeys = [{ hash: secretDigest('scraper'), scopes: ['read'] }];
-  await using service = await startTestServer(() => {}, { apiKeys, metricsScope: 'read' });
-  const headers = { authorization: 'Bearer scraper' };
-  expect((await fetch(`${service.url}/metrics`, { headers })).status).toBe(200);
+test('a key that may read may read metrics, and one that may not is refused', async () => {
+  const apiKeys = ['read', 'transact'].map((scope) => ({ hash: secretDigest(scope), scopes: [scope] }));
+  await using service = await startTestServer(() => {}, { apiKeys });
+  const statusOf = async (key: string) => {
+    const headers = { authorization: `Bearer ${key}` };
+    return (await fetch(`${service.url}/metrics`, { headers })).status;
+  };
+  expect([await statusOf('read'), await statusOf('transact')]).toEqual([200, 403]);
 });

@@ -47,9 +47,10 @@ export interface ServerOptions {
   readonly apiKeys: readonly ApiKey[];
   /** Finds the caller of a key that is not among `apiKeys`; without it those are all. */
   readonly findKey?: FindKey;
-  /** The scope that reads `/metrics`; `metrics:read` when absent. */
-  readonly metricsScope?: string;
-  /** Says whether the service can do its work now. */
+  /**
+   * Says whether the service can do its work now. The code `schema_outdated` or `schema_newer` of what it rejects with is
+   * told to whoever asks.
+   */
   readonly readiness: ReadinessCheck;
   /** Translates errors of the domain into answers. */
   readonly mapError?: ErrorMapper;
@@ -110,7 +111,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   addLifecycleHooks(app, lifecycle);
 
   await addDocs(app, { title: `Daftari ${options.service}`, ...options });
-  addMetrics(app, metrics, requireKey(options.metricsScope ?? 'metrics:read'));
+  addMetrics(app, metrics, requireKey('read'));
   addHealthRoutes(app, lifecycle, options.readiness);
   return { app, connections, lifecycle, metrics, requireKey };
 }
