@@ -54,8 +54,9 @@ export async function createApp(
   addHoldRoutes(app, context, ledger);
   addTransactionRoutes(app, context, ledger);
   const baseUrl = () => settings.publicUrl ?? ownAddress(app);
-  addReceiptRoutes(app, context, { keys: deps.receiptKeys, baseUrl });
-  addVerifyRoutes(app, context);
+  const issuer = settings.issuer ?? null;
+  addReceiptRoutes(app, context, { keys: deps.receiptKeys, baseUrl, issuer });
+  addVerifyRoutes(app, context, issuer);
   addApiKeyRoutes(app, context, keyCache);
   return server;
 }

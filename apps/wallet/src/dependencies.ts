@@ -1,6 +1,6 @@
 import type { Db, LedgerIntake, TransferIntake } from '@repo/db';
 import type { KeyGuard } from '@repo/http';
-import type { SigningKeys } from '@repo/receipts';
+import type { Issuer, SigningKeys } from '@repo/receipts';
 import type { LookupLimits } from './lookup-limits.ts';
 import type { WalletMetrics } from './wallet-metrics.ts';
 
@@ -10,6 +10,8 @@ export interface AppSettings {
   readonly apiKey: string;
   /** Where the public reaches the service; the address it listens on when absent. */
   readonly publicUrl?: string;
+  /** Whose receipts they are; not said when absent. */
+  readonly issuer?: Issuer;
   /** Look-ups of one API key in a minute. */
   readonly lookupRate: number;
   /** How long a key that was found is believed; milliseconds, 5,000 when absent. */

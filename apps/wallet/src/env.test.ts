@@ -7,6 +7,8 @@ const required = {
   API_KEY: 'a-key',
 };
 
+const issuer = { ISSUER_NAME: 'Mwananchi Sacco', ISSUER_CONTACT: '0700 000 000' };
+
 const read = (environment: Record<string, string>, isProduction = false) =>
   parseEnvironment('wallet', environmentSchema({ isProduction }), environment);
 
@@ -23,13 +25,13 @@ test('two variables are enough outside production, and the rest has safe default
 });
 
 test('in production the signing keys have no default', () => {
-  const strong = { ...required, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
+  const strong = { ...required, ...issuer, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
   expect(() => read(strong, true)).toThrow(/RECEIPT_KEYS {2}is not set: the keys that sign receipts/);
   expect(read({ ...strong, RECEIPT_KEYS: '/run/keys.json' }, true).RECEIPT_KEYS).toBe('/run/keys.json');
 });
 
 test('production refuses a key that can be guessed, and says how to make another', () => {
-  const complete = { ...required, RECEIPT_KEYS: '/run/keys.json' };
+  const complete = { ...required, ...issuer, RECEIPT_KEYS: '/run/keys.json' };
   for (const key of ['x', 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3E', 'abababababababababababababababababab']) {
     const reading = () => read({ ...complete, API_KEY: key }, true);
     expect(reading).toThrow(/API_KEY {2}is not valid \(.*production refuses; for a new one: node -p /);
@@ -44,7 +46,8 @@ test('a key that cannot stand in a header is refused everywhere', () => {
 
 test('everything that production lacks is named at once', () => {
   const reading = () => read({}, true);
-  for (const name of ['DATABASE_URL', 'API_KEY', 'RECEIPT_KEYS']) expect(reading).toThrow(name);
+  for (const name of ['DATABASE_URL', 'API_KEY', 'RECEIPT_KEYS', 'ISSUER_NAME', 'ISSUER_CONTACT'])
+    expect(reading).toThrow(name);
 });
 
 test.each([
@@ -54,6 +57,9 @@ test.each([
   ['DATABASE_CONNECTIONS', '0'],
   ['DATABASE_POOLER', 'session'],
   ['LOG_LEVEL', 'loud'],
+  ['ISSUER_NAME', 'x'.repeat(61)],
+  ['ISSUER_NAME', 'Mwananchi\nSacco'],
+  ['ISSUER_CONTACT', '0700\u202E000'],
   ['PUBLIC_URL', 'pay.example'],
   ['PUBLIC_URL', 'ftp://pay.example'],
   ['PUBLIC_URL', 'https://user:secret@pay.example'],

@@ -14,8 +14,26 @@ function isPublicUrl(text: string): boolean {
   return url.username + url.password + url.search + url.hash === '';
 }
 
+/** A line of text that can be put on paper. */
+function printable(longest: number) {
+  return z
+    .string()
+    .trim()
+    .min(1)
+    .max(longest, `longer than ${String(longest)} characters`)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'not one line of visible characters');
+}
+
+function required<Schema extends z.ZodType>({ isProduction: isNeeded }: Strictness, schema: Schema) {
+  return isNeeded ? schema : schema.optional();
+}
+
+interface Strictness {
+  readonly isProduction: boolean;
+}
+
 /** The settings of the service, by the names of their variables; production is stricter. */
-export function environmentSchema(strictness: { readonly isProduction: boolean }) {
+export function environmentSchema(strictness: Strictness) {
   return z.object({
     ...serviceSettings,
     API_KEY: apiKeySetting(
@@ -30,6 +48,12 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
       .describe('where the public reaches this service, for the links on receipts; this machine when absent'),
     RECEIPT_KEYS: (strictness.isProduction ? z.string() : z.string().optional()).describe(
       'the keys that sign receipts: a JSON Web Key Set, or the path of a file that holds one',
+    ),
+    ISSUER_NAME: required(strictness, printable(60)).describe(
+      'whose receipts these are, as customers know it; stands on receipts and on the page that checks them',
+    ),
+    ISSUER_CONTACT: required(strictness, printable(100)).describe(
+      'whom customers ask about a receipt: a telephone number or an address',
     ),
     LOOKUP_RATE: wholeNumber({ min: 1, max: 1_000_000 })
       .default(600)

@@ -11,6 +11,8 @@ const complete = {
   DATABASE_URL: 'postgresql://nobody:hunter2@127.0.0.1:1/none',
   // Long enough for production.
   API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea',
+  ISSUER_NAME: 'Mwananchi Sacco',
+  ISSUER_CONTACT: '0700 000 000',
 };
 
 /** Runs the service with an environment in which it cannot start, to its end. */
@@ -25,7 +27,7 @@ test('without its settings it ends with 78 and one message that names each of th
   const { out, err, code } = await runToEnd({ NODE_ENV: 'production', WALLET_PORT: '0' });
   expect(code).toBe(78);
   expect(out).toBe('');
-  for (const name of ['DATABASE_URL', 'API_KEY', 'RECEIPT_KEYS']) {
+  for (const name of ['DATABASE_URL', 'API_KEY', 'RECEIPT_KEYS', 'ISSUER_NAME', 'ISSUER_CONTACT']) {
     expect(err).toMatch(new RegExp(`${name} +is not set: `));
   }
   expect(err).not.toMatch(/^\s+at /m);

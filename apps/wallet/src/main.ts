@@ -28,6 +28,9 @@ const server = await createApp({
   settings: {
     apiKey: environment.API_KEY,
     ...(environment.PUBLIC_URL === undefined ? {} : { publicUrl: environment.PUBLIC_URL }),
+    ...(environment.ISSUER_NAME === undefined
+      ? {}
+      : { issuer: { name: environment.ISSUER_NAME, contact: environment.ISSUER_CONTACT ?? null } }),
     lookupRate: environment.LOOKUP_RATE,
     logLevel: environment.LOG_LEVEL,
   },

@@ -17,4 +17,17 @@ export const maskedFacts = z.object({
   verificationHash,
   from: maskedParty,
   to: maskedParty,
+  paidAt: time.nullable().describe('when the payer paid, by M-PESA; null for what did not come from there'),
+  fee: z
+    .object({ amount: money, paidBy: z.enum(['from', 'to']) })
+    .nullable()
+    .describe('what was charged with it, and which side paid that'),
+  narrative: z.string().nullable().describe('what it was for, in the words of whoever asked for it'),
+  issuer: z
+    .object({ name: z.string(), contact: z.string().nullable() })
+    .nullable()
+    .describe('whose receipt it is'),
 });
+
+/** A language that a reader asks for. */
+export const lang = z.enum(['en', 'sw']).describe('`en` or `sw`');

@@ -1,7 +1,7 @@
-import { verificationHash } from '@repo/db';
+import { openWallet, verificationHash } from '@repo/db';
 import { readPublicJwks, verifySignedReceipt } from '@repo/receipts';
 import { expect, test } from 'vitest';
-import { makeOld, openCustomer, posting, startTestService } from './testing.ts';
+import { deposit, makeOld, openCustomer, posting, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 async function pay(service: TestService) {
@@ -26,6 +26,10 @@ test('a receipt as JSON has the masked facts, the way to check them, and a signa
     verificationHash: verificationHash({ reference, amount: '60.00', createdAt: new Date(createdAt) }),
     from: { kind: 'customer', number: `******${from.slice(-4)}`, name: 'W***** K****' },
     to: { kind: 'customer', number: `******${to.slice(-4)}`, name: 'O***** O*****' },
+    paidAt: null,
+    fee: null,
+    narrative: null,
+    issuer: null,
     verifyUrl: `https://pay.example/wallet/verify/${reference}/${hash}`,
     jws: expect.any(String) as string,
   });
@@ -80,19 +84,17 @@ test.each([
 test('the page and the PDF follow the paper and the language, and the page may stand in nobody’s frame', async () => {
   await using service = await startTestService();
   const { reference } = await pay(service);
-  const get = async (path: string, language: string) =>
-    service.fetch(path, { headers: { 'accept-language': language } });
-  const page = await get(`/receipts/${reference}.html`, 'en-KE,en;q=0.9');
+  const page = await service.fetch(`/receipts/${reference}.html`);
   expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
   const english = await page.text();
-  const swahili = await (await get(`/receipts/${reference}.html`, 'sw')).text();
-  const roll = await (await get(`/receipts/${reference}.html?paper=roll`, 'en')).text();
+  const swahili = await (await service.fetch(`/receipts/${reference}.html?lang=sw`)).text();
+  const roll = await (await service.fetch(`/receipts/${reference}.html?paper=roll`)).text();
   expect(english).toContain('<html lang="en">');
   expect(swahili).toContain('<html lang="sw">');
   expect(roll).toContain('80mm');
   expect(english).not.toContain('80mm');
   const bytesOn = async (paper: string) =>
-    Buffer.from(await (await get(`/receipts/${reference}.pdf?paper=${paper}`, 'en')).arrayBuffer());
+    Buffer.from(await (await service.fetch(`/receipts/${reference}.pdf?paper=${paper}`)).arrayBuffer());
   expect((await bytesOn('a4')).equals(await bytesOn('roll'))).toBe(false);
 });
 
@@ -172,4 +174,57 @@ test('where one reference is another with an extension behind it, the whole name
   const found = async (name: string) => (await service.ask(`/receipts/${name}`)).body['reference'];
   expect(await found('Inv.1')).toBe('Inv.1');
   expect(await found('Inv.1.json')).toBe('INV.1.JSON');
+});
+
+const issuer = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
+
+test('a receipt says whose it is, when it was paid, its fee and what it was for', async () => {
+  await using service = await startTestService({ issuer });
+  await service.query(
+    `INSERT INTO core.fee_rules (transaction_type, flat, payer) VALUES ('TRANSFER', 3.00, 'SENDER')`,
+  );
+  const from = await openCustomer(service.db);
+  const to = await openCustomer(service.db);
+  const receipt = await deposit(service.db, { account: from, amount: '100.00' });
+  const paid = await service.ask(`/receipts/${receipt}`);
+  expect(paid.body).toMatchObject({ paidAt: '2026-03-01T06:30:00.000Z', fee: null, narrative: null, issuer });
+  const transfer = await service.ask('/transfers', posting({ from, to, amount: '60.00', narrative: 'Rent' }));
+  const path = `/receipts/${String(transfer.body['reference'])}`;
+  const sent = await service.ask(path);
+  const fee = { amount: '3.00', paidBy: 'from' };
+  expect(sent.body).toMatchObject({ paidAt: null, fee, narrative: 'Rent', issuer });
+  const page = await (await service.fetch(`${path}.html`)).text();
+  for (const shown of [
+    'Mwananchi Sacco',
+    '0700 000 000',
+    'KES 3.00',
+    'Rent',
+    service.url.slice('http://'.length),
+  ]) {
+    expect(page).toContain(shown);
+  }
+});
+
+test('a receipt is in the language of the wallet that it is for, and in another where that is asked for', async () => {
+  await using service = await startTestService();
+  const from = await openWallet(service.db, { holderName: 'Jane', phone: '0700000001', language: 'sw' });
+  const to = await openWallet(service.db, { holderName: 'John', phone: '0700000002', language: 'en' });
+  const receipt = await deposit(service.db, { account: from.number, amount: '100.00' });
+  const { body } = await service.ask(
+    '/transfers',
+    posting({ from: from.number, to: to.number, amount: '1.00' }),
+  );
+  const path = `/receipts/${String(body['reference'])}.html`;
+  const languageOf = async (url: string) => {
+    const page = await (await service.fetch(url, { headers: { 'accept-language': 'en' } })).text();
+    return /<html lang="(..)">/.exec(page)?.[1];
+  };
+  expect(await languageOf(path)).toBe('sw');
+  expect(await languageOf(`${path}?for=from`)).toBe('sw');
+  expect(await languageOf(`${path}?for=to`)).toBe('en');
+  expect(await languageOf(`${path}?lang=en`)).toBe('en');
+  expect(await languageOf(`${path}?for=to&lang=sw`)).toBe('sw');
+  // M-PESA reads no receipts.
+  expect(await languageOf(`/receipts/${receipt}.html`)).toBe('sw');
+  expect((await service.fetch(`${path}?lang=fr`)).status).toBe(422);
 });

@@ -1,13 +1,14 @@
 import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { pickLanguage, publicJwks, receiptHtml, receiptJson, receiptPdf } from '@repo/receipts';
-import type { Language, Receipt, SigningKeys } from '@repo/receipts';
+import type { Issuer, Language, Receipt, SigningKeys } from '@repo/receipts';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
-import { maskedFacts } from './masked-facts.ts';
+import { lang, maskedFacts } from './masked-facts.ts';
 import { sendPage } from './pages.ts';
 import { issueReceipt } from './receipt-source.ts';
+import type { Issued } from './receipt-source.ts';
 import { readReference } from './reference.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 
@@ -24,13 +25,18 @@ const extensions: readonly Extension[] = ['json', 'html', 'pdf'];
 const receiptSchema = {
   ...secured('receipts', 'The signed receipt of a transaction, as JSON, as a page or as a PDF.'),
   description:
-    'The form is chosen by `Accept`, or by `.json`, `.html` or `.pdf` behind the reference. The language of the page and the PDF is chosen by `Accept-Language`.',
+    'The form is chosen by `Accept`, or by `.json`, `.html` or `.pdf` behind the reference. The page and the PDF are in the language of the wallet that paid, or of the one that was paid where the payer has none, and can be had in another with `lang`.',
   params: z.object({ reference: z.string().describe('the reference, with or without an extension') }),
   querystring: z.strictObject({
     paper: z
       .enum(['a4', 'roll'])
       .default('a4')
       .describe('the paper of the page and the PDF: A4, or an 80 mm till roll'),
+    lang: lang.optional(),
+    for: z
+      .enum(['from', 'to'])
+      .default('from')
+      .describe('which side is to read it, in whose language it is when `lang` is absent'),
   }),
   response: {
     200: {
@@ -78,27 +84,28 @@ export interface ReceiptRouteOptions {
   readonly keys: SigningKeys;
   /** Where the public reaches the service; asked when a receipt is made. */
   readonly baseUrl: () => string;
+  readonly issuer: Issuer | null;
 }
 
 /** Adds `GET /receipts/:reference` and the public keys. */
 export function addReceiptRoutes(
   app: HttpServer,
   { db, limits, requireKey }: RouteContext,
-  { keys, baseUrl }: ReceiptRouteOptions,
+  { keys, baseUrl, issuer }: ReceiptRouteOptions,
 ): void {
   const options = { onRequest: requireKey('read'), schema: receiptSchema };
   app.get('/receipts/:reference', options, (request, reply) =>
     limits.countMisses(request, async () => {
       const { whole, cut, extension } = splitName(request.params.reference);
-      const receipt = await issueReceipt({ db, keys, baseUrl: baseUrl(), log: request.log }, [
-        ...whole,
-        ...cut,
-      ]);
+      const source = { db, keys, baseUrl: baseUrl(), issuer, log: request.log };
+      const { receipt, languages } = await issueReceipt(source, [...whole, ...cut]);
       const isWhole = whole.includes(receipt.facts.reference);
       const type = extension === null || isWhole ? negotiate(request, mediaTypes) : byExtension[extension];
       void reply.header('vary', 'accept, accept-language');
-      const language = pickLanguage(request.headers['accept-language']);
-      return sendReceipt(reply, receipt, { type, paper: request.query.paper, language });
+      const { paper, lang: asked, for: side } = request.query;
+      const language =
+        asked ?? languageFor(languages, side) ?? pickLanguage(request.headers['accept-language']);
+      return sendReceipt(reply, receipt, { type, paper, language });
     }),
   );
 
@@ -107,6 +114,11 @@ export function addReceiptRoutes(
     void reply.header('cache-control', 'public, max-age=300');
     return { keys: publicJwks(keys).keys.map((key) => ({ ...key })) };
   });
+}
+
+/** What that side's holder is written in, or the other's where that side is a system wallet. */
+function languageFor(languages: Issued['languages'], side: 'from' | 'to'): Language | null {
+  return languages[side] ?? languages[side === 'from' ? 'to' : 'from'];
 }
 
 interface Form {

@@ -1,8 +1,8 @@
 import { findTransaction, isDaftariError, verificationHash } from '@repo/db';
-import type { Db, TransactionView } from '@repo/db';
+import type { Db, Party, TransactionView } from '@repo/db';
 import { HttpProblem } from '@repo/http';
 import { signReceipt } from '@repo/receipts';
-import type { Receipt, ReceiptFacts, SigningKeys } from '@repo/receipts';
+import type { Issuer, Language, Receipt, ReceiptFacts, SigningKeys } from '@repo/receipts';
 import type { FastifyBaseLogger } from 'fastify';
 import { unknownTransaction } from './problems.ts';
 
@@ -11,6 +11,7 @@ export interface ReceiptSource {
   readonly keys: SigningKeys;
   /** Where the public reaches the service. */
   readonly baseUrl: string;
+  readonly issuer: Issuer | null;
   readonly log: FastifyBaseLogger;
 }
 
@@ -19,8 +20,8 @@ export interface ReceiptSource {
  * `unknown_transaction`, 409 `receipt_not_ready` for a transaction older than the hashes, or 500
  * `transaction_altered` when the row does not agree with its hash.
  */
-export async function issueReceipt(source: ReceiptSource, references: readonly string[]): Promise<Receipt> {
-  const { db, keys, baseUrl, log } = source;
+export async function issueReceipt(source: ReceiptSource, references: readonly string[]): Promise<Issued> {
+  const { db, keys, baseUrl, issuer, log } = source;
   const transaction = await findTransaction(db, references);
   if (transaction === null) throw unknownTransaction();
   if (transaction.verificationHash === null) {
@@ -40,7 +41,18 @@ export async function issueReceipt(source: ReceiptSource, references: readonly s
       detail: 'No receipt is issued for it. Have the ledger audited.',
     });
   }
-  return signReceipt(keys, facts, { baseUrl });
+  const receipt = await signReceipt(keys, facts, { baseUrl, issuer });
+  return { receipt, languages: { from: languageOf(transaction.from), to: languageOf(transaction.to) } };
+}
+
+/** A receipt, and what the holder of each side is written in; null for a system wallet. */
+export interface Issued {
+  readonly receipt: Receipt;
+  readonly languages: Readonly<Record<'from' | 'to', Language | null>>;
+}
+
+function languageOf({ kind, language }: Party): Language | null {
+  return kind === 'CUSTOMER' ? language : null;
 }
 
 /**
@@ -49,9 +61,11 @@ export async function issueReceipt(source: ReceiptSource, references: readonly s
  */
 export function soundFacts(transaction: TransactionView, log: FastifyBaseLogger): ReceiptFacts | null {
   const { reference, type, amount, currency, createdAt, verificationHash: hash, from, to } = transaction;
+  const { paidAt, fee, narrative } = transaction;
   if (hash === null) return null;
   if (currency === 'KES' && expectedHash(transaction) === hash) {
-    return { reference, type, amount, currency, createdAt, verificationHash: hash, from, to };
+    const details = { from, to, paidAt, fee, narrative };
+    return { reference, type, amount, currency, createdAt, verificationHash: hash, ...details };
   }
   log.error(
     { reference },

@@ -3,12 +3,12 @@ import type { Db } from '@repo/db';
 import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { matchesHash, pickLanguage, verdictJson, verifyPage } from '@repo/receipts';
-import type { Verdict } from '@repo/receipts';
+import type { Issuer, Verdict } from '@repo/receipts';
 import type { FastifyBaseLogger } from 'fastify';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { money } from './fields.ts';
-import { maskedFacts } from './masked-facts.ts';
+import { lang, maskedFacts } from './masked-facts.ts';
 import { sendPage } from './pages.ts';
 import { soundFacts } from './receipt-source.ts';
 import { readReference } from './reference.ts';
@@ -25,11 +25,13 @@ const verifySchema = {
   tags: ['receipts'],
   summary: 'Tells anybody whether a receipt is genuine, as a page or as JSON.',
   description:
-    'Open to the public. A wrong hash and an unknown reference are answered alike. The language of the page is chosen by `Accept-Language`.',
+    'Open to the public. A wrong hash and an unknown reference are answered alike. The language of the page is chosen by `lang`, or by `Accept-Language` without it.',
   params: z.object({
     reference: z.string().describe('the reference on the receipt'),
     hash: z.string().describe('the verification hash on the receipt'),
   }),
+  // People add to links, and apps do: what is not understood here must not keep anybody from the verdict.
+  querystring: z.object({ lang: lang.optional().catch(undefined) }),
   response: {
     200: {
       description: 'The verdict, with masked facts if the receipt is genuine.',
@@ -40,16 +42,16 @@ const verifySchema = {
 };
 
 /** Adds the public page `GET /verify/:reference/:hash`. */
-export function addVerifyRoutes(app: HttpServer, { db, metrics }: RouteContext): void {
+export function addVerifyRoutes(app: HttpServer, { db, metrics }: RouteContext, issuer: Issuer | null): void {
   app.get('/verify/:reference/:hash', { schema: verifySchema }, async (request, reply) => {
     // A phone that names no type at all belongs to a person: the page comes first.
     const type = negotiate(request, ['text/html', 'application/json']);
     const verdict = await check({ db, log: request.log }, request.params);
     metrics.verifications.inc({ verdict: verdict.genuine ? 'genuine' : 'not_genuine' });
     void reply.header('vary', 'accept, accept-language');
-    if (type === 'application/json') return reply.type(type).send(verdictJson(verdict));
-    const language = pickLanguage(request.headers['accept-language']);
-    return sendPage(reply, verifyPage({ verdict, language }));
+    if (type === 'application/json') return reply.type(type).send(verdictJson(verdict, issuer));
+    const language = request.query.lang ?? pickLanguage(request.headers['accept-language']);
+    return sendPage(reply, verifyPage({ verdict, language, issuer }));
   });
 }
 

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { recordDeposit } from './deposits.ts';
-import { sampleTransfer } from './testing/ledger-requests.ts';
+import { reverseTransaction } from './reversals.ts';
+import { assignSuspense } from './suspense.ts';
+import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
+import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
 import { sampleDeposit } from './testing/sample-deposit.ts';
 import { useTestDb } from './testing/test-db.ts';
 import { openCustomer, openFunded } from './testing/wallet-fixtures.ts';
@@ -16,8 +19,8 @@ test('a transaction is found by its reference, with both parties', async () => {
   expect(await findTransaction(database.db, posted.reference)).toEqual({
     reference: posted.reference,
     type: 'TRANSFER',
-    from: { number: from, name: 'Wanjiku Kamau', kind: 'CUSTOMER' },
-    to: { number: to, name: 'Njoroge Mwangi', kind: 'CUSTOMER' },
+    from: { number: from, name: 'Wanjiku Kamau', kind: 'CUSTOMER', language: 'en' },
+    to: { number: to, name: 'Njoroge Mwangi', kind: 'CUSTOMER', language: 'en' },
     amount: '10.00',
     currency: 'KES',
     createdAt: posted.createdAt,
@@ -26,6 +29,8 @@ test('a transaction is found by its reference, with both parties', async () => {
     reverses: null,
     reversedBy: [],
     remaining: '10.00',
+    paidAt: null,
+    fee: null,
   });
 });
 
@@ -38,7 +43,32 @@ test('a deposit is found by its receipt', async () => {
     from: { number: 'MPESA-FLOAT', kind: 'SYSTEM' },
     to: { number: to },
     narrative: null,
+    paidAt: deposit.paidAt,
   });
+});
+
+test('what was assigned was paid when M-PESA took the money, whichever assignment it is', async () => {
+  const wallet = await openCustomer(database.db);
+  const deposit = sampleDeposit({ account: 'nobody' });
+  await recordDeposit(database.db, deposit);
+  const { reference } = await assignSuspense(database.db, { receipt: deposit.receipt, wallet });
+  await reverseTransaction(database.db, { reference, idempotencyKey: newKey() });
+  const again = await assignSuspense(database.db, { receipt: deposit.receipt, wallet });
+  expect(again.reference).not.toBe(reference);
+  for (const each of [reference, again.reference])
+    expect(await findTransaction(database.db, each)).toMatchObject({ paidAt: deposit.paidAt });
+});
+
+test.each([
+  ['SENDER', 'from'],
+  ['RECEIVER', 'to'],
+] as const)('a fee that the %s paid is with the transaction', async (payer, paidBy) => {
+  await clearFeeRules(database.sql);
+  await addFeeRule(database.sql, { type: 'TRANSFER', flat: '3.00', payer });
+  const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
+  const { reference } = await transfer(database.db, sampleTransfer({ from, to }));
+  await clearFeeRules(database.sql);
+  expect(await findTransaction(database.db, reference)).toMatchObject({ fee: { amount: '3.00', paidBy } });
 });
 
 test.each(['DF-000000000000', '', 'a\0b', '\ud800', 'x'.repeat(1_000), "' OR true --"])(

@@ -1,12 +1,12 @@
 /** Receipts: masked, signed, drawn as HTML, PDF and JSON, and checked again by anybody. */
 export { ReceiptError } from './errors.ts';
 export type { ReceiptErrorCode } from './errors.ts';
-export { pickLanguage } from './language.ts';
+export { languages, pickLanguage } from './language.ts';
 export type { Language } from './language.ts';
 export { maskFacts, maskName, maskNumber } from './masking.ts';
 export type { MaskedFacts, MaskedParty } from './masking.ts';
 export { matchesHash } from './matches-hash.ts';
-export type { Party, ReceiptFacts, TransactionType } from './receipt-facts.ts';
+export type { Issuer, Party, ReceiptFacts, ReceiptFee, TransactionType } from './receipt-facts.ts';
 export { verifyReceiptFile } from './receipt-file.ts';
 export type { FileVerification } from './receipt-file.ts';
 export { receiptHtml } from './receipt-html.ts';

@@ -1,6 +1,11 @@
 export type Language = 'en' | 'sw';
 
-const languages: readonly Language[] = ['en', 'sw'];
+export const languages = ['en', 'sw'] as const satisfies readonly Language[];
+
+/** The other one, for the link that leads to it. */
+export function otherLanguage(language: Language): Language {
+  return language === 'en' ? 'sw' : 'en';
+}
 
 /**
  * The language for a reader, by the `Accept-Language` header (RFC 9110, section 12.5.4). English when the header is

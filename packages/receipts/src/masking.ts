@@ -1,5 +1,5 @@
 import { shownType } from './receipt-facts.ts';
-import type { Party, ReceiptFacts, ShownType } from './receipt-facts.ts';
+import type { Issuer, Party, ReceiptFacts, ReceiptFee, ShownType } from './receipt-facts.ts';
 
 /** One side of a receipt as it may be shown. */
 export interface MaskedParty {
@@ -21,6 +21,13 @@ export interface MaskedFacts {
   readonly verificationHash: string;
   readonly from: MaskedParty;
   readonly to: MaskedParty;
+  // Absent from receipts of version 1, which did not say so much.
+  /** ISO 8601 in UTC with milliseconds: when M-PESA says that it was paid. */
+  readonly paidAt?: string | null;
+  readonly fee?: ReceiptFee | null;
+  readonly narrative?: string | null;
+  /** Whose receipt it is; null where the service was not told. */
+  readonly issuer?: Issuer | null;
 }
 
 /** Labels of the system wallets, by their number in the ledger. */
@@ -37,7 +44,7 @@ const LONGEST_NAME_IN_WORDS = 4;
 const SHOWN_DIGITS = 4;
 
 /** Masks both parties. Everything that leaves this package went through here. */
-export function maskFacts(facts: ReceiptFacts): MaskedFacts {
+export function maskFacts(facts: ReceiptFacts, issuer: Issuer | null = null): Required<MaskedFacts> {
   return {
     reference: facts.reference,
     type: shownType(facts.type),
@@ -47,6 +54,10 @@ export function maskFacts(facts: ReceiptFacts): MaskedFacts {
     verificationHash: facts.verificationHash,
     from: maskParty(facts.from),
     to: maskParty(facts.to),
+    paidAt: facts.paidAt?.toISOString() ?? null,
+    fee: facts.fee ?? null,
+    narrative: facts.narrative ?? null,
+    issuer: issuer === null ? null : { name: issuer.name, contact: issuer.contact },
   };
 }
 

@@ -9,7 +9,7 @@ import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { findBrowser, launchBrowser } from './testing/browser.ts';
 import { decodeCode } from './testing/decode-code.ts';
-import { baseUrl, broadFacts, exampleFacts, freshKeys } from './testing/examples.ts';
+import { baseUrl, broadFacts, broadIssuer, freshKeys, fullFacts, issuer } from './testing/examples.ts';
 import { leastContrast, overflowing, pixelsOf } from './testing/page-checks.ts';
 import { compact, compactText, readPdf } from './testing/read-pdf.ts';
 import { verifyPage } from './verify-page.ts';
@@ -32,8 +32,8 @@ describe.skipIf(installed === null)('in a browser', () => {
 
   beforeAll(async () => {
     const keys = await freshKeys();
-    receipt = await signReceipt(keys, exampleFacts(), { baseUrl });
-    broad = await signReceipt(keys, broadFacts, { baseUrl });
+    receipt = await signReceipt(keys, fullFacts, { baseUrl, issuer });
+    broad = await signReceipt(keys, broadFacts, { baseUrl, issuer: broadIssuer });
     folder = await mkdtemp(join(tmpdir(), 'receipt-pages-'));
     browser = await launchBrowser(installed ?? '');
     const phone = { viewport: { width: 360, height: 640 }, deviceScaleFactor: 2, javaScriptEnabled: false };
@@ -59,7 +59,7 @@ describe.skipIf(installed === null)('in a browser', () => {
   }
 
   const verifyPages = languages.flatMap((language) => [
-    { name: 'genuine', language, verdict: { genuine: true, facts: exampleFacts() } as const },
+    { name: 'genuine', language, verdict: { genuine: true, facts: fullFacts } as const },
     { name: 'genuine and broad', language, verdict: { genuine: true, facts: broadFacts } as const },
     {
       name: 'reversed',
@@ -71,7 +71,7 @@ describe.skipIf(installed === null)('in a browser', () => {
 
   describe.each(verifyPages)('the verify page, $name, in $language', ({ language, verdict }) => {
     test('fits a 360-pixel phone, light and dark, in strong contrast, without a script or another request', async () => {
-      const html = verifyPage({ verdict, language });
+      const html = verifyPage({ verdict, language, issuer: broadIssuer });
       await open(html);
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme });
@@ -83,7 +83,7 @@ describe.skipIf(installed === null)('in a browser', () => {
     });
 
     test('says the verdict in words and with a sign within the first screen', async () => {
-      await open(verifyPage({ verdict, language }));
+      await open(verifyPage({ verdict, language, issuer: broadIssuer }));
       for (const selector of ['h1', 'header svg', 'header p']) {
         const box = await page.locator(selector).boundingBox();
         expect((box?.y ?? Infinity) + (box?.height ?? 0)).toBeLessThan(640);
@@ -115,7 +115,7 @@ describe.skipIf(installed === null)('in a browser', () => {
       const { verifyUrl } = name === 'usual' ? receipt : broad;
       // The dark scheme is the harder one: the code must keep its white rim there.
       await page.emulateMedia({ colorScheme: 'dark' });
-      expect(decodeCode(await pixelsOf(page, '.code'))).toBe(verifyUrl);
+      expect(decodeCode(await pixelsOf(page, '.code'))).toBe(`${verifyUrl}?lang=${language}`);
     });
 
     test('prints on one page of its paper, black on white, with all that it says', async () => {

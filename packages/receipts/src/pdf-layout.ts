@@ -70,6 +70,18 @@ export interface Layout {
   readonly height: number;
 }
 
+/** What a receipt shows; `address` is where it can be checked, as people type it. */
+export interface Content {
+  readonly shown: Presentation;
+  readonly words: Wording;
+  readonly address: string;
+}
+
+interface Style {
+  readonly fonts: Fonts;
+  readonly shape: PaperShape;
+}
+
 interface Block {
   readonly text: string;
   readonly x: number;
@@ -82,12 +94,18 @@ interface Block {
 
 const LINE = 1.35;
 
-/** Places everything that a receipt shows, from the top down. */
-export function layOut(
-  shown: Presentation,
-  words: Wording,
-  style: { fonts: Fonts; shape: PaperShape },
-): Layout {
+/** Smaller letters nobody reads. */
+const SMALLEST_TEXT = 7;
+
+/** Places everything that a receipt shows, from the top down, in letters small enough for one page. */
+export function layOut(content: Content, style: Style): Layout {
+  const { layout, end } = layOutOnce(content, style);
+  const { height, margin, textSize } = style.shape;
+  if (height === null || end <= height - margin || textSize <= SMALLEST_TEXT) return layout;
+  return layOut(content, { ...style, shape: { ...style.shape, textSize: textSize - 0.5 } });
+}
+
+function layOutOnce({ shown, words, address }: Content, style: Style): { layout: Layout; end: number } {
   const { fonts, shape } = style;
   const { margin, textSize, stacked } = shape;
   const width = shape.width - 2 * margin;
@@ -95,6 +113,9 @@ export function layOut(
 
   let y = margin;
   const head = { x: margin, width, font: fonts.bold };
+  if (shown.issuer !== null) {
+    y = place(marks, { ...head, text: shown.issuer.name, y, size: textSize * 1.25 }) + textSize * 0.6;
+  }
   y = place(marks, { ...head, text: words.receipt, y, size: textSize * 1.25 }) + textSize * 0.6;
   y = place(marks, { ...head, text: shown.amountLabel, y, font: fonts.regular, size: textSize, soft: true });
   const fitted = shrink(shown.amount, { font: fonts.bold, size: shape.amountSize, width });
@@ -105,7 +126,8 @@ export function layOut(
     y = placeRule(marks, { x: margin, y: placeRow(marks, { row, y, style }), width });
   }
   y = placeCode(marks, { shown, words, y: y + textSize, style });
-  return { marks, height: shape.height ?? y + margin + (stacked ? margin : 0) };
+  if (!shown.isFirstVersion) y = placeFoot(marks, { shown, words, address, y: y + textSize, style });
+  return { layout: { marks, height: shape.height ?? y + margin + (stacked ? margin : 0) }, end: y };
 }
 
 function placeRow(marks: Mark[], { row, y, style: { fonts, shape } }: RowPlace): number {
@@ -130,7 +152,7 @@ function placeRow(marks: Mark[], { row, y, style: { fonts, shape } }: RowPlace):
 interface RowPlace {
   readonly row: Row;
   readonly y: number;
-  readonly style: { fonts: Fonts; shape: PaperShape };
+  readonly style: Style;
 }
 
 /** The QR code with what is said about it beside it, or below it on a roll. */
@@ -157,7 +179,21 @@ interface CodePlace {
   readonly shown: Presentation;
   readonly words: Wording;
   readonly y: number;
-  readonly style: { fonts: Fonts; shape: PaperShape };
+  readonly style: Style;
+}
+
+/** Where the receipt can be checked without a camera, and whom to ask. */
+function placeFoot(marks: Mark[], { shown, words, address, y, style: { fonts, shape } }: FootPlace): number {
+  const { margin: x, textSize } = shape;
+  const small = { x, width: shape.width - 2 * x, font: fonts.regular, size: textSize * 0.85 };
+  let end = place(marks, { ...small, text: words.orOpen, y, soft: true });
+  end = place(marks, { ...small, text: address, y: end });
+  const contact = shown.issuer?.contact ?? null;
+  return contact === null ? end : place(marks, { ...small, text: contact, y: end + textSize * 0.6 });
+}
+
+interface FootPlace extends CodePlace {
+  readonly address: string;
 }
 
 /** Places a text over as many lines as it needs; answers where the next thing may begin. */

@@ -27,6 +27,21 @@ export interface Party {
   readonly kind: 'CUSTOMER' | 'SYSTEM';
 }
 
+/** A fee that was charged with a transaction, and which of its sides paid it. */
+export interface ReceiptFee {
+  /** Decimal string with two decimals. */
+  readonly amount: string;
+  readonly paidBy: 'from' | 'to';
+}
+
+/** Whose receipts they are. */
+export interface Issuer {
+  /** As customers know it: `Mwananchi Sacco`. */
+  readonly name: string;
+  /** Where they ask: a telephone number, an address; null for none. */
+  readonly contact: string | null;
+}
+
 /** One transaction of the ledger, unmasked: what a receipt is made of. Nothing of it is shown as it is. */
 export interface ReceiptFacts {
   readonly reference: string;
@@ -39,6 +54,11 @@ export interface ReceiptFacts {
   readonly verificationHash: string;
   readonly from: Party;
   readonly to: Party;
+  /** When the payer paid, by M-PESA's clock, which is before it was recorded; null where nobody says. */
+  readonly paidAt?: Date | null;
+  readonly fee?: ReceiptFee | null;
+  /** What it was for, in the words of whoever asked for it. */
+  readonly narrative?: string | null;
 }
 
 /** Seventeen digits before the point are what a DECIMAL(19,2) column holds. */
@@ -46,6 +66,9 @@ export const AMOUNT = /^(?:0|[1-9]\d{0,16})\.\d{2}$/;
 
 /** Twice what the ledger's column holds, so that escaping never makes a page or a QR code too long to be drawn. */
 export const LONGEST_REFERENCE = 100;
+
+/** Twice the column's 255, as a character may be two units. */
+export const LONGEST_NARRATIVE = 510;
 
 /**
  * The verification hash that belongs to a reference, an amount (two decimals) and a time (ISO 8601, UTC, with
@@ -68,9 +91,21 @@ export function checkFacts(facts: ReceiptFacts): void {
   if (!AMOUNT.test(facts.amount)) {
     throw new ReceiptError('AMOUNT_INVALID', 'pass a decimal string with two decimals and no grouping');
   }
-  const year = facts.createdAt.getUTCFullYear();
-  if (!(year >= 1 && year <= 9999)) {
-    throw new ReceiptError('FACTS_INVALID', 'its time is not a date between the years 1 and 9999');
+  if (facts.fee !== undefined && facts.fee !== null && !AMOUNT.test(facts.fee.amount)) {
+    throw new ReceiptError('AMOUNT_INVALID', 'pass its fee as a decimal string with two decimals');
+  }
+  for (const time of [facts.createdAt, facts.paidAt ?? facts.createdAt]) {
+    const year = time.getUTCFullYear();
+    if (!(year >= 1 && year <= 9999)) {
+      throw new ReceiptError('FACTS_INVALID', 'its time is not a date between the years 1 and 9999');
+    }
+  }
+  const { narrative = null } = facts;
+  if (narrative !== null && (narrative.length > LONGEST_NARRATIVE || !narrative.isWellFormed())) {
+    throw new ReceiptError(
+      'FACTS_INVALID',
+      `its narrative must be text of at most ${LONGEST_NARRATIVE} characters`,
+    );
   }
   const { reference } = facts;
   const isText = reference !== '' && !reference.includes('\0') && reference.isWellFormed();

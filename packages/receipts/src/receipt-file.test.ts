@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { PDFDocument, StandardFonts } from '@pdfme/pdf-lib';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -7,9 +8,9 @@ import { receiptJson } from './receipt-json.ts';
 import { receiptPdf } from './receipt-pdf.ts';
 import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
-import { publicJwks } from './signing-keys.ts';
+import { publicJwks, readPublicJwks } from './signing-keys.ts';
 import type { PublicJwks } from './signing-keys.ts';
-import { anyFacts, baseUrl, exampleFacts, freshKeys } from './testing/examples.ts';
+import { anyFacts, baseUrl, freshKeys, fullFacts, issuer } from './testing/examples.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 let keys: SigningKeys;
@@ -19,7 +20,7 @@ let receipt: Receipt;
 beforeAll(async () => {
   keys = await freshKeys();
   jwks = publicJwks(keys);
-  receipt = await signReceipt(keys, exampleFacts(), { baseUrl });
+  receipt = await signReceipt(keys, fullFacts, { baseUrl, issuer });
 });
 
 function bytes(text: string): Uint8Array {
@@ -55,6 +56,19 @@ test('whatever the transaction holds, its files are genuine', async () => {
     { numRuns: 20 },
   );
 });
+
+test.each(['receipt.jws', 'receipt.html', 'receipt.pdf'])(
+  '%s, saved when receipts said less, is still genuine',
+  async (name) => {
+    const saved = (file: string) => readFile(new URL(`testing/first-version/${file}`, import.meta.url));
+    const old = await readPublicJwks(await saved('jwks.json').then(String));
+    const verification = await verifyReceiptFile(old, await saved(name));
+    expect(verification).toMatchObject({
+      genuine: true,
+      receipt: { facts: { reference: 'DF-01JD8Y2Q4V7M', type: 'transfer', amount: '1500.00' } },
+    });
+  },
+);
 
 test('JSON is genuine however it is laid out', async () => {
   const { jws, ...rest } = receiptJson(receipt);

@@ -6,7 +6,17 @@ import type { SigningKeys } from './signing-keys.ts';
 import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { decodeCode, paint } from './testing/decode-code.ts';
-import { anyFacts, baseUrl, broadFacts, exampleFacts, freshKeys, suspense } from './testing/examples.ts';
+import {
+  anyFacts,
+  baseUrl,
+  broadFacts,
+  broadIssuer,
+  exampleFacts,
+  freshKeys,
+  fullFacts,
+  issuer,
+  suspense,
+} from './testing/examples.ts';
 import { drawnModules, fieldOf, skeleton } from './testing/read-page.ts';
 
 let keys: SigningKeys;
@@ -14,7 +24,7 @@ let receipt: Receipt;
 
 beforeAll(async () => {
   keys = await freshKeys();
-  receipt = await signReceipt(keys, exampleFacts({ to: suspense }), { baseUrl });
+  receipt = await signReceipt(keys, exampleFacts({ to: suspense }), { baseUrl, issuer });
 });
 
 const fields = ['amount', 'type', 'time', 'from', 'to', 'reference', 'hash'];
@@ -46,17 +56,63 @@ test('the JSON has the same facts, masked, with where to check them and the sign
     verificationHash: exampleFacts().verificationHash,
     from: { kind: 'customer', number: '******8848', name: 'J*** M*****' },
     to: { kind: 'system', number: null, name: 'Suspense account' },
+    paidAt: null,
+    fee: null,
+    narrative: null,
+    issuer: { name: 'Mwananchi Sacco', contact: '0700 000 000' },
     verifyUrl: `${baseUrl}/verify/TRF-01JD8Y2Q4V7M/${exampleFacts().verificationHash}`,
     jws: receipt.jws,
   });
 });
 
-test.each(['a4', 'roll'] as const)(
-  'the code that is drawn for %s says where to check the receipt',
-  (paper) => {
-    expect(decodeCode(paint(drawnModules(receiptHtml(receipt, { paper }))))).toBe(receipt.verifyUrl);
+test.each([
+  ['a4', 'en'],
+  ['a4', 'sw'],
+  ['roll', 'en'],
+  ['roll', 'sw'],
+] as const)('the code that is drawn for %s leads to the check in %s', (paper, language) => {
+  const page = receiptHtml(receipt, { paper, language });
+  expect(decodeCode(paint(drawnModules(page)))).toBe(`${receipt.verifyUrl}?lang=${language}`);
+});
+
+test.for([
+  ['en', ['Paid', 'Recorded', 'Fee', 'For'], 'KES 15.00, paid by the receiver', 'Questions? 0700 000 000'],
+  [
+    'sw',
+    ['Ililipwa', 'Ilirekodiwa', 'Ada', 'Maelezo'],
+    'KES 15.00, imelipwa na mpokeaji',
+    'Una swali? 0700 000 000',
+  ],
+] as const)(
+  'in %s it says whose it is, when it was paid, the fee and what it was for',
+  async ([language, labels, fee, contact]) => {
+    const page = receiptHtml(await signReceipt(keys, fullFacts, { baseUrl, issuer }), { language });
+    expect(
+      ['issuer', 'paid', 'time', 'fee', 'narrative', 'contact', 'address'].map((field) =>
+        fieldOf(page, field),
+      ),
+    ).toEqual([
+      'Mwananchi Sacco',
+      '22 Nov 2026, 20:14 EAT',
+      '22 Nov 2026, 20:15 EAT',
+      fee,
+      'Rent for November',
+      contact,
+      receipt.verifyUrl.replace('https://', ''),
+    ]);
+    for (const label of labels) expect(page).toContain(`<dt>${label}</dt>`);
   },
 );
+
+test.for([
+  ['en', 'a4', '?lang=sw', 'sw', 'Kiswahili'],
+  ['sw', 'a4', '?lang=en', 'en', 'English'],
+  ['sw', 'roll', '?lang=en&amp;paper=roll', 'en', 'English'],
+] as const)('the page in %s for %s leads to the other language', ([language, paper, href, other, name]) => {
+  expect(receiptHtml(receipt, { language, paper })).toContain(
+    `<a lang="${other}" hreflang="${other}" href="${href}">${name}</a>`,
+  );
+});
 
 test('nobody is named, and no wallet number is whole, in any output', () => {
   const outputs = [
@@ -72,7 +128,7 @@ test('the same receipt gives the same bytes', () => {
 });
 
 test('a broad receipt gets a longer roll', async () => {
-  const broad = await signReceipt(keys, broadFacts, { baseUrl });
+  const broad = await signReceipt(keys, broadFacts, { baseUrl, issuer: broadIssuer });
   const lengths = [receipt, broad].map((one) => {
     const [, length] = /size: 80mm (\d+)mm/.exec(receiptHtml(one, { paper: 'roll' })) ?? [];
     return Number(length);
@@ -82,7 +138,7 @@ test('a broad receipt gets a longer roll', async () => {
 
 describe('whatever the transaction holds', () => {
   test('the page has the same elements, and shows it', async () => {
-    const expected = skeleton(receiptHtml(receipt));
+    const expected = skeleton(receiptHtml(await signReceipt(keys, fullFacts, { baseUrl })));
     await fc.assert(
       fc.asyncProperty(anyFacts, async (facts) => {
         const page = receiptHtml(await signReceipt(keys, facts, { baseUrl }));
@@ -92,6 +148,7 @@ describe('whatever the transaction holds', () => {
         expect(fieldOf(page, 'reference')).toBe(
           facts.reference.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD'),
         );
+        expect(fieldOf(page, 'narrative')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
         expect(fieldOf(page, 'from')).not.toMatch(/[\u202A-\u202E\u2066-\u2069\u200E\u200F]/);
       }),
     );

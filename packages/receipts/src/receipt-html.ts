@@ -1,14 +1,17 @@
 import { markup } from './html.ts';
 import type { Html } from './html.ts';
+import { otherLanguage } from './language.ts';
 import type { Language } from './language.ts';
 import { renderPage } from './page.ts';
 import { present } from './presentation.ts';
-import type { Presentation, Row } from './presentation.ts';
+import type { Presentation, Row, ShownIssuer } from './presentation.ts';
 import { QUIET_ZONE, qrCode } from './qr-code.ts';
 import { receiptStyles } from './receipt-styles.ts';
 import type { Paper } from './receipt-styles.ts';
 import type { Receipt } from './signed-receipt.ts';
+import { typedUrl, verifyUrlIn } from './verify-url.ts';
 import { wordings } from './wording.ts';
+import type { Wording } from './wording.ts';
 
 export interface RenderOptions {
   /** A4 unless said otherwise; `roll` is an 80 mm till roll. */
@@ -31,27 +34,59 @@ const LONG_AMOUNT = 16;
 export function receiptHtml(receipt: Receipt, { paper = 'a4', language = 'en' }: RenderOptions = {}): string {
   const words = wordings[language];
   const shown = present(receipt.facts, words);
+  const url = shown.isFirstVersion ? receipt.verifyUrl : verifyUrlIn(receipt.verifyUrl, language);
   return renderPage({
     language,
     title: `${words.receipt}: ${shown.type}, ${shown.amount}`,
     styles: receiptStyles(paper, shown),
     head: markup`<meta name="${JWS_META}" content="${receipt.jws}">`,
     body: markup`<main>
-      <h1>${words.receipt}</h1>
+      ${shown.isFirstVersion ? '' : renderHead({ issuer: shown.issuer, language, paper })}<h1>${words.receipt}</h1>
       ${renderAmount(shown)}
       <dl>${shown.rows.map(renderRow)}</dl>
       <div class="check">
-        <a class="code" href="${receipt.verifyUrl}">${renderQrCode(receipt.verifyUrl, words.qrCode)}</a>
+        <a class="code" href="${url}">${renderQrCode(url, words.qrCode)}</a>
         <div>
           <p>${words.scan}</p>
-          <p class="on-screen"><a href="${receipt.verifyUrl}">${words.openCheck}</a></p>
+          <p class="on-screen"><a href="${url}">${words.openCheck}</a></p>
           <p class="small">${shown.hash.label}</p>
           <p class="hash" data-field="hash">${shown.hash.value}</p>
           <p class="small">${words.signed}</p>
         </div>
-      </div>
+      </div>${shown.isFirstVersion ? '' : renderFoot({ url: receipt.verifyUrl, shown, words })}
     </main>`,
   });
+}
+
+interface Head {
+  readonly issuer: ShownIssuer | null;
+  readonly language: Language;
+  readonly paper: Paper;
+}
+
+/** Whose receipt it is, and the way to the other language. */
+function renderHead({ issuer, language, paper }: Head): Html {
+  const query = paper === 'a4' ? '' : `&paper=${paper}`;
+  return markup`<div class="head">
+        <p class="issuer" data-field="issuer"><bdi>${issuer?.name ?? ''}</bdi></p>
+        ${renderLanguageLink(language, query)}
+      </div>
+      `;
+}
+
+/** A link to the same page in the other language, named as its readers name it. */
+export function renderLanguageLink(language: Language, query = ''): Html {
+  const other = otherLanguage(language);
+  return markup`<p class="on-screen language"><a lang="${other}" hreflang="${other}" href="?lang=${other}${query}">${wordings[other].ownName}</a></p>`;
+}
+
+function renderFoot({ url, shown, words }: { url: string; shown: Presentation; words: Wording }): Html {
+  return markup`
+      <div class="foot">
+        <p class="small">${words.orOpen}</p>
+        <p class="address" data-field="address">${typedUrl(url)}</p>
+        <p class="small" data-field="contact"><bdi>${shown.issuer?.contact ?? ''}</bdi></p>
+      </div>`;
 }
 
 /** `bdi` keeps a name or reference in another script from reordering what stands beside it. */

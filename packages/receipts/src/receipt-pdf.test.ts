@@ -7,7 +7,17 @@ import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { decodeCode, paint } from './testing/decode-code.ts';
 import type { Rectangle } from './testing/decode-code.ts';
-import { anyFacts, baseUrl, broadFacts, exampleFacts, freshKeys, suspense } from './testing/examples.ts';
+import {
+  anyFacts,
+  baseUrl,
+  broadFacts,
+  broadIssuer,
+  exampleFacts,
+  freshKeys,
+  fullFacts,
+  issuer,
+  suspense,
+} from './testing/examples.ts';
 import { compact, compactText, filledRectangles, readPdf } from './testing/read-pdf.ts';
 import type { ReadPdf } from './testing/read-pdf.ts';
 
@@ -17,8 +27,8 @@ let broad: Receipt;
 
 beforeAll(async () => {
   keys = await freshKeys();
-  receipt = await signReceipt(keys, exampleFacts({ to: suspense }), { baseUrl });
-  broad = await signReceipt(keys, broadFacts, { baseUrl });
+  receipt = await signReceipt(keys, exampleFacts({ to: suspense }), { baseUrl, issuer });
+  broad = await signReceipt(keys, broadFacts, { baseUrl, issuer: broadIssuer });
 });
 
 const papers = ['a4', 'roll'] as const;
@@ -27,7 +37,7 @@ describe.each(papers)('on %s', (paper) => {
   test('its text is the transaction', async () => {
     const text = compactText(await readPdf(await receiptPdf(receipt, { paper })));
     expect(text).toBe(
-      compact(`Receipt Amount KES 1,500.00
+      compact(`Mwananchi Sacco Receipt Amount KES 1,500.00
         Type Transfer
         Date and time 22 Nov 2026, 20:15 EAT
         From J*** M*****, ******8848
@@ -35,7 +45,9 @@ describe.each(papers)('on %s', (paper) => {
         Reference number TRF-01JD8Y2Q4V7M
         Scan this QR code to check the receipt.
         Verification hash ${exampleFacts().verificationHash}
-        Digitally signed: any change to it can be found.`),
+        Digitally signed: any change to it can be found.
+        Or open this address: ${receipt.verifyUrl.replace('https://', '')}
+        Questions? 0700 000 000`),
     );
   });
 
@@ -51,10 +63,26 @@ describe.each(papers)('on %s', (paper) => {
     );
   });
 
+  test('it says when it was paid, the fee and what it was for', async () => {
+    const full = await signReceipt(keys, fullFacts, { baseUrl, issuer });
+    const text = compactText(await readPdf(await receiptPdf(full, { paper, language: 'sw' })));
+    expect(text).toContain(
+      compact(`Ililipwa 22 Nov 2026, 20:14 EAT
+        Ilirekodiwa 22 Nov 2026, 20:15 EAT
+        Kutoka J*** M*****, ******8848
+        Kwenda W***** N**** K****, ******1234
+        Ada KES 15.00, imelipwa na mpokeaji
+        Maelezo Rent for November`),
+    );
+  });
+
   test('the code that is drawn says where to check it, and so does the link on it', async () => {
-    const file = await receiptPdf(receipt, { paper });
-    expect(decodeCode(paint(await filledRectangles(file)))).toBe(receipt.verifyUrl);
-    expect((await readPdf(file)).links).toEqual([receipt.verifyUrl]);
+    for (const language of ['en', 'sw'] as const) {
+      const file = await receiptPdf(receipt, { paper, language });
+      const url = `${receipt.verifyUrl}?lang=${language}`;
+      expect(decodeCode(paint(await filledRectangles(file)))).toBe(url);
+      expect((await readPdf(file)).links).toEqual([url]);
+    }
   });
 
   test('the code has its quiet zone, and modules of half a millimetre at least', async () => {
@@ -86,7 +114,7 @@ describe.each(papers)('on %s', (paper) => {
       file.texts.slice(index + 1).map((other) => [one, other] as const),
     );
     expect(pairs.filter(([one, other]) => overlap(one, other))).toEqual([]);
-    expect(decodeCode(paint(await filledRectangles(bytes)))).toBe(broad.verifyUrl);
+    expect(decodeCode(paint(await filledRectangles(bytes)))).toBe(`${broad.verifyUrl}?lang=sw`);
   });
 
   test('any transaction gives one page, within its margins, with the sum and the hash', async () => {

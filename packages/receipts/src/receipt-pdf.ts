@@ -16,6 +16,7 @@ import { present } from './presentation.ts';
 import { QUIET_ZONE, qrCode } from './qr-code.ts';
 import type { RenderOptions } from './receipt-html.ts';
 import type { Receipt } from './signed-receipt.ts';
+import { typedUrl, verifyUrlIn } from './verify-url.ts';
 import { wordings } from './wording.ts';
 
 const black = rgb(0, 0, 0);
@@ -40,10 +41,11 @@ export async function receiptPdf(
     mono: await document.embedFont(StandardFonts.CourierBold),
   };
   const shape = paperShapes[paper];
-  const layout = layOut(shown, words, { fonts, shape });
+  const url = shown.isFirstVersion ? receipt.verifyUrl : verifyUrlIn(receipt.verifyUrl, language);
+  const layout = layOut({ shown, words, address: typedUrl(receipt.verifyUrl) }, { fonts, shape });
   const page = document.addPage([shape.width, layout.height]);
   // Heat printers know no grey.
-  draw(page, layout, { url: receipt.verifyUrl, soft: paper === 'roll' ? black : grey });
+  draw(page, layout, { url, soft: paper === 'roll' ? black : grey });
   return document.save({ useObjectStreams: true, addDefaultPage: false, updateFieldAppearances: false });
 }
 

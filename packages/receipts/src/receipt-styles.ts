@@ -74,20 +74,59 @@ dt, dd { flex: 1 1 100% }
 /** Everything of a receipt on a roll whose rows take a line each. */
 const ROLL_HEIGHT_MM = 180;
 const ROLL_LINE_MM = 5;
+/** The issuer and the address in print. */
+const ROLL_MORE_MM = 60;
+/** Rows that are in ROLL_HEIGHT_MM, and what one more takes. */
+const ROLL_ROWS = 5;
+const ROLL_ROW_MM = 14;
 /** Of the broadest letters in print. */
 const ROLL_LINE_CHARACTERS = 18;
 
-/** The styles for a paper. What a receipt shows decides nothing but the length of the roll's page. */
-export function receiptStyles(paper: Paper, shown: Pick<Presentation, 'rows'>): string {
-  if (paper === 'a4') return `@page { size: A4; margin: 20mm }${common}${print}${a4Print}`;
-  return `@page { size: 80mm ${rollHeight(shown)}mm; margin: 4mm }${common}${print}${roll}`;
+/** What receipts have since version 2. */
+const second = `
+.head { display: flex; flex-wrap: wrap; gap: 4px 16px; justify-content: space-between; margin-bottom: 8px }
+.head p { margin: 0 }
+.issuer { font-weight: 700; font-size: 1.125rem; overflow-wrap: anywhere; min-width: 0 }
+.foot { margin-top: 16px; padding-top: 12px; border-top: 1px solid var(--line) }
+.foot p { margin: 0 0 4px; overflow-wrap: anywhere }
+.address { font-size: 0.8125rem }
+`;
+
+/** Long texts that would need a second page in letters of the usual size. */
+const small = `
+@media print { body { font-size: 9pt } .code { width: 36mm } dl > div { padding: 4px 0 } }
+`;
+
+/** Characters on a sheet that fit in letters of the usual size. */
+const USUAL_CHARACTERS = 400;
+
+type Shown = Pick<Presentation, 'rows' | 'isFirstVersion' | 'issuer'>;
+
+/** The styles for a paper. What a receipt shows decides nothing but the size of its letters, or the length of the roll. */
+export function receiptStyles(paper: Paper, shown: Shown): string {
+  const more = shown.isFirstVersion ? '' : second;
+  if (paper === 'a4') {
+    const isLong = !shown.isFirstVersion && textsOf(shown).join('').length > USUAL_CHARACTERS;
+    return `@page { size: A4; margin: 20mm }${common}${more}${print}${a4Print}${isLong ? small : ''}`;
+  }
+  return `@page { size: 80mm ${rollHeight(shown)}mm; margin: 4mm }${common}${more}${print}${roll}`;
 }
 
 /**
  * CSS has no page that is as long as its content, so the length is estimated, generously: a page too long wastes some
  * paper, one too short cuts a receipt in two.
  */
-function rollHeight({ rows }: Pick<Presentation, 'rows'>): number {
-  const lines = rows.map(({ value }) => Math.ceil(value.length / ROLL_LINE_CHARACTERS) - 1);
-  return ROLL_HEIGHT_MM + ROLL_LINE_MM * lines.reduce((sum, more) => sum + more, 0);
+function rollHeight(shown: Shown): number {
+  const { rows, isFirstVersion } = shown;
+  const lines = textsOf(shown).map((text) => Math.ceil(text.length / ROLL_LINE_CHARACTERS) - 1);
+  const broken = ROLL_LINE_MM * lines.reduce((sum, one) => sum + one, 0);
+  if (isFirstVersion) return ROLL_HEIGHT_MM + broken;
+  return ROLL_HEIGHT_MM + ROLL_MORE_MM + ROLL_ROW_MM * Math.max(0, rows.length - ROLL_ROWS) + broken;
+}
+
+function textsOf({ rows, issuer }: Shown): string[] {
+  return [
+    ...rows.map(({ value }) => value),
+    ...(issuer === null ? [] : [issuer.name, issuer.contact ?? ' ']),
+  ];
 }

@@ -93,7 +93,7 @@ test('a transaction that contradicts its hash is not signed', async () => {
 
 describe('a forgery', () => {
   const others: Record<string, unknown> = {
-    version: 2,
+    version: 1,
     reference: 'TRF-01JD8Y2Q4V7N',
     type: 'deposit',
     amount: '9500.00',
@@ -103,6 +103,10 @@ describe('a forgery', () => {
     from: { kind: 'customer', number: '******8849', name: 'J*** M*****' },
     to: { kind: 'customer', number: '******1234', name: 'X***** N**** K****' },
     verifyUrl: 'https://wallet.example.com/verify',
+    paidAt: '2026-11-22T17:15:00.001Z',
+    fee: { amount: '1.00', paidBy: 'from' },
+    narrative: 'x',
+    issuer: { name: 'x', contact: null },
   };
 
   test('with any field changed is found', async () => {
@@ -181,7 +185,7 @@ describe('a forgery', () => {
 
   test('that is something else, signed with the right key, is refused', async () => {
     expect(await verdictOn(await signAnything(content, { typ: 'JWT' }))).toBe('wrong_type');
-    expect(await verdictOn(await signAnything({ ...content, version: 2 }))).toBe('wrong_content');
+    expect(await verdictOn(await signAnything({ ...content, version: 3 }))).toBe('wrong_content');
     expect(await verdictOn(await signAnything({ ...content, extra: 1 }))).toBe('wrong_content');
     expect(await verdictOn(await signAnything([]))).toBe('wrong_content');
     expect(await verdictOn(await signAnything({ ...content, amount: '9500.00' }))).toBe('hash_mismatch');

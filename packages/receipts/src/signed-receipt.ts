@@ -4,20 +4,21 @@ import { maskFacts } from './masking.ts';
 import type { MaskedFacts } from './masking.ts';
 import {
   AMOUNT,
+  LONGEST_NARRATIVE,
   LONGEST_REFERENCE,
   checkFacts,
   expectedHash,
   shownType,
   transactionTypes,
 } from './receipt-facts.ts';
-import type { ReceiptFacts } from './receipt-facts.ts';
+import type { Issuer, ReceiptFacts } from './receipt-facts.ts';
 import { ALGORITHM } from './signing-keys.ts';
 import type { PublicJwks, SigningKeys } from './signing-keys.ts';
 import { verifyUrl } from './verify-url.ts';
 
 /** Tells a receipt from whatever else a key may sign one day (RFC 8725, section 3.11). */
 const TYPE = 'daftari-receipt+jws';
-const VERSION = 1;
+const VERSION = 2;
 
 /** Longer than any receipt: what is longer is not decoded at all. */
 const LONGEST_JWS = 16_384;
@@ -49,16 +50,21 @@ export type Verification =
   | { readonly genuine: true; readonly receipt: Receipt }
   | { readonly genuine: false; readonly reason: ForgeryReason };
 
+/** Words of a closed list, in capitals as the first receipts had them, or small. */
+function word<const Words extends readonly string[]>(words: Words) {
+  return z.string().toLowerCase().pipe(z.enum(words));
+}
+
 const maskedParty = z.strictObject({
-  kind: z.enum(['customer', 'system']),
+  kind: word(['customer', 'system']),
   number: z.string().max(100).nullable(),
   name: z.string().max(100).nullable(),
 });
 
-const signedContent = z.strictObject({
-  version: z.literal(VERSION),
+const firstContent = z.strictObject({
+  version: z.literal(1),
   reference: z.string().min(1).max(LONGEST_REFERENCE),
-  type: z.enum(transactionTypes.map(shownType)),
+  type: word(transactionTypes.map(shownType)),
   amount: z.string().regex(AMOUNT),
   currency: z.literal('KES'),
   createdAt: z.iso.datetime({ precision: 3 }),
@@ -68,20 +74,34 @@ const signedContent = z.strictObject({
   verifyUrl: z.url({ protocol: /^https?$/ }).max(2_000),
 });
 
+const signedContent = z.discriminatedUnion('version', [
+  firstContent,
+  firstContent.extend({
+    version: z.literal(VERSION),
+    paidAt: z.iso.datetime({ precision: 3 }).nullable(),
+    fee: z.strictObject({ amount: z.string().regex(AMOUNT), paidBy: z.enum(['from', 'to']) }).nullable(),
+    narrative: z.string().max(LONGEST_NARRATIVE).nullable(),
+    issuer: z
+      .strictObject({ name: z.string().min(1).max(100), contact: z.string().min(1).max(200).nullable() })
+      .nullable(),
+  }),
+]);
+
 /**
  * Makes the receipt of a transaction: masks its parties and signs the result. The same keys and facts give the same
  * bytes, as Ed25519 has no randomness in it.
  *
  * @param options.baseUrl the public address of the wallet service, for the QR code.
+ * @param options.issuer whose receipts they are.
  * @throws ReceiptError `FACTS_INVALID`, `AMOUNT_INVALID`, `FACTS_CONTRADICT_HASH`, `BASE_URL_INVALID`
  */
 export async function signReceipt(
   keys: SigningKeys,
   facts: ReceiptFacts,
-  options: { readonly baseUrl: string },
+  options: { readonly baseUrl: string; readonly issuer?: Issuer | null },
 ): Promise<Receipt> {
   checkFacts(facts);
-  const masked = maskFacts(facts);
+  const masked = maskFacts(facts, options.issuer ?? null);
   const url = verifyUrl(options.baseUrl, facts);
   const content = { version: VERSION, ...masked, verifyUrl: url };
   const jws = await new CompactSign(new TextEncoder().encode(JSON.stringify(content)))

@@ -73,16 +73,25 @@ function report(verification: FileVerification): string {
 
 function describe({ facts, verifyUrl }: Receipt): string[] {
   const words = wordings.en;
+  const { paidAt = null, fee = null, narrative = null, issuer = null } = facts;
   return [
     `  reference  ${visible(facts.reference)}`,
     `  type       ${words.types[facts.type]}`,
     `  amount     ${formatAmount(facts.currency, facts.amount)}`,
     `  time       ${formatTime(facts.createdAt, words)}`,
+    ...line('paid', paidAt === null ? null : formatTime(paidAt, words)),
     `  from       ${formatParty(facts.from, words)}`,
     `  to         ${formatParty(facts.to, words)}`,
+    ...line('fee', fee === null ? null : formatAmount(facts.currency, fee.amount)),
+    ...line('for', narrative),
+    ...line('issuer', issuer?.name ?? null),
     `  hash       ${facts.verificationHash}`,
     `  check at   ${verifyUrl}`,
   ];
+}
+
+function line(label: string, value: string | null): string[] {
+  return value === null ? [] : [`  ${label.padEnd(10)} ${visible(value)}`];
 }
 
 try {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { verdictJson, verifyPage } from './verify-page.ts';
-import { anyFacts, exampleFacts } from './testing/examples.ts';
+import { anyFacts, exampleFacts, fullFacts, issuer } from './testing/examples.ts';
 import { fieldOf, skeleton } from './testing/read-page.ts';
 
 const languages = ['en', 'sw'] as const;
@@ -31,7 +31,7 @@ test.each([
 ] as const)('a receipt that is not genuine in %s: the verdict and no facts', (language, heading) => {
   const page = verifyPage({ verdict: { genuine: false }, language });
   expect(page).toContain(`<h1>${heading}</h1>`);
-  expect(page).not.toMatch(/data-field|KES/);
+  expect(page).not.toMatch(/data-field="(?:amount|from|to|time)"|KES/);
 });
 
 test.each([
@@ -53,7 +53,7 @@ test('a reversed amount that is no sum is refused', () => {
 
 describe.each(languages)('in %s, whatever the transaction holds', (language) => {
   test('the page has the same elements and stays under 30 KB', () => {
-    const expected = skeleton(verifyPage({ verdict: genuine, language }));
+    const expected = skeleton(verifyPage({ verdict: { genuine: true, facts: fullFacts }, language }));
     fc.assert(
       fc.property(anyFacts, (hostile) => {
         const page = verifyPage({ verdict: { genuine: true, facts: hostile }, language });
@@ -66,7 +66,7 @@ describe.each(languages)('in %s, whatever the transaction holds', (language) => 
 
 test('the JSON has masked facts, or nothing at all', () => {
   expect(verdictJson({ genuine: false })).toEqual({ genuine: false });
-  expect(verdictJson({ ...genuine, reversedAmount: '5.00' })).toEqual({
+  expect(verdictJson({ ...genuine, reversedAmount: '5.00' }, issuer)).toEqual({
     genuine: true,
     reversedAmount: '5.00',
     reference: 'TRF-01JD8Y2Q4V7M',
@@ -77,5 +77,33 @@ test('the JSON has masked facts, or nothing at all', () => {
     verificationHash: facts.verificationHash,
     from: { kind: 'customer', number: '******8848', name: 'J*** M*****' },
     to: { kind: 'customer', number: '******1234', name: 'W***** N**** K****' },
+    paidAt: null,
+    fee: null,
+    narrative: null,
+    issuer: { name: 'Mwananchi Sacco', contact: '0700 000 000' },
   });
+});
+
+test.for([
+  ['en', '?lang=sw', 'sw', 'Kiswahili', 'Questions? 0700 000 000'],
+  ['sw', '?lang=en', 'en', 'English', 'Una swali? 0700 000 000'],
+] as const)(
+  'in %s every verdict says whose page it is and leads to the other language',
+  ([language, href, other, name, contact]) => {
+    for (const verdict of [genuine, { genuine: false } as const]) {
+      const page = verifyPage({ verdict, language, issuer });
+      expect([fieldOf(page, 'issuer'), fieldOf(page, 'contact')]).toEqual(['Mwananchi Sacco', contact]);
+      expect(page).toContain(`<a lang="${other}" hreflang="${other}" href="${href}">${name}</a>`);
+    }
+  },
+);
+
+test('the page shows when it was paid, the fee and what it was for', () => {
+  const page = verifyPage({ verdict: { genuine: true, facts: fullFacts }, language: 'en', issuer });
+  expect(['paid', 'time', 'fee', 'narrative'].map((field) => fieldOf(page, field))).toEqual([
+    '22 Nov 2026, 20:14 EAT',
+    '22 Nov 2026, 20:15 EAT',
+    'KES 15.00, paid by the receiver',
+    'Rent for November',
+  ]);
 });

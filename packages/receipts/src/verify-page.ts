@@ -4,11 +4,11 @@ import type { Language } from './language.ts';
 import { maskFacts } from './masking.ts';
 import type { MaskedFacts } from './masking.ts';
 import { renderPage } from './page.ts';
-import { formatAmount, present } from './presentation.ts';
+import { formatAmount, present, shownIssuer } from './presentation.ts';
 import { AMOUNT } from './receipt-facts.ts';
-import type { ReceiptFacts } from './receipt-facts.ts';
+import type { Issuer, ReceiptFacts } from './receipt-facts.ts';
 import { ReceiptError } from './errors.ts';
-import { renderAmount, renderRow } from './receipt-html.ts';
+import { renderAmount, renderLanguageLink, renderRow } from './receipt-html.ts';
 import { verifyStyles } from './verify-styles.ts';
 import { wordings } from './wording.ts';
 import type { VerdictWording, Wording } from './wording.ts';
@@ -30,7 +30,7 @@ type GenuineVerdict = Extract<Verdict, { genuine: true }>;
 
 /** The verdict as JSON, with masked facts. */
 export type VerdictJson =
-  | ({ readonly genuine: true; readonly reversedAmount: string | null } & MaskedFacts)
+  | ({ readonly genuine: true; readonly reversedAmount: string | null } & Required<MaskedFacts>)
   | { readonly genuine: false };
 
 /**
@@ -39,9 +39,34 @@ export type VerdictJson =
  *
  * @throws ReceiptError `AMOUNT_INVALID` for a `reversedAmount` that is not a sum
  */
-export function verifyPage({ verdict, language }: { verdict: Verdict; language: Language }): string {
+export function verifyPage({ verdict, language, issuer = null }: VerifyPage): string {
   const words = wordings[language];
-  return verdict.genuine ? genuinePage(verdict, words, language) : notGenuinePage(words.verdict, language);
+  const foot = renderFoot(issuer, words, language);
+  return verdict.genuine
+    ? genuinePage(verdict, { words, language, foot })
+    : notGenuinePage(words.verdict, { language, foot });
+}
+
+export interface VerifyPage {
+  readonly verdict: Verdict;
+  readonly language: Language;
+  /** Whose receipts they are; null where the service was not told. */
+  readonly issuer?: Issuer | null;
+}
+
+interface Surroundings {
+  readonly language: Language;
+  readonly foot: Html;
+}
+
+/** Whose page this is, whom to ask, and the way to the other language. */
+function renderFoot(issuer: Issuer | null, words: Wording, language: Language): Html {
+  const shown = issuer === null ? null : shownIssuer(issuer, words);
+  return markup`<footer>
+      <p class="issuer" data-field="issuer"><bdi>${shown?.name ?? ''}</bdi></p>
+      <p data-field="contact"><bdi>${shown?.contact ?? ''}</bdi></p>
+      ${renderLanguageLink(language)}
+    </footer>`;
 }
 
 /**
@@ -49,12 +74,15 @@ export function verifyPage({ verdict, language }: { verdict: Verdict; language: 
  *
  * @throws ReceiptError `AMOUNT_INVALID`
  */
-export function verdictJson(verdict: Verdict): VerdictJson {
+export function verdictJson(verdict: Verdict, issuer: Issuer | null = null): VerdictJson {
   if (!verdict.genuine) return { genuine: false };
-  return { genuine: true, ...maskFacts(verdict.facts), reversedAmount: reversedAmountOf(verdict) };
+  return { genuine: true, ...maskFacts(verdict.facts, issuer), reversedAmount: reversedAmountOf(verdict) };
 }
 
-function genuinePage(verdict: GenuineVerdict, words: Wording, language: Language): string {
+function genuinePage(
+  verdict: GenuineVerdict,
+  { words, language, foot }: Surroundings & { readonly words: Wording },
+): string {
   const facts = maskFacts(verdict.facts);
   const shown = present(facts, words);
   const reversed = reversedAmountOf(verdict);
@@ -76,11 +104,12 @@ function genuinePage(verdict: GenuineVerdict, words: Wording, language: Language
         <dl>${shown.rows.map(renderRow)}</dl>
         <p>${say.compare}</p>
       </main>
+      ${foot}
     </div>`,
   });
 }
 
-function notGenuinePage(say: VerdictWording, language: Language): string {
+function notGenuinePage(say: VerdictWording, { language, foot }: Surroundings): string {
   return renderPage({
     language,
     title: say.notGenuine,
@@ -95,6 +124,7 @@ function notGenuinePage(say: VerdictWording, language: Language): string {
         <p class="strong">${say.notGenuineAdvice}</p>
         <p>${say.scanAgain}</p>
       </main>
+      ${foot}
     </div>`,
   });
 }

@@ -32,4 +32,9 @@ dl > div { padding: 8px 0; border-bottom: 1px solid var(--line) }
 dt, .label { margin: 0; color: var(--soft); font-size: 0.875rem }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere }
 .strong { font-weight: 700 }
+footer { max-width: 34rem; margin: 0 auto; padding: 0 16px 24px; font-size: 1rem; overflow-wrap: anywhere }
+footer p { margin: 0 0 4px }
+.issuer { font-weight: 700 }
+a { color: inherit }
+.language { padding: 8px 0 }
 `;

@@ -1,4 +1,5 @@
 import { ReceiptError } from './errors.ts';
+import type { Language } from './language.ts';
 
 /**
  * Where the public can check a receipt: `<base>/verify/<reference>/<hash>`.
@@ -24,4 +25,14 @@ function pathSegment(text: string): string {
     /[!'()*]/g,
     (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
+
+/** The same in the language of the receipt that it stands on. */
+export function verifyUrlIn(url: string, language: Language): string {
+  return `${url}?lang=${language}`;
+}
+
+/** An address as people type it: without `https://`. */
+export function typedUrl(url: string): string {
+  return url.replace(/^https:\/\//, '');
 }

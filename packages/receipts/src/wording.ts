@@ -4,15 +4,36 @@ import type { ShownType } from './receipt-facts.ts';
 /** Every word that a page or a PDF shows, in one language. */
 export interface Wording {
   readonly receipt: string;
+  /** The name of this language, in it. */
+  readonly ownName: string;
   readonly types: Readonly<Record<ShownType, string>>;
   readonly labels: Readonly<
-    Record<'amount' | 'time' | 'from' | 'to' | 'reference' | 'type' | 'hash', string>
+    Record<
+      | 'amount'
+      | 'time'
+      | 'paid'
+      | 'recorded'
+      | 'from'
+      | 'to'
+      | 'fee'
+      | 'narrative'
+      | 'reference'
+      | 'type'
+      | 'hash',
+      string
+    >
   >;
   /** Labels of system wallets, by their English label. */
   readonly systemWallets: Readonly<Record<string, string>>;
   /** January first. */
   readonly months: readonly string[];
+  /** Which side paid the fee, where it was not the one that paid the sum. */
+  readonly feePaidByReceiver: (amount: string) => string;
   readonly scan: string;
+  /** Before the address, for those who type it. */
+  readonly orOpen: string;
+  /** Before the issuer's contact. */
+  readonly questions: string;
   readonly openCheck: string;
   readonly qrCode: string;
   readonly signed: string;
@@ -34,6 +55,7 @@ export interface VerdictWording {
 
 const english: Wording = {
   receipt: 'Receipt',
+  ownName: 'English',
   types: {
     deposit: 'Deposit',
     transfer: 'Transfer',
@@ -45,15 +67,22 @@ const english: Wording = {
   labels: {
     amount: 'Amount',
     time: 'Date and time',
+    paid: 'Paid',
+    recorded: 'Recorded',
     from: 'From',
     to: 'To',
+    fee: 'Fee',
+    narrative: 'For',
     reference: 'Reference number',
     type: 'Type',
     hash: 'Verification hash',
   },
   systemWallets: {},
   months: ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'],
+  feePaidByReceiver: (amount) => `${amount}, paid by the receiver`,
   scan: 'Scan this QR code to check the receipt.',
+  orOpen: 'Or open this address:',
+  questions: 'Questions?',
   openCheck: 'Check this receipt',
   qrCode: 'QR code that opens the page to check this receipt',
   signed: 'Digitally signed: any change to it can be found.',
@@ -72,6 +101,7 @@ const english: Wording = {
 
 const swahili: Wording = {
   receipt: 'Risiti',
+  ownName: 'Kiswahili',
   types: {
     deposit: 'Kuweka pesa',
     transfer: 'Kutuma pesa',
@@ -83,8 +113,12 @@ const swahili: Wording = {
   labels: {
     amount: 'Kiasi',
     time: 'Tarehe na saa',
+    paid: 'Ililipwa',
+    recorded: 'Ilirekodiwa',
     from: 'Kutoka',
     to: 'Kwenda',
+    fee: 'Ada',
+    narrative: 'Maelezo',
     reference: 'Nambari ya kumbukumbu',
     type: 'Aina',
     hash: 'Alama ya uthibitisho',
@@ -95,7 +129,10 @@ const swahili: Wording = {
     'System account': 'Akaunti ya mfumo',
   },
   months: ['Jan', 'Feb', 'Mac', 'Apr', 'Mei', 'Jun', 'Jul', 'Ago', 'Sep', 'Okt', 'Nov', 'Des'],
+  feePaidByReceiver: (amount) => `${amount}, imelipwa na mpokeaji`,
   scan: 'Skani msimbo huu wa QR ili kuhakiki risiti.',
+  orOpen: 'Au fungua anwani hii:',
+  questions: 'Una swali?',
   openCheck: 'Hakiki risiti hii',
   qrCode: 'Msimbo wa QR unaofungua ukurasa wa kuhakiki risiti hii',
   signed: 'Ina sahihi ya kidijitali: badiliko lolote linaweza kugunduliwa.',

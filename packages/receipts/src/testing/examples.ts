@@ -1,7 +1,7 @@
 import { verificationHash } from '@repo/db';
 import fc from 'fast-check';
 import { transactionTypes } from '../receipt-facts.ts';
-import type { Party, ReceiptFacts } from '../receipt-facts.ts';
+import type { Issuer, Party, ReceiptFacts } from '../receipt-facts.ts';
 import { createSigningKeys, newSigningKey } from '../signing-keys.ts';
 import type { PublicJwk, SigningKeys } from '../signing-keys.ts';
 
@@ -26,6 +26,16 @@ export function exampleFacts(changes: Partial<ReceiptFacts> = {}): ReceiptFacts 
   return { verificationHash: verificationHash(facts), ...facts };
 }
 
+export const issuer: Issuer = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
+
+/** A deposit that says all that a receipt can say. */
+export const fullFacts = exampleFacts({
+  type: 'DEPOSIT',
+  paidAt: new Date('2026-11-22T17:14:03.000Z'),
+  fee: { amount: '15.00', paidBy: 'to' },
+  narrative: 'Rent for November',
+});
+
 /** The largest and broadest that the ledger can hold. */
 export const broadFacts = exampleFacts({
   reference: 'W'.repeat(50),
@@ -33,7 +43,12 @@ export const broadFacts = exampleFacts({
   amount: '99999999999999999.99',
   from: { number: '12345678901234567890', name: 'Wwwwwwwwwwwwww '.repeat(9), kind: 'CUSTOMER' },
   to: suspense,
+  paidAt: new Date('2026-09-28T20:58:00.000Z'),
+  fee: { amount: '99999999999999999.99', paidBy: 'to' },
+  narrative: 'W'.repeat(255),
 });
+
+export const broadIssuer: Issuer = { name: 'W'.repeat(60), contact: 'W'.repeat(100) };
 
 export async function keysOf(...keys: readonly Partial<PublicJwk>[]): Promise<SigningKeys> {
   return createSigningKeys(JSON.stringify({ keys }));
@@ -107,5 +122,10 @@ export const anyFacts: fc.Arbitrary<ReceiptFacts> = fc
     createdAt: instants,
     from: parties,
     to: parties,
+    paidAt: instants,
+    fee: fc.record({ amount: amounts, paidBy: fc.constantFrom('from', 'to') }),
+    narrative: hostileTexts
+      .map((text) => text.slice(0, 255))
+      .filter((text) => text !== '' && text.isWellFormed()),
   })
   .map((facts) => exampleFacts(facts));
