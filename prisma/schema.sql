@@ -315,21 +315,30 @@ BEGIN
 
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.fee_rules x SET valid_until = v_at WHERE x.id = p_id;
-    INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, actor, note)
-    VALUES (p_id, 'ENDED', v_at, p_actor, p_note);
+    INSERT INTO core.fee_rule_events (rule_id, version, kind, valid_until, actor, note)
+    SELECT p_id, count(*) + 1, 'ENDED', v_at, p_actor, p_note FROM core.fee_rule_events e WHERE e.rule_id = p_id;
     IF v_at = r.valid_from THEN
         -- What it was to replace goes on: until it would have ended before, and no longer than this one would have held.
         SELECT q.id, e.former_until INTO p
           FROM core.fee_rules q
           JOIN core.fee_rule_events e ON e.rule_id = q.id AND e.replaced_by = p_id
-         WHERE q.valid_until = v_at AND q.valid_from < v_at AND e.valid_until = v_at;
+         WHERE q.valid_until = v_at AND q.valid_from < v_at AND e.valid_until = v_at
+         ORDER BY e.version DESC
+         LIMIT 1;
         IF FOUND THEN
             UPDATE core.fee_rules x SET valid_until = least(p.former_until, r.valid_until) WHERE x.id = p.id;
             SELECT e.replaced_by INTO v_next
               FROM core.fee_rule_events e
-             WHERE e.rule_id = p_id AND e.valid_until = r.valid_until AND e.replaced_by IS NOT NULL;
-            INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, former_until, replaced_by, actor, note)
-            VALUES (p.id, 'RESTORED', least(p.former_until, r.valid_until), p.former_until, v_next, p_actor, p_note);
+             WHERE e.rule_id = p_id AND e.valid_until = r.valid_until AND e.replaced_by IS NOT NULL
+             ORDER BY e.version DESC
+             LIMIT 1;
+            INSERT INTO core.fee_rule_events (
+                rule_id, version, kind, valid_until, former_until, replaced_by, actor, note
+            )
+            SELECT p.id, count(*) + 1, 'RESTORED', least(p.former_until, r.valid_until), p.former_until, v_next,
+                   p_actor, p_note
+              FROM core.fee_rule_events e
+             WHERE e.rule_id = p.id;
         END IF;
     END IF;
     PERFORM set_config('daftari.door', '', true);
@@ -1522,7 +1531,7 @@ BEGIN
     LOCK TABLE core.fee_rules IN SHARE ROW EXCLUSIVE MODE;
     v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     -- Of two changes within one millisecond the second begins in the next.
-    WHILE p_valid_from IS NULL AND EXISTS (SELECT FROM core.fee_rules r WHERE r.valid_from = v_now) LOOP
+    WHILE p_valid_from IS NULL AND EXISTS (SELECT FROM core.fee_rules x WHERE x.valid_from = v_now) LOOP
         PERFORM pg_sleep(0.001);
         v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     END LOOP;
@@ -1539,10 +1548,10 @@ BEGIN
     reason := CASE
         WHEN v_from < v_now OR p_valid_until <= v_from THEN 'time_passed'
         WHEN EXISTS (
-            SELECT FROM core.fee_rules r
-             WHERE r.transaction_type = p_type AND r.currency = p_currency AND r.min_amount = p_min_amount
-               AND r.valid_from >= v_from AND (p_valid_until IS NULL OR r.valid_from < p_valid_until)
-               AND (r.valid_until IS NULL OR r.valid_until > r.valid_from)
+            SELECT FROM core.fee_rules x
+             WHERE x.transaction_type = p_type AND x.currency = p_currency AND x.min_amount = p_min_amount
+               AND x.valid_from >= v_from AND (p_valid_until IS NULL OR x.valid_from < p_valid_until)
+               AND (x.valid_until IS NULL OR x.valid_until > x.valid_from)
         ) THEN 'fee_rule_planned'
     END;
     IF reason IS NOT NULL THEN
@@ -1556,8 +1565,8 @@ BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO core.fee_rules (id, transaction_type, currency, min_amount, flat, rate, payer, valid_from, valid_until)
     VALUES (rule_id, p_type, p_currency, p_min_amount, p_flat, p_rate, p_payer, v_from, p_valid_until);
-    INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, actor, note)
-    VALUES (set_fee_rule.rule_id, 'SET', p_valid_until, p_actor, p_note);
+    INSERT INTO core.fee_rule_events (rule_id, version, kind, valid_until, actor, note)
+    VALUES (set_fee_rule.rule_id, 1, 'SET', p_valid_until, p_actor, p_note);
     FOR r IN
         SELECT x.*
           FROM core.fee_rules x
@@ -1565,8 +1574,12 @@ BEGIN
            AND x.valid_from < v_from AND (x.valid_until IS NULL OR x.valid_until > v_from)
     LOOP
         UPDATE core.fee_rules x SET valid_until = v_from WHERE x.id = r.id;
-        INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, former_until, replaced_by, actor, note)
-        VALUES (r.id, 'REPLACED', v_from, r.valid_until, set_fee_rule.rule_id, p_actor, p_note);
+        INSERT INTO core.fee_rule_events (
+            rule_id, version, kind, valid_until, former_until, replaced_by, actor, note
+        )
+        SELECT r.id, count(*) + 1, 'REPLACED', v_from, r.valid_until, set_fee_rule.rule_id, p_actor, p_note
+          FROM core.fee_rule_events e
+         WHERE e.rule_id = r.id;
     END LOOP;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', rule_id::text);
@@ -3039,8 +3052,8 @@ $function$;
 
 -- ==== table: core.fee_rule_events ====
 CREATE TABLE core.fee_rule_events (
-    id uuid DEFAULT core.new_id() NOT NULL,
     rule_id uuid NOT NULL,
+    version integer NOT NULL,
     kind character varying(10) NOT NULL,
     valid_until timestamp(3) without time zone,
     former_until timestamp(3) without time zone,
@@ -3309,7 +3322,7 @@ ALTER TABLE core.fee_rule_events
 
 -- ==== constraint: fee_rule_events_pkey on core.fee_rule_events ====
 ALTER TABLE core.fee_rule_events
-    ADD CONSTRAINT fee_rule_events_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT fee_rule_events_pkey PRIMARY KEY (rule_id, version);
 
 -- ==== constraint: fee_rules_amounts_check on core.fee_rules ====
 ALTER TABLE core.fee_rules
@@ -3544,9 +3557,6 @@ ALTER TABLE core.wallets
 
 -- ==== index: api_keys_key_hash_key on services.api_keys ====
 CREATE UNIQUE INDEX api_keys_key_hash_key ON services.api_keys USING btree (key_hash);
-
--- ==== index: fee_rule_events_rule_id_idx on core.fee_rule_events ====
-CREATE INDEX fee_rule_events_rule_id_idx ON core.fee_rule_events USING btree (rule_id, created_at);
 
 -- ==== index: holds_capture_reference_key on core.holds ====
 CREATE UNIQUE INDEX holds_capture_reference_key ON core.holds USING btree (capture_reference);

@@ -38,21 +38,30 @@ BEGIN
 
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE core.fee_rules x SET valid_until = v_at WHERE x.id = p_id;
-    INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, actor, note)
-    VALUES (p_id, 'ENDED', v_at, p_actor, p_note);
+    INSERT INTO core.fee_rule_events (rule_id, version, kind, valid_until, actor, note)
+    SELECT p_id, count(*) + 1, 'ENDED', v_at, p_actor, p_note FROM core.fee_rule_events e WHERE e.rule_id = p_id;
     IF v_at = r.valid_from THEN
         -- What it was to replace goes on: until it would have ended before, and no longer than this one would have held.
         SELECT q.id, e.former_until INTO p
           FROM core.fee_rules q
           JOIN core.fee_rule_events e ON e.rule_id = q.id AND e.replaced_by = p_id
-         WHERE q.valid_until = v_at AND q.valid_from < v_at AND e.valid_until = v_at;
+         WHERE q.valid_until = v_at AND q.valid_from < v_at AND e.valid_until = v_at
+         ORDER BY e.version DESC
+         LIMIT 1;
         IF FOUND THEN
             UPDATE core.fee_rules x SET valid_until = least(p.former_until, r.valid_until) WHERE x.id = p.id;
             SELECT e.replaced_by INTO v_next
               FROM core.fee_rule_events e
-             WHERE e.rule_id = p_id AND e.valid_until = r.valid_until AND e.replaced_by IS NOT NULL;
-            INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, former_until, replaced_by, actor, note)
-            VALUES (p.id, 'RESTORED', least(p.former_until, r.valid_until), p.former_until, v_next, p_actor, p_note);
+             WHERE e.rule_id = p_id AND e.valid_until = r.valid_until AND e.replaced_by IS NOT NULL
+             ORDER BY e.version DESC
+             LIMIT 1;
+            INSERT INTO core.fee_rule_events (
+                rule_id, version, kind, valid_until, former_until, replaced_by, actor, note
+            )
+            SELECT p.id, count(*) + 1, 'RESTORED', least(p.former_until, r.valid_until), p.former_until, v_next,
+                   p_actor, p_note
+              FROM core.fee_rule_events e
+             WHERE e.rule_id = p.id;
         END IF;
     END IF;
     PERFORM set_config('daftari.door', '', true);

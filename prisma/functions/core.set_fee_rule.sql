@@ -26,7 +26,7 @@ BEGIN
     LOCK TABLE core.fee_rules IN SHARE ROW EXCLUSIVE MODE;
     v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     -- Of two changes within one millisecond the second begins in the next.
-    WHILE p_valid_from IS NULL AND EXISTS (SELECT FROM core.fee_rules r WHERE r.valid_from = v_now) LOOP
+    WHILE p_valid_from IS NULL AND EXISTS (SELECT FROM core.fee_rules x WHERE x.valid_from = v_now) LOOP
         PERFORM pg_sleep(0.001);
         v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     END LOOP;
@@ -43,10 +43,10 @@ BEGIN
     reason := CASE
         WHEN v_from < v_now OR p_valid_until <= v_from THEN 'time_passed'
         WHEN EXISTS (
-            SELECT FROM core.fee_rules r
-             WHERE r.transaction_type = p_type AND r.currency = p_currency AND r.min_amount = p_min_amount
-               AND r.valid_from >= v_from AND (p_valid_until IS NULL OR r.valid_from < p_valid_until)
-               AND (r.valid_until IS NULL OR r.valid_until > r.valid_from)
+            SELECT FROM core.fee_rules x
+             WHERE x.transaction_type = p_type AND x.currency = p_currency AND x.min_amount = p_min_amount
+               AND x.valid_from >= v_from AND (p_valid_until IS NULL OR x.valid_from < p_valid_until)
+               AND (x.valid_until IS NULL OR x.valid_until > x.valid_from)
         ) THEN 'fee_rule_planned'
     END;
     IF reason IS NOT NULL THEN
@@ -60,8 +60,8 @@ BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO core.fee_rules (id, transaction_type, currency, min_amount, flat, rate, payer, valid_from, valid_until)
     VALUES (rule_id, p_type, p_currency, p_min_amount, p_flat, p_rate, p_payer, v_from, p_valid_until);
-    INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, actor, note)
-    VALUES (set_fee_rule.rule_id, 'SET', p_valid_until, p_actor, p_note);
+    INSERT INTO core.fee_rule_events (rule_id, version, kind, valid_until, actor, note)
+    VALUES (set_fee_rule.rule_id, 1, 'SET', p_valid_until, p_actor, p_note);
     FOR r IN
         SELECT x.*
           FROM core.fee_rules x
@@ -69,8 +69,12 @@ BEGIN
            AND x.valid_from < v_from AND (x.valid_until IS NULL OR x.valid_until > v_from)
     LOOP
         UPDATE core.fee_rules x SET valid_until = v_from WHERE x.id = r.id;
-        INSERT INTO core.fee_rule_events (rule_id, kind, valid_until, former_until, replaced_by, actor, note)
-        VALUES (r.id, 'REPLACED', v_from, r.valid_until, set_fee_rule.rule_id, p_actor, p_note);
+        INSERT INTO core.fee_rule_events (
+            rule_id, version, kind, valid_until, former_until, replaced_by, actor, note
+        )
+        SELECT r.id, count(*) + 1, 'REPLACED', v_from, r.valid_until, set_fee_rule.rule_id, p_actor, p_note
+          FROM core.fee_rule_events e
+         WHERE e.rule_id = r.id;
     END LOOP;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', rule_id::text);

@@ -5,6 +5,7 @@ import type { HttpServer, Server, ServerOptions } from '@repo/http';
 import { ReceiptError } from '@repo/receipts';
 import { addApiKeyRoutes } from './api-key-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
+import { addFeeRoutes } from './fee-routes.ts';
 import { addHoldRoutes } from './hold-routes.ts';
 import { createLookupLimits } from './lookup-limits.ts';
 import { mapError } from './problems.ts';
@@ -29,7 +30,7 @@ export async function createApp(
   const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: settings.keyCacheMs ?? keyCacheMs });
   const server = await createServer({
     service: 'wallet',
-    description: 'Wallets, transfers between them, holds, reversals, statements and receipts.',
+    description: 'Wallets, transfers between them, holds, reversals, fees, statements and receipts.',
     version: '0.1.0',
     logLevel: settings.logLevel,
     secrets: [settings.apiKey],
@@ -53,6 +54,7 @@ export async function createApp(
   addTransferRoutes(app, context, transfers);
   addHoldRoutes(app, context, ledger);
   addTransactionRoutes(app, context, ledger);
+  addFeeRoutes(app, context);
   const baseUrl = () => settings.publicUrl ?? ownAddress(app);
   const issuer = settings.issuer ?? null;
   addReceiptRoutes(app, context, { keys: deps.receiptKeys, baseUrl, issuer });

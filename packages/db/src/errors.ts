@@ -51,6 +51,12 @@ const CATALOGUE = {
   hold_closed: 'The hold was captured, released or has expired. Nothing moved.',
   expiry_passed: 'A hold must end in the future; choose a later expiresAt, or none. Nothing was reserved.',
   exceeds_hold: 'More was to be captured than is held. Nothing moved.',
+  unknown_fee_rule: 'There is no fee rule with this id.',
+  time_passed:
+    'A fee rule begins and ends now or later, and ends after it begins: what was charged stays as it was.',
+  fee_rule_planned:
+    'Another rule for the same type, currency and lower bound begins while this one would hold; end that one first, or let this one end before it.',
+  fee_rule_ended: 'The fee rule ends before that; set a new one instead.',
   not_in_suspense: 'This payment is not in suspense. Nothing moved.',
   already_assigned: 'This payment is in a wallet already; reverse that assignment first. Nothing moved.',
   wallet_not_empty: 'A wallet closes only when its balance is zero and nothing is held.',

@@ -36,6 +36,12 @@ export type { ChangeNote, FloorChange, WalletUpdate } from './wallet-changes.ts'
 export { createApiKey, findApiKey, revokeApiKey } from './api-keys.ts';
 export type { ApiKey, CreatedApiKey, NewApiKey, Scope } from './api-keys.ts';
 export type { GroupCommitOptions } from './group-commit.ts';
+export { quoteFee } from './fee-quotes.ts';
+export type { FeeQuote, FeeQuoteRequest } from './fee-quotes.ts';
+export { listFeeRules } from './fee-rule-list.ts';
+export type { FeeRuleEvent, FeeRuleListRequest, FeeRuleView } from './fee-rule-list.ts';
+export { endFeeRule, setFeeRule } from './fee-rules.ts';
+export type { FeePayer, FeeRule, FeeRuleEnd, FeeType, NewFeeRule } from './fee-rules.ts';
 export { expireHolds } from './hold-expiry.ts';
 export type { ExpiredHolds, FailedExpiry } from './hold-expiry.ts';
 export { captureHold, findHold, hold, releaseHold } from './holds.ts';
