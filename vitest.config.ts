@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { SkipReporter } from './packages/testing/src/skip-reporter.ts';
 
 export default defineConfig({
   test: {
@@ -20,5 +21,6 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 120_000,
+    reporters: ['default', new SkipReporter()],
   },
 });

@@ -652,48 +652,6 @@ BEGIN
 END
 $function$;
 
--- ==== function: core.open_wallet ====
-CREATE OR REPLACE FUNCTION core.open_wallet(p_number text, p_holder_name text, p_phone text, p_currency text DEFAULT 'KES'::text, p_language text DEFAULT 'en'::text, p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT wallet core.wallets)
- RETURNS record
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-BEGIN
-    reason := CASE
-        WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
-        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
-    END;
-    IF reason IS NOT NULL THEN
-        outcome := 'refused';
-        RETURN;
-    END IF;
-
-    outcome := core.find_request(p_key, p_digest);
-    IF outcome IS NULL THEN
-        PERFORM set_config('daftari.door', 'open', true);
-        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
-        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language)
-        ON CONFLICT (id) DO NOTHING
-        RETURNING w.* INTO wallet;
-        IF wallet.id IS NOT NULL AND p_key IS NOT NULL THEN
-            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
-            VALUES (p_key, p_digest, 'POSTED', p_number);
-        END IF;
-        PERFORM set_config('daftari.door', '', true);
-        -- Whoever took the number may have taken it for this very key.
-        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
-    END IF;
-    IF outcome IS NULL THEN
-        outcome := 'refused';
-        reason := 'wallet_exists';
-    ELSIF outcome = 'replayed' THEN
-        SELECT w.* INTO wallet
-          FROM core.requests q JOIN core.wallets w ON w.id = q.reference
-         WHERE q.idempotency_key = p_key;
-    END IF;
-END
-$function$;
-
 -- ==== function: core.phone_of_hash ====
 CREATE OR REPLACE FUNCTION core.phone_of_hash(p_hash text)
  RETURNS text
@@ -3307,6 +3265,48 @@ CREATE TABLE services.sms_templates (
     formats text[] NOT NULL,
     changed_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
+
+-- ==== function: core.open_wallet ====
+CREATE OR REPLACE FUNCTION core.open_wallet(p_number text, p_holder_name text, p_phone text, p_currency text DEFAULT 'KES'::text, p_language text DEFAULT 'en'::text, p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT wallet core.wallets)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    reason := CASE
+        WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
+        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        RETURN;
+    END IF;
+
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
+        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING w.* INTO wallet;
+        IF wallet.id IS NOT NULL AND p_key IS NOT NULL THEN
+            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+            VALUES (p_key, p_digest, 'POSTED', p_number);
+        END IF;
+        PERFORM set_config('daftari.door', '', true);
+        -- Whoever took the number may have taken it for this very key.
+        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
+    END IF;
+    IF outcome IS NULL THEN
+        outcome := 'refused';
+        reason := 'wallet_exists';
+    ELSIF outcome = 'replayed' THEN
+        SELECT w.* INTO wallet
+          FROM core.requests q JOIN core.wallets w ON w.id = q.reference
+         WHERE q.idempotency_key = p_key;
+    END IF;
+END
+$function$;
 
 -- ==== constraint: api_keys_pkey on services.api_keys ====
 ALTER TABLE services.api_keys

@@ -9,6 +9,12 @@ export function testDatabaseUrl(): string | undefined {
   return url === undefined || url === '' ? undefined : url;
 }
 
+/** A folder with `postgres` and `initdb`, to run the tests' own server from in place of the one from npm. */
+export function testBinaries(): string | undefined {
+  const directory = process.env['TEST_POSTGRES_BINARIES'];
+  return directory === undefined || directory === '' ? undefined : directory;
+}
+
 /**
  * What the PostgreSQL programs get to see. PG* variables, a locale or a time zone of the person who happens to
  * start the server must not change how it behaves, so nothing but the search path is passed on.

@@ -16,6 +16,8 @@ declare module 'vitest' {
 type TestServerOptions = {
   /** An administrator's URL to a server to use; without it one is started. */
   adminUrl: string | undefined;
+  /** Where the programs of the server are that is started; those from npm by default. */
+  binaries?: string | undefined;
   /** The repository, with its migrations. */
   rootDirectory: string;
 };
@@ -29,7 +31,7 @@ const oldestVersion = 15;
 export async function openTestServer(
   options: TestServerOptions,
 ): Promise<{ testServer: TestServer; close: () => Promise<void> }> {
-  const server = await serverOf(options.adminUrl);
+  const server = await serverOf(options);
   const prefix = `test_${randomBytes(4).toString('hex')}_`;
   const template = `${prefix}template`;
   const close = async (): Promise<void> => {
@@ -50,8 +52,12 @@ export async function openTestServer(
   }
 }
 
-async function serverOf(adminUrl: string | undefined): Promise<{ url: string; stop: () => Promise<void> }> {
-  if (adminUrl === undefined) return startServer({ durable: false });
+async function serverOf({
+  adminUrl,
+  binaries,
+}: TestServerOptions): Promise<{ url: string; stop: () => Promise<void> }> {
+  if (adminUrl === undefined)
+    return startServer({ durable: false, ...(binaries === undefined ? {} : { binaries }) });
   const [row] = await execute(
     adminUrl,
     `SELECT current_setting('server_version_num')::int / 10000 AS version`,

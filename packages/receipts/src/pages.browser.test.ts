@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { receiptHtml } from './receipt-html.ts';
 import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
-import { findBrowser, launchBrowser } from './testing/browser.ts';
+import { findBrowser, launchBrowser, patienceMs } from './testing/browser.ts';
 import { decodeCode } from './testing/decode-code.ts';
 import { baseUrl, broadFacts, broadIssuer, freshKeys, fullFacts, issuer } from './testing/examples.ts';
 import { leastContrast, overflowing, pixelsOf } from './testing/page-checks.ts';
@@ -38,6 +38,7 @@ describe.skipIf(installed === null)('in a browser', () => {
     browser = await launchBrowser(installed ?? '');
     const phone = { viewport: { width: 360, height: 640 }, deviceScaleFactor: 2, javaScriptEnabled: false };
     page = await (await browser.newContext(phone)).newPage();
+    page.setDefaultTimeout(patienceMs);
     page.on('request', (request) => requests.push(request.url()));
     page.on('console', (message) => complaints.push(message.text()));
   });

@@ -13,6 +13,8 @@ export type DumpObject = {
 export type CatalogObject = DumpObject & {
   /** The schema that it is in, or is. */
   schema: string;
+  /** What it comes after, though others of its kind come earlier. */
+  after?: 'table' | 'view' | null;
 };
 
 /** Reads all objects of one kind, in no order. */
@@ -32,9 +34,11 @@ const order = [
   'sequence',
   'function',
   'table',
+  'after table',
   'constraint',
   'view',
   'materialized view',
+  'after view',
   'index',
   // It may lean on a unique index that is no constraint.
   'foreign key',
@@ -44,12 +48,12 @@ const order = [
 ];
 
 /** Sorts by kind, then by name, by code points: the same everywhere, whatever the collation. */
-export function compareObjects(a: DumpObject, b: DumpObject): number {
+export function compareObjects(a: CatalogObject, b: CatalogObject): number {
   return rankOf(a) - rankOf(b) || compareText(a.kind, b.kind) || compareText(a.name, b.name);
 }
 
-function rankOf({ kind }: DumpObject): number {
-  const rank = order.indexOf(kind);
+function rankOf({ kind, after = null }: CatalogObject): number {
+  const rank = order.indexOf(after === null ? kind : `after ${after}`);
   return rank === -1 ? order.length : rank;
 }
 

@@ -47,12 +47,12 @@ export async function readDump(client: Client, schemas?: readonly string[]): Pro
     for (const read of readers) objects.push(...(await read(client)));
     return objects
       .filter(({ schema }) => schemas === undefined || schemas.includes(schema))
+      .toSorted(compareObjects)
       .map(({ kind, name, sql }) => ({
         kind,
         name,
         sql: hasFreeText(kind) ? sql : normalizeExpressions(sql),
-      }))
-      .toSorted(compareObjects);
+      }));
   } finally {
     await client.query('ROLLBACK');
   }

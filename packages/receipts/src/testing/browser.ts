@@ -20,10 +20,14 @@ export function findBrowser(): string | null {
   return found;
 }
 
+/** How long a busy machine may take to start a browser or to show a page. */
+export const patienceMs = 120_000;
+
 /** A browser with an empty profile of its own that talks to nobody. */
 export function launchBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({
     executablePath,
+    timeout: patienceMs,
     args: [
       '--headless',
       '--no-sandbox',

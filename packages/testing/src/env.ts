@@ -1,0 +1,9 @@
+/**
+ * Parts of the paths of test files that may be skipped, from ALLOWED_SKIPS, with commas between them. Null when it is
+ * not set: then any may. Set and empty, as in CI, it allows none.
+ */
+export function allowedSkips(): string[] | null {
+  const text = process.env['ALLOWED_SKIPS'];
+  if (text === undefined) return null;
+  return text.split(',').filter((part) => part !== '');
+}
