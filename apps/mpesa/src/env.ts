@@ -1,28 +1,16 @@
 import {
   apiKeySetting,
   callbackTokenSetting,
+  isNetwork,
   isProduction,
+  listSetting,
   loadEnvironment,
   portSetting,
   serviceSettings,
+  trustProxySetting,
 } from '@repo/http';
 import { z } from 'zod';
-import { isNetwork, officialSources } from './networks.ts';
-
-/** Names of networks that `TRUST_PROXY` takes beside addresses. */
-const namedNetworks = ['loopback', 'linklocal', 'uniquelocal'];
-
-function listOf(isItem: (text: string) => boolean, message: string) {
-  return z
-    .string()
-    .transform((text) =>
-      text
-        .split(',')
-        .map((item) => item.trim())
-        .filter((item) => item !== ''),
-    )
-    .refine((items) => items.every(isItem), message);
-}
+import { officialSources } from './networks.ts';
 
 /** The settings of the service, by the names of their variables; production is stricter. */
 export function environmentSchema(strictness: { readonly isProduction: boolean }) {
@@ -42,17 +30,10 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
       .enum(['off', 'log', 'enforce'], 'neither off nor log nor enforce')
       .default('log')
       .describe('off, log (report callbacks from unlisted addresses) or enforce (refuse them)'),
-    MPESA_SOURCE_ALLOWLIST: listOf(isNetwork, 'not a list of addresses or networks')
+    MPESA_SOURCE_ALLOWLIST: listSetting(isNetwork, 'not a list of addresses or networks')
       .default([...officialSources])
       .describe('addresses or networks that M-PESA calls from, separated by commas'),
-    TRUST_PROXY: listOf(
-      (item) => isNetwork(item) || namedNetworks.includes(item),
-      'not a list of addresses or networks',
-    )
-      .default([])
-      .describe(
-        'addresses or networks of the proxies whose X-Forwarded-For is believed, or loopback, uniquelocal',
-      ),
+    TRUST_PROXY: trustProxySetting(),
   });
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createNetworkCheck, isNetwork, officialSources, plainAddress } from './networks.ts';
+import { isNetwork } from '@repo/http';
+import { createNetworkCheck, officialSources, plainAddress } from './networks.ts';
 
 test.each(['196.201.214.200', '196.201.212.0/24', '0.0.0.0/0', '2001:db8::1', '2001:db8::/32'])(
   '%s is a network',

@@ -19,14 +19,6 @@ export const officialSources = [
   '196.201.212.69',
 ] as const;
 
-/** Whether a text is an IP address, or a network such as `196.201.212.0/24`. */
-export function isNetwork(text: string): boolean {
-  const [address = '', prefix, more] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || more !== undefined) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
-}
-
 /** Builds the test whether an address is in one of the networks. Throws nothing for texts that are no address. */
 export function createNetworkCheck(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();

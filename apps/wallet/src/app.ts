@@ -9,6 +9,7 @@ import { addFeeRoutes } from './fee-routes.ts';
 import { addHoldRoutes } from './hold-routes.ts';
 import { createLookupLimits } from './lookup-limits.ts';
 import { mapError } from './problems.ts';
+import { addPublicLimit } from './public-limit.ts';
 import { addReceiptRoutes } from './receipt-routes.ts';
 import { addStatementRoutes } from './statement-routes.ts';
 import { addTransactionRoutes } from './transaction-routes.ts';
@@ -39,6 +40,7 @@ export async function createApp(
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
     mapError,
+    ...(settings.trustProxy === undefined ? {} : { trustProxy: settings.trustProxy }),
     ...log,
   });
   const { app, requireKey } = server;
@@ -47,6 +49,7 @@ export async function createApp(
     perMinute: settings.lookupRate,
     onLimited: () => metrics.limited.inc(),
   });
+  await addPublicLimit(app, { perMinute: settings.verifyRate, onLimited: () => metrics.limited.inc() });
   const context: RouteContext = { db, limits, metrics, requireKey };
   addWalletRoutes(app, context);
   addWalletStatusRoutes(app, context);

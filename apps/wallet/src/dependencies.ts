@@ -14,6 +14,10 @@ export interface AppSettings {
   readonly issuer?: Issuer;
   /** Look-ups of one API key in a minute. */
   readonly lookupRate: number;
+  /** Checks of receipts from one address in a minute. */
+  readonly verifyRate: number;
+  /** Addresses or networks of proxies whose `X-Forwarded-For` is believed; none when absent. */
+  readonly trustProxy?: readonly string[];
   /** How long a key that was found is believed; milliseconds, 5,000 when absent. */
   readonly keyCacheMs?: number;
   readonly logLevel: string;

@@ -21,6 +21,8 @@ test('two variables are enough outside production, and the rest has safe default
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
     LOOKUP_RATE: 600,
+    VERIFY_RATE: 120,
+    TRUST_PROXY: [],
   });
 });
 

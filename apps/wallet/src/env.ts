@@ -4,6 +4,7 @@ import {
   loadEnvironment,
   portSetting,
   serviceSettings,
+  trustProxySetting,
   wholeNumber,
 } from '@repo/http';
 import { z } from 'zod';
@@ -58,6 +59,10 @@ export function environmentSchema(strictness: Strictness) {
     LOOKUP_RATE: wholeNumber({ min: 1, max: 1_000_000 })
       .default(600)
       .describe('how many wallet look-ups each API key may make in a minute, 600 when absent'),
+    VERIFY_RATE: wholeNumber({ min: 1, max: 1_000_000 })
+      .default(120)
+      .describe('how many receipts may be checked from one address in a minute, 120 when absent'),
+    TRUST_PROXY: trustProxySetting(),
   });
 }
 

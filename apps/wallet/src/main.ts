@@ -32,6 +32,8 @@ const server = await createApp({
       ? {}
       : { issuer: { name: environment.ISSUER_NAME, contact: environment.ISSUER_CONTACT ?? null } }),
     lookupRate: environment.LOOKUP_RATE,
+    verifyRate: environment.VERIFY_RATE,
+    trustProxy: environment.TRUST_PROXY,
     logLevel: environment.LOG_LEVEL,
   },
 });

@@ -40,6 +40,7 @@ export interface TestService extends AsyncDisposable {
 const testSettings: AppSettings = {
   apiKey: testKey,
   lookupRate: 100_000,
+  verifyRate: 100_000,
   keyCacheMs: 60_000,
   logLevel: 'trace',
 };

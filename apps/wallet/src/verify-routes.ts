@@ -1,4 +1,4 @@
-import { findTransaction } from '@repo/db';
+import { findTransaction, findVerificationHash } from '@repo/db';
 import type { Db } from '@repo/db';
 import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
@@ -10,6 +10,7 @@ import type { RouteContext } from './dependencies.ts';
 import { money } from './fields.ts';
 import { lang, maskedFacts } from './masked-facts.ts';
 import { sendPage } from './pages.ts';
+import { limitedByAddress } from './public-limit.ts';
 import { soundFacts } from './receipt-source.ts';
 import { readReference } from './reference.ts';
 
@@ -38,12 +39,16 @@ const verifySchema = {
       content: { 'text/html': { schema: z.string() }, 'application/json': { schema: verdictSchema } },
     },
     406: problemResponse('`Accept` wants neither form.'),
+    429: problemResponse(
+      'There were too many requests from this address; `retry-after` says how long to wait, in seconds.',
+    ),
   },
 };
 
 /** Adds the public page `GET /verify/:reference/:hash`. */
 export function addVerifyRoutes(app: HttpServer, { db, metrics }: RouteContext, issuer: Issuer | null): void {
-  app.get('/verify/:reference/:hash', { schema: verifySchema }, async (request, reply) => {
+  const options = { schema: verifySchema, config: limitedByAddress };
+  app.get('/verify/:reference/:hash', options, async (request, reply) => {
     // A phone that names no type at all belongs to a person: the page comes first.
     const type = negotiate(request, ['text/html', 'application/json']);
     const verdict = await check({ db, log: request.log }, request.params);
@@ -55,20 +60,31 @@ export function addVerifyRoutes(app: HttpServer, { db, metrics }: RouteContext, 
   });
 }
 
+interface Source {
+  readonly db: Db;
+  readonly log: FastifyBaseLogger;
+}
+
 interface Presented {
   readonly reference: string;
   readonly hash: string;
 }
 
-/** The same steps for every reference, known or not: one look-up and one comparison. */
-async function check(
-  { db, log }: { readonly db: Db; readonly log: FastifyBaseLogger },
-  { reference, hash }: Presented,
-): Promise<Verdict> {
-  const transaction = await findTransaction(db, readReference(reference));
+/**
+ * The same steps for every reference, known or not: one look-up of a hash and one comparison. More is done, and more
+ * time taken, only for somebody who has presented the right hash and so has seen the receipt.
+ */
+async function check(source: Source, { reference, hash }: Presented): Promise<Verdict> {
+  const references = readReference(reference);
+  const known = await findVerificationHash(source.db, references);
+  if (!matchesHash(known, hash.trim().toLowerCase())) return { genuine: false };
+  return verdictOn(source, references);
+}
+
+async function verdictOn({ db, log }: Source, references: readonly string[]): Promise<Verdict> {
+  const transaction = await findTransaction(db, references);
   const facts = transaction === null ? null : soundFacts(transaction, log);
-  const isMatch = matchesHash(facts?.verificationHash ?? null, hash.trim().toLowerCase());
-  if (!isMatch || transaction === null || facts === null) return { genuine: false };
+  if (transaction === null || facts === null) return { genuine: false };
   const reversed = cents(transaction.amount) - cents(transaction.remaining);
   return { genuine: true, facts, ...(reversed === 0n ? {} : { reversedAmount: decimal(reversed) }) };
 }

@@ -46,7 +46,7 @@ export function createWalletMetrics(
     }),
     limited: new Counter({
       name: 'wallet_rate_limited_total',
-      help: 'Requests refused because their key had asked for too many wallets or transactions.',
+      help: 'Requests refused because their key had asked for too many wallets or transactions, or their address had checked too many receipts.',
       registers,
     }),
     verifications: new Counter({

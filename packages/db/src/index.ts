@@ -55,7 +55,7 @@ export { assignSuspense } from './suspense.ts';
 export type { AssignmentRequest } from './suspense.ts';
 export { listSuspense } from './suspense-list.ts';
 export type { SuspensePage, SuspensePayment, SuspenseRequest } from './suspense-list.ts';
-export { findTransaction } from './transactions.ts';
+export { findTransaction, findVerificationHash } from './transactions.ts';
 export type { Party, TransactionView } from './transactions.ts';
 export { createTransferIntake, transfer, transfers } from './transfers.ts';
 export type { Transfer, TransferIntake, TransferResult } from './transfers.ts';

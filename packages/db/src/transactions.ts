@@ -46,11 +46,9 @@ export async function findTransaction(
   db: Handle,
   reference: string | readonly string[],
 ): Promise<TransactionView | null> {
-  const wanted = [reference].flat().filter((each) => !each.includes('\0') && each.length <= 50);
+  const wanted = findable([reference].flat());
   if (wanted.length === 0) return null;
-  const [row] = await query<TransactionRow>(db, FIND, [
-    arrayLiteral(wanted.map((each) => each.toWellFormed())),
-  ]);
+  const [row] = await query<TransactionRow>(db, FIND, [arrayLiteral(wanted)]);
   if (row === undefined) return null;
   return {
     reference: row.reference,
@@ -78,6 +76,30 @@ export async function findTransaction(
     paidAt: row.paid_at_ms === null ? null : new Date(Number(row.paid_at_ms)),
     fee: row.fee === null ? null : { amount: row.fee, paidBy: row.fee_paid_by },
   };
+}
+
+/**
+ * The verification hash of the transaction that has the first of the references that there is; null where there is no
+ * such transaction, or none with a hash. One statement whatever is asked, which reads nothing but the hash, so that the
+ * time of the answer does not tell a known reference from an unknown one.
+ */
+export async function findVerificationHash(
+  db: Handle,
+  references: readonly string[],
+): Promise<string | null> {
+  const [row] = await query<HashRow>(db, FIND_HASH, [arrayLiteral(findable(references))]);
+  return row?.verification_hash ?? null;
+}
+
+/** Those that a row can have at all, as PostgreSQL takes them. */
+function findable(references: readonly string[]): string[] {
+  return references
+    .filter((each) => !each.includes('\0') && each.length <= 50)
+    .map((each) => each.toWellFormed());
+}
+
+interface HashRow {
+  readonly verification_hash: string | null;
 }
 
 interface TransactionRow {
@@ -132,4 +154,15 @@ SELECT t.reference, t.type, t.debit_wallet_id, d.holder_name AS debit_name, d.ki
  WHERE t.reference = ANY ($1::text[])
  ORDER BY array_position($1::text[], t.reference::text)
  LIMIT 1`,
+};
+
+const FIND_HASH: Statement = {
+  name: 'transaction_find_hash',
+  text: `
+SELECT (
+    SELECT verification_hash FROM core.transactions
+     WHERE reference = ANY ($1::text[])
+     ORDER BY array_position($1::text[], reference::text)
+     LIMIT 1
+) AS verification_hash`,
 };

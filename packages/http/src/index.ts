@@ -17,6 +17,7 @@ export type { KeyCache, KeyCacheOptions } from './key-cache.ts';
 export { lowerCase, wordParameter } from './letter-case.ts';
 export { negotiate } from './negotiation.ts';
 export { cursorParameter, nextCursor, pageSchema } from './page.ts';
+export { isNetwork } from './networks.ts';
 export { HttpProblem, httpProblem, problemResponse } from './problem.ts';
 export type { ProblemBody, ProblemCode, ProblemFacts, ProblemFinding } from './problem.ts';
 export { rawBodyOf } from './raw-body.ts';
@@ -28,8 +29,10 @@ export type { Server, ServerOptions } from './server.ts';
 export {
   apiKeySetting,
   callbackTokenSetting,
+  listSetting,
   portSetting,
   serviceSettings,
+  trustProxySetting,
   wholeNumber,
 } from './service-settings.ts';
 export { closeGracefully, stopServer } from './shutdown.ts';

@@ -1,5 +1,6 @@
 import { DatabaseUrlError, parseDatabaseUrl } from '@repo/database-url';
 import { z } from 'zod';
+import { isNetwork } from './networks.ts';
 
 /** A variable that holds a whole number. */
 export function wholeNumber({ min, max }: { readonly min: number; readonly max: number }) {
@@ -58,6 +59,32 @@ function databaseUrlFault(url: string): string | undefined {
     if (error instanceof DatabaseUrlError) return error.message;
     throw error;
   }
+}
+
+/** A variable that holds several items, separated by commas. */
+export function listSetting(isItem: (text: string) => boolean, message: string) {
+  return z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.every(isItem), message);
+}
+
+/** Names of networks that `TRUST_PROXY` takes beside addresses. */
+const namedNetworks = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** The variable `TRUST_PROXY`, of services to which it matters where a request comes from. */
+export function trustProxySetting() {
+  const isItem = (item: string) => isNetwork(item) || namedNetworks.includes(item);
+  return listSetting(isItem, 'not a list of addresses or networks')
+    .default([])
+    .describe(
+      'addresses or networks of the proxies whose X-Forwarded-For is believed, or loopback, uniquelocal',
+    );
 }
 
 /** The variables that every service has, by their names. */

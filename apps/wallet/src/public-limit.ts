@@ -1,0 +1,39 @@
+import rateLimit from '@fastify/rate-limit';
+import { httpProblem } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+
+export interface PublicLimitOptions {
+  /** Requests of one address in a minute to each route that is limited. */
+  readonly perMinute: number;
+  /** Told of each refusal. */
+  readonly onLimited: () => void;
+}
+
+const never = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false };
+
+/** What a route that is open to the public has in its `config`, to be limited by the address of whoever asks. */
+export const limitedByAddress = { rateLimit: {} };
+
+/**
+ * Limits open routes by address, or by network of /64 for IPv6; behind proxies of `TRUST_PROXY` by that of the client.
+ * Beyond the limit they answer 429 `rate_limited`, until a minute after the first request that was counted. Each process
+ * counts for itself, the last 5,000 addresses.
+ */
+export async function addPublicLimit(
+  app: HttpServer,
+  { perMinute, onLimited }: PublicLimitOptions,
+): Promise<void> {
+  await app.register(rateLimit, {
+    global: false,
+    max: perMinute,
+    timeWindow: 60_000,
+    addHeaders: never,
+    addHeadersOnExceeding: never,
+    onExceeded: onLimited,
+    errorResponseBuilder: (_request, { ttl }) =>
+      httpProblem('rate_limited', {
+        detail: 'There were too many requests from this address. Wait as long as `retry-after` says.',
+        headers: { 'retry-after': String(Math.ceil(ttl / 1_000)) },
+      }),
+  });
+}
