@@ -2122,8 +2122,12 @@ DECLARE
     v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
     v_all   constant text[] := p_wallets || p_others;
     v_told  bigint[]; -- which elements are refusals that are told
+    v_door  text;
 BEGIN
     IF 'transfer_refused' = ANY (p_templates) THEN
+        -- Whoever calls this while the door is open has more to write.
+        v_door := coalesce(current_setting('daftari.door', true), '');
+        PERFORM set_config('daftari.door', 'open', true);
         -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
         -- two batches never wait for each other.
         WITH first AS (
@@ -2141,6 +2145,7 @@ BEGIN
             RETURNING l.wallet_id
         )
         SELECT array_agg(f.ord) INTO v_told FROM told JOIN first f ON f.wallet = told.wallet_id;
+        PERFORM set_config('daftari.door', v_door, true);
     END IF;
 
     WITH party AS MATERIALIZED (
@@ -3726,6 +3731,9 @@ CREATE TRIGGER sms_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ser
 -- ==== trigger: sms_events_through_the_door on services.sms_events ====
 CREATE TRIGGER sms_events_through_the_door BEFORE INSERT ON services.sms_events FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.decide_sms, or decideSms in @repo/db.');
 
+-- ==== trigger: sms_last_told_through_the_door on services.sms_last_told ====
+CREATE TRIGGER sms_last_told_through_the_door BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON services.sms_last_told FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.record_transfers remembers there whom it told.');
+
 -- ==== trigger: sms_logs_follow_status on services.sms_logs ====
 CREATE TRIGGER sms_logs_follow_status BEFORE INSERT OR UPDATE ON services.sms_logs FOR EACH ROW WHEN ((((new.status)::text <> 'PENDING'::text) AND ((new.phase)::text <> 'DONE'::text))) EXECUTE FUNCTION services.follow_sms_status();
 
@@ -3749,6 +3757,9 @@ CREATE TRIGGER sms_spend_through_the_door BEFORE INSERT OR UPDATE ON services.sm
 
 -- ==== trigger: sms_template_changes_append_only on services.sms_template_changes ====
 CREATE TRIGGER sms_template_changes_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.sms_template_changes FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who changed a text, and why.');
+
+-- ==== trigger: sms_template_changes_through_the_door on services.sms_template_changes ====
+CREATE TRIGGER sms_template_changes_through_the_door BEFORE INSERT ON services.sms_template_changes FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.set_sms_template writes it with the change.');
 
 -- ==== trigger: sms_templates_never_truncated on services.sms_templates ====
 CREATE TRIGGER sms_templates_never_truncated BEFORE TRUNCATE ON services.sms_templates FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Messages would have no text; change a text with services.set_sms_template.');

@@ -34,8 +34,12 @@ DECLARE
     v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
     v_all   constant text[] := p_wallets || p_others;
     v_told  bigint[]; -- which elements are refusals that are told
+    v_door  text;
 BEGIN
     IF 'transfer_refused' = ANY (p_templates) THEN
+        -- Whoever calls this while the door is open has more to write.
+        v_door := coalesce(current_setting('daftari.door', true), '');
+        PERFORM set_config('daftari.door', 'open', true);
         -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
         -- two batches never wait for each other.
         WITH first AS (
@@ -53,6 +57,7 @@ BEGIN
             RETURNING l.wallet_id
         )
         SELECT array_agg(f.ord) INTO v_told FROM told JOIN first f ON f.wallet = told.wallet_id;
+        PERFORM set_config('daftari.door', v_door, true);
     END IF;
 
     WITH party AS MATERIALIZED (

@@ -96,8 +96,8 @@ test('a hold that cannot be given back is logged by its id and counted, and the 
   };
   const poisonous = await place('poisonous');
   await service.query(`
-    WITH door AS MATERIALIZED (SELECT set_config('daftari.door', 'open', true) AS state)
-    UPDATE core.wallets w SET held = 0 FROM door WHERE w.id = '${poisonous.wallet}' AND door.state = 'open'`);
+    SELECT set_config('daftari.door', 'open', true);
+    UPDATE core.wallets SET held = 0 WHERE id = '${poisonous.wallet}'`);
   const sound = await place('sound');
   const { log, written } = await openLog('cannot be given back');
   const { promise: counted, resolve } = Promise.withResolvers<number>();

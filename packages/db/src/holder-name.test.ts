@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isHolderName } from './holder-name.ts';
 import { texts } from './testing/arbitraries.ts';
-import { useTestDb } from './testing/test-db.ts';
+import { throughDoor, useTestDb } from './testing/test-db.ts';
 
 const database = useTestDb();
 
@@ -180,17 +180,15 @@ test.for(['insert', 'update'])('the database takes no customer of another name b
     way === 'insert'
       ? `INSERT INTO core.wallets (id, holder_name) VALUES ('LINK', 'Win bit.ly')`
       : `UPDATE core.wallets SET holder_name = 'Win bit.ly' WHERE id = 'NAMED'`;
-  await database.sql(
-    `INSERT INTO core.wallets (id, holder_name) VALUES ('NAMED', 'Otieno') ON CONFLICT DO NOTHING`,
-  );
-  await expect(database.sql(change)).rejects.toMatchObject({ constraint: 'wallets_holder_name' });
+  await database.sql(`SELECT core.open_wallet('NAMED', 'Otieno', NULL)`);
+  await expect(throughDoor(database.sql, change)).rejects.toMatchObject({ constraint: 'wallets_holder_name' });
 });
 
 test('a name from before the rule stays, and its wallet goes on working', async () => {
   await database.sql(`ALTER TABLE core.wallets DISABLE TRIGGER wallets_holder_name`);
-  await database.sql(`INSERT INTO core.wallets (id, holder_name) VALUES ('OLD', 'Kiosk 7')`);
+  await throughDoor(database.sql, `INSERT INTO core.wallets (id, holder_name) VALUES ('OLD', 'Kiosk 7')`);
   await database.sql(`ALTER TABLE core.wallets ENABLE TRIGGER wallets_holder_name`);
-  await database.sql(`UPDATE core.wallets SET holder_name = 'Kiosk 7', updated_at = now() WHERE id = 'OLD'`);
+  await database.sql(`SELECT core.change_wallet('OLD', NULL, '0712345678', NULL, 'a trial')`);
   expect(await database.sql(`SELECT holder_name FROM core.wallets WHERE id = 'OLD'`)).toEqual([
     { holder_name: 'Kiosk 7' },
   ]);

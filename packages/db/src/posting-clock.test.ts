@@ -3,7 +3,7 @@ import { hold, releaseHold } from './holds.ts';
 import { parseCents } from './money.ts';
 import { setClockBack } from './testing/clock.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
-import { useTestDb, valueOf } from './testing/test-db.ts';
+import { throughDoor, useTestDb, valueOf } from './testing/test-db.ts';
 import { openCustomer, openFunded } from './testing/wallet-fixtures.ts';
 import { transfer } from './transfers.ts';
 import { freezeWallet, unfreezeWallet } from './wallet-status.ts';
@@ -76,7 +76,7 @@ test('neither a hold, its release nor a freeze lets a wallet forget when it was 
 
 test('a moment without end, which no clock ever said, is not followed', async () => {
   const [wallet, other] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
-  await sql(`UPDATE core.wallets SET updated_at = 'infinity' WHERE id = $1`, [wallet]);
+  await throughDoor(sql, `UPDATE core.wallets SET updated_at = 'infinity' WHERE id = $1`, [wallet]);
   const { createdAt } = await transfer(database.db, sampleTransfer({ from: wallet, to: other }));
   expect(createdAt.getTime()).toBeLessThan(Date.now() + 3_600_000);
 });

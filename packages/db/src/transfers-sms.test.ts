@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addFeeRule, clearFeeRules } from './testing/ledger-fees.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
-import { connect, useTestDb } from './testing/test-db.ts';
+import { connect, throughDoor, useTestDb } from './testing/test-db.ts';
 import { newPhone, openCustomer, openFunded, setStatus } from './testing/wallet-fixtures.ts';
 import { transfer, transfers } from './transfers.ts';
 
@@ -132,13 +132,15 @@ test('refusals that come at the very same time are told once', async () => {
 test('an hour later the next refusal is told again', async () => {
   const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
   await beRefused(from, to, 2);
-  await sql(
+  await throughDoor(
+    sql,
     `UPDATE services.sms_last_told SET told_at = told_at - interval '59 minutes' WHERE wallet_id = $1`,
     [from],
   );
   await beRefused(from, to, 2);
   expect(await newsTo(from)).toHaveLength(1);
-  await sql(
+  await throughDoor(
+    sql,
     `UPDATE services.sms_last_told SET told_at = told_at - interval '1 minute' WHERE wallet_id = $1`,
     [from],
   );

@@ -46,7 +46,8 @@ test('messages of unknown outcome are listed with the reports that may be about 
 test('pages follow each other, also when a message before the cursor is decided meanwhile', async () => {
   const ids = [await lose(), await lose(), await lose(), await lose()].map(({ id }) => id);
   // Two of them were claimed in the same millisecond.
-  await sql(`UPDATE services.sms_logs SET claimed_at = '2026-03-01' WHERE id IN ($1, $2)`, [ids[0], ids[1]]);
+  const claimed = `UPDATE services.sms_logs SET claimed_at = '2026-03-01' WHERE id IN ($1, $2)`;
+  await throughDoor(sql, claimed, [ids[0], ids[1]]);
   const first = await listUnknownSms(database.db, { limit: 1 });
   const [seen] = first.messages.map(({ sms }) => sms.id);
   await decideSms(database.db, { id: seen ?? '', decision: 'failed', ...AMINA });

@@ -4,6 +4,8 @@
 
 DROP TRIGGER "api_keys_never_deleted" ON "services"."api_keys";
 DROP TRIGGER "api_keys_through_the_door" ON "services"."api_keys";
+DROP TRIGGER "sms_template_changes_through_the_door" ON "services"."sms_template_changes";
+DROP TRIGGER "sms_last_told_through_the_door" ON "services"."sms_last_told";
 DROP TRIGGER "sms_opt_outs_never_truncated" ON "services"."sms_opt_outs";
 CREATE TRIGGER "sms_opt_outs_never_truncated" BEFORE TRUNCATE ON "services"."sms_opt_outs"
     FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Who asked for no messages would get them again; delete single rows.');
@@ -27,158 +29,23 @@ CREATE TRIGGER "wallets_through_the_door" BEFORE UPDATE ON "core"."wallets"
     EXECUTE FUNCTION core.guard_wallets();
 DROP TRIGGER "transactions_backfilled" ON "core"."transactions";
 
-DROP FUNCTION services.forget_opt_out;
-DROP FUNCTION services.record_opt_out;
-DROP FUNCTION services.revoke_api_key;
-DROP FUNCTION services.create_api_key;
-DROP FUNCTION services.store_callback;
-DROP FUNCTION core.set_wallet_floor;
-DROP FUNCTION core.change_wallet;
-DROP FUNCTION core.note_wallet_change;
-DROP FUNCTION core.open_wallet;
-DROP FUNCTION core.wallet_fault;
-DROP FUNCTION core.guard_backfill;
-DROP FUNCTION core.refuse_write;
+-- ==== functions: written by db:migration, edit prisma/functions instead ====
 
--- Trigger function: what a wallet's money is, and what its postings refer to, changes through
--- core.post_transactions only. Name, phone, status and floor are ordinary columns.
---
--- The triggers call it only for a change that is guarded and that does not come through the door.
-CREATE OR REPLACE FUNCTION core.guard_wallets()
-RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF TG_OP = 'DELETE' THEN
-        RAISE EXCEPTION 'a wallet is never deleted'
-            USING ERRCODE = 'DF004', HINT = 'Set its status to CLOSED; its number stays taken and its past readable.';
-    END IF;
-    RAISE EXCEPTION '% of a wallet''s number, kind, currency, balance, held or version is refused', TG_OP
-        USING ERRCODE = 'DF003',
-              HINT = 'A wallet opens with nothing in it, and money moves with core.post_transactions, or with recordDeposit and its like in @repo/db, which call it.';
-END
-$$;
+DROP FUNCTION core.set_wallet_status(p_wallet text, p_status text, p_reason text, p_actor text, OUT outcome text, OUT reason text);
 
-DROP FUNCTION core.set_wallet_status(text, text, text, text);
-
--- Freezes, thaws or closes a customer's wallet and writes down who wanted it and why.
---
--- After: outcome 'done' (also when it had this status already), or 'refused' with reason: unknown_wallet,
---        wallet_closed (a closed wallet stays closed), wallet_not_empty (only an empty wallet without holds closes).
-CREATE OR REPLACE FUNCTION core.set_wallet_status(
-    p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    w core.wallets;
-BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    reason := CASE
-        WHEN w.id IS NULL THEN 'unknown_wallet'
-        WHEN w.status = 'CLOSED' AND p_status <> 'CLOSED' THEN 'wallet_closed'
-        WHEN p_status = 'CLOSED' AND (w.balance <> 0 OR w.held <> 0) THEN 'wallet_not_empty'
-    END;
-    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
-    IF reason IS NULL AND w.status <> p_status THEN
-        UPDATE core.wallets
-           SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
-         WHERE id = p_wallet;
-        INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
-    END IF;
-END
-$$;
-
--- Remembers a refusal under its key, so that a late retry is told the same.
 CREATE OR REPLACE FUNCTION core.refuse_request(p_key text, p_digest text, p_reason text)
-RETURNS void
-LANGUAGE sql
-VOLATILE
-AS $$
+ RETURNS void
+ LANGUAGE sql
+AS $function$
     INSERT INTO core.requests (idempotency_key, digest, outcome, reason)
     VALUES (p_key, p_digest, 'REFUSED', p_reason)
-$$;
+$function$;
 
--- Reserves money of a wallet: it stays in the balance and can no longer be spent. What is promised must be payable, so
--- the fee that its capture may take is reserved with it (core.fee_to_hold).
---
--- After: outcome 'posted' and the new hold; 'replayed' with the hold of then (or reason, if it was refused then);
---        'key_reused'; or 'refused' with reason: unknown_wallet, wallet_frozen, wallet_closed, invalid_amount,
---        expiry_passed (it would end before it begins), insufficient_funds (for amount and fee). The hold keeps what was
---        available after it, so that a repeat is told the same whatever has happened since.
-CREATE OR REPLACE FUNCTION core.place_hold(
-    p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp, p_narrative text,
-    OUT outcome text, OUT reason text, OUT hold_id uuid
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
-    v_fee numeric;
-    w     core.wallets;
-BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    outcome := core.find_request(p_key, p_digest);
-    IF outcome = 'replayed' THEN
-        SELECT q.reason, q.reference::uuid INTO reason, hold_id
-          FROM core.requests q WHERE q.idempotency_key = p_key;
-    END IF;
-    IF outcome IS NOT NULL THEN
-        RETURN;
-    END IF;
-
-    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
-    reason := CASE
-        WHEN w.id IS NULL THEN 'unknown_wallet'
-        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
-        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
-        WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
-        WHEN p_expires_at <= v_now THEN 'expiry_passed'
-        WHEN w.balance - w.held - w.min_balance < p_amount + v_fee THEN 'insufficient_funds'
-    END;
-    IF reason IS NOT NULL THEN
-        outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
-        RETURN;
-    END IF;
-
-    outcome := 'posted';
-    hold_id := core.new_id();
-    PERFORM set_config('daftari.door', 'open', true);
-    UPDATE core.wallets
-       SET held = held + p_amount + v_fee, updated_at = greatest(updated_at, v_now)
-     WHERE id = p_wallet;
-    INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
-    VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
-    PERFORM set_config('daftari.door', '', true);
-    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
-    VALUES (p_key, p_digest, 'POSTED', hold_id::text);
-END
-$$;
-
--- Moves a payment from suspense to the wallet that it was meant for, once.
---
--- p_key, p_digest: as for core.reverse_transaction, or NULL for both. After its assignment has been reversed a payment
---        can be assigned again, and a late repeat of the first request must not do so: with a key it is told what was
---        answered then.
--- After: outcome 'posted' and the reference; 'replayed' when it is in that wallet already, or the key was used for this
---        very request before (reason is set if it was refused then); 'key_reused'; or 'refused' with reason:
---        unknown_transaction, not_in_suspense, already_reversed, already_assigned (to another wallet), or a reason of
---        core.post_transactions.
-CREATE OR REPLACE FUNCTION core.assign_suspense(
-    p_receipt text, p_wallet text, p_key text DEFAULT NULL, p_digest text DEFAULT NULL,
-    OUT outcome text, OUT reason text, OUT reference text
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
+CREATE OR REPLACE FUNCTION core.assign_suspense(p_receipt text, p_wallet text, p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT reference text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
 DECLARE
     t          core.transactions;
     v_assigned record;
@@ -235,58 +102,505 @@ BEGIN
     END;
     reason := v_post.reasons[1];
 END
-$$;
+$function$;
 
--- Records a batch of payments that M-PESA reported, each credited exactly once, in one round trip.
---
--- Arrays of equal length, one element a payment, in the order in which they arrived. The bodies of the callbacks
--- come as one run of bytes (p_bodies): each begins at p_body_starts, counted from 1, and is p_body_lengths long.
---
--- Before: nothing is locked.
--- After:  for each element one row in the inbox (services.mpesa_callbacks); for each receipt that is new one row
---         in services.mpesa_logs, one transaction in core.transactions, the balances moved through
---         core.post_transactions, and a PENDING row in services.sms_logs where there is somebody to tell.
---         Nothing of it is visible before the caller commits, and all of it afterwards.
---
--- outcome per element:
---   credited   new; the money is in the customer's wallet
---   suspense   new; the money is in the suspense wallet, reason says why, suggestions who may have been meant
---   duplicate  this receipt with the same amount and short code is there already; nothing moved
---   conflict   this receipt is there with another amount or short code (recorded_*), or was logged before there was
---              a ledger and has no transaction; nothing moved
---   refused    no money moved and none could (reason), for instance a sum that the column cannot hold
--- One row an element comes back, in no order: ord says which. suggestions are wallet numbers joined by commas.
--- The transaction, the log, the SMS and the inbox row of a new payment share one id.
-CREATE OR REPLACE FUNCTION services.record_deposits(
-    p_receipts     text[],
-    p_amounts      numeric[],
-    p_short_codes  text[],
-    p_accounts     text[],
-    p_paid_at      timestamp[],
-    p_phones       text[],
-    p_phone_hashes text[],
-    p_names        text[],
-    p_payloads     text[], -- NULL: the body itself is fit for jsonb
-    p_kinds        text[],
-    p_sources      text[],
-    p_body_starts  integer[],
-    p_body_lengths integer[],
-    p_bodies       bytea
-)
-RETURNS TABLE (
-    ord integer, outcome text, original text, reason text, suggestions text,
-    wallet text, transaction_id uuid, amount numeric, balance_after numeric,
-    created_at timestamp, verification_hash text, recorded_short_code text
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
--- As for core.post_transactions: tables are asked for arrays of keys, and what they answer is joined by hashing.
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET enable_nestloop = off
-SET jit = off
-AS $$
+CREATE OR REPLACE FUNCTION core.guard_wallets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a wallet is never deleted'
+            USING ERRCODE = 'DF004', HINT = 'Set its status to CLOSED; its number stays taken and its past readable.';
+    END IF;
+    RAISE EXCEPTION '% of a wallet''s number, kind, currency, balance, held or version is refused', TG_OP
+        USING ERRCODE = 'DF003',
+              HINT = 'A wallet opens with nothing in it, and money moves with core.post_transactions, or with recordDeposit and its like in @repo/db, which call it.';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION core.place_hold(p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp without time zone, p_narrative text, OUT outcome text, OUT reason text, OUT hold_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    v_fee numeric;
+    w     core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference::uuid INTO reason, hold_id
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
+        WHEN p_expires_at <= v_now THEN 'expiry_passed'
+        WHEN w.balance - w.held - w.min_balance < p_amount + v_fee THEN 'insufficient_funds'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    outcome := 'posted';
+    hold_id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE core.wallets
+       SET held = held + p_amount + v_fee, updated_at = greatest(updated_at, v_now)
+     WHERE id = p_wallet;
+    INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
+    VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
+    PERFORM set_config('daftari.door', '', true);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', hold_id::text);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION core.set_wallet_status(p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' AND p_status <> 'CLOSED' THEN 'wallet_closed'
+        WHEN p_status = 'CLOSED' AND (w.balance <> 0 OR w.held <> 0) THEN 'wallet_not_empty'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NULL AND w.status <> p_status THEN
+        UPDATE core.wallets
+           SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+         WHERE id = p_wallet;
+        INSERT INTO core.wallet_events (wallet_id, status, note) VALUES (p_wallet, p_status, p_note);
+    END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.add_sms_spend(p_at timestamp without time zone, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    INSERT INTO services.sms_spend AS s (day, currency, messages, parts, cost)
+    SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
+           sum(round(t.cost, 4))
+      FROM unnest(p_currencies, p_messages, p_parts, p_costs) AS t (currency, messages, parts, cost)
+     WHERE t.cost IS NOT NULL AND (t.cost <> 0 OR t.messages > 0)
+     GROUP BY coalesce(t.currency, 'XXX')
+     ORDER BY coalesce(t.currency, 'XXX')
+    ON CONFLICT (day, currency) DO UPDATE
+       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost
+$function$;
+
+CREATE OR REPLACE FUNCTION services.claim_sms(p_sender text, p_provider text, p_limit integer, p_lease_ms integer, p_max_age_ms bigint, p_budget numeric, p_currency text)
+ RETURNS TABLE(id uuid, attempt integer, recipient text, recipient_hash text, message text, template text, language text, priority integer, transaction_reference text, created_at timestamp without time zone, failed integer, paused boolean, warned boolean, spent numeric, next_due_ms bigint)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    c_failures constant integer := 10000; -- in one call; a mountain of old news must not make one endless
+    -- Rounded as the columns are: what is due at this very moment is due.
+    v_now      constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_oldest   constant timestamp := v_now - p_max_age_ms * interval '1 millisecond';
+    v_all      uuid[] := '{}';
+    v_claimed  uuid[];
+    v_left     integer := p_limit;
+    v_picked   integer;
+    v_lost     integer;
+    v_next     timestamp;
+BEGIN
+    failed := 0; paused := false; warned := false;
+    IF p_budget IS NOT NULL THEN
+        spent := coalesce((
+            SELECT s.cost FROM services.sms_spend s WHERE s.day = services.eat_day(v_now) AND s.currency = p_currency
+        ), 0);
+        paused := spent >= p_budget;
+        warned := spent >= p_budget * 0.8;
+    END IF;
+
+    FOR v_priority IN 0 .. CASE WHEN paused THEN 0 ELSE 1 END LOOP
+        LOOP
+            EXIT WHEN v_left = 0 OR failed >= c_failures;
+            WITH picked AS MATERIALIZED (
+                SELECT l.id,
+                       CASE
+                           WHEN coalesce(l.recipient, '') = '' AND l.recipient_hash IS NULL THEN 'no_recipient'
+                           WHEN coalesce(l.decided_at, l.created_at) < v_oldest THEN 'expired'
+                           WHEN v_priority = 1 AND (
+                               EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number = l.recipient)
+                               OR EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number_hash = l.recipient_hash)
+                           ) THEN 'opted_out'
+                       END AS refusal
+                  FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = v_priority AND l.next_attempt_at <= v_now
+                 ORDER BY l.next_attempt_at
+                 LIMIT v_left
+                   FOR NO KEY UPDATE OF l SKIP LOCKED
+            ), changed AS (
+                UPDATE services.sms_logs l
+                   SET phase = CASE WHEN k.refusal IS NULL THEN 'SENDING' ELSE 'DONE' END,
+                       status = CASE WHEN k.refusal IS NULL THEN 'PENDING' ELSE 'FAILED' END,
+                       attempts = CASE WHEN k.refusal IS NULL THEN l.attempts + 1 ELSE l.attempts END,
+                       claimed_by = CASE WHEN k.refusal IS NULL THEN p_sender ELSE l.claimed_by END,
+                       claimed_at = CASE WHEN k.refusal IS NULL THEN v_now ELSE l.claimed_at END,
+                       provider = CASE WHEN k.refusal IS NULL THEN p_provider ELSE l.provider END,
+                       lease_until = CASE WHEN k.refusal IS NULL THEN v_now + p_lease_ms * interval '1 millisecond' END,
+                       answered_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE l.answered_at END,
+                       settled_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE v_now END,
+                       error_code = coalesce(k.refusal, l.error_code),
+                       error_message = CASE k.refusal
+                           WHEN 'no_recipient' THEN 'There is no number to send it to.'
+                           WHEN 'expired' THEN 'It was too old to be news when its turn came.'
+                           WHEN 'opted_out' THEN 'The holder of this number wants no messages of this kind.'
+                           ELSE l.error_message
+                       END
+                  FROM picked k
+                 WHERE l.id = k.id
+                RETURNING l.id, k.refusal
+            )
+            SELECT array_agg(c.id) FILTER (WHERE c.refusal IS NULL), count(*), count(c.refusal)
+              INTO v_claimed, v_picked, v_lost
+              FROM changed c;
+            v_all := v_all || v_claimed;
+            v_left := v_left - (v_picked - v_lost);
+            failed := failed + v_lost;
+            -- Nothing was thrown away, so nothing more is due.
+            EXIT WHEN v_lost = 0;
+        END LOOP;
+    END LOOP;
+
+    IF v_left = 0 OR failed >= c_failures THEN
+        next_due_ms := 0;
+    ELSE
+        -- What is due now somebody else has just locked; the unimportant of a spent day waits for the next one.
+        SELECT min(n.at) INTO v_next
+          FROM (
+            SELECT (
+                SELECT l.next_attempt_at FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = 0 AND l.next_attempt_at > v_now
+                 ORDER BY l.next_attempt_at LIMIT 1
+            ) AS at
+            UNION ALL
+            SELECT (
+                SELECT CASE
+                           WHEN paused THEN greatest(
+                               l.next_attempt_at,
+                               (services.eat_day(v_now) + 1)::timestamp - interval '3 hours'
+                           )
+                           ELSE l.next_attempt_at
+                       END
+                  FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = 1
+                   AND l.next_attempt_at > CASE WHEN paused THEN '-infinity' ELSE v_now END
+                 ORDER BY l.next_attempt_at LIMIT 1
+            )
+          ) n;
+        next_due_ms := ceil(extract(epoch FROM v_next - v_now) * 1000);
+    END IF;
+
+    RETURN NEXT;
+    RETURN QUERY
+    SELECT l.id, l.attempts::integer, l.recipient::text, l.recipient_hash::text, l.message, l.template::text,
+           l.language::text, l.priority::integer, l.transaction_reference::text, l.created_at::timestamp,
+           NULL::integer, NULL::boolean, NULL::boolean, NULL::numeric, NULL::bigint
+      FROM services.sms_logs l
+     WHERE l.id = ANY (v_all);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.fold_delivery(p_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    UPDATE services.sms_logs l
+       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
+           delivery_updated_at = d.received_at,
+           delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
+           network = left(d.network, 20),
+           phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
+           status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
+           sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
+           settled_at = CASE WHEN d.decides THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
+           error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
+           error_message = CASE
+               WHEN NOT d.decides THEN l.error_message
+               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
+           END
+      FROM (
+        SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
+          FROM services.sms_logs s
+         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
+         WHERE s.id = ANY (p_ids)
+      ) d
+     WHERE l.id = d.id;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.decide_sms(p_id uuid, p_decision text, p_by text, p_note text, p_message_id text, p_cost numeric, p_currency text, p_parts integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    l     services.sms_logs;
+BEGIN
+    IF p_decision IS NULL OR p_decision NOT IN ('sent', 'send_again', 'failed') THEN
+        RAISE EXCEPTION 'a decision is sent, send_again or failed' USING ERRCODE = '22023';
+    END IF;
+    IF p_decision <> 'sent' THEN
+        p_message_id := NULL; p_cost := NULL;
+    END IF;
+    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
+    SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
+    IF l.id IS NULL THEN
+        RETURN 'unknown_sms';
+    ELSIF l.phase <> 'UNKNOWN' THEN
+        RETURN 'nothing_to_decide';
+    END IF;
+
+    UPDATE services.sms_logs s
+       SET phase = CASE p_decision WHEN 'send_again' THEN 'QUEUED' ELSE 'DONE' END,
+           status = CASE p_decision WHEN 'sent' THEN 'SENT' WHEN 'failed' THEN 'FAILED' ELSE 'PENDING' END,
+           next_attempt_at = CASE p_decision WHEN 'send_again' THEN v_now ELSE s.next_attempt_at END,
+           provider_message_id = coalesce(p_message_id, s.provider_message_id),
+           -- Who knows the cost has the provider's answer; another one would be booked twice.
+           answered_at = CASE WHEN p_cost IS NOT NULL THEN v_now END,
+           cost = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.cost, 0) + round(p_cost, 4) ELSE s.cost END,
+           currency = CASE WHEN p_cost IS NOT NULL THEN p_currency ELSE s.currency END,
+           parts = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.parts + p_parts, p_parts, s.parts) ELSE s.parts END,
+           sent_at = CASE p_decision WHEN 'sent' THEN s.claimed_at END,
+           settled_at = CASE p_decision WHEN 'send_again' THEN NULL ELSE v_now END,
+           error_code = CASE p_decision WHEN 'failed' THEN 'given_up' WHEN 'send_again' THEN s.error_code END,
+           error_message = CASE p_decision
+               WHEN 'failed' THEN 'A person has decided that it was not sent and need not be.'
+               WHEN 'send_again' THEN s.error_message
+           END,
+           decided_by = p_by, decided_at = v_now, decision_note = p_note
+     WHERE s.id = p_id;
+    INSERT INTO services.sms_events (sms_id, kind, attempt, actor, detail)
+    VALUES (p_id, 'DECIDED', l.attempts, p_by, p_decision || ': ' || p_note);
+    IF p_message_id IS NOT NULL THEN
+        PERFORM services.fold_delivery(ARRAY[p_id]);
+    END IF;
+    IF p_decision = 'send_again' THEN
+        PERFORM pg_notify('daftari_sms', '');
+    END IF;
+    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.expire_sms_leases(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    -- A value, not a call: what may change from row to row an index cannot look for.
+    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_count integer;
+BEGIN
+    WITH due AS MATERIALIZED (
+        SELECT l.id
+          FROM services.sms_logs l
+         WHERE l.phase = 'SENDING' AND l.lease_until <= v_now
+         ORDER BY l.lease_until
+         LIMIT p_limit
+           FOR NO KEY UPDATE SKIP LOCKED
+    ), changed AS (
+        UPDATE services.sms_logs l
+           SET phase = 'UNKNOWN', lease_until = NULL, error_code = 'lease_over',
+               error_message = 'No answer was recorded in time: it may or may not have been sent.'
+          FROM due d
+         WHERE l.id = d.id
+        RETURNING l.id, l.attempts, l.claimed_by
+    )
+    INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
+    SELECT c.id, 'UNKNOWN', c.attempts, 'lease_over, claimed by ' || c.claimed_by
+      FROM changed c;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_reasons text[], p_priorities smallint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    v_now   constant timestamp := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
+    v_all   constant text[] := p_wallets || p_others;
+    v_told  bigint[]; -- which elements are refusals that are told
+BEGIN
+    IF 'transfer_refused' = ANY (p_templates) THEN
+        -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
+        -- two batches never wait for each other.
+        WITH first AS (
+            SELECT DISTINCT ON (t.wallet) t.wallet, t.ord
+              FROM unnest(p_templates, p_wallets) WITH ORDINALITY AS t (template, wallet, ord)
+              JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (p_wallets) AND w.kind = 'CUSTOMER'
+             WHERE t.template = 'transfer_refused'
+             ORDER BY t.wallet, t.ord
+        ), told AS (
+            INSERT INTO services.sms_last_told AS l (wallet_id, template, told_at)
+            SELECT f.wallet, 'transfer_refused', v_now FROM first f ORDER BY f.wallet
+                ON CONFLICT (wallet_id, template) DO UPDATE
+               SET told_at = EXCLUDED.told_at
+             WHERE l.told_at <= EXCLUDED.told_at - interval '1 hour'
+            RETURNING l.wallet_id
+        )
+        SELECT array_agg(f.ord) INTO v_told FROM told JOIN first f ON f.wallet = told.wallet_id;
+    END IF;
+
+    WITH party AS MATERIALIZED (
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status
+          FROM core.wallets w
+         WHERE w.id = ANY (v_all)
+    ), wording AS MATERIALIZED (
+        SELECT m.key::text, m.language::text, m.formats FROM services.sms_templates m WHERE m.key = ANY (p_templates)
+    )
+    INSERT INTO services.sms_logs (
+        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
+    )
+    SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
+           services.sms_text(
+               m.formats, p.language, t.reference, t.amount, t.currency, t.wallet,
+               CASE WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name) ELSE t.other END,
+               t.balance,
+               CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
+           ),
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
+      FROM unnest(
+        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
+      ) WITH ORDINALITY
+        AS t (template, wallet, reference, amount, currency, other, balance, reason, priority, ord)
+      JOIN party p ON p.id = t.wallet
+      LEFT JOIN party o ON o.id = t.other
+      LEFT JOIN wording m ON m.key = t.template AND m.language = p.language
+     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL
+       AND (t.template <> 'transfer_refused' OR t.ord = ANY (v_told));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.record_delivery_report(p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer, p_phone text, p_body bytea)
+ RETURNS TABLE(id uuid, outcome text, sms_id uuid, known boolean)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
+    v_status     constant text := nullif(left(btrim(p_status), 50), '');
+    v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
+    v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
+    -- A masked number says nothing.
+    v_phone      constant text := coalesce(core.normalize_phone(v_digits), substring(v_digits FROM '^\+?([0-9]{3,15})$'));
+    v_ids        uuid[];
+    v_candidates bigint;
+    l            services.sms_logs;
+BEGIN
+    id := core.new_id();
+    known := services.delivery_rank(v_status) > 0;
+    IF v_message_id IS NULL OR v_status IS NULL THEN
+        outcome := 'QUARANTINED';
+    ELSE
+        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
+        SELECT count(*),
+               array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
+          INTO v_candidates, v_ids
+          FROM services.sms_logs s
+         WHERE s.provider_message_id = v_message_id AND s.provider = p_provider;
+        IF array_length(v_ids, 1) = 1 THEN
+            SELECT s.* INTO l
+              FROM services.sms_logs s
+             WHERE s.id = v_ids[1] AND s.provider_message_id = v_message_id
+               FOR NO KEY UPDATE;
+        END IF;
+        sms_id := l.id;
+        outcome := CASE
+            WHEN l.id IS NULL AND v_candidates = 0 THEN 'PARKED'
+            WHEN v_ids IS NULL THEN 'MISMATCHED'
+            WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
+            -- It has gone out again under another id while we waited for it.
+            WHEN l.id IS NULL THEN 'PARKED'
+            WHEN l.delivery_rank IS NULL
+                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
+                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
+                THEN 'APPLIED'
+            ELSE 'STALE'
+        END;
+    END IF;
+
+    INSERT INTO services.sms_delivery_reports (
+        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
+        received_at
+    )
+    VALUES (
+        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
+        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
+    );
+    -- A report that changes nothing else may still name the network.
+    IF outcome IN ('APPLIED', 'STALE') THEN
+        PERFORM services.fold_delivery(ARRAY[l.id]);
+    END IF;
+    RETURN NEXT;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.record_deposits(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_payloads text[], p_kinds text[], p_sources text[], p_body_starts integer[], p_body_lengths integer[], p_bodies bytea)
+ RETURNS TABLE(ord integer, outcome text, original text, reason text, suggestions text, wallet text, transaction_id uuid, amount numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, recorded_short_code text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
+AS $function$
 #variable_conflict use_column
 DECLARE
     n         constant integer := coalesce(array_length(p_receipts, 1), 0);
@@ -485,439 +799,16 @@ BEGIN
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
 END
-$$;
+$function$;
 
--- Books what messages were charged on the day of p_at in East Africa Time. One element a charge; without a cost, or with
--- a refusal that cost nothing, it is none. Every sender writes the same row, so this is the last thing that a
--- transaction does.
-CREATE OR REPLACE FUNCTION services.add_sms_spend(
-    p_at timestamp, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[]
-)
-RETURNS void
-LANGUAGE sql
-VOLATILE
-AS $$
-    INSERT INTO services.sms_spend AS s (day, currency, messages, parts, cost)
-    SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
-           sum(round(t.cost, 4))
-      FROM unnest(p_currencies, p_messages, p_parts, p_costs) AS t (currency, messages, parts, cost)
-     WHERE t.cost IS NOT NULL AND (t.cost <> 0 OR t.messages > 0)
-     GROUP BY coalesce(t.currency, 'XXX')
-     ORDER BY coalesce(t.currency, 'XXX')
-    ON CONFLICT (day, currency) DO UPDATE
-       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost
-$$;
-
--- Claims messages for a sender: the claim is the record of their attempts, committed before a request leaves.
---
--- p_limit:      how many requests can leave at once.
--- p_lease_ms:   how long an attempt may take until others take its outcome for unknown.
--- p_max_age_ms: older news is not sent; counted from a person's decision to send again, if there is one.
--- p_budget:     for the day in East Africa Time, in p_currency; NULL for none. When it is spent, messages of priority 1
---               wait. What is under way is not counted yet, so it can be overspent by that.
---
--- After: up to p_limit rows are SENDING, the important first and the longest due first, each with its attempt counted
---        and a lease. What must not be sent is FAILED with its reason: expired, opted_out (unimportant news to somebody
---        who wants none), no_recipient.
---
--- The first row is about the claim and has no id: failed (how many), paused, warned (four fifths of the budget are
--- spent), spent, and next_due_ms: 0 when there may be more now, NULL when nothing waits at all.
---
--- The settings: the planner takes p_limit for a tenth of all that waits. When much does, it would read and sort all of
--- that, and the whole table beside it, for a few rows that two indexes name.
-CREATE OR REPLACE FUNCTION services.claim_sms(
-    p_sender text, p_provider text, p_limit integer, p_lease_ms integer, p_max_age_ms bigint, p_budget numeric,
-    p_currency text
-)
-RETURNS TABLE (
-    id uuid, attempt integer, recipient text, recipient_hash text, message text, template text, language text,
-    priority integer, transaction_reference text, created_at timestamp,
-    failed integer, paused boolean, warned boolean, spent numeric, next_due_ms bigint
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET enable_sort = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    c_failures constant integer := 10000; -- in one call; a mountain of old news must not make one endless
-    -- Rounded as the columns are: what is due at this very moment is due.
-    v_now      constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
-    v_oldest   constant timestamp := v_now - p_max_age_ms * interval '1 millisecond';
-    v_all      uuid[] := '{}';
-    v_claimed  uuid[];
-    v_left     integer := p_limit;
-    v_picked   integer;
-    v_lost     integer;
-    v_next     timestamp;
-BEGIN
-    failed := 0; paused := false; warned := false;
-    IF p_budget IS NOT NULL THEN
-        spent := coalesce((
-            SELECT s.cost FROM services.sms_spend s WHERE s.day = services.eat_day(v_now) AND s.currency = p_currency
-        ), 0);
-        paused := spent >= p_budget;
-        warned := spent >= p_budget * 0.8;
-    END IF;
-
-    FOR v_priority IN 0 .. CASE WHEN paused THEN 0 ELSE 1 END LOOP
-        LOOP
-            EXIT WHEN v_left = 0 OR failed >= c_failures;
-            WITH picked AS MATERIALIZED (
-                SELECT l.id,
-                       CASE
-                           WHEN coalesce(l.recipient, '') = '' AND l.recipient_hash IS NULL THEN 'no_recipient'
-                           WHEN coalesce(l.decided_at, l.created_at) < v_oldest THEN 'expired'
-                           WHEN v_priority = 1 AND (
-                               EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number = l.recipient)
-                               OR EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number_hash = l.recipient_hash)
-                           ) THEN 'opted_out'
-                       END AS refusal
-                  FROM services.sms_logs l
-                 WHERE l.phase = 'QUEUED' AND l.priority = v_priority AND l.next_attempt_at <= v_now
-                 ORDER BY l.next_attempt_at
-                 LIMIT v_left
-                   FOR NO KEY UPDATE OF l SKIP LOCKED
-            ), changed AS (
-                UPDATE services.sms_logs l
-                   SET phase = CASE WHEN k.refusal IS NULL THEN 'SENDING' ELSE 'DONE' END,
-                       status = CASE WHEN k.refusal IS NULL THEN 'PENDING' ELSE 'FAILED' END,
-                       attempts = CASE WHEN k.refusal IS NULL THEN l.attempts + 1 ELSE l.attempts END,
-                       claimed_by = CASE WHEN k.refusal IS NULL THEN p_sender ELSE l.claimed_by END,
-                       claimed_at = CASE WHEN k.refusal IS NULL THEN v_now ELSE l.claimed_at END,
-                       provider = CASE WHEN k.refusal IS NULL THEN p_provider ELSE l.provider END,
-                       lease_until = CASE WHEN k.refusal IS NULL THEN v_now + p_lease_ms * interval '1 millisecond' END,
-                       answered_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE l.answered_at END,
-                       settled_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE v_now END,
-                       error_code = coalesce(k.refusal, l.error_code),
-                       error_message = CASE k.refusal
-                           WHEN 'no_recipient' THEN 'There is no number to send it to.'
-                           WHEN 'expired' THEN 'It was too old to be news when its turn came.'
-                           WHEN 'opted_out' THEN 'The holder of this number wants no messages of this kind.'
-                           ELSE l.error_message
-                       END
-                  FROM picked k
-                 WHERE l.id = k.id
-                RETURNING l.id, k.refusal
-            )
-            SELECT array_agg(c.id) FILTER (WHERE c.refusal IS NULL), count(*), count(c.refusal)
-              INTO v_claimed, v_picked, v_lost
-              FROM changed c;
-            v_all := v_all || v_claimed;
-            v_left := v_left - (v_picked - v_lost);
-            failed := failed + v_lost;
-            -- Nothing was thrown away, so nothing more is due.
-            EXIT WHEN v_lost = 0;
-        END LOOP;
-    END LOOP;
-
-    IF v_left = 0 OR failed >= c_failures THEN
-        next_due_ms := 0;
-    ELSE
-        -- What is due now somebody else has just locked; the unimportant of a spent day waits for the next one.
-        SELECT min(n.at) INTO v_next
-          FROM (
-            SELECT (
-                SELECT l.next_attempt_at FROM services.sms_logs l
-                 WHERE l.phase = 'QUEUED' AND l.priority = 0 AND l.next_attempt_at > v_now
-                 ORDER BY l.next_attempt_at LIMIT 1
-            ) AS at
-            UNION ALL
-            SELECT (
-                SELECT CASE
-                           WHEN paused THEN greatest(
-                               l.next_attempt_at,
-                               (services.eat_day(v_now) + 1)::timestamp - interval '3 hours'
-                           )
-                           ELSE l.next_attempt_at
-                       END
-                  FROM services.sms_logs l
-                 WHERE l.phase = 'QUEUED' AND l.priority = 1
-                   AND l.next_attempt_at > CASE WHEN paused THEN '-infinity' ELSE v_now END
-                 ORDER BY l.next_attempt_at LIMIT 1
-            )
-          ) n;
-        next_due_ms := ceil(extract(epoch FROM v_next - v_now) * 1000);
-    END IF;
-
-    RETURN NEXT;
-    RETURN QUERY
-    SELECT l.id, l.attempts::integer, l.recipient::text, l.recipient_hash::text, l.message, l.template::text,
-           l.language::text, l.priority::integer, l.transaction_reference::text, l.created_at::timestamp,
-           NULL::integer, NULL::boolean, NULL::boolean, NULL::numeric, NULL::bigint
-      FROM services.sms_logs l
-     WHERE l.id = ANY (v_all);
-END
-$$;
-
--- Records a person's decision on a message of unknown outcome.
---
--- p_decision: sent (with the provider's id and the cost where its own books have them), send_again, or failed.
--- After: NULL and it is done; or why it was not: unknown_sms, or nothing_to_decide when the outcome is known by now.
-CREATE OR REPLACE FUNCTION services.decide_sms(
-    p_id uuid, p_decision text, p_by text, p_note text, p_message_id text, p_cost numeric, p_currency text,
-    p_parts integer
-)
-RETURNS text
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
-    l     services.sms_logs;
-BEGIN
-    IF p_decision IS NULL OR p_decision NOT IN ('sent', 'send_again', 'failed') THEN
-        RAISE EXCEPTION 'a decision is sent, send_again or failed' USING ERRCODE = '22023';
-    END IF;
-    IF p_decision <> 'sent' THEN
-        p_message_id := NULL; p_cost := NULL;
-    END IF;
-    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
-    SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
-    IF l.id IS NULL THEN
-        RETURN 'unknown_sms';
-    ELSIF l.phase <> 'UNKNOWN' THEN
-        RETURN 'nothing_to_decide';
-    END IF;
-
-    UPDATE services.sms_logs s
-       SET phase = CASE p_decision WHEN 'send_again' THEN 'QUEUED' ELSE 'DONE' END,
-           status = CASE p_decision WHEN 'sent' THEN 'SENT' WHEN 'failed' THEN 'FAILED' ELSE 'PENDING' END,
-           next_attempt_at = CASE p_decision WHEN 'send_again' THEN v_now ELSE s.next_attempt_at END,
-           provider_message_id = coalesce(p_message_id, s.provider_message_id),
-           -- Who knows the cost has the provider's answer; another one would be booked twice.
-           answered_at = CASE WHEN p_cost IS NOT NULL THEN v_now END,
-           cost = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.cost, 0) + round(p_cost, 4) ELSE s.cost END,
-           currency = CASE WHEN p_cost IS NOT NULL THEN p_currency ELSE s.currency END,
-           parts = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.parts + p_parts, p_parts, s.parts) ELSE s.parts END,
-           sent_at = CASE p_decision WHEN 'sent' THEN s.claimed_at END,
-           settled_at = CASE p_decision WHEN 'send_again' THEN NULL ELSE v_now END,
-           error_code = CASE p_decision WHEN 'failed' THEN 'given_up' WHEN 'send_again' THEN s.error_code END,
-           error_message = CASE p_decision
-               WHEN 'failed' THEN 'A person has decided that it was not sent and need not be.'
-               WHEN 'send_again' THEN s.error_message
-           END,
-           decided_by = p_by, decided_at = v_now, decision_note = p_note
-     WHERE s.id = p_id;
-    INSERT INTO services.sms_events (sms_id, kind, attempt, actor, detail)
-    VALUES (p_id, 'DECIDED', l.attempts, p_by, p_decision || ': ' || p_note);
-    IF p_message_id IS NOT NULL THEN
-        PERFORM services.fold_delivery(ARRAY[p_id]);
-    END IF;
-    IF p_decision = 'send_again' THEN
-        PERFORM pg_notify('daftari_sms', '');
-    END IF;
-    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
-    RETURN NULL;
-END
-$$;
-
--- Takes attempts whose lease is over for what they are: they may or may not have been sent, and are never sent again by
--- themselves. A late answer, a report or a person resolves them. Every sender may call it.
---
--- After: how many, p_limit at most.
-CREATE OR REPLACE FUNCTION services.expire_sms_leases(p_limit integer)
-RETURNS integer
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET jit = off
-AS $$
-DECLARE
-    -- A value, not a call: what may change from row to row an index cannot look for.
-    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
-    v_count integer;
-BEGIN
-    WITH due AS MATERIALIZED (
-        SELECT l.id
-          FROM services.sms_logs l
-         WHERE l.phase = 'SENDING' AND l.lease_until <= v_now
-         ORDER BY l.lease_until
-         LIMIT p_limit
-           FOR NO KEY UPDATE SKIP LOCKED
-    ), changed AS (
-        UPDATE services.sms_logs l
-           SET phase = 'UNKNOWN', lease_until = NULL, error_code = 'lease_over',
-               error_message = 'No answer was recorded in time: it may or may not have been sent.'
-          FROM due d
-         WHERE l.id = d.id
-        RETURNING l.id, l.attempts, l.claimed_by
-    )
-    INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
-    SELECT c.id, 'UNKNOWN', c.attempts, 'lease_over, claimed by ' || c.claimed_by
-      FROM changed c;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    RETURN v_count;
-END
-$$;
-
--- Brings messages up to what the reports with their provider's id say.
---
--- Before: the rows are locked, and so is each provider's id (services.lock_message_ids).
--- After:  the delivery columns are those of services.delivery_of. A report whose status is known proves that the
---         provider has the message, so one that waits, for a person or to be sent again, is done; while a request may be
---         under way its answer is awaited. SENT means handed to the provider and not reported as lost: a final "not
---         delivered" makes it FAILED, because the customer has not been told, and whoever counts failures must find it.
---         What was charged stays charged.
-CREATE OR REPLACE FUNCTION services.fold_delivery(p_ids uuid[])
-RETURNS void
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET jit = off
-AS $$
-DECLARE
-    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
-BEGIN
-    UPDATE services.sms_logs l
-       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
-           delivery_updated_at = d.received_at,
-           delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
-           network = left(d.network, 20),
-           phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
-           status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
-           sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
-           settled_at = CASE WHEN d.decides THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
-           error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
-           error_message = CASE
-               WHEN NOT d.decides THEN l.error_message
-               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
-           END
-      FROM (
-        SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
-          FROM services.sms_logs s
-         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
-         WHERE s.id = ANY (p_ids)
-      ) d
-     WHERE l.id = d.id;
-END
-$$;
-
--- Stores a delivery report as received and folds it into its message.
---
--- Before: nothing is locked; the caller's transaction is READ COMMITTED.
--- After:  one row in services.sms_delivery_reports, with the message that it is about, if there is one. outcome:
---   APPLIED      the message's delivery state is this report's
---   STALE        it knew as much or more
---   PARKED       no message has this id; the report joins when one gets it
---   MISMATCHED   the message with this id went to another number
---   AMBIGUOUS    several messages have this id, and the report does not say which number it is about
---   QUARANTINED  no id or no status could be read
-CREATE OR REPLACE FUNCTION services.record_delivery_report(
-    p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer,
-    p_phone text, p_body bytea
-)
-RETURNS TABLE (id uuid, outcome text, sms_id uuid, known boolean)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
-    v_status     constant text := nullif(left(btrim(p_status), 50), '');
-    v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
-    v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
-    -- A masked number says nothing.
-    v_phone      constant text := coalesce(core.normalize_phone(v_digits), substring(v_digits FROM '^\+?([0-9]{3,15})$'));
-    v_ids        uuid[];
-    v_candidates bigint;
-    l            services.sms_logs;
-BEGIN
-    id := core.new_id();
-    known := services.delivery_rank(v_status) > 0;
-    IF v_message_id IS NULL OR v_status IS NULL THEN
-        outcome := 'QUARANTINED';
-    ELSE
-        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
-        SELECT count(*),
-               array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
-          INTO v_candidates, v_ids
-          FROM services.sms_logs s
-         WHERE s.provider_message_id = v_message_id AND s.provider = p_provider;
-        IF array_length(v_ids, 1) = 1 THEN
-            SELECT s.* INTO l
-              FROM services.sms_logs s
-             WHERE s.id = v_ids[1] AND s.provider_message_id = v_message_id
-               FOR NO KEY UPDATE;
-        END IF;
-        sms_id := l.id;
-        outcome := CASE
-            WHEN l.id IS NULL AND v_candidates = 0 THEN 'PARKED'
-            WHEN v_ids IS NULL THEN 'MISMATCHED'
-            WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
-            -- It has gone out again under another id while we waited for it.
-            WHEN l.id IS NULL THEN 'PARKED'
-            WHEN l.delivery_rank IS NULL
-                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
-                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
-                THEN 'APPLIED'
-            ELSE 'STALE'
-        END;
-    END IF;
-
-    INSERT INTO services.sms_delivery_reports (
-        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
-        received_at
-    )
-    VALUES (
-        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
-        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
-    );
-    -- A report that changes nothing else may still name the network.
-    IF outcome IN ('APPLIED', 'STALE') THEN
-        PERFORM services.fold_delivery(ARRAY[l.id]);
-    END IF;
-    RETURN NEXT;
-END
-$$;
-
--- Records what came of attempts, each once, with what it cost, in one round trip.
---
--- Arrays of equal length, one element an attempt. p_outcomes:
---   accepted  the provider has it
---   refused   it never will
---   retry     it certainly was not sent; after p_retry_ms it may be tried again
---   unknown   it may have been sent
---
--- Before: nothing is locked; the caller's transaction is READ COMMITTED.
--- After:  one row an element, in no order. result:
---   settled  the attempt was under way
---   late     its outcome was taken for unknown before. An answer that comes late resolves what waits for a person, stops
---            what a person has put back into the queue, and completes what was resolved otherwise. What was charged is
---            booked even when the next attempt has begun.
---   ignored  this attempt has its answer already, or there was none
--- Reports that came before the answer are joined. Costs are added to the message and to the day's spending.
---
--- Locks, in this order for everybody: the providers' ids, the messages by id, the day's spending.
-CREATE OR REPLACE FUNCTION services.settle_sms(
-    p_ids uuid[], p_attempts integer[], p_outcomes text[], p_message_ids text[], p_costs numeric[], p_currencies text[],
-    p_parts integer[], p_expected_parts integer[], p_encodings text[], p_texts text[], p_error_codes text[],
-    p_error_messages text[], p_retry_ms bigint[]
-)
-RETURNS TABLE (ord integer, result text, status text)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET jit = off
-AS $$
+CREATE OR REPLACE FUNCTION services.settle_sms(p_ids uuid[], p_attempts integer[], p_outcomes text[], p_message_ids text[], p_costs numeric[], p_currencies text[], p_parts integer[], p_expected_parts integer[], p_encodings text[], p_texts text[], p_error_codes text[], p_error_messages text[], p_retry_ms bigint[])
+ RETURNS TABLE(ord integer, result text, status text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
 #variable_conflict use_column
 DECLARE
     n        constant integer := coalesce(array_length(p_ids, 1), 0);
@@ -1106,7 +997,33 @@ BEGIN
     )
        FROM unnest(v_ords) AS t (ord);
 END
-$$;
+$function$;
+
+DROP FUNCTION core.change_wallet(p_wallet text, p_holder_name text, p_phone text, p_language text, p_reason text, p_actor text, OUT outcome text, OUT reason text);
+
+DROP FUNCTION core.guard_backfill();
+
+DROP FUNCTION core.note_wallet_change(p_wallet text, p_column text, p_from text, p_to text, p_reason text, p_actor text);
+
+DROP FUNCTION core.open_wallet(p_number text, p_holder_name text, p_phone text, p_currency text, p_language text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT wallet core.wallets);
+
+DROP FUNCTION core.refuse_write();
+
+DROP FUNCTION core.set_wallet_floor(p_wallet text, p_floor numeric, p_reason text, p_actor text, OUT outcome text, OUT reason text);
+
+DROP FUNCTION core.wallet_fault(p_holder_name text, p_phone text);
+
+DROP FUNCTION services.create_api_key(p_name text, p_key_hash text, p_scopes text[], p_key text, p_digest text, OUT outcome text, OUT id uuid);
+
+DROP FUNCTION services.forget_opt_out(p_number text);
+
+DROP FUNCTION services.record_opt_out(p_number text, p_sender_id text);
+
+DROP FUNCTION services.revoke_api_key(p_id uuid);
+
+DROP FUNCTION services.store_callback(p_kind text, p_receipt text, p_outcome text, p_error text, p_source text, p_body bytea);
+
+-- ==== end of functions ====
 
 ALTER TABLE "services"."sms_logs" DROP COLUMN "request_digest";
 

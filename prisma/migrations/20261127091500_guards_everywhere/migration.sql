@@ -20,388 +20,9 @@ ALTER TABLE "core"."wallet_events"
 -- Which message a repeated key asked for, also when its text has been sent and spelt in other letters.
 ALTER TABLE "services"."sms_logs" ADD COLUMN "request_digest" VARCHAR(64);
 
--- Trigger function: this table is written by its functions only. Its first argument is the advice: by which.
---
--- The triggers call it only for a statement that does not come through the door.
-CREATE OR REPLACE FUNCTION core.refuse_write()
-RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    RAISE EXCEPTION '% on %.% is refused: its functions write it, and nothing else', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
-        USING ERRCODE = 'DF003', HINT = TG_ARGV[0];
-END
-$$;
+-- ==== functions: written by db:migration, edit prisma/functions instead ====
 
--- Trigger function: the only change to a transaction is that its missing hash is filled in, with the hash that it
--- should have. Everything else of the row stays as it was written.
-CREATE OR REPLACE FUNCTION core.guard_backfill()
-RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    v_rest core.transactions := NEW;
-BEGIN
-    v_rest.verification_hash := OLD.verification_hash;
-    IF OLD.verification_hash IS NOT NULL OR v_rest *<> OLD
-       OR NEW.verification_hash IS DISTINCT FROM core.verification_hash(OLD.reference, OLD.amount, OLD.created_at) THEN
-        RAISE EXCEPTION 'UPDATE on core.transactions is refused: only a missing hash is filled in, with the right one'
-            USING ERRCODE = 'DF001', HINT = 'Correct a mistake with a REVERSAL through core.post_transactions.';
-    END IF;
-    RETURN NEW;
-END
-$$;
-
--- What is wrong with a wallet's holder or phone as they are to be written, or NULL: invalid_holder_name, invalid_phone.
--- NULL for either is not looked at.
-CREATE OR REPLACE FUNCTION core.wallet_fault(p_holder_name text, p_phone text)
-RETURNS text
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE
-        WHEN p_holder_name <> btrim(p_holder_name) OR p_holder_name IS NOT NULL AND NOT core.is_holder_name(p_holder_name)
-            THEN 'invalid_holder_name'
-        WHEN p_phone IS NOT NULL AND core.normalize_phone(p_phone) IS NULL THEN 'invalid_phone'
-    END
-$$;
-
--- Opens a customer's wallet with nothing in it, once for its idempotency key.
---
--- p_phone:          a Kenyan mobile number in any usual form; NULL for a wallet without one.
--- p_key, p_digest:  idempotency key and digest of the request, or NULL for both.
---
--- After: outcome 'opened' and the wallet; 'replayed' with the wallet, as it is now, that was opened for this key;
---        'key_reused'; or 'refused' with reason: invalid_number, invalid_holder_name, invalid_phone, wallet_exists. A
---        refusal leaves the key free. Of two calls with one new key at the same moment the later one fails with
---        SQLSTATE 23505 on requests_pkey: repeated, it finds the wallet.
-CREATE OR REPLACE FUNCTION core.open_wallet(
-    p_number text, p_holder_name text, p_phone text, p_currency text DEFAULT 'KES', p_language text DEFAULT 'en',
-    p_key text DEFAULT NULL, p_digest text DEFAULT NULL,
-    OUT outcome text, OUT reason text, OUT wallet core.wallets
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    reason := CASE
-        WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
-        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
-    END;
-    IF reason IS NOT NULL THEN
-        outcome := 'refused';
-        RETURN;
-    END IF;
-
-    outcome := core.find_request(p_key, p_digest);
-    IF outcome IS NULL THEN
-        PERFORM set_config('daftari.door', 'open', true);
-        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
-        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language)
-        ON CONFLICT (id) DO NOTHING
-        RETURNING w.* INTO wallet;
-        IF wallet.id IS NOT NULL AND p_key IS NOT NULL THEN
-            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
-            VALUES (p_key, p_digest, 'POSTED', p_number);
-        END IF;
-        PERFORM set_config('daftari.door', '', true);
-        -- Whoever took the number may have taken it for this very key.
-        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
-    END IF;
-    IF outcome IS NULL THEN
-        outcome := 'refused';
-        reason := 'wallet_exists';
-    ELSIF outcome = 'replayed' THEN
-        SELECT w.* INTO wallet
-          FROM core.requests q JOIN core.wallets w ON w.id = q.reference
-         WHERE q.idempotency_key = p_key;
-    END IF;
-END
-$$;
-
--- Writes down what changed of a wallet, who wanted it and why. p_actor: NULL for the database role of the session.
-CREATE OR REPLACE FUNCTION core.note_wallet_change(
-    p_wallet text, p_column text, p_from text, p_to text, p_reason text, p_actor text
-)
-RETURNS void
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO core.wallet_events (wallet_id, changed, old_value, new_value, actor, reason)
-    VALUES (p_wallet, p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
-    PERFORM set_config('daftari.door', '', true);
-END
-$$;
-
--- Changes the holder's name, phone or language of a customer's wallet and writes down who wanted it and why.
---
--- p_holder_name, p_phone, p_language: NULL for what stays; p_phone '' for a wallet without a phone from now on. Payments
---                                     are routed by the phone too: from the commit on to where it belongs now.
--- p_actor:                            who; NULL for the database role of the session.
---
--- After: outcome 'done', also when nothing was different, and one row in core.wallet_events for each column that
---        changed; or 'refused' with reason: unknown_wallet, wallet_closed, invalid_holder_name, invalid_phone.
-CREATE OR REPLACE FUNCTION core.change_wallet(
-    p_wallet text, p_holder_name text, p_phone text, p_language text, p_reason text, p_actor text DEFAULT NULL,
-    OUT outcome text, OUT reason text
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    w core.wallets;
-    n core.wallets;
-BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    reason := CASE
-        WHEN w.id IS NULL THEN 'unknown_wallet'
-        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
-        ELSE core.wallet_fault(p_holder_name, nullif(p_phone, ''))
-    END;
-    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
-    IF reason IS NOT NULL THEN
-        RETURN;
-    END IF;
-
-    n := w;
-    n.holder_name := coalesce(p_holder_name, w.holder_name);
-    n.phone := CASE WHEN p_phone IS NULL THEN w.phone ELSE core.normalize_phone(nullif(p_phone, '')) END;
-    n.language := coalesce(p_language, w.language);
-    IF n IS NOT DISTINCT FROM w THEN
-        RETURN;
-    END IF;
-    PERFORM set_config('daftari.door', 'open', true);
-    UPDATE core.wallets
-       SET holder_name = n.holder_name, phone = n.phone, language = n.language,
-           updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
-     WHERE id = p_wallet;
-    PERFORM set_config('daftari.door', '', true);
-    PERFORM core.note_wallet_change(p_wallet, c.changed, c.old_value, c.new_value, p_reason, p_actor)
-       FROM (
-        VALUES ('holder_name', w.holder_name, n.holder_name), ('phone', w.phone, n.phone),
-               ('language', w.language::text, n.language::text)
-       ) AS c (changed, old_value, new_value)
-      WHERE c.old_value IS DISTINCT FROM c.new_value;
-END
-$$;
-
--- Sets the lowest balance that a customer's wallet may have and writes down who wanted it and why. Below zero it is a
--- credit line. Every customer has a floor, and it is never above what is available at the moment.
---
--- p_actor: who; NULL for the database role of the session.
---
--- After: outcome 'done' (also when it had this floor already), or 'refused' with reason: unknown_wallet, wallet_closed,
---        invalid_amount, floor_too_high.
-CREATE OR REPLACE FUNCTION core.set_wallet_floor(
-    p_wallet text, p_floor numeric, p_reason text, p_actor text DEFAULT NULL, OUT outcome text, OUT reason text
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    c_largest constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
-    w         core.wallets;
-BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    reason := CASE
-        WHEN w.id IS NULL THEN 'unknown_wallet'
-        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
-        WHEN p_floor IS NULL OR p_floor NOT BETWEEN -c_largest AND c_largest OR p_floor <> round(p_floor, 2)
-            THEN 'invalid_amount'
-        WHEN p_floor > w.balance - w.held THEN 'floor_too_high'
-    END;
-    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
-    IF reason IS NULL AND w.min_balance IS DISTINCT FROM p_floor THEN
-        PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets
-           SET min_balance = p_floor, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
-         WHERE id = p_wallet;
-        PERFORM set_config('daftari.door', '', true);
-        PERFORM core.note_wallet_change(
-            p_wallet, 'min_balance', w.min_balance::text, round(p_floor, 2)::text, p_reason, p_actor
-        );
-    END IF;
-END
-$$;
-
--- Puts a message into the inbox that moves no money: one that cannot be understood, that only asked, or whose recording
--- failed. After: the id of its row.
-CREATE OR REPLACE FUNCTION services.store_callback(
-    p_kind text, p_receipt text, p_outcome text, p_error text, p_source text, p_body bytea
-)
-RETURNS uuid
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_id uuid;
-BEGIN
-    PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO services.mpesa_callbacks (kind, receipt, outcome, error, source, body)
-    VALUES (p_kind, p_receipt, p_outcome, p_error, p_source, p_body)
-    RETURNING id INTO v_id;
-    PERFORM set_config('daftari.door', '', true);
-    RETURN v_id;
-END
-$$;
-
--- Makes an API key, once for its idempotency key. Only the hash of the key itself comes here and is kept.
---
--- After: outcome 'created' with its id; 'replayed' with the id of the key that was made for this idempotency key; or
---        'key_reused'. Of two calls with one new idempotency key at the same moment the later one fails with SQLSTATE
---        23505 on requests_pkey: repeated, it finds what the other has made.
-CREATE OR REPLACE FUNCTION services.create_api_key(
-    p_name text, p_key_hash text, p_scopes text[], p_key text DEFAULT NULL, p_digest text DEFAULT NULL,
-    OUT outcome text, OUT id uuid
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    outcome := core.find_request(p_key, p_digest);
-    IF outcome = 'replayed' THEN
-        SELECT q.reference::uuid INTO id FROM core.requests q WHERE q.idempotency_key = p_key;
-    END IF;
-    IF outcome IS NOT NULL THEN
-        RETURN;
-    END IF;
-    outcome := 'created';
-    id := core.new_id();
-    PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO services.api_keys (id, name, key_hash, scopes) VALUES (id, p_name, p_key_hash, p_scopes);
-    IF p_key IS NOT NULL THEN
-        INSERT INTO core.requests (idempotency_key, digest, outcome, reference) VALUES (p_key, p_digest, 'POSTED', id::text);
-    END IF;
-    PERFORM set_config('daftari.door', '', true);
-END
-$$;
-
--- Revokes an API key for good. Repeated it does nothing.
-CREATE OR REPLACE FUNCTION services.revoke_api_key(p_id uuid)
-RETURNS void
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM set_config('daftari.door', 'open', true);
-    UPDATE services.api_keys SET revoked_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_id AND revoked_at IS NULL;
-    PERFORM set_config('daftari.door', '', true);
-END
-$$;
-
--- Remembers that a number wants no unimportant messages. p_sender_id: the name that it answered to, '' where none was
--- named. After: whether it was new.
-CREATE OR REPLACE FUNCTION services.record_opt_out(p_number text, p_sender_id text DEFAULT '')
-RETURNS boolean
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_number constant text := coalesce(core.normalize_phone(p_number), ltrim(p_number, '+'));
-    v_is_new boolean;
-BEGIN
-    PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO services.sms_opt_outs (number, sender_id, number_hash)
-    VALUES (v_number, p_sender_id, encode(sha256(v_number::bytea), 'hex'))
-    ON CONFLICT DO NOTHING;
-    v_is_new := FOUND;
-    PERFORM set_config('daftari.door', '', true);
-    RETURN v_is_new;
-END
-$$;
-
--- Takes a number off the list of those that want no unimportant messages, for all names, because its holder asked for
--- that. After: whether it was on it.
-CREATE OR REPLACE FUNCTION services.forget_opt_out(p_number text)
-RETURNS boolean
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_was_there boolean;
-BEGIN
-    PERFORM set_config('daftari.door', 'open', true);
-    DELETE FROM services.sms_opt_outs WHERE number = coalesce(core.normalize_phone(p_number), ltrim(p_number, '+'));
-    v_was_there := FOUND;
-    PERFORM set_config('daftari.door', '', true);
-    RETURN v_was_there;
-END
-$$;
-
--- Trigger function: every column of a wallet decides over money or identity, so all of them change through functions.
---
--- The triggers call it only for what does not come through the door, for a wallet that is to open with money in it, and
--- for DELETE.
-CREATE OR REPLACE FUNCTION core.guard_wallets()
-RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF TG_OP = 'DELETE' THEN
-        RAISE EXCEPTION 'a wallet is never deleted'
-            USING ERRCODE = 'DF004',
-                  HINT = 'Close it with core.set_wallet_status, or closeWallet in @repo/db; its number stays taken and its past readable.';
-    ELSIF TG_OP = 'INSERT' THEN
-        RAISE EXCEPTION 'INSERT into core.wallets is refused: a wallet opens through its function, with nothing in it'
-            USING ERRCODE = 'DF003', HINT = 'Call core.open_wallet, or openWallet in @repo/db.';
-    END IF;
-    RAISE EXCEPTION 'UPDATE on core.wallets is refused: a wallet changes through its functions, which write down who and why'
-        USING ERRCODE = 'DF003',
-              HINT = 'Holder, phone and language: core.change_wallet or updateWallet in @repo/db. Status: core.set_wallet_status or freezeWallet and its like. Floor: core.set_wallet_floor or setWalletFloor. Money: core.post_transactions or recordDeposit and its like.';
-END
-$$;
-
-DROP FUNCTION core.set_wallet_status(text, text, text);
-
--- Freezes, thaws or closes a customer's wallet and writes down who wanted it and why. A system wallet has no status to
--- be changed: with a frozen float every deposit would be refused.
---
--- p_actor: who; NULL for the database role of the session.
---
--- After: outcome 'done' (also when it had this status already), or 'refused' with reason: unknown_wallet,
---        wallet_closed (a closed wallet stays closed), wallet_not_empty (only an empty wallet without holds closes).
-CREATE OR REPLACE FUNCTION core.set_wallet_status(
-    p_wallet text, p_status text, p_reason text, p_actor text DEFAULT NULL, OUT outcome text, OUT reason text
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    w core.wallets;
-BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    reason := CASE
-        WHEN w.id IS NULL THEN 'unknown_wallet'
-        WHEN w.status = 'CLOSED' AND p_status <> 'CLOSED' THEN 'wallet_closed'
-        WHEN p_status = 'CLOSED' AND (w.balance <> 0 OR w.held <> 0) THEN 'wallet_not_empty'
-    END;
-    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
-    IF reason IS NULL AND w.status <> p_status THEN
-        PERFORM set_config('daftari.door', 'open', true);
-        UPDATE core.wallets
-           SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
-         WHERE id = p_wallet;
-        PERFORM set_config('daftari.door', '', true);
-        PERFORM core.note_wallet_change(p_wallet, 'status', w.status, p_status, p_reason, p_actor);
-    END IF;
-END
-$$;
+DROP FUNCTION core.set_wallet_status(p_wallet text, p_status text, p_note text, OUT outcome text, OUT reason text);
 
 -- Remembers a refusal under its key, so that a late retry is told the same.
 CREATE OR REPLACE FUNCTION core.refuse_request(p_key text, p_digest text, p_reason text)
@@ -413,66 +34,6 @@ BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO core.requests (idempotency_key, digest, outcome, reason)
     VALUES (p_key, p_digest, 'REFUSED', p_reason);
-    PERFORM set_config('daftari.door', '', true);
-END
-$$;
-
--- Reserves money of a wallet: it stays in the balance and can no longer be spent. What is promised must be payable, so
--- the fee that its capture may take is reserved with it (core.fee_to_hold).
---
--- After: outcome 'posted' and the new hold; 'replayed' with the hold of then (or reason, if it was refused then);
---        'key_reused'; or 'refused' with reason: unknown_wallet, wallet_frozen, wallet_closed, invalid_amount,
---        expiry_passed (it would end before it begins), insufficient_funds (for amount and fee). The hold keeps what was
---        available after it, so that a repeat is told the same whatever has happened since.
-CREATE OR REPLACE FUNCTION core.place_hold(
-    p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp, p_narrative text,
-    OUT outcome text, OUT reason text, OUT hold_id uuid
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
-    v_fee numeric;
-    w     core.wallets;
-BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    outcome := core.find_request(p_key, p_digest);
-    IF outcome = 'replayed' THEN
-        SELECT q.reason, q.reference::uuid INTO reason, hold_id
-          FROM core.requests q WHERE q.idempotency_key = p_key;
-    END IF;
-    IF outcome IS NOT NULL THEN
-        RETURN;
-    END IF;
-
-    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
-    reason := CASE
-        WHEN w.id IS NULL THEN 'unknown_wallet'
-        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
-        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
-        WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
-        WHEN p_expires_at <= v_now THEN 'expiry_passed'
-        WHEN w.balance - w.held - w.min_balance < p_amount + v_fee THEN 'insufficient_funds'
-    END;
-    IF reason IS NOT NULL THEN
-        outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
-        RETURN;
-    END IF;
-
-    outcome := 'posted';
-    hold_id := core.new_id();
-    PERFORM set_config('daftari.door', 'open', true);
-    UPDATE core.wallets
-       SET held = held + p_amount + v_fee, updated_at = greatest(updated_at, v_now)
-     WHERE id = p_wallet;
-    INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
-    VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
-    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
-    VALUES (p_key, p_digest, 'POSTED', hold_id::text);
     PERFORM set_config('daftari.door', '', true);
 END
 $$;
@@ -551,6 +112,895 @@ BEGIN
         ELSE 'collision'
     END;
     reason := v_post.reasons[1];
+END
+$$;
+
+-- Writes down what changed of a wallet, who wanted it and why. p_actor: NULL for the database role of the session.
+CREATE OR REPLACE FUNCTION core.note_wallet_change(
+    p_wallet text, p_column text, p_from text, p_to text, p_reason text, p_actor text
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.wallet_events (wallet_id, changed, old_value, new_value, actor, reason)
+    VALUES (p_wallet, p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- What is wrong with a wallet's holder or phone as they are to be written, or NULL: invalid_holder_name, invalid_phone.
+-- NULL for either is not looked at.
+CREATE OR REPLACE FUNCTION core.wallet_fault(p_holder_name text, p_phone text)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN p_holder_name <> btrim(p_holder_name) OR p_holder_name IS NOT NULL AND NOT core.is_holder_name(p_holder_name)
+            THEN 'invalid_holder_name'
+        WHEN p_phone IS NOT NULL AND core.normalize_phone(p_phone) IS NULL THEN 'invalid_phone'
+    END
+$$;
+
+-- Changes the holder's name, phone or language of a customer's wallet and writes down who wanted it and why.
+--
+-- p_holder_name, p_phone, p_language: NULL for what stays; p_phone '' for a wallet without a phone from now on. Payments
+--                                     are routed by the phone too: from the commit on to where it belongs now.
+-- p_actor:                            who; NULL for the database role of the session.
+--
+-- After: outcome 'done', also when nothing was different, and one row in core.wallet_events for each column that
+--        changed; or 'refused' with reason: unknown_wallet, wallet_closed, invalid_holder_name, invalid_phone.
+CREATE OR REPLACE FUNCTION core.change_wallet(
+    p_wallet text, p_holder_name text, p_phone text, p_language text, p_reason text, p_actor text DEFAULT NULL,
+    OUT outcome text, OUT reason text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    w core.wallets;
+    n core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        ELSE core.wallet_fault(p_holder_name, nullif(p_phone, ''))
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    n := w;
+    n.holder_name := coalesce(p_holder_name, w.holder_name);
+    n.phone := CASE WHEN p_phone IS NULL THEN w.phone ELSE core.normalize_phone(nullif(p_phone, '')) END;
+    n.language := coalesce(p_language, w.language);
+    IF n IS NOT DISTINCT FROM w THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE core.wallets
+       SET holder_name = n.holder_name, phone = n.phone, language = n.language,
+           updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+     WHERE id = p_wallet;
+    PERFORM set_config('daftari.door', '', true);
+    PERFORM core.note_wallet_change(p_wallet, c.changed, c.old_value, c.new_value, p_reason, p_actor)
+       FROM (
+        VALUES ('holder_name', w.holder_name, n.holder_name), ('phone', w.phone, n.phone),
+               ('language', w.language::text, n.language::text)
+       ) AS c (changed, old_value, new_value)
+      WHERE c.old_value IS DISTINCT FROM c.new_value;
+END
+$$;
+
+-- Trigger function: the only change to a transaction is that its missing hash is filled in, with the hash that it
+-- should have. Everything else of the row stays as it was written.
+CREATE OR REPLACE FUNCTION core.guard_backfill()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    v_rest core.transactions := NEW;
+BEGIN
+    v_rest.verification_hash := OLD.verification_hash;
+    IF OLD.verification_hash IS NOT NULL OR v_rest *<> OLD
+       OR NEW.verification_hash IS DISTINCT FROM core.verification_hash(OLD.reference, OLD.amount, OLD.created_at) THEN
+        RAISE EXCEPTION 'UPDATE on core.transactions is refused: only a missing hash is filled in, with the right one'
+            USING ERRCODE = 'DF001', HINT = 'Correct a mistake with a REVERSAL through core.post_transactions.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Trigger function: every column of a wallet decides over money or identity, so all of them change through functions.
+--
+-- The triggers call it only for what does not come through the door, for a wallet that is to open with money in it, and
+-- for DELETE.
+CREATE OR REPLACE FUNCTION core.guard_wallets()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'a wallet is never deleted'
+            USING ERRCODE = 'DF004',
+                  HINT = 'Close it with core.set_wallet_status, or closeWallet in @repo/db; its number stays taken and its past readable.';
+    ELSIF TG_OP = 'INSERT' THEN
+        RAISE EXCEPTION 'INSERT into core.wallets is refused: a wallet opens through its function, with nothing in it'
+            USING ERRCODE = 'DF003', HINT = 'Call core.open_wallet, or openWallet in @repo/db.';
+    END IF;
+    RAISE EXCEPTION 'UPDATE on core.wallets is refused: a wallet changes through its functions, which write down who and why'
+        USING ERRCODE = 'DF003',
+              HINT = 'Holder, phone and language: core.change_wallet or updateWallet in @repo/db. Status: core.set_wallet_status or freezeWallet and its like. Floor: core.set_wallet_floor or setWalletFloor. Money: core.post_transactions or recordDeposit and its like.';
+END
+$$;
+
+-- Opens a customer's wallet with nothing in it, once for its idempotency key.
+--
+-- p_phone:          a Kenyan mobile number in any usual form; NULL for a wallet without one.
+-- p_key, p_digest:  idempotency key and digest of the request, or NULL for both.
+--
+-- After: outcome 'opened' and the wallet; 'replayed' with the wallet, as it is now, that was opened for this key;
+--        'key_reused'; or 'refused' with reason: invalid_number, invalid_holder_name, invalid_phone, wallet_exists. A
+--        refusal leaves the key free. Of two calls with one new key at the same moment the later one fails with
+--        SQLSTATE 23505 on requests_pkey: repeated, it finds the wallet.
+CREATE OR REPLACE FUNCTION core.open_wallet(
+    p_number text, p_holder_name text, p_phone text, p_currency text DEFAULT 'KES', p_language text DEFAULT 'en',
+    p_key text DEFAULT NULL, p_digest text DEFAULT NULL,
+    OUT outcome text, OUT reason text, OUT wallet core.wallets
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    reason := CASE
+        WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
+        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        RETURN;
+    END IF;
+
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
+        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING w.* INTO wallet;
+        IF wallet.id IS NOT NULL AND p_key IS NOT NULL THEN
+            INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+            VALUES (p_key, p_digest, 'POSTED', p_number);
+        END IF;
+        PERFORM set_config('daftari.door', '', true);
+        -- Whoever took the number may have taken it for this very key.
+        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
+    END IF;
+    IF outcome IS NULL THEN
+        outcome := 'refused';
+        reason := 'wallet_exists';
+    ELSIF outcome = 'replayed' THEN
+        SELECT w.* INTO wallet
+          FROM core.requests q JOIN core.wallets w ON w.id = q.reference
+         WHERE q.idempotency_key = p_key;
+    END IF;
+END
+$$;
+
+-- Reserves money of a wallet: it stays in the balance and can no longer be spent. What is promised must be payable, so
+-- the fee that its capture may take is reserved with it (core.fee_to_hold).
+--
+-- After: outcome 'posted' and the new hold; 'replayed' with the hold of then (or reason, if it was refused then);
+--        'key_reused'; or 'refused' with reason: unknown_wallet, wallet_frozen, wallet_closed, invalid_amount,
+--        expiry_passed (it would end before it begins), insufficient_funds (for amount and fee). The hold keeps what was
+--        available after it, so that a repeat is told the same whatever has happened since.
+CREATE OR REPLACE FUNCTION core.place_hold(
+    p_key text, p_digest text, p_wallet text, p_amount numeric, p_expires_at timestamp, p_narrative text,
+    OUT outcome text, OUT reason text, OUT hold_id uuid
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    v_fee numeric;
+    w     core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference::uuid INTO reason, hold_id
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN p_amount <= 0 OR p_amount <> round(p_amount, 2) THEN 'invalid_amount'
+        WHEN p_expires_at <= v_now THEN 'expiry_passed'
+        WHEN w.balance - w.held - w.min_balance < p_amount + v_fee THEN 'insufficient_funds'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    outcome := 'posted';
+    hold_id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE core.wallets
+       SET held = held + p_amount + v_fee, updated_at = greatest(updated_at, v_now)
+     WHERE id = p_wallet;
+    INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
+    VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', hold_id::text);
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Trigger function: this table is written by its functions only. Its first argument is the advice: by which.
+--
+-- The triggers call it only for a statement that does not come through the door.
+CREATE OR REPLACE FUNCTION core.refuse_write()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION '% on %.% is refused: its functions write it, and nothing else', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'DF003', HINT = TG_ARGV[0];
+END
+$$;
+
+-- Sets the lowest balance that a customer's wallet may have and writes down who wanted it and why. Below zero it is a
+-- credit line. Every customer has a floor, and it is never above what is available at the moment.
+--
+-- p_actor: who; NULL for the database role of the session.
+--
+-- After: outcome 'done' (also when it had this floor already), or 'refused' with reason: unknown_wallet, wallet_closed,
+--        invalid_amount, floor_too_high.
+CREATE OR REPLACE FUNCTION core.set_wallet_floor(
+    p_wallet text, p_floor numeric, p_reason text, p_actor text DEFAULT NULL, OUT outcome text, OUT reason text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c_largest constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
+    w         core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN p_floor IS NULL OR p_floor NOT BETWEEN -c_largest AND c_largest OR p_floor <> round(p_floor, 2)
+            THEN 'invalid_amount'
+        WHEN p_floor > w.balance - w.held THEN 'floor_too_high'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NULL AND w.min_balance IS DISTINCT FROM p_floor THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        UPDATE core.wallets
+           SET min_balance = p_floor, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+         WHERE id = p_wallet;
+        PERFORM set_config('daftari.door', '', true);
+        PERFORM core.note_wallet_change(
+            p_wallet, 'min_balance', w.min_balance::text, round(p_floor, 2)::text, p_reason, p_actor
+        );
+    END IF;
+END
+$$;
+
+-- Freezes, thaws or closes a customer's wallet and writes down who wanted it and why. A system wallet has no status to
+-- be changed: with a frozen float every deposit would be refused.
+--
+-- p_actor: who; NULL for the database role of the session.
+--
+-- After: outcome 'done' (also when it had this status already), or 'refused' with reason: unknown_wallet,
+--        wallet_closed (a closed wallet stays closed), wallet_not_empty (only an empty wallet without holds closes).
+CREATE OR REPLACE FUNCTION core.set_wallet_status(
+    p_wallet text, p_status text, p_reason text, p_actor text DEFAULT NULL, OUT outcome text, OUT reason text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    w core.wallets;
+BEGIN
+    PERFORM core.lock_wallets(ARRAY[p_wallet]);
+    SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'CLOSED' AND p_status <> 'CLOSED' THEN 'wallet_closed'
+        WHEN p_status = 'CLOSED' AND (w.balance <> 0 OR w.held <> 0) THEN 'wallet_not_empty'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
+    IF reason IS NULL AND w.status <> p_status THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        UPDATE core.wallets
+           SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
+         WHERE id = p_wallet;
+        PERFORM set_config('daftari.door', '', true);
+        PERFORM core.note_wallet_change(p_wallet, 'status', w.status, p_status, p_reason, p_actor);
+    END IF;
+END
+$$;
+
+-- Books what messages were charged on the day of p_at in East Africa Time. One element a charge; without a cost, or with
+-- a refusal that cost nothing, it is none. Every sender writes the same row, so this is the last thing that a
+-- transaction does.
+CREATE OR REPLACE FUNCTION services.add_sms_spend(
+    p_at timestamp, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[]
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+AS $$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.sms_spend AS s (day, currency, messages, parts, cost)
+    SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
+           sum(round(t.cost, 4))
+      FROM unnest(p_currencies, p_messages, p_parts, p_costs) AS t (currency, messages, parts, cost)
+     WHERE t.cost IS NOT NULL AND (t.cost <> 0 OR t.messages > 0)
+     GROUP BY coalesce(t.currency, 'XXX')
+     ORDER BY coalesce(t.currency, 'XXX')
+    ON CONFLICT (day, currency) DO UPDATE
+       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost;
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Claims messages for a sender: the claim is the record of their attempts, committed before a request leaves.
+--
+-- p_limit:      how many requests can leave at once.
+-- p_lease_ms:   how long an attempt may take until others take its outcome for unknown.
+-- p_max_age_ms: older news is not sent; counted from a person's decision to send again, if there is one.
+-- p_budget:     for the day in East Africa Time, in p_currency; NULL for none. When it is spent, messages of priority 1
+--               wait. What is under way is not counted yet, so it can be overspent by that.
+--
+-- After: up to p_limit rows are SENDING, the important first and the longest due first, each with its attempt counted
+--        and a lease. What must not be sent is FAILED with its reason: expired, opted_out (unimportant news to somebody
+--        who wants none), no_recipient.
+--
+-- The first row is about the claim and has no id: failed (how many), paused, warned (four fifths of the budget are
+-- spent), spent, and next_due_ms: 0 when there may be more now, NULL when nothing waits at all.
+--
+-- The settings: the planner takes p_limit for a tenth of all that waits. When much does, it would read and sort all of
+-- that, and the whole table beside it, for a few rows that two indexes name.
+CREATE OR REPLACE FUNCTION services.claim_sms(
+    p_sender text, p_provider text, p_limit integer, p_lease_ms integer, p_max_age_ms bigint, p_budget numeric,
+    p_currency text
+)
+RETURNS TABLE (
+    id uuid, attempt integer, recipient text, recipient_hash text, message text, template text, language text,
+    priority integer, transaction_reference text, created_at timestamp,
+    failed integer, paused boolean, warned boolean, spent numeric, next_due_ms bigint
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    c_failures constant integer := 10000; -- in one call; a mountain of old news must not make one endless
+    -- Rounded as the columns are: what is due at this very moment is due.
+    v_now      constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_oldest   constant timestamp := v_now - p_max_age_ms * interval '1 millisecond';
+    v_all      uuid[] := '{}';
+    v_claimed  uuid[];
+    v_left     integer := p_limit;
+    v_picked   integer;
+    v_lost     integer;
+    v_next     timestamp;
+BEGIN
+    failed := 0; paused := false; warned := false;
+    IF p_budget IS NOT NULL THEN
+        spent := coalesce((
+            SELECT s.cost FROM services.sms_spend s WHERE s.day = services.eat_day(v_now) AND s.currency = p_currency
+        ), 0);
+        paused := spent >= p_budget;
+        warned := spent >= p_budget * 0.8;
+    END IF;
+
+    FOR v_priority IN 0 .. CASE WHEN paused THEN 0 ELSE 1 END LOOP
+        LOOP
+            EXIT WHEN v_left = 0 OR failed >= c_failures;
+            PERFORM set_config('daftari.door', 'open', true);
+            WITH picked AS MATERIALIZED (
+                SELECT l.id,
+                       CASE
+                           WHEN coalesce(l.recipient, '') = '' AND l.recipient_hash IS NULL THEN 'no_recipient'
+                           WHEN coalesce(l.decided_at, l.created_at) < v_oldest THEN 'expired'
+                           WHEN v_priority = 1 AND (
+                               EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number = l.recipient)
+                               OR EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number_hash = l.recipient_hash)
+                           ) THEN 'opted_out'
+                       END AS refusal
+                  FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = v_priority AND l.next_attempt_at <= v_now
+                 ORDER BY l.next_attempt_at
+                 LIMIT v_left
+                   FOR NO KEY UPDATE OF l SKIP LOCKED
+            ), changed AS (
+                UPDATE services.sms_logs l
+                   SET phase = CASE WHEN k.refusal IS NULL THEN 'SENDING' ELSE 'DONE' END,
+                       status = CASE WHEN k.refusal IS NULL THEN 'PENDING' ELSE 'FAILED' END,
+                       attempts = CASE WHEN k.refusal IS NULL THEN l.attempts + 1 ELSE l.attempts END,
+                       claimed_by = CASE WHEN k.refusal IS NULL THEN p_sender ELSE l.claimed_by END,
+                       claimed_at = CASE WHEN k.refusal IS NULL THEN v_now ELSE l.claimed_at END,
+                       provider = CASE WHEN k.refusal IS NULL THEN p_provider ELSE l.provider END,
+                       lease_until = CASE WHEN k.refusal IS NULL THEN v_now + p_lease_ms * interval '1 millisecond' END,
+                       answered_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE l.answered_at END,
+                       settled_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE v_now END,
+                       error_code = coalesce(k.refusal, l.error_code),
+                       error_message = CASE k.refusal
+                           WHEN 'no_recipient' THEN 'There is no number to send it to.'
+                           WHEN 'expired' THEN 'It was too old to be news when its turn came.'
+                           WHEN 'opted_out' THEN 'The holder of this number wants no messages of this kind.'
+                           ELSE l.error_message
+                       END
+                  FROM picked k
+                 WHERE l.id = k.id
+                RETURNING l.id, k.refusal
+            )
+            SELECT array_agg(c.id) FILTER (WHERE c.refusal IS NULL), count(*), count(c.refusal)
+              INTO v_claimed, v_picked, v_lost
+              FROM changed c;
+            PERFORM set_config('daftari.door', '', true);
+            v_all := v_all || v_claimed;
+            v_left := v_left - (v_picked - v_lost);
+            failed := failed + v_lost;
+            -- Nothing was thrown away, so nothing more is due.
+            EXIT WHEN v_lost = 0;
+        END LOOP;
+    END LOOP;
+
+    IF v_left = 0 OR failed >= c_failures THEN
+        next_due_ms := 0;
+    ELSE
+        -- What is due now somebody else has just locked; the unimportant of a spent day waits for the next one.
+        SELECT min(n.at) INTO v_next
+          FROM (
+            SELECT (
+                SELECT l.next_attempt_at FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = 0 AND l.next_attempt_at > v_now
+                 ORDER BY l.next_attempt_at LIMIT 1
+            ) AS at
+            UNION ALL
+            SELECT (
+                SELECT CASE
+                           WHEN paused THEN greatest(
+                               l.next_attempt_at,
+                               (services.eat_day(v_now) + 1)::timestamp - interval '3 hours'
+                           )
+                           ELSE l.next_attempt_at
+                       END
+                  FROM services.sms_logs l
+                 WHERE l.phase = 'QUEUED' AND l.priority = 1
+                   AND l.next_attempt_at > CASE WHEN paused THEN '-infinity' ELSE v_now END
+                 ORDER BY l.next_attempt_at LIMIT 1
+            )
+          ) n;
+        next_due_ms := ceil(extract(epoch FROM v_next - v_now) * 1000);
+    END IF;
+
+    RETURN NEXT;
+    RETURN QUERY
+    SELECT l.id, l.attempts::integer, l.recipient::text, l.recipient_hash::text, l.message, l.template::text,
+           l.language::text, l.priority::integer, l.transaction_reference::text, l.created_at::timestamp,
+           NULL::integer, NULL::boolean, NULL::boolean, NULL::numeric, NULL::bigint
+      FROM services.sms_logs l
+     WHERE l.id = ANY (v_all);
+END
+$$;
+
+-- Makes an API key, once for its idempotency key. Only the hash of the key itself comes here and is kept.
+--
+-- After: outcome 'created' with its id; 'replayed' with the id of the key that was made for this idempotency key; or
+--        'key_reused'. Of two calls with one new idempotency key at the same moment the later one fails with SQLSTATE
+--        23505 on requests_pkey: repeated, it finds what the other has made.
+CREATE OR REPLACE FUNCTION services.create_api_key(
+    p_name text, p_key_hash text, p_scopes text[], p_key text DEFAULT NULL, p_digest text DEFAULT NULL,
+    OUT outcome text, OUT id uuid
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reference::uuid INTO id FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+    outcome := 'created';
+    id := core.new_id();
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.api_keys (id, name, key_hash, scopes) VALUES (id, p_name, p_key_hash, p_scopes);
+    IF p_key IS NOT NULL THEN
+        INSERT INTO core.requests (idempotency_key, digest, outcome, reference) VALUES (p_key, p_digest, 'POSTED', id::text);
+    END IF;
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Brings messages up to what the reports with their provider's id say.
+--
+-- Before: the rows are locked, and so is each provider's id (services.lock_message_ids).
+-- After:  the delivery columns are those of services.delivery_of. A report whose status is known proves that the
+--         provider has the message, so one that waits, for a person or to be sent again, is done; while a request may be
+--         under way its answer is awaited. SENT means handed to the provider and not reported as lost: a final "not
+--         delivered" makes it FAILED, because the customer has not been told, and whoever counts failures must find it.
+--         What was charged stays charged.
+CREATE OR REPLACE FUNCTION services.fold_delivery(p_ids uuid[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.sms_logs l
+       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
+           delivery_updated_at = d.received_at,
+           delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
+           network = left(d.network, 20),
+           phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
+           status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
+           sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
+           settled_at = CASE WHEN d.decides THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
+           error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
+           error_message = CASE
+               WHEN NOT d.decides THEN l.error_message
+               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
+           END
+      FROM (
+        SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
+          FROM services.sms_logs s
+         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
+         WHERE s.id = ANY (p_ids)
+      ) d
+     WHERE l.id = d.id;
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Records a person's decision on a message of unknown outcome.
+--
+-- p_decision: sent (with the provider's id and the cost where its own books have them), send_again, or failed.
+-- After: NULL and it is done; or why it was not: unknown_sms, or nothing_to_decide when the outcome is known by now.
+CREATE OR REPLACE FUNCTION services.decide_sms(
+    p_id uuid, p_decision text, p_by text, p_note text, p_message_id text, p_cost numeric, p_currency text,
+    p_parts integer
+)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    l     services.sms_logs;
+BEGIN
+    IF p_decision IS NULL OR p_decision NOT IN ('sent', 'send_again', 'failed') THEN
+        RAISE EXCEPTION 'a decision is sent, send_again or failed' USING ERRCODE = '22023';
+    END IF;
+    IF p_decision <> 'sent' THEN
+        p_message_id := NULL; p_cost := NULL;
+    END IF;
+    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
+    SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
+    IF l.id IS NULL THEN
+        RETURN 'unknown_sms';
+    ELSIF l.phase <> 'UNKNOWN' THEN
+        RETURN 'nothing_to_decide';
+    END IF;
+
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.sms_logs s
+       SET phase = CASE p_decision WHEN 'send_again' THEN 'QUEUED' ELSE 'DONE' END,
+           status = CASE p_decision WHEN 'sent' THEN 'SENT' WHEN 'failed' THEN 'FAILED' ELSE 'PENDING' END,
+           next_attempt_at = CASE p_decision WHEN 'send_again' THEN v_now ELSE s.next_attempt_at END,
+           provider_message_id = coalesce(p_message_id, s.provider_message_id),
+           -- Who knows the cost has the provider's answer; another one would be booked twice.
+           answered_at = CASE WHEN p_cost IS NOT NULL THEN v_now END,
+           cost = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.cost, 0) + round(p_cost, 4) ELSE s.cost END,
+           currency = CASE WHEN p_cost IS NOT NULL THEN p_currency ELSE s.currency END,
+           parts = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.parts + p_parts, p_parts, s.parts) ELSE s.parts END,
+           sent_at = CASE p_decision WHEN 'sent' THEN s.claimed_at END,
+           settled_at = CASE p_decision WHEN 'send_again' THEN NULL ELSE v_now END,
+           error_code = CASE p_decision WHEN 'failed' THEN 'given_up' WHEN 'send_again' THEN s.error_code END,
+           error_message = CASE p_decision
+               WHEN 'failed' THEN 'A person has decided that it was not sent and need not be.'
+               WHEN 'send_again' THEN s.error_message
+           END,
+           decided_by = p_by, decided_at = v_now, decision_note = p_note
+     WHERE s.id = p_id;
+    INSERT INTO services.sms_events (sms_id, kind, attempt, actor, detail)
+    VALUES (p_id, 'DECIDED', l.attempts, p_by, p_decision || ': ' || p_note);
+    PERFORM set_config('daftari.door', '', true);
+    IF p_message_id IS NOT NULL THEN
+        PERFORM services.fold_delivery(ARRAY[p_id]);
+    END IF;
+    IF p_decision = 'send_again' THEN
+        PERFORM pg_notify('daftari_sms', '');
+    END IF;
+    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
+    RETURN NULL;
+END
+$$;
+
+-- Takes attempts whose lease is over for what they are: they may or may not have been sent, and are never sent again by
+-- themselves. A late answer, a report or a person resolves them. Every sender may call it.
+--
+-- After: how many, p_limit at most.
+CREATE OR REPLACE FUNCTION services.expire_sms_leases(p_limit integer)
+RETURNS integer
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    -- A value, not a call: what may change from row to row an index cannot look for.
+    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_count integer;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH due AS MATERIALIZED (
+        SELECT l.id
+          FROM services.sms_logs l
+         WHERE l.phase = 'SENDING' AND l.lease_until <= v_now
+         ORDER BY l.lease_until
+         LIMIT p_limit
+           FOR NO KEY UPDATE SKIP LOCKED
+    ), changed AS (
+        UPDATE services.sms_logs l
+           SET phase = 'UNKNOWN', lease_until = NULL, error_code = 'lease_over',
+               error_message = 'No answer was recorded in time: it may or may not have been sent.'
+          FROM due d
+         WHERE l.id = d.id
+        RETURNING l.id, l.attempts, l.claimed_by
+    )
+    INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
+    SELECT c.id, 'UNKNOWN', c.attempts, 'lease_over, claimed by ' || c.claimed_by
+      FROM changed c;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_count;
+END
+$$;
+
+-- Takes a number off the list of those that want no unimportant messages, for all names, because its holder asked for
+-- that. After: whether it was on it.
+CREATE OR REPLACE FUNCTION services.forget_opt_out(p_number text)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_was_there boolean;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    DELETE FROM services.sms_opt_outs WHERE number = coalesce(core.normalize_phone(p_number), ltrim(p_number, '+'));
+    v_was_there := FOUND;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_was_there;
+END
+$$;
+
+-- Queues the messages that tell customers about movements of their wallets, in the transaction that moved the money.
+--
+-- Arrays of equal length, one element a message: to the holder of p_wallets[i], in their language. p_others[i] is the
+-- other side of the movement: the text has its holder's name, as customers of mobile money expect once money has
+-- moved; where p_reasons[i] says why nothing moved it has the number alone, for a refusal must not tell whose it is.
+--
+-- A refusal costs whoever asks for it nothing and us a message, so a wallet is told of one in an hour at most.
+--
+-- Before: the movements are made.
+-- After:  one PENDING row an element; none for a wallet that is not a customer's.
+CREATE OR REPLACE FUNCTION services.queue_movement_sms(
+    p_templates    text[],
+    p_wallets      text[],
+    p_references   text[],
+    p_amounts      numeric[],
+    p_currencies   text[],
+    p_others       text[],
+    p_balances     numeric[],
+    p_reasons      text[], -- why nothing moved, NULL where it did
+    p_priorities   smallint[]
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+-- As for core.post_transactions: tables are asked for arrays of keys, and what they answer is joined by hashing.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_nestloop = off
+SET jit = off
+AS $$
+DECLARE
+    v_now   constant timestamp := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    v_ms    constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
+    v_all   constant text[] := p_wallets || p_others;
+    v_told  bigint[]; -- which elements are refusals that are told
+    v_door  text;
+BEGIN
+    IF 'transfer_refused' = ANY (p_templates) THEN
+        -- Whoever calls this while the door is open has more to write.
+        v_door := coalesce(current_setting('daftari.door', true), '');
+        PERFORM set_config('daftari.door', 'open', true);
+        -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
+        -- two batches never wait for each other.
+        WITH first AS (
+            SELECT DISTINCT ON (t.wallet) t.wallet, t.ord
+              FROM unnest(p_templates, p_wallets) WITH ORDINALITY AS t (template, wallet, ord)
+              JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (p_wallets) AND w.kind = 'CUSTOMER'
+             WHERE t.template = 'transfer_refused'
+             ORDER BY t.wallet, t.ord
+        ), told AS (
+            INSERT INTO services.sms_last_told AS l (wallet_id, template, told_at)
+            SELECT f.wallet, 'transfer_refused', v_now FROM first f ORDER BY f.wallet
+                ON CONFLICT (wallet_id, template) DO UPDATE
+               SET told_at = EXCLUDED.told_at
+             WHERE l.told_at <= EXCLUDED.told_at - interval '1 hour'
+            RETURNING l.wallet_id
+        )
+        SELECT array_agg(f.ord) INTO v_told FROM told JOIN first f ON f.wallet = told.wallet_id;
+        PERFORM set_config('daftari.door', v_door, true);
+    END IF;
+
+    WITH party AS MATERIALIZED (
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status
+          FROM core.wallets w
+         WHERE w.id = ANY (v_all)
+    ), wording AS MATERIALIZED (
+        SELECT m.key::text, m.language::text, m.formats FROM services.sms_templates m WHERE m.key = ANY (p_templates)
+    )
+    INSERT INTO services.sms_logs (
+        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
+    )
+    SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
+           services.sms_text(
+               m.formats, p.language, t.reference, t.amount, t.currency, t.wallet,
+               CASE WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name) ELSE t.other END,
+               t.balance,
+               CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
+           ),
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
+      FROM unnest(
+        p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
+      ) WITH ORDINALITY
+        AS t (template, wallet, reference, amount, currency, other, balance, reason, priority, ord)
+      JOIN party p ON p.id = t.wallet
+      LEFT JOIN party o ON o.id = t.other
+      LEFT JOIN wording m ON m.key = t.template AND m.language = p.language
+     WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL
+       AND (t.template <> 'transfer_refused' OR t.ord = ANY (v_told));
+END
+$$;
+
+-- Stores a delivery report as received and folds it into its message.
+--
+-- Before: nothing is locked; the caller's transaction is READ COMMITTED.
+-- After:  one row in services.sms_delivery_reports, with the message that it is about, if there is one. outcome:
+--   APPLIED      the message's delivery state is this report's
+--   STALE        it knew as much or more
+--   PARKED       no message has this id; the report joins when one gets it
+--   MISMATCHED   the message with this id went to another number
+--   AMBIGUOUS    several messages have this id, and the report does not say which number it is about
+--   QUARANTINED  no id or no status could be read
+CREATE OR REPLACE FUNCTION services.record_delivery_report(
+    p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer,
+    p_phone text, p_body bytea
+)
+RETURNS TABLE (id uuid, outcome text, sms_id uuid, known boolean)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
+    v_status     constant text := nullif(left(btrim(p_status), 50), '');
+    v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
+    v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
+    -- A masked number says nothing.
+    v_phone      constant text := coalesce(core.normalize_phone(v_digits), substring(v_digits FROM '^\+?([0-9]{3,15})$'));
+    v_ids        uuid[];
+    v_candidates bigint;
+    l            services.sms_logs;
+BEGIN
+    id := core.new_id();
+    known := services.delivery_rank(v_status) > 0;
+    IF v_message_id IS NULL OR v_status IS NULL THEN
+        outcome := 'QUARANTINED';
+    ELSE
+        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
+        SELECT count(*),
+               array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
+          INTO v_candidates, v_ids
+          FROM services.sms_logs s
+         WHERE s.provider_message_id = v_message_id AND s.provider = p_provider;
+        IF array_length(v_ids, 1) = 1 THEN
+            SELECT s.* INTO l
+              FROM services.sms_logs s
+             WHERE s.id = v_ids[1] AND s.provider_message_id = v_message_id
+               FOR NO KEY UPDATE;
+        END IF;
+        sms_id := l.id;
+        outcome := CASE
+            WHEN l.id IS NULL AND v_candidates = 0 THEN 'PARKED'
+            WHEN v_ids IS NULL THEN 'MISMATCHED'
+            WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
+            -- It has gone out again under another id while we waited for it.
+            WHEN l.id IS NULL THEN 'PARKED'
+            WHEN l.delivery_rank IS NULL
+                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
+                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
+                THEN 'APPLIED'
+            ELSE 'STALE'
+        END;
+    END IF;
+
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.sms_delivery_reports (
+        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
+        received_at
+    )
+    VALUES (
+        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
+        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
+    );
+    PERFORM set_config('daftari.door', '', true);
+    -- A report that changes nothing else may still name the network.
+    IF outcome IN ('APPLIED', 'STALE') THEN
+        PERFORM services.fold_delivery(ARRAY[l.id]);
+    END IF;
+    RETURN NEXT;
 END
 $$;
 
@@ -806,417 +1256,39 @@ BEGIN
 END
 $$;
 
--- Books what messages were charged on the day of p_at in East Africa Time. One element a charge; without a cost, or with
--- a refusal that cost nothing, it is none. Every sender writes the same row, so this is the last thing that a
--- transaction does.
-CREATE OR REPLACE FUNCTION services.add_sms_spend(
-    p_at timestamp, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[]
-)
-RETURNS void
-LANGUAGE plpgsql
-VOLATILE
-AS $$
-BEGIN
-    PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO services.sms_spend AS s (day, currency, messages, parts, cost)
-    SELECT services.eat_day(p_at), coalesce(t.currency, 'XXX'), sum(t.messages), coalesce(sum(t.parts), 0),
-           sum(round(t.cost, 4))
-      FROM unnest(p_currencies, p_messages, p_parts, p_costs) AS t (currency, messages, parts, cost)
-     WHERE t.cost IS NOT NULL AND (t.cost <> 0 OR t.messages > 0)
-     GROUP BY coalesce(t.currency, 'XXX')
-     ORDER BY coalesce(t.currency, 'XXX')
-    ON CONFLICT (day, currency) DO UPDATE
-       SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost;
-    PERFORM set_config('daftari.door', '', true);
-END
-$$;
-
--- Claims messages for a sender: the claim is the record of their attempts, committed before a request leaves.
---
--- p_limit:      how many requests can leave at once.
--- p_lease_ms:   how long an attempt may take until others take its outcome for unknown.
--- p_max_age_ms: older news is not sent; counted from a person's decision to send again, if there is one.
--- p_budget:     for the day in East Africa Time, in p_currency; NULL for none. When it is spent, messages of priority 1
---               wait. What is under way is not counted yet, so it can be overspent by that.
---
--- After: up to p_limit rows are SENDING, the important first and the longest due first, each with its attempt counted
---        and a lease. What must not be sent is FAILED with its reason: expired, opted_out (unimportant news to somebody
---        who wants none), no_recipient.
---
--- The first row is about the claim and has no id: failed (how many), paused, warned (four fifths of the budget are
--- spent), spent, and next_due_ms: 0 when there may be more now, NULL when nothing waits at all.
---
--- The settings: the planner takes p_limit for a tenth of all that waits. When much does, it would read and sort all of
--- that, and the whole table beside it, for a few rows that two indexes name.
-CREATE OR REPLACE FUNCTION services.claim_sms(
-    p_sender text, p_provider text, p_limit integer, p_lease_ms integer, p_max_age_ms bigint, p_budget numeric,
-    p_currency text
-)
-RETURNS TABLE (
-    id uuid, attempt integer, recipient text, recipient_hash text, message text, template text, language text,
-    priority integer, transaction_reference text, created_at timestamp,
-    failed integer, paused boolean, warned boolean, spent numeric, next_due_ms bigint
-)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET enable_sort = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    c_failures constant integer := 10000; -- in one call; a mountain of old news must not make one endless
-    -- Rounded as the columns are: what is due at this very moment is due.
-    v_now      constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
-    v_oldest   constant timestamp := v_now - p_max_age_ms * interval '1 millisecond';
-    v_all      uuid[] := '{}';
-    v_claimed  uuid[];
-    v_left     integer := p_limit;
-    v_picked   integer;
-    v_lost     integer;
-    v_next     timestamp;
-BEGIN
-    failed := 0; paused := false; warned := false;
-    IF p_budget IS NOT NULL THEN
-        spent := coalesce((
-            SELECT s.cost FROM services.sms_spend s WHERE s.day = services.eat_day(v_now) AND s.currency = p_currency
-        ), 0);
-        paused := spent >= p_budget;
-        warned := spent >= p_budget * 0.8;
-    END IF;
-
-    FOR v_priority IN 0 .. CASE WHEN paused THEN 0 ELSE 1 END LOOP
-        LOOP
-            EXIT WHEN v_left = 0 OR failed >= c_failures;
-            PERFORM set_config('daftari.door', 'open', true);
-            WITH picked AS MATERIALIZED (
-                SELECT l.id,
-                       CASE
-                           WHEN coalesce(l.recipient, '') = '' AND l.recipient_hash IS NULL THEN 'no_recipient'
-                           WHEN coalesce(l.decided_at, l.created_at) < v_oldest THEN 'expired'
-                           WHEN v_priority = 1 AND (
-                               EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number = l.recipient)
-                               OR EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number_hash = l.recipient_hash)
-                           ) THEN 'opted_out'
-                       END AS refusal
-                  FROM services.sms_logs l
-                 WHERE l.phase = 'QUEUED' AND l.priority = v_priority AND l.next_attempt_at <= v_now
-                 ORDER BY l.next_attempt_at
-                 LIMIT v_left
-                   FOR NO KEY UPDATE OF l SKIP LOCKED
-            ), changed AS (
-                UPDATE services.sms_logs l
-                   SET phase = CASE WHEN k.refusal IS NULL THEN 'SENDING' ELSE 'DONE' END,
-                       status = CASE WHEN k.refusal IS NULL THEN 'PENDING' ELSE 'FAILED' END,
-                       attempts = CASE WHEN k.refusal IS NULL THEN l.attempts + 1 ELSE l.attempts END,
-                       claimed_by = CASE WHEN k.refusal IS NULL THEN p_sender ELSE l.claimed_by END,
-                       claimed_at = CASE WHEN k.refusal IS NULL THEN v_now ELSE l.claimed_at END,
-                       provider = CASE WHEN k.refusal IS NULL THEN p_provider ELSE l.provider END,
-                       lease_until = CASE WHEN k.refusal IS NULL THEN v_now + p_lease_ms * interval '1 millisecond' END,
-                       answered_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE l.answered_at END,
-                       settled_at = CASE WHEN k.refusal IS NULL THEN NULL ELSE v_now END,
-                       error_code = coalesce(k.refusal, l.error_code),
-                       error_message = CASE k.refusal
-                           WHEN 'no_recipient' THEN 'There is no number to send it to.'
-                           WHEN 'expired' THEN 'It was too old to be news when its turn came.'
-                           WHEN 'opted_out' THEN 'The holder of this number wants no messages of this kind.'
-                           ELSE l.error_message
-                       END
-                  FROM picked k
-                 WHERE l.id = k.id
-                RETURNING l.id, k.refusal
-            )
-            SELECT array_agg(c.id) FILTER (WHERE c.refusal IS NULL), count(*), count(c.refusal)
-              INTO v_claimed, v_picked, v_lost
-              FROM changed c;
-            PERFORM set_config('daftari.door', '', true);
-            v_all := v_all || v_claimed;
-            v_left := v_left - (v_picked - v_lost);
-            failed := failed + v_lost;
-            -- Nothing was thrown away, so nothing more is due.
-            EXIT WHEN v_lost = 0;
-        END LOOP;
-    END LOOP;
-
-    IF v_left = 0 OR failed >= c_failures THEN
-        next_due_ms := 0;
-    ELSE
-        -- What is due now somebody else has just locked; the unimportant of a spent day waits for the next one.
-        SELECT min(n.at) INTO v_next
-          FROM (
-            SELECT (
-                SELECT l.next_attempt_at FROM services.sms_logs l
-                 WHERE l.phase = 'QUEUED' AND l.priority = 0 AND l.next_attempt_at > v_now
-                 ORDER BY l.next_attempt_at LIMIT 1
-            ) AS at
-            UNION ALL
-            SELECT (
-                SELECT CASE
-                           WHEN paused THEN greatest(
-                               l.next_attempt_at,
-                               (services.eat_day(v_now) + 1)::timestamp - interval '3 hours'
-                           )
-                           ELSE l.next_attempt_at
-                       END
-                  FROM services.sms_logs l
-                 WHERE l.phase = 'QUEUED' AND l.priority = 1
-                   AND l.next_attempt_at > CASE WHEN paused THEN '-infinity' ELSE v_now END
-                 ORDER BY l.next_attempt_at LIMIT 1
-            )
-          ) n;
-        next_due_ms := ceil(extract(epoch FROM v_next - v_now) * 1000);
-    END IF;
-
-    RETURN NEXT;
-    RETURN QUERY
-    SELECT l.id, l.attempts::integer, l.recipient::text, l.recipient_hash::text, l.message, l.template::text,
-           l.language::text, l.priority::integer, l.transaction_reference::text, l.created_at::timestamp,
-           NULL::integer, NULL::boolean, NULL::boolean, NULL::numeric, NULL::bigint
-      FROM services.sms_logs l
-     WHERE l.id = ANY (v_all);
-END
-$$;
-
--- Records a person's decision on a message of unknown outcome.
---
--- p_decision: sent (with the provider's id and the cost where its own books have them), send_again, or failed.
--- After: NULL and it is done; or why it was not: unknown_sms, or nothing_to_decide when the outcome is known by now.
-CREATE OR REPLACE FUNCTION services.decide_sms(
-    p_id uuid, p_decision text, p_by text, p_note text, p_message_id text, p_cost numeric, p_currency text,
-    p_parts integer
-)
-RETURNS text
+-- Remembers that a number wants no unimportant messages. p_sender_id: the name that it answered to, '' where none was
+-- named. After: whether it was new.
+CREATE OR REPLACE FUNCTION services.record_opt_out(p_number text, p_sender_id text DEFAULT '')
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
-    l     services.sms_logs;
+    v_number constant text := coalesce(core.normalize_phone(p_number), ltrim(p_number, '+'));
+    v_is_new boolean;
 BEGIN
-    IF p_decision IS NULL OR p_decision NOT IN ('sent', 'send_again', 'failed') THEN
-        RAISE EXCEPTION 'a decision is sent, send_again or failed' USING ERRCODE = '22023';
-    END IF;
-    IF p_decision <> 'sent' THEN
-        p_message_id := NULL; p_cost := NULL;
-    END IF;
-    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
-    SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
-    IF l.id IS NULL THEN
-        RETURN 'unknown_sms';
-    ELSIF l.phase <> 'UNKNOWN' THEN
-        RETURN 'nothing_to_decide';
-    END IF;
-
     PERFORM set_config('daftari.door', 'open', true);
-    UPDATE services.sms_logs s
-       SET phase = CASE p_decision WHEN 'send_again' THEN 'QUEUED' ELSE 'DONE' END,
-           status = CASE p_decision WHEN 'sent' THEN 'SENT' WHEN 'failed' THEN 'FAILED' ELSE 'PENDING' END,
-           next_attempt_at = CASE p_decision WHEN 'send_again' THEN v_now ELSE s.next_attempt_at END,
-           provider_message_id = coalesce(p_message_id, s.provider_message_id),
-           -- Who knows the cost has the provider's answer; another one would be booked twice.
-           answered_at = CASE WHEN p_cost IS NOT NULL THEN v_now END,
-           cost = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.cost, 0) + round(p_cost, 4) ELSE s.cost END,
-           currency = CASE WHEN p_cost IS NOT NULL THEN p_currency ELSE s.currency END,
-           parts = CASE WHEN p_cost IS NOT NULL THEN coalesce(s.parts + p_parts, p_parts, s.parts) ELSE s.parts END,
-           sent_at = CASE p_decision WHEN 'sent' THEN s.claimed_at END,
-           settled_at = CASE p_decision WHEN 'send_again' THEN NULL ELSE v_now END,
-           error_code = CASE p_decision WHEN 'failed' THEN 'given_up' WHEN 'send_again' THEN s.error_code END,
-           error_message = CASE p_decision
-               WHEN 'failed' THEN 'A person has decided that it was not sent and need not be.'
-               WHEN 'send_again' THEN s.error_message
-           END,
-           decided_by = p_by, decided_at = v_now, decision_note = p_note
-     WHERE s.id = p_id;
-    INSERT INTO services.sms_events (sms_id, kind, attempt, actor, detail)
-    VALUES (p_id, 'DECIDED', l.attempts, p_by, p_decision || ': ' || p_note);
+    INSERT INTO services.sms_opt_outs (number, sender_id, number_hash)
+    VALUES (v_number, p_sender_id, encode(sha256(v_number::bytea), 'hex'))
+    ON CONFLICT DO NOTHING;
+    v_is_new := FOUND;
     PERFORM set_config('daftari.door', '', true);
-    IF p_message_id IS NOT NULL THEN
-        PERFORM services.fold_delivery(ARRAY[p_id]);
-    END IF;
-    IF p_decision = 'send_again' THEN
-        PERFORM pg_notify('daftari_sms', '');
-    END IF;
-    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
-    RETURN NULL;
+    RETURN v_is_new;
 END
 $$;
 
--- Takes attempts whose lease is over for what they are: they may or may not have been sent, and are never sent again by
--- themselves. A late answer, a report or a person resolves them. Every sender may call it.
---
--- After: how many, p_limit at most.
-CREATE OR REPLACE FUNCTION services.expire_sms_leases(p_limit integer)
-RETURNS integer
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET jit = off
-AS $$
-DECLARE
-    -- A value, not a call: what may change from row to row an index cannot look for.
-    v_now   constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
-    v_count integer;
-BEGIN
-    PERFORM set_config('daftari.door', 'open', true);
-    WITH due AS MATERIALIZED (
-        SELECT l.id
-          FROM services.sms_logs l
-         WHERE l.phase = 'SENDING' AND l.lease_until <= v_now
-         ORDER BY l.lease_until
-         LIMIT p_limit
-           FOR NO KEY UPDATE SKIP LOCKED
-    ), changed AS (
-        UPDATE services.sms_logs l
-           SET phase = 'UNKNOWN', lease_until = NULL, error_code = 'lease_over',
-               error_message = 'No answer was recorded in time: it may or may not have been sent.'
-          FROM due d
-         WHERE l.id = d.id
-        RETURNING l.id, l.attempts, l.claimed_by
-    )
-    INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
-    SELECT c.id, 'UNKNOWN', c.attempts, 'lease_over, claimed by ' || c.claimed_by
-      FROM changed c;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    PERFORM set_config('daftari.door', '', true);
-    RETURN v_count;
-END
-$$;
-
--- Brings messages up to what the reports with their provider's id say.
---
--- Before: the rows are locked, and so is each provider's id (services.lock_message_ids).
--- After:  the delivery columns are those of services.delivery_of. A report whose status is known proves that the
---         provider has the message, so one that waits, for a person or to be sent again, is done; while a request may be
---         under way its answer is awaited. SENT means handed to the provider and not reported as lost: a final "not
---         delivered" makes it FAILED, because the customer has not been told, and whoever counts failures must find it.
---         What was charged stays charged.
-CREATE OR REPLACE FUNCTION services.fold_delivery(p_ids uuid[])
+-- Revokes an API key for good. Repeated it does nothing.
+CREATE OR REPLACE FUNCTION services.revoke_api_key(p_id uuid)
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET jit = off
 AS $$
-DECLARE
-    v_now constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
-    UPDATE services.sms_logs l
-       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
-           delivery_updated_at = d.received_at,
-           delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
-           network = left(d.network, 20),
-           phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
-           status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
-           sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
-           settled_at = CASE WHEN d.decides THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
-           error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
-           error_message = CASE
-               WHEN NOT d.decides THEN l.error_message
-               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
-           END
-      FROM (
-        SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
-          FROM services.sms_logs s
-         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
-         WHERE s.id = ANY (p_ids)
-      ) d
-     WHERE l.id = d.id;
+    UPDATE services.api_keys SET revoked_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = p_id AND revoked_at IS NULL;
     PERFORM set_config('daftari.door', '', true);
-END
-$$;
-
--- Stores a delivery report as received and folds it into its message.
---
--- Before: nothing is locked; the caller's transaction is READ COMMITTED.
--- After:  one row in services.sms_delivery_reports, with the message that it is about, if there is one. outcome:
---   APPLIED      the message's delivery state is this report's
---   STALE        it knew as much or more
---   PARKED       no message has this id; the report joins when one gets it
---   MISMATCHED   the message with this id went to another number
---   AMBIGUOUS    several messages have this id, and the report does not say which number it is about
---   QUARANTINED  no id or no status could be read
-CREATE OR REPLACE FUNCTION services.record_delivery_report(
-    p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer,
-    p_phone text, p_body bytea
-)
-RETURNS TABLE (id uuid, outcome text, sms_id uuid, known boolean)
-LANGUAGE plpgsql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
-    v_status     constant text := nullif(left(btrim(p_status), 50), '');
-    v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
-    v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
-    -- A masked number says nothing.
-    v_phone      constant text := coalesce(core.normalize_phone(v_digits), substring(v_digits FROM '^\+?([0-9]{3,15})$'));
-    v_ids        uuid[];
-    v_candidates bigint;
-    l            services.sms_logs;
-BEGIN
-    id := core.new_id();
-    known := services.delivery_rank(v_status) > 0;
-    IF v_message_id IS NULL OR v_status IS NULL THEN
-        outcome := 'QUARANTINED';
-    ELSE
-        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
-        SELECT count(*),
-               array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
-          INTO v_candidates, v_ids
-          FROM services.sms_logs s
-         WHERE s.provider_message_id = v_message_id AND s.provider = p_provider;
-        IF array_length(v_ids, 1) = 1 THEN
-            SELECT s.* INTO l
-              FROM services.sms_logs s
-             WHERE s.id = v_ids[1] AND s.provider_message_id = v_message_id
-               FOR NO KEY UPDATE;
-        END IF;
-        sms_id := l.id;
-        outcome := CASE
-            WHEN l.id IS NULL AND v_candidates = 0 THEN 'PARKED'
-            WHEN v_ids IS NULL THEN 'MISMATCHED'
-            WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
-            -- It has gone out again under another id while we waited for it.
-            WHEN l.id IS NULL THEN 'PARKED'
-            WHEN l.delivery_rank IS NULL
-                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
-                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
-                THEN 'APPLIED'
-            ELSE 'STALE'
-        END;
-    END IF;
-
-    PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO services.sms_delivery_reports (
-        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
-        received_at
-    )
-    VALUES (
-        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
-        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
-    );
-    PERFORM set_config('daftari.door', '', true);
-    -- A report that changes nothing else may still name the network.
-    IF outcome IN ('APPLIED', 'STALE') THEN
-        PERFORM services.fold_delivery(ARRAY[l.id]);
-    END IF;
-    RETURN NEXT;
 END
 $$;
 
@@ -1447,6 +1519,30 @@ BEGIN
 END
 $$;
 
+-- Puts a message into the inbox that moves no money: one that cannot be understood, that only asked, or whose recording
+-- failed. After: the id of its row.
+CREATE OR REPLACE FUNCTION services.store_callback(
+    p_kind text, p_receipt text, p_outcome text, p_error text, p_source text, p_body bytea
+)
+RETURNS uuid
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_id uuid;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_callbacks (kind, receipt, outcome, error, source, body)
+    VALUES (p_kind, p_receipt, p_outcome, p_error, p_source, p_body)
+    RETURNING id INTO v_id;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_id;
+END
+$$;
+
+-- ==== end of functions ====
+
 CREATE TRIGGER "transactions_backfilled" BEFORE UPDATE ON "core"."transactions"
     FOR EACH ROW EXECUTE FUNCTION core.guard_backfill();
 
@@ -1488,6 +1584,12 @@ CREATE TRIGGER "sms_spend_through_the_door" BEFORE INSERT OR UPDATE ON "services
 CREATE TRIGGER "sms_opt_outs_through_the_door" BEFORE INSERT OR UPDATE OR DELETE ON "services"."sms_opt_outs"
     FOR EACH STATEMENT WHEN (current_setting('daftari.door', true) IS DISTINCT FROM 'open')
     EXECUTE FUNCTION core.refuse_write('Call services.record_opt_out or services.forget_opt_out, or recordOptOut in @repo/db.');
+CREATE TRIGGER "sms_last_told_through_the_door" BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON "services"."sms_last_told"
+    FOR EACH STATEMENT WHEN (current_setting('daftari.door', true) IS DISTINCT FROM 'open')
+    EXECUTE FUNCTION core.refuse_write('services.record_transfers remembers there whom it told.');
+CREATE TRIGGER "sms_template_changes_through_the_door" BEFORE INSERT ON "services"."sms_template_changes"
+    FOR EACH STATEMENT WHEN (current_setting('daftari.door', true) IS DISTINCT FROM 'open')
+    EXECUTE FUNCTION core.refuse_write('services.set_sms_template writes it with the change.');
 DROP TRIGGER "sms_opt_outs_never_truncated" ON "services"."sms_opt_outs";
 CREATE TRIGGER "sms_opt_outs_never_truncated" BEFORE TRUNCATE ON "services"."sms_opt_outs"
     FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Who asked for no messages would get them again; call services.forget_opt_out for single numbers.');

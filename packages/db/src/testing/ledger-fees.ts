@@ -1,3 +1,4 @@
+import { throughDoor } from './test-db.ts';
 import type { Sql } from './test-db.ts';
 
 /** What a test says of a fee rule; the rest is ordinary. */
@@ -12,8 +13,9 @@ export interface FeeRule {
   readonly validUntil?: number;
 }
 
+/** Past the guards: no rule begins in the past by a function of ours. */
 export async function addFeeRule(sql: Sql, rule: FeeRule): Promise<void> {
-  await openly(
+  await throughDoor(
     sql,
     `INSERT INTO core.fee_rules (transaction_type, min_amount, flat, rate, payer, valid_from, valid_until)
      VALUES ($1, $2, $3, $4, $5, (now() AT TIME ZONE 'UTC') + make_interval(hours => $6),
@@ -31,15 +33,5 @@ export async function addFeeRule(sql: Sql, rule: FeeRule): Promise<void> {
 }
 
 export async function clearFeeRules(sql: Sql): Promise<void> {
-  await openly(sql, 'DELETE FROM core.fee_rules', []);
-}
-
-/** Past the guards, through the door's own setting: no rule begins in the past by a function of ours. */
-async function openly(sql: Sql, text: string, values: readonly unknown[]): Promise<void> {
-  await sql(`SELECT set_config('daftari.door', 'open', false)`);
-  try {
-    await sql(text, values);
-  } finally {
-    await sql(`SELECT set_config('daftari.door', '', false)`);
-  }
+  await throughDoor(sql, 'DELETE FROM core.fee_rules');
 }
