@@ -83,6 +83,18 @@ test('a repeat is known as one also after its text was spelt anew and sent', asy
   expect([repeat.status, repeat.body]).toEqual([200, { id: first.body['id'], status: 'sent' }]);
 });
 
+test('a key whose message has been sent is refused for another text', async () => {
+  await using service = await startTestService();
+  service.send();
+  const message = { recipient: newNumber(), message: 'Hello' };
+  const headers = { 'idempotency-key': 'order-17' };
+  const first = await service.ask('/messages', post(message, headers));
+  await untilSms(service, String(first.body['id']), isDone);
+  const other = await service.ask('/messages', post({ ...message, message: 'Bye' }, headers));
+  expect([other.status, other.body['code']]).toEqual([409, 'key_reused']);
+  expect((await service.ask('/messages', post(message, headers))).status).toBe(200);
+});
+
 test('an idempotency key that comes with another message is refused', async () => {
   await using service = await startTestService();
   const message = { recipient: newNumber(), message: 'Hello' };

@@ -1,5 +1,5 @@
 import { findSms, queueSms, smsHistory } from '@repo/db';
-import { callerOf, lowerCase, problemResponse } from '@repo/http';
+import { callerOf, lowerCase, optionalIdempotencyHeaders, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -15,15 +15,7 @@ const queuedSchema = z.object({ id: z.string(), status: z.enum(['pending', 'sent
 
 const queueSchema = {
   ...secured('messages', 'Queues a message. It is sent as soon as its turn comes.'),
-  headers: z.object({
-    'idempotency-key': z
-      .string()
-      .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
-      .optional()
-      .describe(
-        "the caller's own name for this request: said again with the same request, nothing is sent twice",
-      ),
-  }),
+  headers: optionalIdempotencyHeaders,
   body: z.strictObject({
     recipient: z
       .string()

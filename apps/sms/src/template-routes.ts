@@ -1,6 +1,6 @@
 import { listSmsTemplates, previewSmsTemplate, setSmsTemplate } from '@repo/db';
 import type { SmsTemplate } from '@repo/db';
-import { callerOf, problemResponse } from '@repo/http';
+import { actorOf, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -88,12 +88,11 @@ export function addTemplateRoutes(app: HttpServer, { db, requireKey }: RouteCont
   const change = { onRequest: requireKey('admin'), schema: changeSchema };
   app.put('/templates/:key/:language', change, async (request) => {
     const { key, language } = request.params;
-    const caller = callerOf(request);
     const changed = await setSmsTemplate(db, {
       key,
       language,
       ...request.body,
-      changedBy: caller?.name ?? caller?.id ?? 'unknown',
+      changedBy: actorOf(request),
     });
     request.log.info(
       { template: changed.key, language: changed.language },

@@ -1,6 +1,6 @@
 import { decideSms, listUnknownSms } from '@repo/db';
 import type { SmsDecisionRequest } from '@repo/db';
-import { callerOf, cursorParameter, pageSchema, problemResponse, wordParameter } from '@repo/http';
+import { actorOf, cursorParameter, pageSchema, problemResponse, wordParameter } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -89,12 +89,11 @@ export function addUnknownRoutes(app: HttpServer, { db, requireKey }: RouteConte
   const decide = { onRequest: requireKey('admin'), schema: decisionSchema };
   app.post('/messages/:id/decision', decide, async (request) => {
     const { decision, note, providerMessageId, cost } = request.body;
-    const caller = callerOf(request);
     const sms = await decideSms(db, {
       id: request.params.id,
       decision,
       note,
-      decidedBy: caller?.name ?? caller?.id ?? 'unknown',
+      decidedBy: actorOf(request),
       ...(providerMessageId === undefined ? {} : { providerMessageId }),
       ...(cost === undefined ? {} : { cost: costOf(cost) }),
     });

@@ -17,6 +17,7 @@ const guarded: Readonly<Record<string, Scope>> = {
   'POST /holds/{id}/capture': 'transact',
   'DELETE /holds/{id}': 'transact',
   'GET /wallets': 'admin',
+  'PATCH /wallets/{number}': 'admin',
   'POST /wallets/{number}/freeze': 'admin',
   'POST /wallets/{number}/unfreeze': 'admin',
   'POST /wallets/{number}/close': 'admin',

@@ -1,5 +1,5 @@
 import { createApiKey, revokeApiKey } from '@repo/db';
-import { callerOf, httpProblem, problemResponse } from '@repo/http';
+import { HttpProblem, callerOf, httpProblem, optionalIdempotencyHeaders, problemResponse } from '@repo/http';
 import type { HttpServer, KeyCache } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import { keyProblems, secured } from './responses.ts';
 
 const createSchema = {
   ...secured('keys', 'Makes an API key. It is shown this once; only its hash is kept.'),
+  headers: optionalIdempotencyHeaders,
   body: z.strictObject({
     name: plainText(100).describe('whose key it is'),
     scopes: z
@@ -20,6 +21,9 @@ const createSchema = {
   response: {
     201: z.object({ id: z.string(), name: z.string(), scopes: z.array(z.enum(scopes)), key: z.string() }),
     ...keyProblems,
+    409: problemResponse(
+      '`already_created`: the key was made before, for the same `Idempotency-Key`; `location` names it. It cannot be shown again: if the first answer was lost, revoke it and make another. `key_reused`: the `Idempotency-Key` was used for another request.',
+    ),
     422: problemResponse('A field is missing, unknown or wrong.'),
   },
 };
@@ -44,7 +48,13 @@ export function addApiKeyRoutes(app: HttpServer, { db, requireKey }: RouteContex
     const { name } = request.body;
     const granted = [...new Set(request.body.scopes)];
     requireScopes(request, granted);
-    const { id, key } = await createApiKey(db, { name, scopes: granted });
+    const idempotencyKey = request.headers['idempotency-key'];
+    const { id, key } = await createApiKey(db, {
+      name,
+      scopes: granted,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    });
+    if (key === null) throw alreadyMade(id);
     request.log.info({ apiKey: id, scopes: granted }, 'an API key was made');
     return reply.code(201).send({ id, name, scopes: granted, key });
   });
@@ -60,6 +70,17 @@ export function addApiKeyRoutes(app: HttpServer, { db, requireKey }: RouteContex
       return reply.code(204).send();
     },
   );
+}
+
+/** The answer to a repeat: the secret is kept as a hash alone, so nobody can say it again. */
+function alreadyMade(id: string): HttpProblem {
+  return new HttpProblem({
+    code: 'already_created',
+    status: 409,
+    title: 'This was created before.',
+    detail: `The API key ${id} was made for this \`Idempotency-Key\` and cannot be shown again. If the answer was lost, revoke it and make another with a new \`Idempotency-Key\`.`,
+    headers: { location: `/api-keys/${id}` },
+  });
 }
 
 /** Nobody gives away what he does not have. */

@@ -17,7 +17,7 @@ import { addTransferRoutes } from './transfer-routes.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
 import { createWalletMetrics } from './wallet-metrics.ts';
 import { addWalletRoutes } from './wallet-routes.ts';
-import { addWalletStatusRoutes } from './wallet-status-routes.ts';
+import { addWalletChangeRoutes } from './wallet-change-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work in other processes. */
 const keyCacheMs = 5_000;
@@ -52,7 +52,7 @@ export async function createApp(
   await addPublicLimit(app, { perMinute: settings.verifyRate, onLimited: () => metrics.limited.inc() });
   const context: RouteContext = { db, limits, metrics, requireKey };
   addWalletRoutes(app, context);
-  addWalletStatusRoutes(app, context);
+  addWalletChangeRoutes(app, context);
   addStatementRoutes(app, context);
   addTransferRoutes(app, context, transfers);
   addHoldRoutes(app, context, ledger);

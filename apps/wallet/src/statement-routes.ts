@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { currency, moment, money, time, walletNumber, walletParams } from './fields.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
-import { ofPath } from './wallet-status-routes.ts';
+import { ofPath } from './wallet-change-routes.ts';
 
 const line = z.object({
   reference: z.string(),

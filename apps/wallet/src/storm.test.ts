@@ -57,6 +57,17 @@ test('one request that is sent 200 times to two processes moves the money once, 
   );
 });
 
+test('one request that opens a wallet, sent 40 times to two processes, opens one', async () => {
+  await using service = await startBoth(0);
+  const request = posting({ holderName: 'Jane Mwangi', phone: '0712345678' });
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, at) => ask(service.processes[at % 2]?.url ?? '', request, '/wallets')),
+  );
+  expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(39);
+  expect((await service.balances()).size).toBe(1);
+});
+
 test('transfers both ways in a ring over two processes lose nothing, invent nothing and overdraw nobody', async () => {
   await using service = await startBoth(6);
   const { numbers, processes } = service;

@@ -12,7 +12,7 @@ export const testKey = 'test-key';
 
 /** What a test says of a request; the key is the configured one unless it says another. */
 export interface TestRequest {
-  readonly method?: 'POST' | 'DELETE';
+  readonly method?: 'POST' | 'PATCH' | 'DELETE';
   readonly key?: string | null;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;

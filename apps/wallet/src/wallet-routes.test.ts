@@ -16,6 +16,7 @@ test('a wallet is opened empty, with a number that has a check digit', async () 
     currency: 'KES',
     status: 'active',
     balance: '0.00',
+    language: 'en',
   });
   expect(hasCheckDigit(String(answer.body['number']))).toBe(true);
 });

@@ -12,11 +12,16 @@ export function addWalletRoutes(app: HttpServer, { db, limits, requireKey }: Rou
   // An empty wallet moves nothing and endangers nobody, so that opening one is no matter for administrators.
   const open = { onRequest: requireKey('transact'), schema: openSchema };
   app.post('/wallets', open, async (request, reply) => {
-    const { currency, ...wallet } = request.body;
-    const opened = await openWallet(db, { ...wallet, ...(currency === undefined ? {} : { currency }) });
-    const { number, holderName, phone, balance } = opened;
-    const status = lowerCase(opened.status);
-    return reply.code(201).send({ number, holderName, phone, currency: opened.currency, status, balance });
+    const { holderName, phone, currency, language } = request.body;
+    const key = request.headers['idempotency-key'];
+    const opened = await openWallet(db, {
+      holderName,
+      phone,
+      ...(currency === undefined ? {} : { currency }),
+      ...(language === undefined ? {} : { language }),
+      ...(key === undefined ? {} : { idempotencyKey: key }),
+    });
+    return reply.code(opened.replayed ? 200 : 201).send(wholeWallet(opened));
   });
 
   const lookup = { onRequest: requireKey('read'), schema: lookupSchema };
@@ -52,6 +57,11 @@ export function addWalletRoutes(app: HttpServer, { db, limits, requireKey }: Rou
       return { number, balance: wallet.balance, held, available, currency, asOf };
     }),
   );
+}
+
+/** A wallet as its own people see it. */
+export function wholeWallet({ number, holderName, phone, currency, status, balance, language }: Wallet) {
+  return { number, holderName, phone, currency, status: lowerCase(status), balance, language };
 }
 
 /** A wallet as it may be shown to whoever wants to pay into it. */

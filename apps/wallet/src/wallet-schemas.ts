@@ -1,18 +1,20 @@
-import { cursorParameter, pageSchema, problemResponse } from '@repo/http';
+import { cursorParameter, optionalIdempotencyHeaders, pageSchema, problemResponse } from '@repo/http';
 import { z } from 'zod';
 import { currency, money, plainText, time, walletNumber, walletParams } from './fields.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 
 const status = z.enum(['active', 'frozen', 'closed']);
+const language = z.enum(['en', 'sw']).describe('what its holder is written in: English or Swahili');
 const maskedName = z.string().describe('the holder, masked like `J*** M*****`');
 
-const openedWallet = z.object({
+const wholeWallet = z.object({
   number: walletNumber,
   holderName: z.string(),
   phone: z.string().nullable().describe('digits with the country code'),
   currency,
   status,
   balance: money,
+  language,
 });
 
 const maskedWallet = z.object({ number: walletNumber, holderName: maskedName, status, currency });
@@ -27,15 +29,22 @@ const balance = z.object({
 });
 
 export const openSchema = {
-  ...secured('wallets', 'Opens a wallet with nothing in it.'),
+  ...secured(
+    'wallets',
+    'Opens a wallet with nothing in it, once for its idempotency key. Without a key, a repeated request opens another.',
+  ),
+  headers: optionalIdempotencyHeaders,
   body: z.strictObject({
     holderName: plainText(120),
     phone: plainText(40).describe('a Kenyan mobile number in any usual form'),
     currency: z.literal('KES').optional(),
+    language: language.optional().describe('default: `en`'),
   }),
   response: {
-    201: openedWallet,
+    201: wholeWallet,
+    200: wholeWallet.describe('It was opened before, for the same key; this is the wallet as it is now.'),
     ...keyProblems,
+    409: problemResponse('`key_reused`: the key was used for another request.'),
     422: problemResponse('A field is missing, unknown or wrong; `invalid_wallet` names it.'),
   },
 };
@@ -93,3 +102,35 @@ export const changeSchema = (summary: string) => ({
     ...limitProblem,
   },
 });
+
+export const updateSchema = {
+  ...secured(
+    'wallets',
+    'Changes whose wallet it is, or how its holder is written to. Each change is kept, with who wanted it and why.',
+  ),
+  params: walletParams,
+  body: z
+    .strictObject({
+      holderName: plainText(120).optional(),
+      phone: plainText(40)
+        .nullable()
+        .optional()
+        .describe('a Kenyan mobile number in any usual form; null for a wallet without a phone from now on'),
+      language: language.optional(),
+      reason: plainText(500).describe('why; kept with the change'),
+    })
+    .refine(
+      ({ holderName, phone, language: next }) =>
+        [holderName, phone, next].some((field) => field !== undefined),
+      {
+        message: 'say `holderName`, `phone` or `language`, or several of them',
+      },
+    ),
+  response: {
+    200: wholeWallet.describe('The wallet as it is now, also when nothing was different.'),
+    ...keyProblems,
+    404: unknown,
+    422: problemResponse('The wallet is closed for good, or a field is missing, unknown or wrong.'),
+    ...limitProblem,
+  },
+};

@@ -181,7 +181,9 @@ test.for(['insert', 'update'])('the database takes no customer of another name b
       ? `INSERT INTO core.wallets (id, holder_name) VALUES ('LINK', 'Win bit.ly')`
       : `UPDATE core.wallets SET holder_name = 'Win bit.ly' WHERE id = 'NAMED'`;
   await database.sql(`SELECT core.open_wallet('NAMED', 'Otieno', NULL)`);
-  await expect(throughDoor(database.sql, change)).rejects.toMatchObject({ constraint: 'wallets_holder_name' });
+  await expect(throughDoor(database.sql, change)).rejects.toMatchObject({
+    constraint: 'wallets_holder_name',
+  });
 });
 
 test('a name from before the rule stays, and its wallet goes on working', async () => {

@@ -61,6 +61,12 @@ export function callerOf(request: FastifyRequest): Caller | null {
   return callers.get(request) ?? null;
 }
 
+/** The name under which a change is written down: whose key it is, or its id where it has no name. */
+export function actorOf(request: FastifyRequest): string {
+  const caller = callerOf(request);
+  return caller?.name ?? caller?.id ?? 'unknown';
+}
+
 function keyOf(authorization: string | undefined): string | null {
   return /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? null;
 }

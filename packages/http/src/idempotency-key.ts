@@ -14,6 +14,11 @@ export const idempotencyHeaders = z.object({
     ),
 });
 
+/** How a route declares that it takes the header and can do without: then each request stands for itself. */
+export const optionalIdempotencyHeaders = z.object({
+  'idempotency-key': idempotencyHeaders.shape['idempotency-key'].optional(),
+});
+
 /**
  * An `onRequest` hook: throws 400 `idempotency_key_required` unless the header is there and can be used. A request
  * that moves money must be repeatable, for its answer can get lost.

@@ -1,5 +1,5 @@
 /** What the wallet, M-PESA and SMS services share: a server, its errors, auth, health, metrics, start and stop. */
-export { callerOf, createKeyGuard, fullAccessKey } from './api-key.ts';
+export { actorOf, callerOf, createKeyGuard, fullAccessKey } from './api-key.ts';
 export type { ApiKey, Caller, FindKey, KeyGuard } from './api-key.ts';
 export { addCallbackScope } from './callback-scope.ts';
 export { csvAnswer, jsonOrCsv, prefersCsv } from './csv.ts';
@@ -9,7 +9,7 @@ export { EnvironmentError, isProduction, loadEnvironment, parseEnvironment } fro
 export { validationFindings } from './errors.ts';
 export type { ErrorMapper } from './errors.ts';
 export type { HttpServer } from './http-server.ts';
-export { idempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
+export { idempotencyHeaders, optionalIdempotencyHeaders, requireIdempotencyKey } from './idempotency-key.ts';
 export { jsonMembers } from './json-members.ts';
 export type { JsonMember } from './json-members.ts';
 export { createKeyCache } from './key-cache.ts';

@@ -1,9 +1,10 @@
-import { closeWallet, freezeWallet, isDaftariError, unfreezeWallet } from '@repo/db';
+import { closeWallet, freezeWallet, isDaftariError, unfreezeWallet, updateWallet } from '@repo/db';
+import { actorOf } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import type { RouteContext } from './dependencies.ts';
 import { unknownWallet } from './problems.ts';
-import { maskWallet } from './wallet-routes.ts';
-import { changeSchema } from './wallet-schemas.ts';
+import { maskWallet, wholeWallet } from './wallet-routes.ts';
+import { changeSchema, updateSchema } from './wallet-schemas.ts';
 
 const changes = [
   {
@@ -15,17 +16,34 @@ const changes = [
   { path: '/wallets/:number/close', change: closeWallet, summary: 'Closes an empty wallet for good.' },
 ] as const;
 
-/** Adds the routes that freeze, unfreeze and close wallets. */
-export function addWalletStatusRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+/** Adds the routes that freeze, unfreeze and close wallets, and change whose they are. */
+export function addWalletChangeRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
   for (const { path, change, summary } of changes) {
     const options = { onRequest: requireKey('admin'), schema: changeSchema(summary) };
     app.post(path, options, (request) =>
       limits.countMisses(request, async () => {
         const { number } = request.params;
-        return maskWallet(await ofPath(change(db, { wallet: number, reason: request.body.reason })));
+        const note = { reason: request.body.reason, actor: actorOf(request) };
+        return maskWallet(await ofPath(change(db, { wallet: number, ...note })));
       }),
     );
   }
+
+  const update = { onRequest: requireKey('admin'), schema: updateSchema };
+  app.patch('/wallets/:number', update, (request) =>
+    limits.countMisses(request, async () => {
+      const { holderName, phone, language, reason } = request.body;
+      const changing = updateWallet(db, {
+        number: request.params.number,
+        reason,
+        actor: actorOf(request),
+        ...(holderName === undefined ? {} : { holderName }),
+        ...(phone === undefined ? {} : { phone }),
+        ...(language === undefined ? {} : { language }),
+      });
+      return wholeWallet(await ofPath(changing));
+    }),
+  );
 }
 
 /** Awaits work on the wallet in the path, which is not found when the ledger does not know it. */
