@@ -127,7 +127,7 @@ test('holds that many callers ask for while one is under way go in one round tri
   const gated = (db: Db): Db => ({
     ...db,
     run: async (statement, values) => {
-      if (statement.name === 'run_operations') {
+      if (statement.text.includes('core.run_operations(')) {
         roundTrips += 1;
         await opened;
       }

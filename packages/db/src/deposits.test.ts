@@ -103,7 +103,7 @@ test("the customer is told by SMS to the wallet's phone, whoever paid", async ()
     {
       id: expect.any(String),
       recipient: '254722000999',
-      message: `${receipt} confirmed. KES 1,234,567.80 received in wallet ${account}. New balance KES 1,234,567.80.`,
+      message: `${receipt} confirmed. KES 1,234,567.80 received from Atieno in wallet ${account}. New balance KES 1,234,567.80.`,
       status: 'PENDING',
       cost: null,
       created_at: expect.any(String),

@@ -129,11 +129,15 @@ describe('a rollback that loses rows', () => {
   it('is done with --discard-data, and reports every row of every table that is gone', async () => {
     await using database = await createTestDatabase();
     const { url } = database;
+    // What the migrations themselves put into tables is no loss: they put it there again.
+    const brought = await countTables(url);
     await moveMoney(url);
     const before = await countTables(url);
     const { losses } = await rollBack({ url, migrations, to: base, discardData: true });
     const after = await countTables(url);
-    const gone = [...before].filter(([table, count]) => !after.has(table) && count > 0n);
+    const gone = [...before]
+      .map(([table, count]) => [table, count - (brought.get(table) ?? 0n)] as const)
+      .filter(([table, count]) => !after.has(table) && count > 0n);
     expect(gone.length).toBeGreaterThan(2);
     expect(losses.filter(({ kind }) => kind === 'row')).toEqual(
       gone.map(([of, count]) => ({ kind: 'row', of, count })),
