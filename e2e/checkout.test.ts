@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const apps = ['mpesa', 'sms', 'wallet'];
 
 // Sources that came without their history cannot be checked out once more.
-describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', { timeout: 120_000 }, () => {
+describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
   it('with core.autocrlf has the line ends of ours, and the Prisma CLI runs in it', async () => {
     await using checkout = await createCheckout(['packages/schema-engine']);
     const { folder } = checkout;

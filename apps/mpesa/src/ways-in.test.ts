@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { confirmationOf, createPayment, createRandom } from '@repo/simulator';
-import { expect, test, vi } from 'vitest';
+import { until } from '@repo/testing/until';
+import { expect, test } from 'vitest';
 import { openCustomerWallet, startTestService, testToken } from './testing.ts';
 import type { TestService } from './testing.ts';
 
@@ -162,7 +163,10 @@ test.each([
   socket.write(`${head(`POST ${path} HTTP/1.1`, ['Content-Length: 90000'])}${sent}`, () =>
     socket.destroySoon(),
   );
-  await vi.waitUntil(async () => (await readInbox(service)).length > 0, { timeout: 60_000 });
+  await until('a row in the inbox', () => readInbox(service), {
+    isFit: (rows) => rows.length > 0,
+    show: (rows) => rows.length,
+  });
   const kept = Math.min(sent.length, 65_536);
   expect(await readInbox(service)).toMatchObject([
     {

@@ -301,7 +301,7 @@ test('whatever is set and ended, one rule holds at a time, its history tells its
     }),
     { numRuns: 30 },
   );
-}, 120_000);
+});
 
 test('after all of this the audit finds its requests', async () => {
   const { checks } = await auditLedger(database.db);

@@ -203,7 +203,7 @@ test('whatever becomes of the rules, a hold is payable, in any part and to anybo
     ),
     { numRuns: 40 },
   );
-}, 60_000);
+});
 
 test('after all of this the ledger is sound', async () => {
   await addFeeRule(sql, { type: 'WITHDRAWAL', flat: '3.00' });
