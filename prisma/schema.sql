@@ -1711,6 +1711,8 @@ BEGIN
                 SELECT l.id,
                        CASE
                            WHEN coalesce(l.recipient, '') = '' AND l.recipient_hash IS NULL THEN 'no_recipient'
+                           -- What the column holds: one more would fail the claim, and with it all others.
+                           WHEN l.attempts = 32767 THEN 'attempts_exhausted'
                            WHEN coalesce(l.decided_at, l.created_at) < v_oldest THEN 'expired'
                            WHEN v_priority = 1 AND (
                                EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number = l.recipient)
@@ -1736,6 +1738,7 @@ BEGIN
                        error_code = coalesce(k.refusal, l.error_code),
                        error_message = CASE k.refusal
                            WHEN 'no_recipient' THEN 'There is no number to send it to.'
+                           WHEN 'attempts_exhausted' THEN 'It was tried as often as can be counted.'
                            WHEN 'expired' THEN 'It was too old to be news when its turn came.'
                            WHEN 'opted_out' THEN 'The holder of this number wants no messages of this kind.'
                            ELSE l.error_message

@@ -2,8 +2,8 @@
 -- only change that a written transaction ever sees, and it fills what was empty.
 --
 -- After: how many were given one; 0 when none is left that can have one: a row whose time is no moment ('infinity') has
---        no hash and stays without. Call it until then; each call is a transaction of its own, so
---        it can be stopped and taken up again at any time.
+--        no hash and stays without. Call it until then; each call is a transaction of its own, so it can be stopped
+--        and taken up again at any time.
 CREATE OR REPLACE FUNCTION core.backfill_hashes(p_limit integer)
 RETURNS integer
 LANGUAGE plpgsql

@@ -8,7 +8,7 @@
 --
 -- After: up to p_limit rows are SENDING, the important first and the longest due first, each with its attempt counted
 --        and a lease. What must not be sent is FAILED with its reason: expired, opted_out (unimportant news to somebody
---        who wants none), no_recipient.
+--        who wants none), no_recipient, attempts_exhausted (as often as can be counted).
 --
 -- The first row is about the claim and has no id: failed (how many), paused, warned (four fifths of the budget are
 -- spent), spent, and next_due_ms: 0 when there may be more now, NULL when nothing waits at all.
@@ -65,6 +65,8 @@ BEGIN
                 SELECT l.id,
                        CASE
                            WHEN coalesce(l.recipient, '') = '' AND l.recipient_hash IS NULL THEN 'no_recipient'
+                           -- What the column holds: one more would fail the claim, and with it all others.
+                           WHEN l.attempts = 32767 THEN 'attempts_exhausted'
                            WHEN coalesce(l.decided_at, l.created_at) < v_oldest THEN 'expired'
                            WHEN v_priority = 1 AND (
                                EXISTS (SELECT 1 FROM services.sms_opt_outs o WHERE o.number = l.recipient)
@@ -90,6 +92,7 @@ BEGIN
                        error_code = coalesce(k.refusal, l.error_code),
                        error_message = CASE k.refusal
                            WHEN 'no_recipient' THEN 'There is no number to send it to.'
+                           WHEN 'attempts_exhausted' THEN 'It was tried as often as can be counted.'
                            WHEN 'expired' THEN 'It was too old to be news when its turn came.'
                            WHEN 'opted_out' THEN 'The holder of this number wants no messages of this kind.'
                            ELSE l.error_message

@@ -48,3 +48,20 @@ test('old transactions get their hash in steps, and nothing else of them changes
   await client.end();
   await db.close();
 });
+
+test('a transaction whose time is no moment has no hash, and the others get theirs', async () => {
+  await using database = await createTestDatabase();
+  const db = createDb({ url: database.url });
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  await client.query(POST);
+  await client.query(`SET session_replication_role = replica`);
+  await client.query(`UPDATE core.transactions SET verification_hash = NULL`);
+  await client.query(`UPDATE core.transactions SET created_at = 'infinity' WHERE reference = 'OLD1'`);
+  expect(await backfillHashes(db, { limit: 10 })).toEqual({ filled: 10 });
+  expect(await backfillHashes(db, { limit: 100 })).toEqual({ filled: 14 });
+  expect(await backfillHashes(db, { limit: 100 })).toEqual({ filled: 0 });
+  expect(await countUnhashed(db)).toBe(1);
+  await client.end();
+  await db.close();
+});

@@ -89,6 +89,21 @@ test('the important goes first, and of equals the longest due', async () => {
   expect(order).toEqual([early, late, news]);
 });
 
+test('a message whose attempts cannot be counted any further fails, and stops no other', async () => {
+  const [tired, fresh] = [await queueOne(database.db), await queueOne(database.db)];
+  await sql('SET session_replication_role = replica');
+  await sql('UPDATE services.sms_logs SET attempts = 32767 WHERE id = $1', [tired]);
+  await sql('RESET session_replication_role');
+  await age(tired, '1 hour');
+  const { messages, failed } = await claim(database.db, { limit: 5 });
+  expect({ ids: messages.map(({ id }) => id), failed }).toEqual({ ids: [fresh], failed: 1 });
+  expect(await findSms(database.db, tired)).toMatchObject({
+    status: 'FAILED',
+    phase: 'DONE',
+    errorCode: 'attempts_exhausted',
+  });
+});
+
 test('a deposit leaves a message that can be claimed', async () => {
   const account = await openCustomer(database.db);
   await recordDeposit(database.db, sampleDeposit({ account }));

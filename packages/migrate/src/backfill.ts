@@ -24,10 +24,12 @@ await runCommand(async () => {
       done += filled;
     }
     progress.end();
+    if (done > 0) print(`${String(done)} transactions got theirs.`);
+    const left = await countUnhashed(db);
     print(
-      done === 0
+      left === 0
         ? 'Every transaction has its verification hash.'
-        : `${String(done)} transactions got theirs.`,
+        : `${String(left)} transactions have none, because their time is no moment ('infinity').`,
     );
     return 0;
   } finally {
