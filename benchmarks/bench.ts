@@ -7,7 +7,7 @@ import { createCustomers, createSupply } from './deposits.ts';
 import type { Supply } from './deposits.ts';
 import { describeMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
-import { USAGE, parseOptions } from './options.ts';
+import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { showProgress } from './progress.ts';
 import { renderFigures, renderReport } from './report.ts';
@@ -31,9 +31,7 @@ const SAMPLE = 1_000;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options.wantsHelp) process.stdout.write(`${USAGE}\n`);
-  else await bench(options);
+  await bench(readOptions());
 } catch (error) {
   // An error without a code is one that nobody foresaw: where it came from is all there is to go by.
   const isForeseen = error instanceof Error && 'code' in error;

@@ -1,6 +1,5 @@
 /** Every way in which the benchmark fails on purpose. The code is for programs, the message for people. */
 const CATALOGUE = {
-  options_invalid: 'These options cannot be used',
   command_failed: 'A command that prepares the database failed',
   counts_wrong: 'The database does not hold what was acknowledged, so no figure of this run can be believed',
   not_credited: 'A deposit was not credited to its customer',

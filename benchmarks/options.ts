@@ -1,15 +1,16 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { BenchmarkError } from './errors.ts';
+import { readCommandLine, refuse } from '@repo/command/command-line';
 
-export const USAGE = `pnpm bench [--rounds N] [--only PART] [--quick] [--output FOLDER]
+const USAGE = `Usage: bench [--rounds N] [--only PART] [--quick] [--output FOLDER]
 
-  --rounds N       how often everything is measured; 3 unless said otherwise
-  --only PART      measures deposits, transfers, lookups, service or sms alone; said again, another part with it;
-                   its figures are printed only
+  --rounds N       how often everything is measured (default: 3)
+  --only PART      measures deposits, transfers, lookups, service or sms alone; repeat the option for
+                   several parts; their figures are printed only
   --quick          one round of short windows, to see that the benchmark works; its figures mean nothing and
                    are printed only
-  --output FOLDER  where results.md and results.svg go; this folder unless said otherwise`;
+  --output FOLDER  where results.md and results.svg go (default: this folder)
+
+Exit codes: 0 measured, 1 it failed, 2 the command line cannot be used.`;
 
 /** What can be measured by itself. */
 const parts = ['deposits', 'transfers', 'lookups', 'service', 'sms'] as const;
@@ -24,7 +25,6 @@ export interface Options {
   readonly isQuick: boolean;
   /** Where the results are written; null to print them only. */
   readonly output: string | null;
-  readonly wantsHelp: boolean;
   readonly pace: Pace;
 }
 
@@ -68,13 +68,20 @@ const QUICK: Pace = {
   texts: 50_000,
 };
 
-/** @throws BenchmarkError `options_invalid` */
-export function parseOptions(args: readonly string[]): Options {
-  const values = parse(args);
+/** Reads the command line, or ends the process with what is wrong with it. */
+export function readOptions(): Options {
+  const { values } = readCommandLine(USAGE, {
+    options: {
+      rounds: { type: 'string' },
+      only: { type: 'string', multiple: true },
+      quick: { type: 'boolean' },
+      output: { type: 'string' },
+    },
+  });
   const isQuick = values.quick ?? false;
   const rounds = Number(values.rounds ?? (isQuick ? '1' : '3'));
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100)) {
-    throw new BenchmarkError('options_invalid', '--rounds takes a whole number from 1 to 100.');
+    refuse('--rounds takes a whole number from 1 to 100.', USAGE);
   }
   const wanted = values.only === undefined ? parts : partsOf(values.only);
   // The results of a part shall not take the place of those of the whole.
@@ -84,7 +91,6 @@ export function parseOptions(args: readonly string[]): Options {
     parts: wanted,
     isQuick,
     output: values.output === undefined ? folder : resolve(values.output),
-    wantsHelp: values.help ?? false,
     pace: isQuick ? QUICK : FULL,
   };
 }
@@ -92,25 +98,7 @@ export function parseOptions(args: readonly string[]): Options {
 function partsOf(names: readonly string[]): Part[] {
   const unknown = names.find((name) => !parts.some((part) => part === name));
   if (unknown !== undefined) {
-    throw new BenchmarkError('options_invalid', `--only takes ${parts.join(', ')}, and not ${unknown}.`);
+    refuse(`--only takes ${parts.join(', ')}, and not ${unknown}.`, USAGE);
   }
   return parts.filter((part) => names.includes(part));
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        rounds: { type: 'string' },
-        only: { type: 'string', multiple: true },
-        quick: { type: 'boolean' },
-        output: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new BenchmarkError('options_invalid', `${reason}\n\n${USAGE}`, { cause });
-  }
 }

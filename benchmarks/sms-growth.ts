@@ -8,7 +8,7 @@ import { auditTexts } from './audit-texts.ts';
 import { explainClaim } from './claim-plan.ts';
 import { migrate } from './databases.ts';
 import { drawGrowth } from './growth-chart.ts';
-import { GROWTH_USAGE, parseGrowthOptions } from './growth-options.ts';
+import { readGrowthOptions } from './growth-options.ts';
 import type { GrowthOptions } from './growth-options.ts';
 import { renderGrowth, renderGrowthTables } from './growth-report.ts';
 import type { Growth, PlannedClaim } from './growth-report.ts';
@@ -26,9 +26,7 @@ const STEPS = 10;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 try {
-  const options = parseGrowthOptions(process.argv.slice(2));
-  if (options.wantsHelp) process.stdout.write(`${GROWTH_USAGE}\n`);
-  else await grow(options);
+  await grow(readGrowthOptions());
 } catch (error) {
   // An error without a code is one that nobody foresaw: where it came from is all there is to go by.
   const isForeseen = error instanceof Error && 'code' in error;

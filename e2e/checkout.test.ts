@@ -5,6 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { databaseUrl } from '@repo/postgres/database';
+import { openDevelopmentServer } from '@repo/postgres/server';
 import { describe, expect, it } from 'vitest';
 import { createCheckout } from './checkout.ts';
 import { ROOT } from './env.ts';
@@ -44,7 +46,30 @@ describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
       expect(again, app).toMatch(/DATABASE_URL +is not valid/);
     }
   });
+
+  it('has a db:url for the development database while that runs, and words on how to start it otherwise', async () => {
+    await using checkout = await createCheckout(['packages/migrate']);
+    const { folder } = checkout;
+    const down = await runUrl(folder);
+    expect(down).toMatchObject({ code: 1, stdout: '' });
+    expect(down.stderr).toContain('npm run dev');
+    await using server = await openDevelopmentServer(folder);
+    const url = `${databaseUrl(server.url, 'daftari')}\n`;
+    expect(await runUrl(folder)).toEqual({ code: 0, stdout: url, stderr: '' });
+  });
 });
+
+/** db:url of a checkout, whose development database is its own. */
+async function runUrl(folder: string) {
+  const env = { ...process.env, DATABASE_URL: '' };
+  const child = spawn(process.execPath, ['packages/migrate/src/url.ts'], { cwd: folder, env });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { code: code as number | null, stdout, stderr };
+}
 
 /** Runs a service's start script, which cannot succeed with these settings, and returns what it says. */
 async function startService(folder: string, settings: Readonly<Record<string, string>>): Promise<string> {

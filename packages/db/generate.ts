@@ -3,6 +3,7 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readCommandLine } from '@repo/command/command-line';
 import { clientPlace, isClientCurrent, schemaDigest, stampOf } from './src/schema-digest.ts';
 
 // Runs after every installation, and before tests and checks, which must not see an old client after a change of the
@@ -48,4 +49,13 @@ async function takeLock(): Promise<void> {
   }
 }
 
-if (import.meta.main) await generate();
+const USAGE = `Usage: generate
+
+Generates Prisma's client from prisma/schema, if it is not that of the models as they are. Installing does this too.
+
+Exit codes: 0 the client is current, 1 it could not be generated, 2 the command line cannot be used.`;
+
+if (import.meta.main) {
+  readCommandLine(USAGE);
+  await generate();
+}

@@ -1,9 +1,8 @@
 // db:audit: whether the rows of the ledger agree with each other.
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuse } from '@repo/command/command-line';
 import { auditLedger, createDb } from '@repo/db';
 import { renderAudit } from './audit/render-audit.ts';
 import { print, runCommand } from './command.ts';
-import { MigrateError } from './errors.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
@@ -21,21 +20,14 @@ Exit code: 0 nothing found, 1 something found, 2 it could not run.`;
 /** The exit code of an audit that could not run: nobody may take it for a clean one, nor for a finding. */
 const COULD_NOT_RUN = 2;
 
+const { values } = readCommandLine(usage, {
+  options: { json: { type: 'boolean', default: false }, limit: { type: 'string', default: '20' } },
+});
+if (!/^[1-9][0-9]{0,5}$/.test(values.limit)) {
+  refuse('--limit is a whole number from 1 to 999999.', usage);
+}
+
 await runCommand(async () => {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'boolean', default: false },
-      limit: { type: 'string', default: '20' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
-  if (values.help) {
-    print(usage);
-    return 0;
-  }
-  if (!/^[1-9][0-9]{0,5}$/.test(values.limit)) {
-    throw new MigrateError('OPTION_INVALID', '--limit is a whole number from 1 to 999999.');
-  }
   await using target = await openTarget(projectAt());
   using progress = showProgress();
   const db = createDb({ url: target.url, maxConnections: 1 });

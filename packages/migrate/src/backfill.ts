@@ -1,5 +1,5 @@
 // db:backfill: gives transactions that are older than the verification hash theirs.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@repo/command/command-line';
 import { backfillHashes, countUnhashed, createDb } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { showProgress } from './progress.ts';
@@ -9,8 +9,18 @@ import { openTarget } from './target.ts';
 /** Rows a step: a tenth of a second of locks on old rows, and little lost when it is stopped. */
 const STEP = 2_000;
 
+const usage = `Usage: db:backfill
+
+Gives transactions that are older than the verification hash theirs. It can be stopped and resumed.
+
+Settings, from the environment or .env:
+  DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
+
+Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
+
+readCommandLine(usage);
+
 await runCommand(async () => {
-  parseArgs({ options: {} });
   await using target = await openTarget(projectAt());
   using progress = showProgress();
   const db = createDb({ url: target.url, maxConnections: 1 });

@@ -63,7 +63,7 @@ describe('db:rollback', () => {
   it('refuses an option that it does not know before it does anything', async () => {
     await using database = await createTestDatabase();
     const { exitCode, stderr } = await runCommandLine('rollback', database.url, ['--discard']);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain('--discard');
     expect(await appliedTo(database.url)).toEqual(names);
   });
@@ -157,6 +157,13 @@ describe('db:seed', () => {
     const { exitCode, stderr } = await runCommandLine('seed', database.url);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('db:deploy');
+  });
+});
+
+describe('db:url', () => {
+  it('prints the address that is configured, and nothing else', async () => {
+    const url = 'postgresql://shop:p%40ss@127.0.0.1:1/shop?schema=own';
+    expect(await runCommandLine('url', url)).toEqual({ exitCode: 0, stdout: `${url}\n`, stderr: '' });
   });
 });
 

@@ -1,5 +1,5 @@
 // db:deploy: brings the database to the newest migration.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { deploy } from './deployment.ts';
 import { projectAt } from './project.ts';
@@ -8,8 +8,19 @@ import { isWrong } from './verify/finding.ts';
 import { verdict } from './verify/report.ts';
 import { verifyDatabase } from './verify/verify-database.ts';
 
+const usage = `Usage: db:deploy
+
+Brings the database to the newest migration with \`prisma migrate deploy\`, waits for another deploy that is under way,
+and says afterwards where the database stands.
+
+Settings, from the environment or .env:
+  DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
+
+Exit codes: 0 done, 1 it failed; what failed is named, 2 the command line cannot be used.`;
+
+readCommandLine(usage);
+
 await runCommand(async () => {
-  parseArgs({ options: {} });
   const project = projectAt();
   await using target = await openTarget(project);
   const { exitCode } = await deploy({

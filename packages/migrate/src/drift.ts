@@ -1,5 +1,5 @@
 // drift: whether migrations, ways back, function sources, models and the committed dump say the same. Part of check.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { deploy } from './deployment.ts';
 import { driftChecks, runDriftCheck } from './drift/check-drift.ts';
@@ -8,8 +8,19 @@ import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 
+const usage = `Usage: drift
+
+Whether migrations, ways back, function sources, models and the committed dump say the same, and whether all times are
+taken in UTC. Works on fresh databases and never on that of DATABASE_URL. A part of check.
+
+Settings, from the environment or .env:
+  TEST_DATABASE_URL   a server to make fresh databases on; without it one of its own, for as long as it takes
+
+Exit codes: 0 nothing differs, 1 something differs, or it could not run, 2 the command line cannot be used.`;
+
+readCommandLine(usage);
+
 await runCommand(async () => {
-  parseArgs({ options: {} });
   const project = projectAt();
   const { testServerUrl } = readEnvironment(project.root);
   using progress = showProgress();

@@ -1,6 +1,6 @@
 // db:dump: writes prisma/schema.sql from a freshly migrated database.
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { withConnection } from './connection.ts';
 import { deploy } from './deployment.ts';
@@ -11,8 +11,18 @@ import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 
+const usage = `Usage: db:dump
+
+Writes prisma/schema.sql from a database that it makes and migrates.
+
+Settings, from the environment or .env:
+  TEST_DATABASE_URL   a server to make fresh databases on; without it one of its own, for as long as it takes
+
+Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
+
+readCommandLine(usage);
+
 await runCommand(async () => {
-  parseArgs({ options: {} });
   const project = projectAt();
   using progress = showProgress();
   progress.step('making a fresh database');

@@ -1,23 +1,32 @@
 // db:migration: writes a migration's copies of functions, forth and back, from prisma/functions.
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuse } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { readEnvironment } from './env.ts';
-import { MigrateError } from './errors.ts';
 import { takeMigrationFolder } from './new-migration/migration-folder.ts';
 import { writeMigration } from './new-migration/write-migration.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 
+const usage = `Usage: db:migration <name> [--last]
+
+Writes a migration with the copies of all functions in prisma/functions that differ from what the migrations make, forth
+and back. What only people know (CHECKs, triggers, rows) is theirs to write into it.
+
+  --last   write them into the last migration instead, which nobody has deployed yet
+
+Settings, from the environment or .env:
+  TEST_DATABASE_URL   a server to make fresh databases on; without it one of its own, for as long as it takes
+
+Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
+
+const { positionals, values } = readCommandLine(usage, {
+  options: { last: { type: 'boolean', default: false } },
+  names: 1,
+});
+const name = positionals[0] ?? refuse('The name of the migration is missing.', usage);
+
 await runCommand(async () => {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: { last: { type: 'boolean', default: false } },
-  });
-  const [name, ...others] = positionals;
-  if (name === undefined || others.length > 0) {
-    throw new MigrateError('OPTION_INVALID', 'say one name: db:migration <name> [--last].');
-  }
   const project = projectAt();
   using progress = showProgress();
   progress.step('making a fresh database');

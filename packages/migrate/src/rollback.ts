@@ -1,5 +1,5 @@
 // db:rollback: walks migrations back.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
@@ -9,21 +9,22 @@ import { openTarget } from './target.ts';
 
 const usage = `Usage: db:rollback [--to <migration>] [--discard-data]
 
-Walks back the last applied migration, or all that were applied after the one named with --to.
-Refuses when rows would be lost; --discard-data walks back nevertheless.`;
+Walks back the last applied migration, or all that were applied after the one named with --to, all or nothing. Rehearses
+it first, and refuses when rows would be lost.
+
+  --to <migration>   the migration to walk back to, which stays (default: the one before the last)
+  --discard-data     walk back although rows are lost
+
+Settings, from the environment or .env:
+  DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
+
+Exit codes: 0 done, 1 refused or failed; nothing was changed, 2 the command line cannot be used.`;
+
+const { values } = readCommandLine(usage, {
+  options: { to: { type: 'string' }, 'discard-data': { type: 'boolean', default: false } },
+});
 
 await runCommand(async () => {
-  const { values } = parseArgs({
-    options: {
-      to: { type: 'string' },
-      'discard-data': { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
-  if (values.help) {
-    print(usage);
-    return 0;
-  }
   const project = projectAt();
   await using target = await openTarget(project);
   using progress = showProgress();

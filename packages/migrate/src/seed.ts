@@ -1,5 +1,5 @@
 // db:seed: a handful of sample wallets.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@repo/command/command-line';
 import { createDb } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { projectAt } from './project.ts';
@@ -7,8 +7,18 @@ import { openSampleWallets, sampleWallets } from './sample-wallets.ts';
 import { openTarget } from './target.ts';
 import { renderTable } from './text-table.ts';
 
+const usage = `Usage: db:seed
+
+Opens a handful of sample wallets, where they are not there already, and prints them.
+
+Settings, from the environment or .env:
+  DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
+
+Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
+
+readCommandLine(usage);
+
 await runCommand(async () => {
-  parseArgs({ options: {} });
   await using target = await openTarget(projectAt());
   const db = createDb({ url: target.url, maxConnections: 1 });
   try {

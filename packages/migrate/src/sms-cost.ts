@@ -1,30 +1,39 @@
 // sms:cost: what the SMS of a period cost, as a table or as CSV.
-//
-//   sms:cost [--from 2026-11-01] [--to 2026-11-30] [--by day|status|network|template] [--csv]
-//
-// Days are those of East Africa Time, both included; times with their zone are taken too. Without them, the last 30 days.
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuse } from '@repo/command/command-line';
 import { costPeriod, createDb, smsCostCsv, smsCostReport } from '@repo/db';
 import type { Period, SmsCostKey, SmsCostReport } from '@repo/db';
 import { print, runCommand } from './command.ts';
-import { MigrateError } from './errors.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 import { renderTable } from './text-table.ts';
 
 const KEYS: readonly SmsCostKey[] = ['day', 'status', 'network', 'template'];
 
+const usage = `Usage: sms:cost [--from <day>] [--to <day>] [--by day|status|network|template] [--csv]
+
+What the SMS of a period cost.
+
+  --from <day>   the first day, such as 2026-11-01, of East Africa Time; or a time with its zone (default: 30 days ago)
+  --to <day>     the last day, which is included (default: today)
+  --by <what>    a line for each day, status, network or template (default: day)
+  --csv          CSV instead of a table
+
+Settings, from the environment or .env:
+  DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
+
+Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
+
+const { values } = readCommandLine(usage, {
+  options: {
+    from: { type: 'string' },
+    to: { type: 'string' },
+    by: { type: 'string', default: 'day' },
+    csv: { type: 'boolean', default: false },
+  },
+});
+const by = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, usage);
+
 await runCommand(async () => {
-  const { values } = parseArgs({
-    options: {
-      from: { type: 'string' },
-      to: { type: 'string' },
-      by: { type: 'string', default: 'day' },
-      csv: { type: 'boolean', default: false },
-    },
-  });
-  const by = KEYS.find((key) => key === values.by);
-  if (by === undefined) throw new MigrateError('OPTION_INVALID', `--by is one of ${KEYS.join(', ')}.`);
   const period = costPeriod(values);
   await using target = await openTarget(projectAt());
   const db = createDb({ url: target.url, maxConnections: 1 });

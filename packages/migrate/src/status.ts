@@ -1,13 +1,24 @@
 // db:status: where the database stands.
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { readStatus, renderStatus } from './status/read-status.ts';
 import { openTarget } from './target.ts';
 
+const usage = `Usage: db:status
+
+Where the database stands: its migrations, the rows of each table, what waits for people, and whether the balances add up
+to zero. It only reads.
+
+Settings, from the environment or .env:
+  DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
+
+Exit codes: 0 the balances add up, 1 the balances do not add up, or it failed, 2 the command line cannot be used.`;
+
+readCommandLine(usage);
+
 await runCommand(async () => {
-  parseArgs({ options: {} });
   const project = projectAt();
   await using target = await openTarget(project);
   using progress = showProgress();

@@ -1,8 +1,29 @@
 // db:studio: Prisma Studio on the same database as the other commands, on this machine only.
+import { readCommandLine, refuse } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { runPrisma } from './prisma-cli.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
+
+const usage = `Usage: db:studio [--port <port>] [--browser <browser>]
+
+Prisma Studio, which shows and edits the rows of the database in a browser on this machine, until Ctrl-C.
+
+  --port <port>         where it listens on 127.0.0.1 (default: 5555)
+  --browser <browser>   which browser to open; none for none (default: the system's)
+
+Settings, from the environment or .env:
+  DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
+
+Exit codes: 0 ended by Ctrl-C, 1 it could not start, 2 the command line cannot be used.`;
+
+const { values } = readCommandLine(usage, {
+  options: { port: { type: 'string', default: '5555' }, browser: { type: 'string' } },
+});
+const { port, browser } = values;
+if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) {
+  refuse('--port is a whole number from 1 to 65535.', usage);
+}
 
 await runCommand(async () => {
   const project = projectAt();
@@ -10,11 +31,9 @@ await runCommand(async () => {
   print(
     'Balances and the ledger are guarded by the database: what you cannot edit here moves through @repo/db.',
   );
-  // Studio listens on 127.0.0.1. It takes the options of `prisma studio`, such as --port and --browser none.
-  const { exitCode } = await runPrisma(project, ['studio', ...process.argv.slice(2)], {
-    url: target.url,
-    output: 'pass',
-  });
+  print(`The schema core has the wallets: http://localhost:${port}/#schema=core&table=wallets&view=table`);
+  const options = ['--port', port, ...(browser === undefined ? [] : ['--browser', browser])];
+  const { exitCode } = await runPrisma(project, ['studio', ...options], { url: target.url, output: 'pass' });
   // Ctrl-C is how Studio is ended.
   return exitCode === 130 ? 0 : exitCode;
 });

@@ -8,13 +8,18 @@ export type Target = AsyncDisposable & { url: string };
 
 const developmentDatabase = 'daftari';
 
+/** The database of the commands and of dev on the development server. */
+export function developmentUrl(serverUrl: string): string {
+  return databaseUrl(serverUrl, developmentDatabase);
+}
+
 /** The database of DATABASE_URL, or else the development server's, which runs as long as somebody uses it. */
 export async function openTarget(project: Project): Promise<Target> {
   const { databaseUrl: url } = readEnvironment(project.root);
   if (url !== undefined) return { url, [Symbol.asyncDispose]: () => Promise.resolve() };
   const server = await openDevelopmentServer(project.root);
   return {
-    url: databaseUrl(server.url, developmentDatabase),
+    url: developmentUrl(server.url),
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
@@ -11,7 +13,7 @@ import { runProgram } from './fixtures/program.ts';
 import { findFreePort } from './port.ts';
 import { findPostmaster } from './postmaster.ts';
 import { isAlive, signal } from './processes.ts';
-import { openDevelopmentServer, startServer } from './server.ts';
+import { findDevelopmentServer, openDevelopmentServer, startServer } from './server.ts';
 
 const one = [{ one: 1 }];
 
@@ -43,6 +45,31 @@ test('data is there again when the next command starts the server anew', async (
   await using second = await openDevelopmentServer(folder.path);
   expect(second.started).toBe(true);
   expect(await execute(second.url, 'SELECT one FROM kept')).toEqual(one);
+});
+
+test('its address stays the same from one start to the next, and only the running server has one', async () => {
+  await using folder = await createFolder();
+  expect(await findDevelopmentServer(folder.path)).toBeNull();
+  const first = await openDevelopmentServer(folder.path);
+  expect(await findDevelopmentServer(folder.path)).toBe(first.url);
+  await first.stop();
+  expect(await findDevelopmentServer(folder.path)).toBeNull();
+  await using second = await openDevelopmentServer(folder.path);
+  expect(second.url).toBe(first.url);
+});
+
+test('where its port is taken it takes another, and keeps that', async () => {
+  await using folder = await createFolder();
+  const first = await openDevelopmentServer(folder.path);
+  await first.stop();
+  const other = createServer().listen(Number(new URL(first.url).port), '127.0.0.1');
+  await once(other, 'listening');
+  const second = await openDevelopmentServer(folder.path);
+  await second.stop();
+  expect(second.url).not.toBe(first.url);
+  other.close();
+  await using third = await openDevelopmentServer(folder.path);
+  expect(third.url).toBe(second.url);
 });
 
 test('a command that is killed takes nothing from another, and the server ends with the last of them', async () => {

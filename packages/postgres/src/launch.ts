@@ -18,6 +18,8 @@ type LaunchOptions = {
   binaries: Binaries;
   durable: boolean;
   port: number | undefined;
+  /** The port to take if it is free. */
+  preferredPort?: number | undefined;
   settings: Readonly<Record<string, string>> | undefined;
 };
 
@@ -37,10 +39,12 @@ const largestLog = 8 * 1024 * 1024;
 /** Starts a server on a cluster and waits until it accepts connections. */
 export async function launch(directory: string, options: LaunchOptions): Promise<Launched> {
   const deadline = performance.now() + patienceMilliseconds;
+  let preferred = options.port ?? options.preferredPort;
   for (let attempt = 1; ; attempt += 1) {
-    const port = options.port ?? (await findFreePort());
+    const port = preferred ?? (await findFreePort());
     const outcome = await launchOn(port, directory, options);
     if ('postmaster' in outcome) return outcome;
+    if (outcome.reason === 'port') preferred = options.port;
     const passes =
       performance.now() < deadline && (await mayPass(outcome, attempt, { directory, ...options }));
     if (!passes) throw failure(directory, { ...outcome, port });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canEnter, findAccount } from './account.ts';
 import { PostgresError, codeOf } from './errors.ts';
@@ -33,4 +33,18 @@ async function claim(place: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** Ports from here on, a thousand of them, are taken by nothing well-known, and no outgoing connection uses them. */
+const firstPort = 15_500;
+
+/**
+ * The port that the server of a directory asks for, so that its address stays the same: the one of its last start, which
+ * PostgreSQL itself notes, or one made from the directory's path.
+ */
+export async function usualPort(directory: string): Promise<number> {
+  const options = await readFile(join(directory, 'postmaster.opts'), 'utf8').catch(() => '');
+  const last = [...options.matchAll(/"port=(\d+)"/g)].at(-1)?.[1];
+  if (last !== undefined) return Number(last);
+  return firstPort + (createHash('sha256').update(directory).digest().readUInt32BE(0) % 1_000);
 }

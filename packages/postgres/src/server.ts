@@ -6,7 +6,7 @@ import { execute } from './database.ts';
 import { PostgresError, codeOf } from './errors.ts';
 import { type Launched, launch } from './launch.ts';
 import { joinLease, removeStaleLeases } from './lease.ts';
-import { reachableDevelopmentDirectory } from './places.ts';
+import { reachableDevelopmentDirectory, usualPort } from './places.ts';
 import { type Postmaster, findPostmaster, hasEnded, isServing } from './postmaster.ts';
 import { isServerOf, poll, signal } from './processes.ts';
 import { chooseTemporaryDirectory, removeTemporaryDirectory } from './temporary.ts';
@@ -90,7 +90,16 @@ export async function openDevelopmentServer(rootDirectory: string): Promise<Deve
   );
 }
 
-async function launchIn(dataDirectory: string, options: ServerOptions): Promise<Started> {
+/** The address of that server, the same at each start as long as nothing else takes its port; null while it is down. */
+export async function findDevelopmentServer(rootDirectory: string): Promise<string | null> {
+  const directory = await reachableDevelopmentDirectory(rootDirectory);
+  const running = await findPostmaster(directory);
+  return running?.ready === true ? urlOf(running, await readPassword(directory)) : null;
+}
+
+type LaunchOptions = ServerOptions & { preferredPort?: number };
+
+async function launchIn(dataDirectory: string, options: LaunchOptions): Promise<Started> {
   const account = await findAccount(dataDirectory);
   const binaries = await findBinaries(account, options.binaries);
   const durable = options.durable ?? true;
@@ -109,6 +118,7 @@ async function launchIn(dataDirectory: string, options: ServerOptions): Promise<
     binaries,
     durable,
     port: options.port,
+    preferredPort: options.preferredPort,
     settings: options.settings,
   });
   return { ...launched, url: urlOf(launched.postmaster, password) };
@@ -141,7 +151,9 @@ function urlOf({ port }: Postmaster, password: string): string {
 
 async function startShared(directory: string): Promise<DevelopmentServer | undefined> {
   try {
-    const { postmaster, lease, url } = await launchIn(directory, {});
+    const { postmaster, lease, url } = await launchIn(directory, {
+      preferredPort: await usualPort(directory),
+    });
     return shareOf(postmaster, { url, directory, started: true, release: lease.release });
   } catch (error) {
     // Somebody was faster: the next turn joins their server.
