@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { until } from '@repo/testing/until';
 import { expect, inject, it } from 'vitest';
@@ -52,19 +54,116 @@ it('dev runs the services, a simulated M-PESA that pays and a provider that is s
   expect((await dev.ended).code).toBe(0);
 });
 
-it('the payer of dev says how to use it when it is used wrongly', async () => {
+const viaNpm = ['npm', 'run', 'dev'] as const;
+const directly = [process.execPath, join(ROOT, 'e2e/dev.ts')] as const;
+
+it.each([
+  { what: 'npm, which has started it, is told to end', command: viaNpm, end: 'SIGTERM', of: 'process' },
+  { what: 'npm, which has started it, is killed', command: viaNpm, end: 'SIGKILL', of: 'process' },
+  { what: 'the terminal is closed', command: viaNpm, end: 'SIGHUP', of: 'group' },
+  { what: 'Ctrl-C reaches everything on the terminal', command: viaNpm, end: 'SIGINT', of: 'group' },
+  { what: 'it is killed itself', command: directly, end: 'SIGKILL', of: 'process' },
+] as const)(
+  'nothing that dev has started is left, and nothing is told twice, when $what',
+  async ({ command, end, of }) => {
+    await using database = await createTestDatabase();
+    const ports = await freePorts(5);
+    const [payer = '', mpesa = '', wallets = '', sms = '', provider = ''] = ports;
+    const dev = startProcess(command, {
+      DATABASE_URL: database.url,
+      MPESA_PORT: mpesa,
+      WALLET_PORT: wallets,
+      SMS_PORT: sms,
+      SMS_SIMULATOR_PORT: provider,
+      SIMULATOR_PORT: payer,
+    });
+    await dev.until('Ctrl-C stops all of it.');
+    process.kill(of === 'group' ? -dev.pid : dev.pid, end);
+    for (const port of ports) {
+      await expect.poll(() => isListening(port), { timeout: 60_000, message: `port ${port}` }).toBe(false);
+    }
+    expect((await dev.ended).printed).not.toContain('a second signal');
+  },
+  120_000,
+);
+
+async function isListening(port: string): Promise<boolean> {
+  const socket = connect(Number(port), '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    // Refused: nobody does.
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+it('dev says which ports are taken, by which setting, before it starts anything', async () => {
+  await using database = await createTestDatabase({ empty: true });
+  const [payer = '', mpesa = '', wallets = '', provider = ''] = await freePorts(4);
+  const others = [payer, wallets, provider].map((port) => createServer().listen(Number(port), '127.0.0.1'));
+  await Promise.all(others.map((server) => once(server, 'listening')));
+  const { code, printed } = await start('e2e/dev.ts', {
+    DATABASE_URL: database.url,
+    MPESA_PORT: mpesa,
+    WALLET_PORT: wallets,
+    SMS_PORT: mpesa,
+    SMS_SIMULATOR_PORT: provider,
+    SIMULATOR_PORT: payer,
+  }).ended;
+  for (const server of others) server.close();
+  expect(printed).toContain(`WALLET_PORT=${wallets} for the wallet service: somebody listens there`);
+  expect(printed).toContain(`SMS_SIMULATOR_PORT=${provider} for the simulated SMS provider: somebody`);
+  expect(printed).toContain(`SIMULATOR_PORT=${payer} for the simulated M-PESA: somebody`);
+  expect(printed).toContain(`SMS_PORT=${mpesa} for the SMS service: MPESA_PORT has the same`);
+  expect(printed).not.toMatch(/^\s+at /m);
+  expect(code).toBe(1);
+  // Nothing has touched the database.
+  expect(await execute(database.url, `SELECT to_regnamespace('core') AS core`)).toEqual([{ core: null }]);
+});
+
+it.each([
+  [{ MPESA_PORT: 'harbour' }, 'MPESA_PORT is not a port'],
+  [{ SIMULATOR_PORT: '0' }, 'SIMULATOR_PORT is not a port'],
+  [{ NODE_ENV: 'production' }, 'NODE_ENV is production'],
+])('dev refuses %o in words', async (setting, words) => {
+  const { code, printed } = await start('e2e/dev.ts', {
+    DATABASE_URL: 'postgresql://127.0.0.1:1/x',
+    ...setting,
+  }).ended;
+  expect(printed).toContain(words);
+  expect(printed).not.toMatch(/^\s+at /m);
+  expect(code).toBe(1);
+});
+
+it('the payer of dev says how to use it when it is used wrongly, and pays nothing', async () => {
   const { startPayer } = await import('./payer.ts');
   const port = Number(await freePort());
   const payer = await startPayer({ port, service: 'http://127.0.0.1:9', token: 'any' });
-  const wrong = await fetch(payer.url);
-  expect(wrong.status).toBe(404);
-  const broken = await fetch(`${payer.url}/pay`, { method: 'POST', body: 'no json' });
-  expect(broken.status).toBe(400);
-  expect(await broken.json()).toMatchObject({ usage: expect.stringContaining('POST /pay') as string });
+  expect((await fetch(payer.url)).status).toBe(404);
+  expect((await fetch(`${payer.url}/pay`)).status).toBe(405);
+  for (const [body, word] of [
+    ['no json', 'JSON object'],
+    ['{"account": "1234567890", "amount": 10}', '"amount"'],
+    [`{"account": "${'x'.repeat(70_000)}", "amount": "10.00"}`, 'larger than'],
+  ] as const) {
+    const wrong = await fetch(`${payer.url}/pay`, { method: 'POST', body });
+    expect(wrong.status).toBe(400);
+    expect(await wrong.json()).toEqual({
+      error: expect.stringContaining(word) as string,
+      usage: expect.stringContaining('POST /pay') as string,
+    });
+  }
+  const right = { method: 'POST', body: '{"account": "1234567890", "amount": "10.00"}' };
+  const unheard = await fetch(`${payer.url}/pay`, right);
+  expect(unheard.status).toBe(502);
   await payer.close();
 });
 
 interface Started {
+  readonly pid: number;
   readonly ended: Promise<{ readonly code: number | null; readonly printed: string }>;
   /** Everything printed so far, as soon as it holds the text. */
   until(text: string): Promise<string>;
@@ -72,10 +171,19 @@ interface Started {
 }
 
 function start(script: string, environment: Readonly<Record<string, string>>): Started {
-  const child = spawn(process.execPath, [join(ROOT, script)], {
+  return startProcess([process.execPath, join(ROOT, script)], environment);
+}
+
+/** Starts a process with a group of its own, as a shell does on a terminal. */
+function startProcess(
+  [file, ...args]: readonly [string, ...string[]],
+  environment: Readonly<Record<string, string>>,
+): Started {
+  const child = spawn(file, args, {
     cwd: ROOT,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   let printed = '';
   const readers: { text: string; resolve: (printed: string) => void }[] = [];
@@ -87,6 +195,7 @@ function start(script: string, environment: Readonly<Record<string, string>>): S
   }
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, printed }));
   return {
+    pid: child.pid ?? 0,
     ended,
     until: (text) =>
       Promise.race([

@@ -1,19 +1,61 @@
-import { once } from 'node:events';
+import { readCommandLine } from '@repo/command/command-line';
+import { runCommand } from './command.ts';
 import { openSharedDatabase } from './database.ts';
 import { readSettings } from './env.ts';
+import type { Settings } from './env.ts';
+import { CommandError } from './errors.ts';
 import { startPayer } from './payer.ts';
+import { assertPortsFree } from './ports.ts';
 import { runScript, startService, startTogether } from './processes.ts';
+import { awaitStop } from './stop-request.ts';
+import type { StopRequest } from './stop-request.ts';
 import { startTexting } from './texting.ts';
 
-// Everything a developer needs, until Ctrl-C: the database with its migrations and sample wallets, the wallet, the
-// M-PESA and the SMS service, a simulated M-PESA to pay with, and a simulated provider that takes the SMS. What the
-// services log is shown as it comes.
+const USAGE = `Usage: dev
 
-const settings = readSettings();
+Everything that a developer needs, until Ctrl-C: the database with its migrations and sample wallets, the wallet, the
+M-PESA and the SMS service, a simulated M-PESA to pay with, and a simulated provider that takes the SMS. What the services
+log is shown as it comes. Own programs join by the address of the database that db:url prints.
+
+Settings, from the environment or .env (.env.example has all of them):
+  DATABASE_URL         a database to use instead of the development database
+  WALLET_PORT          of the wallet service (default: 4001)
+  MPESA_PORT           of the M-PESA service (default: 4002)
+  SMS_PORT             of the SMS service (default: 4003)
+  SIMULATOR_PORT       of the simulated M-PESA (default: 4010)
+  SMS_SIMULATOR_PORT   of the simulated SMS provider (default: 4011)
+  API_KEY              the key of all three services (default: dev-key)
+
+Exit codes: 0 stopped as asked, 1 it could not start or not stop, 2 the command line cannot be used.`;
+
+readCommandLine(USAGE);
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-const database = await openSharedDatabase(settings);
-try {
+await runCommand(async () => {
+  using stop = awaitStop();
+  try {
+    await runServices(readSettings(stop.signal), stop);
+  } catch (error) {
+    // What was interrupted while it started has been stopped by then.
+    if (!(error instanceof CommandError && error.code === 'stopped')) throw error;
+  }
+  return 0;
+});
+
+async function runServices(settings: Settings, { signal, wanted }: StopRequest): Promise<void> {
+  await assertPortsFree(
+    [
+      { setting: 'WALLET_PORT', port: Number(settings.walletPort), purpose: 'wallet service' },
+      { setting: 'MPESA_PORT', port: Number(settings.mpesaPort), purpose: 'M-PESA service' },
+      { setting: 'SMS_PORT', port: Number(settings.smsPort), purpose: 'SMS service' },
+      { setting: 'SIMULATOR_PORT', port: settings.simulatorPort, purpose: 'simulated M-PESA' },
+      { setting: 'SMS_SIMULATOR_PORT', port: settings.smsSimulatorPort, purpose: 'simulated SMS provider' },
+    ],
+    settings.host,
+  );
+  await using opened = new AsyncDisposableStack();
+  const database = await openSharedDatabase(settings);
+  opened.defer(() => database.close());
   say(await runScript(settings, 'packages/migrate/src/seed.ts', database.url));
   const log = process.stdout;
   const [service, wallet, texting] = await startTogether([
@@ -25,33 +67,32 @@ try {
       log,
     }),
   ]);
-  try {
-    const payer = await startPayer({
-      port: settings.simulatorPort,
-      service: service.url,
-      token: settings.callbackToken,
-    });
-    say(`
-wallet service    ${wallet.url}/docs
-M-PESA service    ${service.url}/docs
-SMS service       ${texting.service.url}/docs
-database          ${database.url.replace(/:[^:@/]+@/, ':…@')} (pnpm db:studio shows it)
-simulated M-PESA  ${payer.url}
-simulated SMS     ${texting.provider.url}/book?messages shows what was sent
+  opened.defer(async () => {
+    await Promise.all([service.stop(), wallet.stop(), texting.stop()]);
+  });
+  const payer = await startPayer({
+    port: settings.simulatorPort,
+    service: service.url,
+    token: settings.callbackToken,
+  });
+  opened.defer(() => payer.close());
+  signal.throwIfAborted();
+  const authorization = `-H 'Authorization: Bearer ${settings.apiKey}'`;
+  say(`
+wallet service    ${wallet.url}/docs (WALLET_PORT)
+M-PESA service    ${service.url}/docs (MPESA_PORT)
+SMS service       ${texting.service.url}/docs (SMS_PORT)
+simulated M-PESA  ${payer.url} (SIMULATOR_PORT)
+simulated SMS     ${texting.provider.url}/book?messages shows what was sent (SMS_SIMULATOR_PORT)
+database          npm run -s db:url prints its address for other programs, npm run db:studio shows it
 
 Pay into a wallet of the table above, three messages for one payment:
   curl -s ${payer.url}/pay -d '{"account": "<number>", "amount": "100.00", "copies": 3}'
 and see what became of it:
-  curl -s -H 'Authorization: Bearer ${settings.apiKey}' ${service.url}/deposits/<receipt>
-  curl -s -H 'Authorization: Bearer ${settings.apiKey}' ${wallet.url}/receipts/<receipt>.pdf > receipt.pdf
-  curl -s -H 'Authorization: Bearer ${settings.apiKey}' '${texting.service.url}/reports/cost?by=template'
+  curl -s ${authorization} ${service.url}/deposits/<receipt>
+  curl -s ${authorization} ${wallet.url}/receipts/<receipt>.pdf > receipt.pdf
+  curl -s ${authorization} '${texting.service.url}/reports/cost?by=template'
 
 Ctrl-C stops all of it.`);
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-    await payer.close();
-  } finally {
-    await Promise.all([service.stop(), wallet.stop(), texting.stop()]);
-  }
-} finally {
-  await database.close();
+  await wanted;
 }

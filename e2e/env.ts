@@ -1,14 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CommandError } from './errors.ts';
 
 /** The repository. */
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
-
-/** A setting of `dev` or `demo` that cannot be used; the message says what to change. */
-class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-}
 
 /** What `demo` and `dev` take from the environment. The keys have defaults here because nothing real is behind them. */
 export interface Settings {
@@ -23,6 +19,10 @@ export interface Settings {
   /** Where the simulated provider of SMS listens in `dev`. */
   readonly smsSimulatorPort: number;
   readonly simulatorPort: number;
+  /** The address that services listen on. */
+  readonly host: string;
+  /** Aborted when the command shall stop. */
+  readonly stop: AbortSignal;
   /** The rest of the environment, for the processes that are started. */
   readonly inherited: Readonly<Record<string, string | undefined>>;
 }
@@ -30,14 +30,15 @@ export interface Settings {
 /**
  * Reads the settings, those in the root's `.env` included, as the services' start scripts do.
  *
- * @throws {SettingsError} when a port is none, or in production, for which these commands are not
+ * @throws {CommandError} setting_invalid, also in production, for which these commands are not
  */
-export function readSettings(): Settings {
+export function readSettings(stop: AbortSignal = new AbortController().signal): Settings {
   const file = join(ROOT, '.env');
   if (existsSync(file)) process.loadEnvFile(file);
   const { env } = process;
   if (env['NODE_ENV'] === 'production') {
-    throw new SettingsError(
+    throw new CommandError(
+      'setting_invalid',
       'NODE_ENV is production: this command writes samples and uses keys that everybody knows. Unset it to go on.',
     );
   }
@@ -51,6 +52,8 @@ export function readSettings(): Settings {
     smsCallbackToken: env['SMS_CALLBACK_TOKEN'] || 'dev-token',
     smsSimulatorPort: portOf('SMS_SIMULATOR_PORT', env['SMS_SIMULATOR_PORT'], 4011),
     simulatorPort: portOf('SIMULATOR_PORT', env['SIMULATOR_PORT'], 4010),
+    host: env['HOST'] || '127.0.0.1',
+    stop,
     inherited: env,
   };
 }
@@ -58,5 +61,8 @@ export function readSettings(): Settings {
 function portOf(name: string, value: string | undefined, usual: number): number {
   const port = value ? Number(value) : usual;
   if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new SettingsError(`${name} is not a port, which is a whole number from 1 to 65535.`);
+  throw new CommandError(
+    'setting_invalid',
+    `${name} is not a port, which is a whole number from 1 to 65535.`,
+  );
 }

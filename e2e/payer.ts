@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { confirmationOf, createPayment, createRandom, openTarget, sendStorm } from '@repo/simulator';
 import type { Payment } from '@repo/simulator';
+import { OrderError, readPayOrder } from './pay-order.ts';
 
 /** A simulated M-PESA that pays when it is told to: `POST /pay {"account", "amount", "copies"?}`. */
 export interface Payer {
@@ -12,6 +13,13 @@ export interface Payer {
 
 const USAGE = 'POST /pay with {"account": "<wallet number>", "amount": "100.00", "copies": 1}';
 
+const mostBytes = 65_536;
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 export async function startPayer(options: {
   readonly port: number;
   readonly service: string;
@@ -20,30 +28,40 @@ export async function startPayer(options: {
   const target = openTarget({ url: options.service, token: options.token });
   const random = createRandom(String(Date.now()));
 
-  async function pay(body: string): Promise<unknown> {
-    const { account, amount, copies } = readOrder(body);
-    const payment = createPayment(random, { account, ...(amount === null ? {} : { amount }) });
-    const answers = await sendStorm([target], confirmationOf(payment), copies);
-    return { ...facts(payment), answers: answers.map(({ status }) => status) };
+  async function pay(request: IncomingMessage): Promise<Answer> {
+    const { account, amount, copies } = readPayOrder(await readText(request));
+    const payment = createPayment(random, { account, amount });
+    try {
+      const answers = await sendStorm([target], confirmationOf(payment), copies);
+      return { status: 200, body: { ...facts(payment), answers: answers.map(({ status }) => status) } };
+    } catch {
+      return { status: 502, body: { ...facts(payment), error: 'the M-PESA service does not answer' } };
+    }
   }
 
-  const server = createServer((request, response) => {
-    const answer = (status: number, body: unknown) => {
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    if (request.url !== '/pay') return { status: 404, body: { usage: USAGE } };
+    if (request.method !== 'POST') return { status: 405, body: { usage: USAGE } };
+    try {
+      return await pay(request);
+    } catch (error) {
+      if (!(error instanceof OrderError)) throw error;
+      return { status: 400, body: { error: error.message, usage: USAGE } };
+    }
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const { status, body } = await answer(request);
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(`${JSON.stringify(body)}\n`);
-    };
-    if (request.method !== 'POST' || request.url !== '/pay') {
-      answer(404, { usage: USAGE });
-      return;
+    } catch {
+      // The caller has gone away in the middle of its request.
+      response.destroy();
     }
-    read(request)
-      .then(pay)
-      .then(
-        (paid) => answer(200, paid),
-        (error: unknown) =>
-          answer(400, { error: error instanceof Error ? error.message : USAGE, usage: USAGE }),
-      );
-  });
+  }
+
+  const server = createServer((request, response) => void serve(request, response));
   server.listen(options.port, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -56,24 +74,14 @@ export async function startPayer(options: {
   };
 }
 
-interface Order {
-  readonly account: string;
-  readonly amount: string | null;
-  readonly copies: number;
-}
-
-function readOrder(body: string): Order {
-  const order = JSON.parse(body) as { account?: unknown; amount?: unknown; copies?: unknown };
-  return {
-    account: typeof order.account === 'string' ? order.account : '',
-    amount: typeof order.amount === 'string' ? order.amount : null,
-    copies: typeof order.copies === 'number' ? Math.min(Math.max(Math.trunc(order.copies), 1), 1_000) : 1,
-  };
-}
-
-async function read(request: IncomingMessage): Promise<string> {
+async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
+  let bytes = 0;
+  for await (const chunk of request) {
+    chunks.push(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+    if (bytes > mostBytes) throw new OrderError(`the body is larger than ${String(mostBytes)} bytes`);
+  }
   return Buffer.concat(chunks).toString('utf8');
 }
 

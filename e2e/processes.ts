@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { ROOT } from './env.ts';
 import type { Settings } from './env.ts';
+import { CommandError } from './errors.ts';
+import { guardProcess } from './guard.ts';
 
 /** A service as a process of its own. */
 export interface Service {
@@ -20,10 +22,18 @@ export interface Service {
 
 const READY_WITHIN_MS = 120_000;
 
-/** Runs one of the repository's scripts on a database and returns what it printed. Throws with that when it fails. */
+/** In a session of its own, where Ctrl-C on the terminal does not reach it: it is stopped in its turn, and once. */
+const apart = { detached: true } as const;
+
+/**
+ * Runs one of the repository's scripts on a database and returns what it printed.
+ *
+ * @throws {CommandError} program_failed, with what it printed
+ */
 export async function runScript(settings: Settings, path: string, databaseUrl: string): Promise<string> {
   const { code, printed } = await runNode(settings, [join(ROOT, path)], databaseUrl);
-  if (code !== 0) throw new Error(`${path} ended with ${String(code)}:\n${printed}`);
+  settings.stop.throwIfAborted();
+  if (code !== 0) throw new CommandError('program_failed', `${path} ended with ${String(code)}.\n${printed}`);
   return printed;
 }
 
@@ -37,11 +47,18 @@ export async function runNode(
     cwd: ROOT,
     env: { ...settings.inherited, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...apart,
+    signal: settings.stop,
   });
+  child.on('error', () => undefined);
+  const guard = guardProcess(child.pid);
   const printed: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => printed.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => printed.push(chunk));
-  const [code] = (await once(child, 'close')) as [number | null];
+  const { promise, resolve } = Promise.withResolvers<number | null>();
+  child.on('close', resolve);
+  const code = await promise;
+  guard.release();
   return { code, printed: Buffer.concat(printed).toString('utf8') };
 }
 
@@ -50,7 +67,7 @@ export interface ServiceOptions {
   readonly port: string;
   /** Further settings of this service. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Where its log goes; nowhere unless said. */
+  /** Where its log goes; nowhere when absent. */
   readonly log?: NodeJS.WritableStream;
 }
 
@@ -74,13 +91,16 @@ export async function startService(
       ...options.environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...apart,
   });
+  const guard = guardProcess(child.pid);
+  child.once('exit', () => guard.release());
   const log: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => (options.log ? options.log.write(chunk) : log.push(chunk)));
   }
   const url = `http://127.0.0.1:${options.port}`;
-  await untilReady(child, url, log);
+  await untilReady(child, { url, log, app: options.app, stop: settings.stop });
   return {
     url,
     stop: () => end(child, 'SIGTERM'),
@@ -122,14 +142,26 @@ export async function freePorts(count: number): Promise<string[]> {
   return ports;
 }
 
-async function untilReady(child: ChildProcess, url: string, log: readonly Buffer[]): Promise<void> {
+interface Start {
+  readonly url: string;
+  readonly app: string;
+  readonly log: readonly Buffer[];
+  readonly stop: AbortSignal;
+}
+
+async function untilReady(child: ChildProcess, { url, app, log, stop }: Start): Promise<void> {
   const until = Date.now() + READY_WITHIN_MS;
-  while (child.exitCode === null && Date.now() < until) {
+  while (child.exitCode === null && child.signalCode === null && Date.now() < until && !stop.aborted) {
     if (await isReady(url)) return;
     await sleep(50);
   }
-  child.kill('SIGKILL');
-  throw new Error(`the service at ${url} did not become ready:\n${Buffer.concat(log).toString('utf8')}`);
+  await end(child, 'SIGKILL');
+  stop.throwIfAborted();
+  const said = Buffer.concat(log).toString('utf8');
+  throw new CommandError(
+    'service_not_ready',
+    `${app} at ${url}; ${said === '' ? 'see its log above.' : said}`,
+  );
 }
 
 async function isReady(url: string): Promise<boolean> {

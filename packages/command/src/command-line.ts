@@ -4,6 +4,8 @@ import type { ParseArgsOptionsConfig } from 'node:util';
 /** The exit code of a command whose command line cannot be used. Nothing has been done then. */
 const misused = 2;
 
+type NoOptions = Readonly<Record<string, never>>;
+
 interface Shape<Options extends ParseArgsOptionsConfig> {
   readonly options: Options;
   readonly allowPositionals: true;
@@ -23,7 +25,7 @@ export type CommandLine<Options extends ParseArgsOptionsConfig> = ReturnType<
  * @param options as Node's `parseArgs` takes them
  * @param names how many words may follow that are no options, such as the name of a migration
  */
-export function readCommandLine<const Options extends ParseArgsOptionsConfig = Record<never, never>>(
+export function readCommandLine<const Options extends ParseArgsOptionsConfig = NoOptions>(
   usage: string,
   { options, names = 0 }: { readonly options?: Options; readonly names?: number } = {},
 ): CommandLine<Options> {

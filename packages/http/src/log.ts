@@ -21,7 +21,8 @@ export interface LoggerOptions {
 
 /**
  * Creates a logger that writes one JSON object a line. Lines are written at once and not buffered,
- * so that the last line before a crash is there.
+ * so that the last line before a crash is there; and a process whose log nobody reads any more can still end, which a
+ * buffer that cannot be emptied would prevent.
  */
 export function createLogger(options: LoggerOptions): Logger {
   // A text as short as a word of the log itself would garble every line.
@@ -41,7 +42,7 @@ export function createLogger(options: LoggerOptions): Logger {
         streamWrite: (line) => secrets.reduce((text, secret) => text.replaceAll(secret, '[secret]'), line),
       },
     },
-    options.destination ?? pino.destination(1),
+    options.destination ?? pino.destination({ dest: 1, sync: true }),
   );
 }
 

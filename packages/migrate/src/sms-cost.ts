@@ -31,16 +31,16 @@ const { values } = readCommandLine(usage, {
     csv: { type: 'boolean', default: false },
   },
 });
-const by = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, usage);
+const kind = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, usage);
 
 await runCommand(async () => {
   const period = costPeriod(values);
   await using target = await openTarget(projectAt());
   const db = createDb({ url: target.url, maxConnections: 1 });
   try {
-    const report = await smsCostReport(db, { ...period, by });
+    const report = await smsCostReport(db, { ...period, by: kind });
     if (values.csv) process.stdout.write(smsCostCsv(report));
-    else printTable(report, { by, period });
+    else printTable(report, { by: kind, period });
     return 0;
   } finally {
     await db.close();
