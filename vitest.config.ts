@@ -18,8 +18,8 @@ export default defineConfig({
     maxWorkers: 2,
     // Longer than `until` of @repo/testing waits, which says what for. A property that runs a hundred times needs minutes
     // on a machine that does much else.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     teardownTimeout: 120_000,
     reporters: ['default', new SkipReporter()],
   },

@@ -7,13 +7,13 @@ export interface Patience<Seen> {
   readonly isFit?: (seen: Seen) => boolean;
   /** What of it may be printed when the wait is given up; all of it by default. */
   readonly show?: (seen: Seen) => unknown;
-  /** Milliseconds until the wait is given up. Default: two minutes, as many as a very busy machine may need. */
+  /** Milliseconds until the wait is given up. Default: four minutes, as many as a very busy machine may need. */
   readonly limitMs?: number;
 }
 
 type Found<Seen> = Exclude<NonNullable<Seen>, false>;
 
-const usualLimitMs = 120_000;
+const usualLimitMs = 240_000;
 const pauseMs = 10;
 
 /** The wait was given up: its message says what was waited for and what was seen last. */
