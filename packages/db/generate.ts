@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,8 +11,9 @@ import { clientPlace, isClientCurrent, schemaDigest, stampOf } from './src/schem
 
 const ROOT = join(import.meta.dirname, '../..');
 const LOCK = join(ROOT, 'packages/db/node_modules/.generate-lock');
-/** A lock this old belongs to a process that was killed; generating takes about a second. */
+/** A lock this old belongs to a process that was killed: its owner renews it, however long a busy machine generates. */
 const STALE_MS = 60_000;
+const RENEWED_EVERY_MS = 5_000;
 
 /**
  * Generates Prisma's client when it is not there or the models have changed since; otherwise it only compares digests.
@@ -21,6 +22,7 @@ const STALE_MS = 60_000;
 export default async function generate(): Promise<void> {
   if (isClientCurrent(clientPlace)) return;
   await takeLock();
+  const renewing = setInterval(renewLock, RENEWED_EVERY_MS);
   try {
     if (isClientCurrent(clientPlace)) return;
     const digest = schemaDigest(clientPlace);
@@ -28,8 +30,15 @@ export default async function generate(): Promise<void> {
     await promisify(execFile)(prisma, ['generate'], { cwd: ROOT });
     await writeFile(stampOf(clientPlace), digest ?? '');
   } finally {
+    clearInterval(renewing);
     await rm(LOCK, { recursive: true, force: true });
   }
+}
+
+function renewLock(): void {
+  const now = new Date();
+  // Without the lock there is nothing to renew, and the work goes on all the same.
+  utimes(LOCK, now, now).catch(() => undefined);
 }
 
 async function takeLock(): Promise<void> {
