@@ -90,7 +90,7 @@ export async function setFeeRule(
 
 /**
  * Ends a fee rule, now or later. One that has not begun by then never holds, and the rule that it was to replace goes on.
- * Said again it answers the same.
+ * Repeated, it answers the same.
  *
  * @throws DaftariError `unknown_fee_rule`, `time_passed`, `fee_rule_ended` (it ends before that), `invalid_request`
  */
