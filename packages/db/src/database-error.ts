@@ -84,7 +84,22 @@ export function toDaftariError(error: unknown, fallback: ErrorCode = 'database_e
   const code = databaseCode(error);
   const known = code === null ? undefined : BY_SQLSTATE[code];
   const spoken = LOST_CONNECTION.test(error.message) ? 'outcome_unknown' : undefined;
-  return new DaftariError(known ?? spoken ?? fallback, { cause: new ScrubbedCause(error, code) });
+  const cause = new ScrubbedCause(error, code);
+  if (isOfPooler(error, code))
+    return new DaftariError('database_unavailable', { advice: POOLER_UNSET, cause });
+  return new DaftariError(known ?? spoken ?? fallback, { cause });
+}
+
+const POOLER_UNSET =
+  'DATABASE_URL leads to a pooler in transaction mode: set DATABASE_POOLER=transaction (pooler: true for createDb). Nothing was recorded.';
+
+/**
+ * Whether this is what a pooler in transaction mode makes of a client that takes it for a server: it refuses our start-up
+ * parameters, or hands out a connection on which our statement was not prepared, or another's was.
+ */
+export function isOfPooler(error: Error, code: string | null): boolean {
+  if (code === '08P01') return error.message.includes('unsupported startup parameter');
+  return code === '26000' || code === '42P05';
 }
 
 /** Whether pg, Prisma or its adapter threw this; anything else is the business of whoever threw it. */

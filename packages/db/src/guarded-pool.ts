@@ -2,7 +2,7 @@ import { ConnectionWays } from '@repo/database-url';
 import type { DatabaseTarget } from '@repo/database-url';
 import { Pool } from 'pg';
 import type { ClientConfig, PoolClient, PoolConfig } from 'pg';
-import { ScrubbedCause, databaseCode } from './database-error.ts';
+import { ScrubbedCause, databaseCode, isOfPooler, toDaftariError } from './database-error.ts';
 import { DaftariError } from './errors.ts';
 import { GuardedClient } from './guarded-client.ts';
 
@@ -60,7 +60,11 @@ export class GuardedPool extends Pool {
   // The pool says the same words when it is full and when the server does not answer; the open connections tell which.
   #explain(error: unknown): DaftariError {
     const isFull = this.#open.size >= this.options.max;
-    const cause = error instanceof Error ? new ScrubbedCause(error, databaseCode(error)) : undefined;
+    if (!(error instanceof Error))
+      return new DaftariError(isFull ? 'pool_exhausted' : 'database_unavailable');
+    const code = databaseCode(error);
+    if (isOfPooler(error, code)) return toDaftariError(error);
+    const cause = new ScrubbedCause(error, code);
     return new DaftariError(isFull ? 'pool_exhausted' : 'database_unavailable', { cause });
   }
 }

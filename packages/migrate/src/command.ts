@@ -1,3 +1,4 @@
+import { refuse } from '@repo/command/command-line';
 import { codeOf, messageOf } from './errors.ts';
 
 /**
@@ -16,6 +17,17 @@ export async function runCommand(work: () => Promise<number>, failure = 1): Prom
 /** Prints one line. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** The option `--wait <seconds>` in milliseconds; ends the process with the usage when it is no number. */
+export function waitOption(seconds: string, usage: string): number {
+  if (/^[0-9]{1,6}$/.test(seconds)) return Number(seconds) * 1000;
+  return refuse('--wait is a whole number of seconds, at most 999999.', usage);
+}
+
+/** Says on standard error, also in a pipe, for whom this command waits. */
+export function sayWaiting(holder: string): void {
+  process.stderr.write(`Waiting for another deploy or rollback: ${holder}\n`);
 }
 
 /** What people need of an error. Causes are named, server details are not: they repeat values of rows. */

@@ -23,6 +23,17 @@ describe('db:deploy', () => {
     );
   });
 
+  it('names what somebody has changed by hand, which deploying does not mend', async () => {
+    await using database = await createTestDatabase();
+    await execute(database.url, 'DROP TRIGGER wallets_through_the_door ON core.wallets');
+    const { exitCode, stdout } = await runCommandLine('deploy', database.url);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`${names.length} applied, none pending. One thing is wrong.`);
+    expect(stdout).toContain('trigger wallets_through_the_door on core.wallets is missing');
+    expect(stdout).toContain('db:verify says what to do');
+    expect(stdout).not.toContain('Nothing is wrong');
+  });
+
   it('ends as Prisma ends, when it fails', async () => {
     const { exitCode, stderr } = await runCommandLine('deploy', 'postgresql://nobody:x@127.0.0.1:1/nothing');
     expect(exitCode).toBe(1);

@@ -1,39 +1,50 @@
 // db:deploy: brings the database to the newest migration.
 import { readCommandLine } from '@repo/command/command-line';
-import { print, runCommand } from './command.ts';
+import { print, runCommand, sayWaiting, waitOption } from './command.ts';
 import { deploy } from './deployment.ts';
+import { findObstacles, renderObstacles } from './preflight/preflight.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
-import { isWrong } from './verify/finding.ts';
-import { verdict } from './verify/report.ts';
+import { faultLines, verdict } from './verify/report.ts';
 import { verifyDatabase } from './verify/verify-database.ts';
 
-const usage = `Usage: db:deploy
+const usage = `Usage: db:deploy [--wait <seconds>]
 
-Brings the database to the newest migration with \`prisma migrate deploy\`, waits for another deploy that is under way,
-and says afterwards where the database stands.
+Looks for rows that would be in the way, brings the database to the newest migration with \`prisma migrate deploy\`, and
+then checks the whole database as db:verify does.
+
+  --wait <seconds>   how long to wait for another deploy or rollback, for whom it says (default: 900)
 
 Settings, from the environment or .env:
   DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
 
 Exit codes: 0 done, 1 it failed; what failed is named, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+const { values } = readCommandLine(usage, { options: { wait: { type: 'string', default: '900' } } });
+const patienceMilliseconds = waitOption(values.wait, usage);
 
 await runCommand(async () => {
   const project = projectAt();
   await using target = await openTarget(project);
-  const { exitCode } = await deploy({
+  const obstacles = await findObstacles({ url: target.url, migrations: project.migrations });
+  for (const line of renderObstacles(obstacles)) print(line);
+  if (obstacles.length > 0) return 1;
+  const { exitCode, output } = await deploy({
     project,
     url: target.url,
     output: 'pass',
-    onRetry: () => print('Another deployment is under way; trying again.'),
+    onWait: sayWaiting,
+    patienceMilliseconds,
   });
   // After a failure the CLI has said all there is to say, perhaps that there is no database.
-  if (exitCode !== 0) return exitCode;
-  const { place, checks } = await verifyDatabase({ url: target.url, project, isQuick: true });
+  if (exitCode !== 0) {
+    if (output.includes('P3005'))
+      print('To put a database that is in use under these migrations: docs/adopting.md.');
+    return exitCode;
+  }
+  const { place, checks } = await verifyDatabase({ url: target.url, project });
   const migrations = checks.find(({ name }) => name === 'migrations')?.summary ?? '';
-  const advice = checks.some(isWrong) ? ' Run db:verify.' : '';
-  print(`\n${place}: ${migrations}. ${verdict(checks)}${advice}`);
+  print(`\n${place}: ${migrations}. ${verdict(checks)}`);
+  for (const line of faultLines(checks)) print(line);
   return exitCode;
 });

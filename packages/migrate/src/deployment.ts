@@ -1,3 +1,6 @@
+import { withConnection } from './connection.ts';
+import { MigrateError } from './errors.ts';
+import { awaitMigrationLock } from './migration-lock.ts';
 import { runPrisma } from './prisma-cli.ts';
 import type { PrismaRun } from './prisma-cli.ts';
 import type { Project } from './project.ts';
@@ -7,10 +10,10 @@ export type DeployOptions = {
   url: string;
   /** Whether the CLI's output is shown as it comes or only kept. */
   output: 'pass' | 'keep';
-  /** For how long to try again when another deployer has the lock. */
+  /** For how long to wait and try again when another deployer has the lock. */
   patienceMilliseconds?: number;
-  /** Called before each new attempt. */
-  onRetry?: () => void;
+  /** Called while another deployer is waited for, again and again, with a description of the session that has the lock. */
+  onWait?: (holder: string) => void;
 };
 
 /** Longer than any migration that is run while a service waits for it. */
@@ -18,17 +21,31 @@ const defaultPatience = 15 * 60_000;
 
 /**
  * Brings a database to the newest migration with the real `prisma migrate deploy`. Prisma waits ten seconds for another
- * deployer and then fails with P1002; this tries again until the other has finished.
+ * deployer without a word and then fails with P1002; this waits before it, and says for whom.
  *
  * @returns the CLI's last run, with its exit code
+ * @throws {MigrateError} MIGRATIONS_LOCKED when another deployer has not finished in time
  */
 export async function deploy(options: DeployOptions): Promise<PrismaRun> {
   const { project, url, output, patienceMilliseconds = defaultPatience } = options;
   const end = Date.now() + patienceMilliseconds;
   for (;;) {
+    await waitForOthers(url, { waitMilliseconds: Math.max(0, end - Date.now()), onWait: options.onWait });
     const run = await runPrisma(project, ['migrate', 'deploy'], { url, output });
     if (!isLockedOut(run) || Date.now() >= end) return run;
-    options.onRetry?.();
+  }
+}
+
+async function waitForOthers(
+  url: string,
+  lock: { waitMilliseconds: number; onWait: DeployOptions['onWait'] },
+): Promise<void> {
+  try {
+    await withConnection(url, (client) => awaitMigrationLock(client, lock));
+  } catch (error) {
+    // Without a database nobody migrates it, and of all else Prisma has its own words.
+    const isOurs = error instanceof MigrateError && error.code === 'MIGRATIONS_LOCKED';
+    if (isOurs || !(error instanceof MigrateError)) throw error;
   }
 }
 

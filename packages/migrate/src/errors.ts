@@ -17,6 +17,7 @@ const errorCodes = {
   MIGRATIONS_LOCKED: 'somebody else is migrating this database',
   NOTHING_APPLIED: 'there is nothing to walk back',
   OPTION_INVALID: 'an option cannot be used',
+  POOLED: 'this cannot run through a connection pooler',
   SCHEMA_CHANGED: 'the database changed on the way, so nothing was done',
   TABLES_BUSY: 'the tables are in use, so nothing was changed',
   URL_INVALID: 'DATABASE_URL is not a PostgreSQL connection string',

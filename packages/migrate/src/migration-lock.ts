@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LOCK_HOLDER } from '@repo/schema-engine/lock-holder';
+import { POOLED, isPooled } from '@repo/schema-engine/pooler';
 import type { Client } from 'pg';
+import { withConnection } from './connection.ts';
 import { MigrateError } from './errors.ts';
 
 /** The advisory lock that Prisma's migrate commands take on a database. */
@@ -7,11 +10,17 @@ export const migrationLock = 72_707_369;
 
 const pollMilliseconds = 200;
 
+/** Waits that are over sooner are not worth a word. */
+const quietMilliseconds = 2_000;
+
+/** How often to say again that somebody is waited for. */
+const remindMilliseconds = 10_000;
+
 export type LockOptions = {
   /** How long to wait for another's deploy or rollback. */
   waitMilliseconds: number;
-  /** Called once, when it has to be waited for. */
-  onWait?: () => void;
+  /** Called when it has to be waited for, again and again, with a description of the session that has the lock. */
+  onWait?: ((holder: string) => void) | undefined;
 };
 
 /**
@@ -20,24 +29,70 @@ export type LockOptions = {
  * It asks again and again instead of waiting within a statement: a statement that waits holds a snapshot, for which the
  * CREATE INDEX CONCURRENTLY of whoever has the lock would wait in turn.
  *
- * @throws {MigrateError} MIGRATIONS_LOCKED after the time to wait
+ * @throws {MigrateError} POOLED, or MIGRATIONS_LOCKED after the time to wait
  */
 export async function takeMigrationLock(
-  client: Client,
-  { waitMilliseconds, onWait }: LockOptions,
+  { client, url }: { client: Client; url: string },
+  options: LockOptions,
 ): Promise<void> {
-  const end = Date.now() + waitMilliseconds;
-  for (let attempt = 1; ; attempt += 1) {
+  await refusePooler({ client, url });
+  await waitUntil(client, options, async () => {
     const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [
       migrationLock,
     ]);
-    if (rows[0]?.taken) return;
-    if (attempt === 1) onWait?.();
-    if (Date.now() >= end) break;
+    return rows[0]?.taken === true;
+  });
+}
+
+/**
+ * Waits until nobody has the migration lock, and does not take it.
+ *
+ * @throws {MigrateError} MIGRATIONS_LOCKED after the time to wait
+ */
+export async function awaitMigrationLock(client: Client, options: LockOptions): Promise<void> {
+  await waitUntil(client, options, async () => (await holderOf(client)) === undefined);
+}
+
+/** @throws {MigrateError} POOLED behind a pooler that gives each transaction another session */
+async function refusePooler({ client, url }: { client: Client; url: string }): Promise<void> {
+  const ask = (session: Client) => async () => {
+    const { rows } = await session.query<{ pid: string }>('SELECT pg_backend_pid()::text AS pid');
+    return rows[0]?.pid ?? '';
+  };
+  const pooled = await withConnection(url, (other) => isPooled(ask(client), ask(other)));
+  if (pooled) throw new MigrateError('POOLED', POOLED);
+}
+
+async function waitUntil(
+  client: Client,
+  { waitMilliseconds, onWait }: LockOptions,
+  isDone: () => Promise<boolean>,
+): Promise<void> {
+  const begin = Date.now();
+  let nextWord = begin + Math.min(quietMilliseconds, waitMilliseconds);
+  for (;;) {
+    if (await isDone()) return;
+    const now = Date.now();
+    if (now >= begin + waitMilliseconds) throw locked(await holderOf(client));
+    if (now >= nextWord) {
+      const holder = await holderOf(client);
+      if (holder !== undefined) onWait?.(holder);
+      nextWord = now + remindMilliseconds;
+    }
     await sleep(pollMilliseconds);
   }
-  throw new MigrateError(
+}
+
+async function holderOf(client: Client): Promise<string | undefined> {
+  const { rows } = await client.query<{ holder: string }>(LOCK_HOLDER, [migrationLock]);
+  return rows[0]?.holder;
+}
+
+function locked(holder: string | undefined): MigrateError {
+  const who = holder === undefined ? '' : ` The migration lock is held by ${holder}.`;
+  return new MigrateError(
     'MIGRATIONS_LOCKED',
-    'a deploy or a rollback has been under way all the time. Wait until it has ended and try again.',
+    `a deploy or a rollback has been under way all the time.${who} Wait until it has ended and try again; one that is ` +
+      'idle for long was left behind, by a pooler or a process that hangs, and can be ended.',
   );
 }

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createTestDatabase } from '@repo/postgres/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { appliedTo } from './fixtures/databases.ts';
 import { TemporaryProject } from './fixtures/temporary-project.ts';
 import { checksumOf, hasChecksum, readMigrations } from './migrations.ts';
+import { runPrisma } from './prisma-cli.ts';
 
 const script = fc
   .array(fc.constantFrom('SELECT 1;', '-- ñ é 😀', '', "INSERT INTO t VALUES ('x');"), { minLength: 1 })
@@ -29,6 +34,50 @@ describe('the migrations folder', () => {
     await expect(readMigrations(`${temporary.project.migrations}-elsewhere`)).rejects.toMatchObject({
       code: 'MIGRATION_UNREADABLE',
     });
+  });
+});
+
+/** Files that an editor or a checkout can leave, and what must be said of them. */
+const unreadable = [
+  ['a byte order mark', Buffer.from('\uFEFFSELECT 1;', 'utf8'), 'begins with a byte order mark'],
+  ['UTF-16', Buffer.from('\uFEFFSELECT 1;', 'utf16le'), 'is in UTF-16'],
+  ['UTF-16 without a mark', Buffer.from('SELECT 1;', 'utf16le'), 'is in UTF-16'],
+  ['Latin-1', Buffer.from('SELECT 1;\n-- café', 'latin1'), 'is not in UTF-8 (line 2), perhaps in Latin-1'],
+  ['nothing', Buffer.alloc(0), 'is empty'],
+  ['blanks', Buffer.from(' \n\t\n'), 'is empty'],
+] as const;
+
+describe('a script that no server could read', () => {
+  it.each(unreadable)('is refused with its path and what to do: %s', async (_, bytes, fault) => {
+    await using temporary = await TemporaryProject.create({ empty: true });
+    const { migrations } = temporary.project;
+    for (const file of ['migration.sql', 'down.sql']) {
+      await temporary.writeMigration('20240101000000_one', { sql: 'SELECT 1;', down: 'SELECT 1;' });
+      await writeFile(join(migrations, '20240101000000_one', file), bytes);
+      await expect(readMigrations(migrations)).rejects.toMatchObject({
+        code: 'MIGRATION_UNREADABLE',
+        message: expect.stringContaining(`20240101000000_one/${file} ${fault}`),
+      });
+    }
+  });
+
+  it.each(unreadable)('ends prisma migrate deploy before anything has begun: %s', async (_, bytes, fault) => {
+    await using database = await createTestDatabase({ empty: true });
+    await using temporary = await TemporaryProject.create({ empty: true });
+    const { project } = temporary;
+    await temporary.writeMigration('20240101000000_one', { sql: 'CREATE TABLE one (id int);' });
+    await temporary.writeMigration('20240102000000_two', { sql: '' });
+    await writeFile(join(project.migrations, '20240102000000_two', 'migration.sql'), bytes);
+    const run = await runPrisma(project, ['migrate', 'deploy'], { url: database.url, output: 'keep' });
+    expect(run.exitCode).toBe(1);
+    expect(run.output.replaceAll(/\s+/g, ' ')).toContain(`20240102000000_two/migration.sql ${fault}`);
+    expect(await appliedTo(database.url)).toEqual([]);
+  });
+
+  it('is one with CRLF no more than one with LF', async () => {
+    await using temporary = await TemporaryProject.create({ empty: true });
+    await temporary.writeMigration('20240101000000_one', { sql: 'SELECT 1;\r\nSELECT 2;\r\n' });
+    expect(await readMigrations(temporary.project.migrations)).toHaveLength(1);
   });
 });
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { faultOfText } from '@repo/schema-engine/script-text';
 import { MigrateError, codeOf, messageOf } from './errors.ts';
 
 /** A folder below the migrations folder. */
@@ -56,7 +57,7 @@ async function listFolders(directory: string): Promise<string[]> {
 
 async function readScript(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return checkText(path, await readFile(path, 'utf8'));
   } catch (cause) {
     throw unreadable(cause);
   }
@@ -64,17 +65,24 @@ async function readScript(path: string): Promise<string> {
 
 async function readScriptIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return checkText(path, await readFile(path, 'utf8'));
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return undefined;
     throw unreadable(cause);
   }
 }
 
+function checkText(path: string, text: string): string {
+  const fault = faultOfText(text);
+  if (fault !== undefined) throw new MigrateError('MIGRATION_UNREADABLE', `${path} ${fault}.`);
+  return text;
+}
+
 function unreadable(cause: unknown): MigrateError {
+  if (cause instanceof MigrateError) return cause;
   return new MigrateError(
     'MIGRATION_UNREADABLE',
-    `${messageOf(cause)}. Each folder in it needs a migration.sql.`,
+    `${messageOf(cause)}. Each folder in it is a migration and needs a migration.sql; move others elsewhere.`,
     { cause },
   );
 }

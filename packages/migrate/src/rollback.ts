@@ -1,19 +1,20 @@
 // db:rollback: walks migrations back.
 import { readCommandLine } from '@repo/command/command-line';
-import { print, runCommand } from './command.ts';
+import { print, runCommand, sayWaiting, waitOption } from './command.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { describeLoss } from './rollback/loss.ts';
 import { rollBack } from './rollback/roll-back.ts';
 import { openTarget } from './target.ts';
 
-const usage = `Usage: db:rollback [--to <migration>] [--discard-data]
+const usage = `Usage: db:rollback [--to <migration>] [--discard-data] [--wait <seconds>]
 
 Walks back the last applied migration, or all that were applied after the one named with --to, all or nothing. Rehearses
 it first, and refuses when rows would be lost.
 
   --to <migration>   the migration to walk back to, which stays (default: the one before the last)
   --discard-data     walk back although rows are lost
+  --wait <seconds>   how long to wait for a deploy that is under way, for whom it says (default: 120)
 
 Settings, from the environment or .env:
   DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
@@ -21,8 +22,14 @@ Settings, from the environment or .env:
 Exit codes: 0 done, 1 refused or failed; nothing was changed, 2 the command line cannot be used.`;
 
 const { values } = readCommandLine(usage, {
-  options: { to: { type: 'string' }, 'discard-data': { type: 'boolean', default: false } },
+  options: {
+    to: { type: 'string' },
+    'discard-data': { type: 'boolean', default: false },
+    wait: { type: 'string', default: '120' },
+  },
 });
+
+const waitMilliseconds = waitOption(values.wait, usage);
 
 await runCommand(async () => {
   const project = projectAt();
@@ -34,8 +41,11 @@ await runCommand(async () => {
     to: values.to,
     discardData: values['discard-data'],
     lock: {
-      waitMilliseconds: 120_000,
-      onWait: () => progress.step('waiting for a deploy that is under way'),
+      waitMilliseconds,
+      onWait: (holder) => {
+        progress.end();
+        sayWaiting(holder);
+      },
     },
     progress,
   });

@@ -7,7 +7,7 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils';
-import { lockNumber, waitForLock } from './advisory-lock.ts';
+import { lockNumber, refusePooler, waitForLock } from './advisory-lock.ts';
 import { columnType, columnValue } from './column-types.ts';
 import type { Connection } from './connection.ts';
 import { hasState } from './database-errors.ts';
@@ -53,8 +53,17 @@ export class Adapter implements SqlDriverAdapter {
     const lock = lockNumber(query.sql);
     return this.#guard(query.sql, async () => {
       if (lock === undefined) return (await this.#connection.query(query.sql, query.args)).rowCount;
-      if (this.#session.advisoryLock) await waitForLock(this.#connection, lock, this.#session.stop);
+      if (this.#session.advisoryLock) await this.#lock(lock);
       return 1;
+    });
+  }
+
+  async #lock(lock: string): Promise<void> {
+    const { stop } = this.#session;
+    await refusePooler(this.#connection);
+    await waitForLock(this.#connection, lock, {
+      stop,
+      onHeld: (holder) => (this.#session.lockHolder = holder),
     });
   }
 

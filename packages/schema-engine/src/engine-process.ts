@@ -73,6 +73,7 @@ function openSession({ datasource }: Invocation, stop: AbortSignal): Session {
     failure: undefined,
     recorded: [],
     scriptFailure: undefined,
+    lockHolder: undefined,
   };
 }
 

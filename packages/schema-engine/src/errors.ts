@@ -110,6 +110,9 @@ export const errors = {
       `The shadow database \`${name}\` could not be dropped; drop it by hand: ${reason(cause)}`,
       { cause },
     ),
+  pooled: (advice: string) => new EngineError(advice),
+  lockHeld: (message: string, holder: string) =>
+    new EngineError(`${message}\n\nIt is held by ${holder}.`, { code: 'P1002' }),
   openTransaction: () =>
     new ScriptError(
       'The script began a transaction and did not end it, so it was rolled back. ' +
@@ -127,6 +130,10 @@ export const errors = {
         'or delete the folder.',
       { code: 'P3015' },
     ),
+  migrationText: (faults: readonly string[]) =>
+    new EngineError(`No migration was applied. ${faults.map((fault) => `The file ${fault}.`).join(' ')}`, {
+      code: 'P3015',
+    }),
   historyUnreadable: (cause: unknown) =>
     new EngineError(`The migration history in \`_prisma_migrations\` cannot be read: ${reason(cause)}`, {
       cause,

@@ -1,6 +1,7 @@
 import { EngineError, errors } from './errors.ts';
 import { describeScriptFailure, sqlState } from './script-failure.ts';
 import type { ScriptFailure } from './script-failure.ts';
+import { faultOfText } from './script-text.ts';
 
 /** A migration as the CLI sends it: with the text of its file, or why that could not be read. */
 export type MigrationDirectory = { path: string; migrationFile: { content: { tag: string; value: string } } };
@@ -31,6 +32,15 @@ export function migrationFailure(
     cause: failure.cause,
     meta: { migration_name: migration.path, database_error_code: code, database_error: description },
   });
+}
+
+/** P3015 as well for a file that is there and cannot be read as SQL: in another encoding, or empty. */
+export function unreadableText(migrations: readonly MigrationDirectory[]): EngineError | undefined {
+  const faults = migrations.flatMap(({ path, migrationFile: { content } }) => {
+    const fault = content.tag === 'ok' ? faultOfText(content.value) : undefined;
+    return fault === undefined ? [] : [`${path}/migration.sql ${fault}`];
+  });
+  return faults.length > 0 ? errors.migrationText(faults) : undefined;
 }
 
 /** P3015, of which the WebAssembly engine tells the name of the file, which is always the same, but not the folder. */

@@ -2,7 +2,8 @@ import type { ApplyMigrationsInput, SchemaEngine } from '@prisma/schema-engine-w
 import { adapterFactory } from './adapter-factory.ts';
 import { DIRECT_METHODS } from './direct-methods.ts';
 import { errors } from './errors.ts';
-import { migrationFailure, missingFile } from './migration-failure.ts';
+import { appliedMigrations } from './applied-migrations.ts';
+import { migrationFailure, missingFile, unreadableText } from './migration-failure.ts';
 import type { MigrationDirectory } from './migration-failure.ts';
 import { METHODS } from './rpc-methods.ts';
 import { rpcError } from './rpc-messages.ts';
@@ -31,6 +32,7 @@ export class RequestHandler {
     this.#session.trace('request', request.method);
     this.#session.failure = undefined;
     this.#session.scriptFailure = undefined;
+    this.#session.lockHolder = undefined;
     try {
       const result = await this.#answer(request, print);
       // The engine may have swallowed an error and answered as if nothing had happened.
@@ -49,6 +51,7 @@ export class RequestHandler {
     }
     const call = METHODS[method];
     if (!call) throw errors.unknownMethod(method);
+    if (method === 'applyMigrations') await this.#refuseUnreadable(migrationsOf(params));
     const wasm = (this.#wasm ??= await loadWasm());
     return wasm.call(async () => call(await this.#start(wasm), params as never, print));
   }
@@ -62,11 +65,23 @@ export class RequestHandler {
     return this.#engine;
   }
 
+  /** Before any is begun: one that fails half-way has to be resolved by hand. What is applied already is past. */
+  async #refuseUnreadable(migrations: readonly MigrationDirectory[]): Promise<void> {
+    const { main } = this.#session;
+    if (!main || unreadableText(migrations) === undefined) return;
+    const applied = await appliedMigrations(main);
+    const fault = unreadableText(migrations.filter(({ path }) => !applied.has(path)));
+    if (fault) throw fault;
+  }
+
   /** What really went wrong, which is more than what the engine says of it. */
   #explain(error: unknown, { method, params }: RpcRequest): unknown {
-    const { failure, scriptFailure } = this.#session;
+    const { failure, lockHolder, scriptFailure } = this.#session;
     this.#session.trace('error', error instanceof Error ? error.message : error);
     const migrations = migrationsOf(params);
+    if (errorCode(error) === 'P1002' && error instanceof Error && lockHolder !== undefined) {
+      return errors.lockHeld(error.message, lockHolder);
+    }
     if (errorCode(error) === 'P3015') return missingFile(migrations) ?? error;
     const failed =
       method === 'applyMigrations' && scriptFailure && migrationFailure(scriptFailure, migrations);

@@ -1,6 +1,41 @@
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describePlace } from './script-failure.ts';
+import { describePlace, describeScriptFailure } from './script-failure.ts';
+
+const PEOPLE = `
+  CREATE SCHEMA core;
+  CREATE TABLE core.people (id text PRIMARY KEY, phone text UNIQUE CHECK (phone ~ '^[0-9]+$'), name text NOT NULL);
+  CREATE TABLE core.owners (phone text REFERENCES core.people (phone));
+  CREATE TABLE public.numbers (phone text CHECK (phone ~ '^[0-9]+$'), name text);
+  INSERT INTO core.people VALUES ('W-1', '254700000001', 'Amina');`;
+
+describe('the detail of an error', () => {
+  it.each([
+    [`INSERT INTO core.people VALUES ('W-2', '+254700000002', 'Brian')`, 'DETAIL: The row has the key W-2.'],
+    [`INSERT INTO core.people VALUES ('W-2', '254700000002', NULL)`, 'DETAIL: The row has the key W-2.'],
+    [
+      `INSERT INTO core.people VALUES ('W-2', '254700000001', 'Brian')`,
+      'DETAIL: Key (phone) already exists.',
+    ],
+    [
+      `INSERT INTO core.owners VALUES ('254700000003')`,
+      'DETAIL: Key (phone) is not present in table "people".',
+    ],
+    [`INSERT INTO public.numbers VALUES ('+254700000004', 'Caro')`, 'DETAIL: The row is not shown.'],
+  ])('says which row, and shows no value of it: %s', async (script, detail) => {
+    await using database = await createTestDatabase({ empty: true });
+    await execute(database.url, PEOPLE);
+    const cause: unknown = await execute(database.url, script).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const said = describeScriptFailure({ script, cause });
+    expect(said).toContain(detail);
+    expect(said).not.toMatch(/2547|Brian|Caro/);
+  });
+});
 
 describe('the place of an error in a script', () => {
   it('is the line and column of the character at the position that the server gives', () => {

@@ -23,12 +23,24 @@ export function describeScriptFailure({ script, cause }: ScriptFailure): string 
   if (!(cause instanceof DatabaseError)) return cause instanceof Error ? cause.message : String(cause);
   const parts = [
     cause.message,
-    cause.detail && `DETAIL: ${cause.detail}`,
+    cause.detail && `DETAIL: ${withoutValues(cause)}`,
     cause.hint && `HINT: ${cause.hint}`,
     cause.where && `CONTEXT: ${cause.where}`,
     cause.position && `\n${describePlace(script, Number(cause.position))}`,
   ];
   return parts.filter(Boolean).join('\n');
+}
+
+/** The detail without the values of a row, which may be personal; of our ledger's rows the key is shown. */
+function withoutValues({ code, detail = '', schema }: DatabaseError): string {
+  if (code?.startsWith('23') !== true) return detail;
+  const key = schema === 'core' ? /^Failing row contains \(([\w-]{1,40}), /.exec(detail)?.[1] : undefined;
+  return detail
+    .replace(
+      /^Failing row contains \(.*$/s,
+      key === undefined ? 'The row is not shown.' : `The row has the key ${key}.`,
+    )
+    .replace(/\)=\(.*\) (?=is |already |conflicts )/s, ') ');
 }
 
 /** `position` counts characters (not UTF-16 units) from 1, as the server does. */

@@ -25,6 +25,8 @@ export type Session = {
   recorded: readonly unknown[];
   /** The last script that failed: the engine itself would lose the SQLSTATE and the place. */
   scriptFailure: ScriptFailure | undefined;
+  /** Who has the migration lock, if it had to be waited for. */
+  lockHolder: string | undefined;
 };
 
 /** Runs all that is left to clean up. A failing step does not keep the others from running; the first is thrown. */

@@ -46,13 +46,9 @@ describe('a rollback among others', () => {
 
     const rollback = rollBack({ url, migrations: shop.project.migrations });
     await until(url, someoneAtGate);
-    const deployment = deploy({ project: shop.project, url, output: 'keep' });
-    // The schema engine asks for the lock again and again, and is idle in between.
-    await until(
-      url,
-      `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND state = 'idle'
-                        AND application_name = 'prisma-schema-engine' AND datname = current_database()`,
-    );
+    const waits = Promise.withResolvers<string>();
+    const deployment = deploy({ project: shop.project, url, output: 'keep', onWait: waits.resolve });
+    expect(await waits.promise).toContain('application "daftari-migrate"');
     await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
 
     expect((await rollback).steps).toHaveLength(1);
@@ -67,7 +63,7 @@ describe('a rollback among others', () => {
     await using shop = await openShop(url);
     await using deployer = await connected(url);
     await deployer.query('SELECT pg_advisory_lock($1)', [migrationLock]);
-    const waiting = Promise.withResolvers<void>();
+    const waiting = Promise.withResolvers<string>();
     const rollback = rollBack({
       url,
       migrations: shop.project.migrations,

@@ -58,7 +58,7 @@ const attempts = 5;
 export async function rollBack(options: RollbackOptions): Promise<RollbackReport> {
   const migrations = await readMigrations(options.migrations);
   return withConnection(options.url, async (client) => {
-    await takeMigrationLock(client, options.lock ?? defaultLock);
+    await takeMigrationLock({ client, url: options.url }, options.lock ?? defaultLock);
     const place = { client, schema: historySchema(options.url) };
     const steps = planRollback(migrations, await readHistory(place), options.to);
     if (steps.length === 0) return { steps: [], losses: [] };

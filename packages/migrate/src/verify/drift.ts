@@ -37,8 +37,11 @@ function remedyFor(difference: Difference): string {
   return `Drop it and run the statement ${place}.`;
 }
 
-/** Findings without those about an object that `known` says more precise things of. */
-export function withoutKnown(check: Check, known: Check): Check {
-  const objects = new Set(known.findings.map(({ object }) => object));
-  return { ...check, findings: check.findings.filter(({ object }) => !objects.has(object)) };
+/** Findings without those about an object that the `known` ones say more precise things of. */
+export function withoutKnown(check: Check, known: readonly Check[]): Check {
+  const objects = new Set(known.flatMap(({ findings }) => findings.flatMap(({ object }) => object ?? [])));
+  return {
+    ...check,
+    findings: check.findings.filter(({ object }) => object === undefined || !objects.has(object)),
+  };
 }

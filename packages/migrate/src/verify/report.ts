@@ -17,6 +17,16 @@ export function verdict(checks: readonly Check[]): string {
   return count === 1 ? 'One thing is wrong.' : `${count} things are wrong.`;
 }
 
+/** What is wrong, without what to do about it. */
+export function faultLines(checks: readonly Check[]): string[] {
+  const faults = checks.flatMap(({ name, findings }) =>
+    findings
+      .filter(({ severity }) => severity === 'wrong')
+      .map(({ what }) => `  WRONG   ${name}  ${what.split('\n')[0] ?? ''}`),
+  );
+  return faults.length === 0 ? [] : [...faults, 'db:verify says what to do about it.'];
+}
+
 function checkLines(check: Check, width: number): string[] {
   const name = check.name.padEnd(width);
   const first = isWrong(check) ? [] : [`  ok      ${name}  ${check.summary}`.trimEnd()];

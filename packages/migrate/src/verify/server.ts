@@ -4,19 +4,19 @@ import type { Check, Finding } from './finding.ts';
 const oldest = 15;
 const newest = 18;
 
-type ServerRow = { major: number; version: string; zone: string; role: string };
+type ServerRow = { major: number; version: string; zone: string };
 
 /** Whether the server is one that the project supports, and how it is set. */
 export async function checkServer(client: Client): Promise<Check> {
   const { rows } = await client.query<ServerRow>(`
     SELECT current_setting('server_version_num')::int / 10000 AS major,
            split_part(current_setting('server_version'), ' ', 1) AS version,
-           current_setting('TimeZone') AS zone, current_setting('session_replication_role') AS role`);
+           current_setting('TimeZone') AS zone`);
   const [row] = rows;
   return {
     name: 'server',
     summary: `PostgreSQL ${row?.version ?? ''}, time zone ${row?.zone ?? ''}`,
-    findings: row === undefined ? [] : [...versionFindings(row), ...settingFindings(row)],
+    findings: row === undefined ? [] : [...versionFindings(row), ...zoneFindings(row)],
   };
 }
 
@@ -40,21 +40,13 @@ function versionFindings({ major, version }: ServerRow): Finding[] {
   ];
 }
 
-function settingFindings({ zone, role }: ServerRow): Finding[] {
-  const findings: Finding[] = [];
-  if (!/^(?:Etc\/)?(?:UTC|UCT|GMT|Zulu|Universal)$/i.test(zone)) {
-    findings.push({
+function zoneFindings({ zone }: ServerRow): Finding[] {
+  if (/^(?:Etc\/)?(?:UTC|UCT|GMT|Zulu|Universal)$/i.test(zone)) return [];
+  return [
+    {
       severity: 'notice',
       what: `the session's time zone is ${zone}, not UTC`,
       remedy: 'Nothing to do: all times are kept in UTC, and what you see in psql of now() is local time.',
-    });
-  }
-  if (role !== 'origin') {
-    findings.push({
-      severity: 'wrong',
-      what: `session_replication_role is ${role}: no trigger guards the tables, and no foreign key is checked`,
-      remedy: 'ALTER ROLE ... RESET session_replication_role, or ALTER DATABASE ... RESET it.',
-    });
-  }
-  return findings;
+    },
+  ];
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { describe, expect, it } from 'vitest';
@@ -27,10 +28,14 @@ describe('a healthy database', () => {
     expect(verification.checks.flatMap(({ findings }) => findings.map(({ what }) => what))).toEqual([]);
     expect(verification.checks.map(({ name }) => name)).toEqual([
       'server',
+      'settings',
       'migrations',
       'state',
       'specification',
       'drift',
+      'surroundings',
+      'privileges',
+      'wallets',
     ]);
     expect(renderReport(verification).at(-1)).toBe('Nothing is wrong.');
   });
@@ -46,6 +51,16 @@ describe('a healthy database', () => {
     ]);
   });
 
+  it('may have settings of its operator, credit lines with a record, and system wallets of its own', async () => {
+    await using database = await createTestDatabase();
+    await execute(
+      database.url,
+      `${forDatabase('statement_timeout', "'30s'")}; ${forDatabase('search_path', 'core, public')};
+       ${forDatabase('synchronous_commit', 'remote_apply')}`,
+    );
+    expect(await findingsOf(database.url)).toEqual([]);
+  });
+
   it('may have extensions, and objects in schemas of its operator', async () => {
     await using database = await createTestDatabase();
     await execute(
@@ -55,6 +70,15 @@ describe('a healthy database', () => {
     expect(await findingsOf(database.url)).toEqual([]);
   });
 });
+
+/** A setting for all sessions of the test's database. */
+function forDatabase(name: string, value: string): string {
+  const statement = `ALTER DATABASE %I SET ${name} = ${value}`.replaceAll("'", "''");
+  return `DO $$ BEGIN EXECUTE format('${statement}', current_database()); END $$`;
+}
+
+/** Past all guards, as a superuser. */
+const UNGUARDED = 'SET session_replication_role = replica;';
 
 // What somebody does by hand, and what must be said of it.
 const damages = [
@@ -210,7 +234,153 @@ const damages = [
     sql: `DO $$ BEGIN
             EXECUTE format('ALTER DATABASE %I SET session_replication_role TO replica', current_database());
           END $$`,
-    found: 'session_replication_role is replica',
+    found: 'session_replication_role is replica for database',
+  },
+  {
+    damage: 'a door that is open in every session',
+    sql: forDatabase('daftari.door', "'open'"),
+    found: 'daftari.door is set for database',
+  },
+  {
+    damage: 'another setting of ours, in another spelling',
+    sql: forDatabase('"Daftari.Door"', "'backfill'"),
+    found: 'is set for database',
+  },
+  {
+    damage: 'commits that are not waited for',
+    sql: forDatabase('synchronous_commit', 'off'),
+    found: 'synchronous_commit is off for database',
+  },
+  {
+    damage: 'another isolation of transactions',
+    sql: forDatabase('default_transaction_isolation', "'serializable'"),
+    found: 'default_transaction_isolation is serializable for database',
+  },
+  {
+    damage: "a search path with other objects before PostgreSQL's own",
+    sql: forDatabase('search_path', 'public, pg_catalog'),
+    found: 'search_path is public, pg_catalog for database',
+  },
+  {
+    damage: 'arrays in which NULL is a word',
+    sql: forDatabase('array_nulls', 'off'),
+    found: 'array_nulls is off for database',
+  },
+  {
+    damage: 'times in words of another kind',
+    sql: forDatabase('DateStyle', "'SQL, DMY'"),
+    found: 'DateStyle is SQL, DMY for database',
+  },
+  {
+    damage: 'rows that come from a child table in another schema',
+    sql: 'CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.more () INHERITS (core.wallets)',
+    found: 'table elsewhere.more inherits from core.wallets: its rows count in every query of it',
+  },
+  {
+    damage: 'an event trigger',
+    sql: `CREATE FUNCTION public.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+          CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION public.watch()`,
+    found: 'event trigger watcher runs',
+  },
+  {
+    damage: 'a function elsewhere that opens the door',
+    sql: `CREATE SCHEMA elsewhere;
+          CREATE FUNCTION elsewhere.mint() RETURNS void LANGUAGE plpgsql
+              AS $$ BEGIN PERFORM set_config('daftari.door', 'open', true); END $$`,
+    found: 'function elsewhere.mint() names a setting that opens the guards',
+  },
+  {
+    damage: 'a function elsewhere with the door as a setting of its own',
+    sql: `CREATE FUNCTION public.mint() RETURNS void LANGUAGE sql SET daftari.door = 'open' AS ''`,
+    found: 'function mint() names a setting that opens the guards',
+  },
+  {
+    damage: "a function in the place of one of PostgreSQL's own",
+    sql: `CREATE FUNCTION public.round(numeric) RETURNS numeric LANGUAGE sql AS 'SELECT $1 + 1'`,
+    found: "has the name of one of PostgreSQL's own",
+  },
+  {
+    damage: "an operator in the place of one of PostgreSQL's own",
+    sql: `CREATE FUNCTION public.never(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+          CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = public.never)`,
+    found: "is one of PostgreSQL's own for other types",
+  },
+  {
+    damage: 'a cast between types of everybody',
+    sql: 'CREATE CAST (text AS integer) WITH INOUT AS IMPLICIT',
+    found: 'cast from text to integer was made by hand',
+  },
+  {
+    damage: 'a trigger with a function from elsewhere',
+    sql: `CREATE FUNCTION public.meddle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+          CREATE TRIGGER meddles BEFORE INSERT ON core.wallets FOR EACH ROW EXECUTE FUNCTION public.meddle()`,
+    found: 'trigger meddles on core.wallets belongs to no migration',
+  },
+  {
+    damage: 'a trigger that fires always',
+    sql: 'ALTER TABLE core.transactions ENABLE ALWAYS TRIGGER transactions_append_only',
+    found: 'trigger transactions_append_only on core.transactions differs',
+  },
+  {
+    damage: 'a policy that hides rows',
+    sql: `ALTER TABLE core.wallets ENABLE ROW LEVEL SECURITY; CREATE POLICY hides ON core.wallets USING (status = 'ACTIVE')`,
+    found: 'policy hides on core.wallets is there and should not be',
+  },
+  {
+    damage: 'a foreign table',
+    sql: `CREATE FOREIGN DATA WRAPPER other; CREATE SERVER other FOREIGN DATA WRAPPER other;
+          CREATE FOREIGN TABLE core.remote (id int) SERVER other`,
+    found: 'foreign table core.remote is there and should not be',
+  },
+  {
+    damage: 'a table that everybody may write',
+    sql: 'GRANT INSERT, UPDATE ON core.requests TO PUBLIC',
+    found: 'everybody may insert, update table core.requests',
+  },
+  {
+    damage: 'a column that everybody may write',
+    sql: 'GRANT UPDATE (status) ON core.wallets TO PUBLIC',
+    found: 'everybody may update column status of table core.wallets',
+  },
+  {
+    damage: 'a schema in which everybody may make objects',
+    sql: 'GRANT CREATE ON SCHEMA services TO PUBLIC',
+    found: 'everybody may make objects in schema services',
+  },
+  {
+    damage: 'tables that everybody may write as soon as they are made',
+    sql: 'ALTER DEFAULT PRIVILEGES IN SCHEMA core GRANT INSERT ON TABLES TO PUBLIC',
+    found: 'in schema core can be written by everybody',
+  },
+  {
+    damage: 'a customer without a floor',
+    sql: `${UNGUARDED} INSERT INTO core.wallets (id, holder_name, min_balance) VALUES ('4581809949', 'Amina', NULL)`,
+    found: 'wallet 4581809949 has no floor: it can be overdrawn without limit',
+  },
+  {
+    damage: 'a customer with a floor below zero that nobody granted',
+    sql: `${UNGUARDED} INSERT INTO core.wallets (id, holder_name, min_balance) VALUES ('4581809949', 'Amina', -1000000)`,
+    found: 'wallet 4581809949 may be overdrawn down to -1000000.00, and no record says who granted that',
+  },
+  {
+    damage: 'a frozen float',
+    sql: `${UNGUARDED} UPDATE core.wallets SET status = 'FROZEN' WHERE id = 'MPESA-FLOAT'`,
+    found: 'system wallet MPESA-FLOAT is FROZEN: nothing can be posted',
+  },
+  {
+    damage: 'a missing suspense wallet',
+    sql: `${UNGUARDED} DELETE FROM core.wallets WHERE id = 'SUSPENSE'`,
+    found: 'system wallet SUSPENSE is missing: nothing can be posted',
+  },
+  {
+    damage: 'a fee wallet without a floor',
+    sql: `${UNGUARDED} UPDATE core.wallets SET min_balance = NULL WHERE id = 'FEES'`,
+    found: 'system wallet FEES has the floor none, not 0',
+  },
+  {
+    damage: 'a float that belongs to a customer',
+    sql: `${UNGUARDED} UPDATE core.wallets SET kind = 'CUSTOMER', min_balance = -1 WHERE id = 'MPESA-FLOAT'`,
+    found: "system wallet MPESA-FLOAT is a customer's",
   },
 ];
 
@@ -239,6 +409,54 @@ describe('a damaged database', () => {
         remedy: 'REINDEX INDEX CONCURRENTLY core.half;',
       }),
     );
+  });
+
+  it('is found out: a door that is open for one role', async () => {
+    await using database = await createTestDatabase();
+    const name = new URL(database.url).pathname.slice(1);
+    const role = `clerk_${randomBytes(4).toString('hex')}`;
+    await execute(
+      database.url,
+      // Without the database it would be found in those of all other tests.
+      `CREATE ROLE ${role}; ALTER ROLE ${role} IN DATABASE ${name} SET daftari.door = 'open'`,
+    );
+    try {
+      expect(await findingsOf(database.url)).toMatchObject([
+        {
+          what: expect.stringContaining(`for role ${role} in database ${name}`),
+          remedy: `ALTER ROLE ${role} IN DATABASE ${name} RESET daftari.door;`,
+        },
+      ]);
+    } finally {
+      await execute(database.url, `DROP ROLE ${role}`);
+    }
+  });
+
+  it('names the first wallets of a kind, and counts the others', async () => {
+    await using database = await createTestDatabase();
+    await execute(
+      database.url,
+      `${UNGUARDED} INSERT INTO core.wallets (id, holder_name, min_balance)
+                    SELECT 'W' || i, 'Amina', NULL FROM generate_series(1, 8) AS i`,
+    );
+    const faults = await faultsOf(database.url);
+    expect(faults).toHaveLength(3);
+    expect(faults.at(-1)).toMatch(/^wallet W3 has no floor.*; and 5 more wallets$/);
+  });
+
+  it('has what to do about every fault, and the statements that are named undo it', async () => {
+    await using database = await createTestDatabase();
+    await execute(
+      database.url,
+      `${forDatabase('daftari.door', "'open'")}; CREATE SCHEMA elsewhere;
+       CREATE TABLE elsewhere.more () INHERITS (core.wallets); GRANT INSERT ON core.requests TO PUBLIC;
+       CREATE CAST (text AS integer) WITH INOUT AS IMPLICIT;
+       CREATE FUNCTION public.round(numeric) RETURNS numeric LANGUAGE sql AS 'SELECT $1'`,
+    );
+    const findings = await findingsOf(database.url);
+    expect(findings).toHaveLength(5);
+    for (const { remedy } of findings) await execute(database.url, remedy.split(';')[0] ?? '');
+    expect(await faultsOf(database.url)).toEqual([]);
   });
 
   it('is told what to do: the named source file makes a function right again', async () => {
