@@ -597,6 +597,37 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.name_query ====
+CREATE OR REPLACE FUNCTION core.name_query(p_name text)
+ RETURNS tsquery
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT string_agg('''' || w || ''':*', ' & ')::tsquery FROM unnest(core.name_words(p_name)) AS w
+$function$;
+
+-- ==== function: core.name_vector ====
+CREATE OR REPLACE FUNCTION core.name_vector(p_name text)
+ RETURNS tsvector
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT array_to_tsvector(core.name_words(p_name))
+$function$;
+
+-- ==== function: core.name_words ====
+CREATE OR REPLACE FUNCTION core.name_words(p_name text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT array_remove(string_to_array(
+        regexp_replace(
+            regexp_replace(lower(normalize(p_name, NFKD)), '[\u0300-\u036F\u0027\u2018\u2019\u02BC]', '', 'g'),
+            '[^[:alnum:]\u0080-\U0010FFFF]+', ' ', 'g'
+        ), ' '), '')
+$function$;
+
 -- ==== function: core.nearest_wallets ====
 CREATE OR REPLACE FUNCTION core.nearest_wallets(p_account text)
  RETURNS text[]
@@ -3626,6 +3657,9 @@ CREATE INDEX sms_logs_lease_idx ON services.sms_logs USING btree (lease_until) W
 -- ==== index: sms_logs_provider_message_id_idx on services.sms_logs ====
 CREATE INDEX sms_logs_provider_message_id_idx ON services.sms_logs USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
+-- ==== index: sms_logs_reference_idx on services.sms_logs ====
+CREATE INDEX sms_logs_reference_idx ON services.sms_logs USING btree (transaction_reference);
+
 -- ==== index: sms_logs_unknown_idx on services.sms_logs ====
 CREATE INDEX sms_logs_unknown_idx ON services.sms_logs USING btree (claimed_at) WHERE ((phase)::text = 'UNKNOWN'::text);
 
@@ -3652,6 +3686,9 @@ CREATE INDEX transactions_unhashed_idx ON core.transactions USING btree (id) WHE
 
 -- ==== index: wallet_events_wallet_id_idx on core.wallet_events ====
 CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wallet_id, created_at);
+
+-- ==== index: wallets_name_idx on core.wallets ====
+CREATE INDEX wallets_name_idx ON core.wallets USING gin (core.name_vector((holder_name)::text)) WHERE ((kind)::text = 'CUSTOMER'::text);
 
 -- ==== foreign key: fee_rule_events_rule_id_fkey on core.fee_rule_events ====
 ALTER TABLE core.fee_rule_events

@@ -4,6 +4,7 @@ import type { Server, ServerOptions } from '@repo/http';
 import { addCallbackRoutes, callbackRoots } from './callback-routes.ts';
 import { addCostRoutes } from './cost-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
+import { addMessageListRoutes } from './message-list-routes.ts';
 import { addMessageRoutes } from './message-routes.ts';
 import { mapError } from './problems.ts';
 import { createSmsMetrics } from './sms-metrics.ts';
@@ -44,6 +45,7 @@ export async function createApp(
   const metrics = createSmsMetrics(server.metrics);
   const context: RouteContext = { db, metrics, requireKey: server.requireKey };
   addMessageRoutes(server.app, context);
+  addMessageListRoutes(server.app, context);
   addUnknownRoutes(server.app, context);
   addCostRoutes(server.app, context);
   addTemplateRoutes(server.app, context);

@@ -103,7 +103,8 @@ export function addMessageRoutes(app: HttpServer, { db, requireKey }: RouteConte
   });
 }
 
-function hasScope(request: FastifyRequest, scope: string): boolean {
+/** Whether the key that a request came with may do this. */
+export function hasScope(request: FastifyRequest, scope: string): boolean {
   const scopes = callerOf(request)?.scopes ?? [];
   return scopes.includes('*') || scopes.includes(scope);
 }

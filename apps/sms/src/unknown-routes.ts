@@ -1,34 +1,11 @@
-import { decideSms, listUnknownSms } from '@repo/db';
+import { decideSms } from '@repo/db';
 import type { SmsDecisionRequest } from '@repo/db';
-import { actorOf, cursorParameter, pageSchema, problemResponse, wordParameter } from '@repo/http';
+import { actorOf, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { messageBody, messageSchema } from './message-view.ts';
 import { keyProblems, secured } from './responses.ts';
-
-const suggestionSchema = z.object({
-  providerMessageId: z.string(),
-  status: z.string(),
-  reason: z.string().nullable(),
-  receivedAt: z.iso.datetime(),
-});
-
-const listSchema = {
-  ...secured('messages', 'Messages that may or may not have been sent, the longest waiting first.'),
-  description:
-    'They wait for people, because sending them again could reach a customer twice. `suggestions` are reports about the same number and time whose message nobody knows: evidence that it was sent.',
-  querystring: z.strictObject({
-    status: wordParameter(['unknown']),
-    cursor: cursorParameter,
-    limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  }),
-  response: {
-    200: pageSchema(messageSchema.extend({ message: z.string(), suggestions: z.array(suggestionSchema) })),
-    ...keyProblems,
-    422: problemResponse('`status` must be `unknown`, or a parameter is wrong.'),
-  },
-};
 
 const decisionSchema = {
   ...secured('messages', 'Records what a person has found out about a message of unknown outcome.'),
@@ -67,25 +44,8 @@ const decisionSchema = {
   },
 };
 
-/** Adds the list of messages of unknown outcome, and the way to decide about one. */
+/** Adds the way to decide about a message of unknown outcome. */
 export function addUnknownRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
-  // Whoever decides looks numbers up at the provider, so they are shown in full here.
-  const list = { onRequest: requireKey('admin'), schema: listSchema };
-  app.get('/messages', list, async (request) => {
-    const { cursor, limit } = request.query;
-    const page = await listUnknownSms(db, { limit, ...(cursor === undefined ? {} : { cursor }) });
-    return {
-      items: page.messages.map(({ sms, suggestions }) => ({
-        ...messageBody(sms, { showsNumber: true }),
-        message: sms.message,
-        suggestions: suggestions.map(({ providerMessageId, status, reason, receivedAt }) => {
-          return { providerMessageId, status, reason, receivedAt: receivedAt.toISOString() };
-        }),
-      })),
-      nextCursor: page.nextCursor,
-    };
-  });
-
   const decide = { onRequest: requireKey('admin'), schema: decisionSchema };
   app.post('/messages/:id/decision', decide, async (request) => {
     const { decision, note, providerMessageId, cost } = request.body;

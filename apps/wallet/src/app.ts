@@ -7,6 +7,7 @@ import { addApiKeyRoutes } from './api-key-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
 import { addFeeRoutes } from './fee-routes.ts';
 import { addHoldRoutes } from './hold-routes.ts';
+import { refuseOtherForms } from './json-only.ts';
 import { createLookupLimits } from './lookup-limits.ts';
 import { mapError } from './problems.ts';
 import { addPublicLimit } from './public-limit.ts';
@@ -50,7 +51,9 @@ export async function createApp(
     onLimited: () => metrics.limited.inc(),
   });
   await addPublicLimit(app, { perMinute: settings.verifyRate, onLimited: () => metrics.limited.inc() });
-  const context: RouteContext = { db, limits, metrics, requireKey };
+  const issuer = settings.issuer ?? null;
+  const context: RouteContext = { db, issuer, limits, metrics, requireKey };
+  refuseOtherForms(app);
   addWalletRoutes(app, context);
   addWalletChangeRoutes(app, context);
   addStatementRoutes(app, context);
@@ -59,9 +62,8 @@ export async function createApp(
   addTransactionRoutes(app, context, ledger);
   addFeeRoutes(app, context);
   const baseUrl = () => settings.publicUrl ?? ownAddress(app);
-  const issuer = settings.issuer ?? null;
-  addReceiptRoutes(app, context, { keys: deps.receiptKeys, baseUrl, issuer });
-  addVerifyRoutes(app, context, issuer);
+  addReceiptRoutes(app, context, { keys: deps.receiptKeys, baseUrl });
+  addVerifyRoutes(app, context);
   addApiKeyRoutes(app, context, keyCache);
   return server;
 }

@@ -40,6 +40,8 @@ export type Scope = (typeof scopes)[number];
 /** What the routes share. */
 export interface RouteContext {
   readonly db: Db;
+  /** Whose receipts they are, and whose name no customer may have; null where the service was not told. */
+  readonly issuer: Issuer | null;
   readonly limits: LookupLimits;
   readonly metrics: WalletMetrics;
   readonly requireKey: (scope: Scope) => KeyGuard;

@@ -1,4 +1,4 @@
-import { openWallet, verificationHash } from '@repo/db';
+import { openWallet, setFeeRule, verificationHash } from '@repo/db';
 import { readPublicJwks, verifySignedReceipt } from '@repo/receipts';
 import { expect, test } from 'vitest';
 import { deposit, makeOld, openCustomer, posting, startTestService } from './testing.ts';
@@ -180,9 +180,14 @@ const issuer = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
 
 test('a receipt says whose it is, when it was paid, its fee and what it was for', async () => {
   await using service = await startTestService({ issuer });
-  await service.query(
-    `INSERT INTO core.fee_rules (transaction_type, flat, payer) VALUES ('TRANSFER', 3.00, 'SENDER')`,
-  );
+  const fees = {
+    type: 'TRANSFER',
+    flat: '3.00',
+    by: 'Achieng',
+    reason: 'costs',
+    idempotencyKey: 'fees-1',
+  } as const;
+  await setFeeRule(service.db, fees);
   const from = await openCustomer(service.db);
   const to = await openCustomer(service.db);
   const receipt = await deposit(service.db, { account: from, amount: '100.00' });

@@ -1,7 +1,7 @@
 import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { pickLanguage, publicJwks, receiptHtml, receiptJson, receiptPdf } from '@repo/receipts';
-import type { Issuer, Language, Receipt, SigningKeys } from '@repo/receipts';
+import type { Language, Receipt, SigningKeys } from '@repo/receipts';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -84,14 +84,13 @@ export interface ReceiptRouteOptions {
   readonly keys: SigningKeys;
   /** Where the public reaches the service; asked when a receipt is made. */
   readonly baseUrl: () => string;
-  readonly issuer: Issuer | null;
 }
 
 /** Adds `GET /receipts/:reference` and the public keys. */
 export function addReceiptRoutes(
   app: HttpServer,
-  { db, limits, requireKey }: RouteContext,
-  { keys, baseUrl, issuer }: ReceiptRouteOptions,
+  { db, issuer, limits, requireKey }: RouteContext,
+  { keys, baseUrl }: ReceiptRouteOptions,
 ): void {
   const options = { onRequest: requireKey('read'), schema: receiptSchema };
   app.get('/receipts/:reference', options, (request, reply) =>

@@ -3,7 +3,7 @@ import type { Db } from '@repo/db';
 import { negotiate, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { matchesHash, pickLanguage, verdictJson, verifyPage } from '@repo/receipts';
-import type { Issuer, Verdict } from '@repo/receipts';
+import type { Verdict } from '@repo/receipts';
 import type { FastifyBaseLogger } from 'fastify';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
@@ -46,7 +46,7 @@ const verifySchema = {
 };
 
 /** Adds the public page `GET /verify/:reference/:hash`. */
-export function addVerifyRoutes(app: HttpServer, { db, metrics }: RouteContext, issuer: Issuer | null): void {
+export function addVerifyRoutes(app: HttpServer, { db, issuer, metrics }: RouteContext): void {
   const options = { schema: verifySchema, config: limitedByAddress };
   app.get('/verify/:reference/:hash', options, async (request, reply) => {
     // A phone that names no type at all belongs to a person: the page comes first.

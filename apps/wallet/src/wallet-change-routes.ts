@@ -2,6 +2,7 @@ import { closeWallet, freezeWallet, isDaftariError, unfreezeWallet, updateWallet
 import { actorOf } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import type { RouteContext } from './dependencies.ts';
+import { refuseIssuerName } from './issuer-name.ts';
 import { unknownWallet } from './problems.ts';
 import { maskWallet, wholeWallet } from './wallet-routes.ts';
 import { changeSchema, updateSchema } from './wallet-schemas.ts';
@@ -17,7 +18,10 @@ const changes = [
 ] as const;
 
 /** Adds the routes that freeze, unfreeze and close wallets, and change whose they are. */
-export function addWalletChangeRoutes(app: HttpServer, { db, limits, requireKey }: RouteContext): void {
+export function addWalletChangeRoutes(
+  app: HttpServer,
+  { db, issuer, limits, requireKey }: RouteContext,
+): void {
   for (const { path, change, summary } of changes) {
     const options = { onRequest: requireKey('admin'), schema: changeSchema(summary) };
     app.post(path, options, (request) =>
@@ -33,6 +37,7 @@ export function addWalletChangeRoutes(app: HttpServer, { db, limits, requireKey 
   app.patch('/wallets/:number', update, (request) =>
     limits.countMisses(request, async () => {
       const { holderName, phone, language, reason } = request.body;
+      if (holderName !== undefined) refuseIssuerName(holderName, issuer);
       const changing = updateWallet(db, {
         number: request.params.number,
         reason,

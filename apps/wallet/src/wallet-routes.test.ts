@@ -80,7 +80,7 @@ test.each([
   'prefix=12a',
   'prefix=%25%25%25',
   'limit=5',
-  'name=Jane',
+  'nickname=Jane',
   'phone=0712345678&limit=0',
 ])('a search by "%s" is refused', async (query) => {
   await using service = await startTestService();

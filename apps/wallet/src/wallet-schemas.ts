@@ -58,7 +58,9 @@ export const lookupSchema = {
 };
 
 export const searchSchema = {
-  ...secured('wallets', 'Finds wallets by phone, by the beginning of the number, or both.'),
+  ...secured('wallets', 'Finds wallets by phone, by the beginning of the number, or by name.'),
+  description:
+    'By name the holders are named in full, so that people of one name can be told apart; otherwise masked. Each search counts as a look-up, and each one by name leaves a line in the log, without the name.',
   querystring: z
     .strictObject({
       phone: z.string().min(1).max(40).optional().describe('a Kenyan mobile number in any usual form'),
@@ -67,16 +69,25 @@ export const searchSchema = {
         .regex(/^\d{3,10}$/, 'must be 3 to 10 digits')
         .optional()
         .describe('the first 3 to 10 digits of the number'),
+      name: plainText(120)
+        .refine((text) => (text.match(/[\p{L}\p{M}]/gu)?.length ?? 0) >= 3, 'must have 3 letters or more')
+        .optional()
+        .describe("words of the holder's name, each by its beginning; case and accents do not count"),
       cursor: cursorParameter,
       limit: z.coerce.number().int().min(1).max(100).default(20),
     })
-    .refine((query) => query.phone !== undefined || query.prefix !== undefined, {
-      message: 'say `phone`, `prefix` or both',
-    }),
+    .refine(
+      ({ phone, prefix, name }) => (name === undefined) !== (phone === undefined && prefix === undefined),
+      {
+        message: 'say `name`, or `phone`, `prefix` or both',
+      },
+    ),
   response: {
     200: pageSchema(maskedWallet),
     ...keyProblems,
-    422: problemResponse('Neither `phone` nor `prefix` is there, or a parameter is unknown or wrong.'),
+    422: problemResponse(
+      'None of `phone`, `prefix` and `name` is there, `name` is not alone, or a parameter is unknown or wrong.',
+    ),
     ...limitProblem,
   },
 };

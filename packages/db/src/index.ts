@@ -90,3 +90,6 @@ export type { SmsSettler } from './sms-settler.ts';
 export type { SettledSms, SmsOutcome, SmsSettlement } from './sms-settlements.ts';
 export { decideSms, listUnknownSms } from './unknown-sms.ts';
 export type { ReportSuggestion, SmsDecision, SmsDecisionRequest, UnknownSms } from './unknown-sms.ts';
+export { findWalletsByName } from './wallets-by-name.ts';
+export { listSms } from './sms-list.ts';
+export type { SmsListRequest, SmsPage } from './sms-list.ts';

@@ -125,7 +125,7 @@ export interface WalletPage {
   readonly nextCursor: string | null;
 }
 
-interface WalletRow {
+export interface WalletRow {
   readonly number: string;
   readonly holder_name: string;
   readonly phone: string | null;
@@ -142,7 +142,8 @@ interface OpenedRow extends WalletRow {
   readonly refused_for: string | null;
 }
 
-const COLUMNS = `id AS number, holder_name, phone, currency::text, status, balance::text, held::text,
+/** The columns of a wallet. */
+export const COLUMNS = `id AS number, holder_name, phone, currency::text, status, balance::text, held::text,
        (balance - held)::text AS available, language::text AS language`;
 
 const OPEN: Statement = {
@@ -172,7 +173,7 @@ SELECT ${COLUMNS}
  LIMIT $4::integer`,
 };
 
-function walletOf(row: WalletRow): Wallet {
+export function walletOf(row: WalletRow): Wallet {
   const { number, phone, currency, status, balance, held, available, language } = row;
   return { number, holderName: row.holder_name, phone, currency, status, balance, held, available, language };
 }

@@ -17,6 +17,8 @@ export { receiptPdf } from './receipt-pdf.ts';
 export type { Paper } from './receipt-styles.ts';
 export { forgeryReasons, signReceipt, verifySignedReceipt } from './signed-receipt.ts';
 export type { ForgeryReason, Receipt, Verification } from './signed-receipt.ts';
+export { statementPdf } from './statement-pdf.ts';
+export type { Statement, StatementEntry } from './statement.ts';
 export { createSigningKeys, newSigningKey, publicJwks, readPublicJwks } from './signing-keys.ts';
 export type { PublicJwk, PublicJwks, SigningKeys } from './signing-keys.ts';
 export { verdictJson, verifyPage } from './verify-page.ts';

@@ -31,7 +31,7 @@ export interface MaskedFacts {
 }
 
 /** Labels of the system wallets, by their number in the ledger. */
-const systemLabels = new Map([
+export const systemLabels: ReadonlyMap<string, string> = new Map([
   ['MPESA-FLOAT', 'M-PESA'],
   ['SUSPENSE', 'Suspense account'],
   ['FEES', 'Fees'],

@@ -38,6 +38,25 @@ export interface Wording {
   readonly qrCode: string;
   readonly signed: string;
   readonly verdict: VerdictWording;
+  readonly statement: StatementWording;
+}
+
+export interface StatementWording {
+  readonly title: string;
+  readonly wallet: string;
+  readonly holder: string;
+  readonly period: string;
+  /** Of a period without a first moment. */
+  readonly beginning: string;
+  readonly opening: string;
+  readonly closing: string;
+  readonly madeAt: string;
+  readonly time: string;
+  readonly details: string;
+  readonly paidIn: string;
+  readonly paidOut: string;
+  readonly balance: string;
+  readonly pageNumber: (page: number, pages: number) => string;
 }
 
 export interface VerdictWording {
@@ -89,13 +108,29 @@ const english: Wording = {
   verdict: {
     genuine: 'Genuine receipt',
     genuineHelp: 'This payment is in our records.',
-    compare: 'Compare the amount, the time and the names with what you were shown.',
+    compare: 'Compare all of it with what you were shown: the amount, the time, the names.',
     reversed: 'Genuine, but the money was given back',
     reversedHelp: (amount) => `${amount} of this payment was given back. Do not hand over goods for it.`,
     notGenuine: 'Not genuine',
     notGenuineHelp: 'This link does not match any receipt of ours.',
     notGenuineAdvice: 'Do not hand over goods or money because of this receipt.',
     scanAgain: 'If you think this is a mistake, scan the QR code again.',
+  },
+  statement: {
+    title: 'Statement',
+    wallet: 'Wallet',
+    holder: 'Holder',
+    period: 'Period',
+    beginning: 'the beginning',
+    opening: 'Opening balance',
+    closing: 'Closing balance',
+    madeAt: 'Made on',
+    time: 'Date and time',
+    details: 'Details',
+    paidIn: 'Paid in',
+    paidOut: 'Paid out',
+    balance: 'Balance',
+    pageNumber: (page, pages) => `Page ${page} of ${pages}`,
   },
 };
 
@@ -139,13 +174,29 @@ const swahili: Wording = {
   verdict: {
     genuine: 'Risiti halali',
     genuineHelp: 'Malipo haya yamo kwenye rekodi zetu.',
-    compare: 'Linganisha kiasi, saa na majina na yale uliyoonyeshwa.',
+    compare: 'Linganisha yote na yale uliyoonyeshwa: kiasi, saa na majina.',
     reversed: 'Risiti halali, lakini pesa zimerudishwa',
     reversedHelp: (amount) => `${amount} za malipo haya zimerudishwa. Usitoe bidhaa kwa malipo haya.`,
     notGenuine: 'Risiti si halali',
     notGenuineHelp: 'Kiungo hiki hakilingani na risiti yetu yoyote.',
     notGenuineAdvice: 'Usitoe bidhaa wala pesa kwa sababu ya risiti hii.',
     scanAgain: 'Ukidhani ni kosa, skani msimbo wa QR tena.',
+  },
+  statement: {
+    title: 'Taarifa ya pochi',
+    wallet: 'Pochi',
+    holder: 'Mwenye pochi',
+    period: 'Kipindi',
+    beginning: 'mwanzo',
+    opening: 'Salio la kuanzia',
+    closing: 'Salio la mwisho',
+    madeAt: 'Imetolewa',
+    time: 'Tarehe na saa',
+    details: 'Maelezo',
+    paidIn: 'Zilizoingia',
+    paidOut: 'Zilizotoka',
+    balance: 'Salio',
+    pageNumber: (page, pages) => `Ukurasa ${page} kati ya ${pages}`,
   },
 };
 
