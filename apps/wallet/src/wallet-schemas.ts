@@ -119,6 +119,7 @@ export const updateSchema = {
     'wallets',
     'Changes whose wallet it is, or how its holder is written to. Each change is kept, with who wanted it and why.',
   ),
+  operationId: 'updateWallet',
   params: walletParams,
   body: z
     .strictObject({
