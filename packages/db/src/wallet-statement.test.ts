@@ -224,6 +224,8 @@ test('what a page and a balance cost does not grow with the postings of the wall
     );
   for (let batch = 0; batch < 10; batch += 1) await pay();
   await sql('VACUUM ANALYZE core.transactions');
+  // What it has read is counted now, and not in the middle of what follows.
+  await sql('SELECT pg_stat_force_next_flush()');
   const all = await walletStatement(database.db, { wallet, limit: 500 });
   const early = all.lines[1]?.createdAt ?? new Date();
   const late = (await walletStatement(database.db, { wallet, limit: 1, cursor: '19999' })).lines[0]
