@@ -186,22 +186,25 @@ function startProcess(
     detached: true,
   });
   let printed = '';
-  const readers: { text: string; resolve: (printed: string) => void }[] = [];
+  let isOver = false;
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      printed += chunk.toString('utf8');
-      for (const { text, resolve } of readers) if (printed.includes(text)) resolve(printed);
-    });
+    stream.on('data', (chunk: Buffer) => (printed += chunk.toString('utf8')));
   }
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, printed }));
+  const ended = once(child, 'close').then(([code]) => {
+    isOver = true;
+    return { code: code as number | null, printed };
+  });
   return {
     pid: child.pid ?? 0,
     ended,
-    until: (text) =>
-      Promise.race([
-        new Promise<string>((resolve) => readers.push({ text, resolve })),
-        ended.then(({ printed: all }) => Promise.reject(new Error(`ended before it said so:\n${all}`))),
-      ]),
+    until: (text) => {
+      const look = () => {
+        if (isOver && !printed.includes(text)) throw new Error(`ended before it said "${text}":\n${printed}`);
+        return printed;
+      };
+      const isFit = (all: string) => all.includes(text);
+      return until(`"${text}" to be printed`, look, { isFit, show: (all) => all.slice(-1_000) });
+    },
     interrupt: () => child.kill('SIGINT'),
   };
 }
