@@ -1,18 +1,24 @@
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuse } from '@repo/command/command-line';
 import { behaviourByNumber, usual } from './behaviour.ts';
 import { startAfricasTalking } from './server.ts';
 
-/**
- * Runs the simulator as a process of its own, until SIGTERM or SIGINT. It prints its URL once it listens.
- *
- *   node src/africas-talking/main.ts [--port 4011] [--username sandbox] [--api-key simulated-key]
- *     [--report-url http://127.0.0.1:4003/delivery-reports/dev-token] [--delay-ms 0] [--by-number] [--forget]
- *
- * `--by-number` makes numbers with certain endings fail (see `behaviourByNumber`); `--forget` keeps sums only, for
- * long runs. `GET /book` tells what was accepted.
- */
-const { values } = parseArgs({
+const USAGE = `Usage: africas-talking [options]
+
+Runs the simulator as a process of its own, until SIGTERM or SIGINT. It prints its URL once it listens. GET /book tells
+what was accepted.
+
+  --port <port>        where it listens on 127.0.0.1 (default: 0, a free one)
+  --username <name>    the user (default: sandbox)
+  --api-key <key>      the user's key (default: simulated-key)
+  --report-url <url>   where delivery reports go (default: nowhere)
+  --delay-ms <n>       waited before every answer (default: 0)
+  --by-number          makes numbers with certain endings fail (see behaviourByNumber)
+  --forget             keeps sums only, for long runs
+
+Exit codes: 0 stopped as asked, 1 it failed, 2 the command line cannot be used.`;
+
+const { values } = readCommandLine(USAGE, {
   options: {
     port: { type: 'string', default: '0' },
     username: { type: 'string', default: 'sandbox' },
@@ -23,12 +29,19 @@ const { values } = parseArgs({
     forget: { type: 'boolean', default: false },
   },
 });
+const count = (name: 'port' | 'delay-ms', most: number): number => {
+  if (/^\d{1,9}$/.test(values[name]) && Number(values[name]) <= most) return Number(values[name]);
+  return refuse(`--${name} is a whole number from 0 to ${String(most)}.`, USAGE);
+};
+const reportUrl = values['report-url'] ?? null;
+if (reportUrl !== null && !URL.canParse(reportUrl)) refuse('--report-url is no URL.', USAGE);
+
 const simulator = await startAfricasTalking({
-  port: Number(values.port),
+  port: count('port', 65_535),
   username: values.username,
   apiKey: values['api-key'],
-  delayMs: Number(values['delay-ms']),
-  reportUrl: values['report-url'] ?? null,
+  delayMs: count('delay-ms', 3_600_000),
+  reportUrl,
   behaviour: values['by-number'] ? behaviourByNumber : () => usual,
   keepMessages: !values.forget,
 });

@@ -297,3 +297,37 @@ test('it runs as a process of its own that tells its URL and its book', async ()
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
+
+test('the book is asked for as it is or with its messages, and everything else is refused with what may be asked', async () => {
+  const { url } = await start();
+  for (const [path, status] of [
+    ['/book', 200],
+    ['/book?messages', 200],
+    ['/book?message', 400],
+    ['/book?messages=10', 400],
+    ['/book?messages&from=2026-01-01', 400],
+  ] as const) {
+    const { statusCode, body } = await request(`${url}${path}`);
+    expect({ path, status: statusCode }).toEqual({ path, status });
+    if (status === 400) expect(await body.text()).toContain('GET /book?messages');
+    else await body.dump();
+  }
+  const { statusCode } = await request(`${url}/book`, { method: 'POST', body: '{}' });
+  expect(statusCode).toBe(405);
+  expect((await request(`${url}/bookkeeping`)).statusCode).toBe(401);
+});
+
+test.each([
+  ['--port', 'harbour'],
+  ['--port', '65536'],
+  ['--delay-ms', '1.5'],
+  ['--report-url', 'nowhere'],
+  ['--delay', '10'],
+])('as a process it refuses %s %s and says what it takes', async (option, value) => {
+  const script = fileURLToPath(new URL('main.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, option, value], { env: {} });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  expect(said).toContain(option);
+  expect(said).toContain('Usage: africas-talking');
+  expect(code).toBe(2);
+});

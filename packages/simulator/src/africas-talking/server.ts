@@ -87,7 +87,7 @@ export async function startAfricasTalking(
 async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await readBody(request);
   const path = request.url ?? '/';
-  if (path.startsWith('/book')) return sendJson(response, bookPage(context, path));
+  if (/^\/book(?![^?])/.test(path)) return sendBook(context, request, response);
   if (request.headers['apikey'] !== context.account.apiKey) return refuseKey(response);
   if (request.method === 'GET' && path.startsWith('/version1/user'))
     return sendJson(response, account(context));
@@ -150,10 +150,17 @@ function answer({ status, body, retryAfter, connection }: SendOutcome, response:
   }
 }
 
-/** `GET /book`, for tests whose simulator is another process; `?messages` adds what was accepted. */
-function bookPage({ book }: Context, path: string): unknown {
-  return path.includes('messages') ? { ...book.summary(), messages: book.messages } : book.summary();
+/** `GET /book`, for people and for tests whose simulator is another process; `?messages` adds what was accepted. */
+function sendBook({ book }: Context, request: IncomingMessage, response: ServerResponse): void {
+  if (request.method !== 'GET') return sendText(response, 405, `${bookUsage}; it is read only`);
+  const { searchParams } = new URL(request.url ?? '/', 'http://simulator');
+  const unknown = [...searchParams].find(([name, value]) => name !== 'messages' || value !== '');
+  if (unknown !== undefined) return sendText(response, 400, `${bookUsage}; unknown: ${unknown.join('=')}`);
+  const summary = book.summary();
+  return sendJson(response, searchParams.has('messages') ? { ...summary, messages: book.messages } : summary);
 }
+
+const bookUsage = 'GET /book, or GET /book?messages with the messages';
 
 function account({ book, account: { balance } }: Context): unknown {
   const left = balance === null ? 10_000_000_000n : balance - book.total;
