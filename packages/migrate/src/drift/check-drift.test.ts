@@ -1,3 +1,5 @@
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
@@ -23,6 +25,16 @@ describe('the repository', () => {
   it.each(driftChecks)('keeps its promise: $claim', async ({ claim }) => {
     expect(await problemsOf(new RegExp(`^${claim}$`))).toEqual([]);
   });
+});
+
+it('line ends of a checkout are no drift', async () => {
+  await using temporary = await TemporaryProject.create();
+  const { functions, dump } = temporary.project;
+  for (const path of [dump, ...(await readdir(functions)).map((name) => join(functions, name))]) {
+    await writeFile(path, (await readFile(path, 'utf8')).replaceAll('\n', '\r\n'));
+  }
+  expect(await problemsOf(/prisma\/functions/, temporary.project)).toEqual([]);
+  expect(await problemsOf(/schema\.sql/, temporary.project)).toEqual([]);
 });
 
 describe('drift is found out', () => {

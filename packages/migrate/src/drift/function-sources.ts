@@ -39,7 +39,8 @@ async function checkFile(
   path: string,
   { name: file, deployed }: { name: string; deployed: readonly FunctionRow[] },
 ): Promise<string[]> {
-  const sql = await readFile(path, 'utf8');
+  // The migrations' copies have these line ends, whatever a checkout has made of the source.
+  const sql = (await readFile(path, 'utf8')).replaceAll('\r\n', '\n');
   await client.query('BEGIN');
   try {
     await client.query(sql);

@@ -6,7 +6,7 @@ import { parseDump } from './dump-text.ts';
 /** Reads the committed dump. @throws {MigrateError} DUMP_ABSENT */
 export async function readDumpFile(path: string): Promise<DumpObject[]> {
   try {
-    return parseDump(await readFile(path, 'utf8'));
+    return parseDump((await readFile(path, 'utf8')).replaceAll('\r\n', '\n'));
   } catch (cause) {
     throw new MigrateError('DUMP_ABSENT', `${messageOf(cause)}. Make it with db:dump.`, { cause });
   }
