@@ -1,6 +1,6 @@
 import { findWallets, findWalletsByName, lookupWallet, openWallet } from '@repo/db';
 import type { Wallet } from '@repo/db';
-import { lowerCase } from '@repo/http';
+import { callerOf, lowerCase } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { maskName } from '@repo/receipts';
 import type { RouteContext } from './dependencies.ts';
@@ -44,7 +44,7 @@ export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKe
       const found = await findWalletsByName(db, { name, limit, ...(cursor === undefined ? {} : { cursor }) });
       // Who looks for people by name leaves a trace; the name itself is no matter for a log.
       request.log.info(
-        { found: found.wallets.length },
+        { found: found.wallets.length, key: callerOf(request)?.id },
         'wallets were looked for by the name of their holder',
       );
       return { items: found.wallets.map(namedWallet), nextCursor: found.nextCursor };

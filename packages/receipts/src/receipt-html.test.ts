@@ -79,7 +79,7 @@ test.for([
   ['en', ['Paid', 'Recorded', 'Fee', 'For'], 'KES 15.00, paid by the receiver', 'Questions? 0700 000 000'],
   [
     'sw',
-    ['Ililipwa', 'Ilirekodiwa', 'Ada', 'Maelezo'],
+    ['Imelipwa', 'Imerekodiwa', 'Ada', 'Maelezo'],
     'KES 15.00, imelipwa na mpokeaji',
     'Una swali? 0700 000 000',
   ],

@@ -67,8 +67,8 @@ describe.each(papers)('on %s', (paper) => {
     const full = await signReceipt(keys, fullFacts, { baseUrl, issuer });
     const text = compactText(await readPdf(await receiptPdf(full, { paper, language: 'sw' })));
     expect(text).toContain(
-      compact(`Ililipwa 22 Nov 2026, 20:14 EAT
-        Ilirekodiwa 22 Nov 2026, 20:15 EAT
+      compact(`Imelipwa 22 Nov 2026, 20:14 EAT
+        Imerekodiwa 22 Nov 2026, 20:15 EAT
         Kutoka J*** M*****, ******8848
         Kwenda W***** N**** K****, ******1234
         Ada KES 15.00, imelipwa na mpokeaji

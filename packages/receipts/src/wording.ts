@@ -148,8 +148,8 @@ const swahili: Wording = {
   labels: {
     amount: 'Kiasi',
     time: 'Tarehe na saa',
-    paid: 'Ililipwa',
-    recorded: 'Ilirekodiwa',
+    paid: 'Imelipwa',
+    recorded: 'Imerekodiwa',
     from: 'Kutoka',
     to: 'Kwenda',
     fee: 'Ada',
