@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
+import { until } from '@repo/testing/until';
 import { describe, expect, it } from 'vitest';
 import { appliedTo } from './fixtures/databases.ts';
 import { moveMoney } from './fixtures/money.ts';
@@ -188,14 +189,9 @@ describe('db:studio', () => {
       '--browser',
       'none',
     ]);
-    let said = '';
-    const { promise: isUp, resolve } = Promise.withResolvers<void>();
-    child.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (said.includes(String(port))) resolve();
-    });
-    await Promise.race([isUp, result.then(({ stderr }) => Promise.reject(new Error(stderr)))]);
-    const page = await fetch(`http://127.0.0.1:${port}/`);
+    const ended = result.then(({ stderr }) => Promise.reject(new Error(stderr)));
+    const answers = until('Studio answers', () => fetch(`http://127.0.0.1:${port}/`).catch(() => null));
+    const page = await Promise.race([answers, ended]);
     expect(page.status).toBe(200);
     // Another address of this machine: nobody listens there.
     await expect(fetch(`http://127.0.0.2:${port}/`)).rejects.toThrow('fetch failed');

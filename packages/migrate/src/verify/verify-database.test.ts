@@ -51,7 +51,7 @@ describe('a healthy database', () => {
     ]);
   });
 
-  it('may have settings of its operator, credit lines with a record, and system wallets of its own', async () => {
+  it('may have settings of its operator', async () => {
     await using database = await createTestDatabase();
     await execute(
       database.url,
@@ -59,6 +59,18 @@ describe('a healthy database', () => {
        ${forDatabase('synchronous_commit', 'remote_apply')}`,
     );
     expect(await findingsOf(database.url)).toEqual([]);
+  });
+
+  it('may have a credit line that somebody granted, which is noticed and is no fault', async () => {
+    await using database = await createTestDatabase();
+    await execute(
+      database.url,
+      `${UNGUARDED} INSERT INTO core.wallets (id, holder_name) VALUES ('4581809949', 'Amina');
+       RESET session_replication_role; SELECT core.set_wallet_floor('4581809949', -500, 'agreed by phone', 'manager')`,
+    );
+    expect(await findingsOf(database.url)).toMatchObject([
+      { severity: 'notice', what: 'wallet 4581809949 may be overdrawn down to -500.00' },
+    ]);
   });
 
   it('may have extensions, and objects in schemas of its operator', async () => {

@@ -39,8 +39,8 @@ const QUERIES: readonly string[] = [
     WHERE w.kind = 'SYSTEM' AND w.id NOT IN (SELECT s.id FROM ${SYSTEM_WALLETS})`,
   `SELECT 'wrong' AS severity, count(*) OVER () AS count,
           format('wallet %s has no floor: it can be overdrawn without limit', w.id) AS what,
-          format('Find out who did it, then set it right: UPDATE core.wallets SET min_balance = 0 WHERE id = %L; as a '
-                 'superuser with triggers disabled.', w.id) AS remedy
+          format('Find out who did it, then give it one: SELECT core.set_wallet_floor(%L, 0, ''why''), or setWalletFloor in '
+                 '@repo/db.', w.id) AS remedy
      FROM core.wallets w
     WHERE w.kind = 'CUSTOMER' AND w.min_balance IS NULL`,
   `SELECT f.severity, count(*) OVER (PARTITION BY f.severity) AS count,
