@@ -5,7 +5,7 @@ import { createC2bMetrics } from './c2b-metrics.ts';
 import { addC2bRoutes, callbackRoots } from './c2b-routes.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
-import { mapError } from './problems.ts';
+import { mapError, mpesaProblems } from './problems.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
@@ -29,6 +29,7 @@ export async function createApp(
     // The keys that the wallet service makes.
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
+    problems: mpesaProblems(),
     mapError,
     trustProxy: settings.trustProxy,
     callbackRoots,

@@ -29,6 +29,7 @@ const refused = {
 };
 
 export const confirmationSchema = {
+  operationId: 'confirmPayment',
   ...common,
   summary: 'M-PESA reports a payment that has happened.',
   description: 'Answered when the report is committed, whatever came of it.',
@@ -36,6 +37,7 @@ export const confirmationSchema = {
 };
 
 export const validationSchema = {
+  operationId: 'validatePayment',
   ...common,
   summary: 'M-PESA asks whether a payment may go on.',
   description: 'Credits nothing. Answered also when the database is away.',

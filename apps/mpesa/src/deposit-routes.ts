@@ -6,37 +6,44 @@ import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
 import { readReceipt } from './message/receipt.ts';
 
-const callback = z.object({
-  kind: z.string(),
-  outcome: z.string(),
-  error: z.string().nullable(),
-  receivedAt: z.iso.datetime(),
-});
+const callback = z
+  .object({
+    kind: z.string(),
+    outcome: z.string(),
+    error: z.string().nullable(),
+    receivedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'DepositCallback' });
 
-const recorded = z.object({
-  receipt: z.string(),
-  outcome: z.enum(['credited', 'suspense']),
-  reason: z.string().optional().describe('why it waits in suspense'),
-  suggestions: z.array(z.string()).describe('wallet numbers that the payer may have meant'),
-  amount: z.string().describe('KES, two decimals'),
-  wallet: z.string().describe('the wallet credited'),
-  reference: z.string(),
-  paidAt: z.iso
-    .datetime()
-    .nullable()
-    .describe('when the customer paid; null for deposits before this was kept'),
-  createdAt: z.iso.datetime().describe('when it was recorded'),
-  verificationHash: z.string(),
-  callbacks: z.array(callback),
-});
+const recorded = z
+  .object({
+    receipt: z.string(),
+    outcome: z.enum(['credited', 'suspense']),
+    reason: z.string().optional().describe('why it waits in suspense'),
+    suggestions: z.array(z.string()).describe('wallet numbers that the payer may have meant'),
+    amount: z.string().describe('KES, two decimals'),
+    wallet: z.string().describe('the wallet credited'),
+    reference: z.string(),
+    paidAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('when the customer paid; null for deposits before this was kept'),
+    createdAt: z.iso.datetime().describe('when it was recorded'),
+    verificationHash: z.string(),
+    callbacks: z.array(callback),
+  })
+  .meta({ id: 'Deposit' });
 
-const callbacksOnly = z.object({
-  receipt: z.string(),
-  outcome: z.literal('none').describe('no deposit was recorded, but there are callbacks with this receipt'),
-  callbacks: z.array(callback),
-});
+const callbacksOnly = z
+  .object({
+    receipt: z.string(),
+    outcome: z.literal('none').describe('no deposit was recorded, but there are callbacks with this receipt'),
+    callbacks: z.array(callback),
+  })
+  .meta({ id: 'UnrecordedDeposit' });
 
 const depositSchema = {
+  operationId: 'getDeposit',
   tags: ['deposits'],
   summary: 'A deposit and every callback that concerned it.',
   security: [{ apiKey: [] }],

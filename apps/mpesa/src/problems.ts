@@ -1,6 +1,7 @@
-import { isDaftariError } from '@repo/db';
+import { DaftariError, isDaftariError } from '@repo/db';
 import type { ErrorCode } from '@repo/db';
 import { HttpProblem, httpProblem } from '@repo/http';
+import type { ProblemKind } from '@repo/http';
 
 /** Failures after which storing the callback by itself would fail as well, or which say that it may be stored already. */
 const withoutStorage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -39,6 +40,15 @@ export function unavailable(cause: unknown): HttpProblem {
     headers: { 'retry-after': '5' },
     cause,
   });
+}
+
+/** The kinds of refusals of this service, as their pages explain them. */
+export function mpesaProblems(): Record<string, ProblemKind> {
+  return Object.fromEntries(
+    Object.entries(refusals).map(([code, refusal]) => {
+      return [code, { ...refusal, advice: new DaftariError(code as ErrorCode).message }];
+    }),
+  );
 }
 
 /** Translates errors of the domain into answers. */

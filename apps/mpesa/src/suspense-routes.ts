@@ -12,24 +12,26 @@ import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
 import { readReceipt } from './message/receipt.ts';
 
-const payment = z.object({
-  receipt: z.string(),
-  amount: z.string().describe('two decimals'),
-  remaining: z.string().describe('what of it was not sent back to the payer'),
-  currency: z.string(),
-  paidAt: z.iso
-    .datetime()
-    .nullable()
-    .describe('when the customer paid; null for payments before this was kept'),
-  createdAt: z.iso.datetime().describe('when it was recorded'),
-  account: z.string().nullable().describe('what the payer typed'),
-  reason: z.string().nullable().describe('why it waits'),
-  suggestions: z.array(z.string()).describe('wallet numbers that the payer may have meant'),
-  assignment: z
-    .object({ reference: z.string(), wallet: z.string() })
-    .nullable()
-    .describe('the wallet that it was assigned to; null while it waits'),
-});
+const payment = z
+  .object({
+    receipt: z.string(),
+    amount: z.string().describe('two decimals'),
+    remaining: z.string().describe('what of it was not sent back to the payer'),
+    currency: z.string(),
+    paidAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('when the customer paid; null for payments before this was kept'),
+    createdAt: z.iso.datetime().describe('when it was recorded'),
+    account: z.string().nullable().describe('what the payer typed'),
+    reason: z.string().nullable().describe('why it waits'),
+    suggestions: z.array(z.string()).describe('wallet numbers that the payer may have meant'),
+    assignment: z
+      .object({ reference: z.string(), wallet: z.string() })
+      .nullable()
+      .describe('the wallet that it was assigned to; null while it waits'),
+  })
+  .meta({ id: 'SuspensePayment' });
 
 const keyProblems = {
   401: problemResponse('The API key is missing or unknown.'),
@@ -38,6 +40,7 @@ const keyProblems = {
 };
 
 const listSchema = {
+  operationId: 'listSuspense',
   tags: ['suspense'],
   summary: 'Payments that wait for somebody to say whose they are, the latest first.',
   security: [{ apiKey: [] }],
@@ -59,30 +62,35 @@ const listSchema = {
   },
 };
 
-const assigned = z.object({
-  receipt: z.string(),
-  reference: z.string().describe('of the movement out of suspense: to be reversed if it was wrong'),
-  wallet: z.string(),
-  amount: z.string().describe('two decimals'),
-  currency: z.string(),
-  createdAt: z.iso.datetime(),
-  verificationHash: z.string(),
-});
+const assigned = z
+  .object({
+    receipt: z.string(),
+    reference: z.string().describe('of the movement out of suspense: to be reversed if it was wrong'),
+    wallet: z.string(),
+    amount: z.string().describe('two decimals'),
+    currency: z.string(),
+    createdAt: z.iso.datetime(),
+    verificationHash: z.string(),
+  })
+  .meta({ id: 'Assignment' });
 
 const assignSchema = {
+  operationId: 'assignSuspense',
   tags: ['suspense'],
   summary: 'Moves a payment from suspense to the wallet that it was meant for, once.',
   security: [{ apiKey: [] }],
   headers: idempotencyHeaders,
   params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
-  body: z.strictObject({
-    wallet: z
-      .string()
-      .min(1)
-      .max(20)
-      .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
-      .describe('a wallet number, ten digits'),
-  }),
+  body: z
+    .strictObject({
+      wallet: z
+        .string()
+        .min(1)
+        .max(20)
+        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
+        .describe('a wallet number, ten digits'),
+    })
+    .meta({ examples: [{ wallet: '4412098848' }] }),
   response: {
     201: assigned.describe('The money is in the wallet.'),
     200: assigned.describe('It was there before, or it was assigned for the same key.'),

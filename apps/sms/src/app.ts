@@ -6,7 +6,7 @@ import { addCostRoutes } from './cost-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
 import { addMessageListRoutes } from './message-list-routes.ts';
 import { addMessageRoutes } from './message-routes.ts';
-import { mapError } from './problems.ts';
+import { mapError, smsProblems } from './problems.ts';
 import { createSmsMetrics } from './sms-metrics.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
 import { addTemplateRoutes } from './template-routes.ts';
@@ -38,6 +38,7 @@ export async function createApp(
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
+    problems: smsProblems(),
     mapError,
     callbackRoots,
     ...log,

@@ -23,6 +23,7 @@ const common = {
 };
 
 const reportSchema = {
+  operationId: 'reportDelivery',
   ...common,
   summary: 'The provider reports what became of a message.',
   description: 'A form or JSON. Answered when the report is committed, whatever came of it.',
@@ -38,6 +39,7 @@ const reportSchema = {
 };
 
 const optOutSchema = {
+  operationId: 'recordOptOut',
   ...common,
   summary: 'A customer wants no more messages.',
   description: 'Unimportant messages are not sent to this number any more; news of money is.',

@@ -28,15 +28,17 @@ const sums = {
   currency: z.string().describe('XXX where the provider named none'),
 };
 
-const reportSchema = z.object({
-  from: z.iso.datetime(),
-  to: z.iso.datetime(),
-  rows: z.array(z.object({ key: z.string(), ...sums })),
-  totals: z.array(z.object(sums)).describe('one for each currency'),
-  uncosted: z
-    .array(z.object({ key: z.string(), messages: z.int() }))
-    .describe('messages without a cost: waiting, refused, or of unknown outcome'),
-});
+const reportSchema = z
+  .object({
+    from: z.iso.datetime(),
+    to: z.iso.datetime(),
+    rows: z.array(z.object({ key: z.string(), ...sums })),
+    totals: z.array(z.object(sums)).describe('one for each currency'),
+    uncosted: z
+      .array(z.object({ key: z.string(), messages: z.int() }))
+      .describe('messages without a cost: waiting, refused, or of unknown outcome'),
+  })
+  .meta({ id: 'CostReport' });
 
 const description =
   'Messages by the time when they were queued, with what they were charged. With `Accept: text/csv`, or `.csv` behind the path, as CSV.';
@@ -48,6 +50,7 @@ const problems = {
 };
 
 const jsonSchema = {
+  operationId: 'getCostReport',
   ...secured('costs', 'What the messages of a period cost.'),
   description,
   querystring,
@@ -58,6 +61,7 @@ const jsonSchema = {
 };
 
 const csvSchema = {
+  operationId: 'getCostReportAsCsv',
   ...secured('costs', 'What the messages of a period cost, as CSV.'),
   description,
   querystring,

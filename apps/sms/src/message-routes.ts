@@ -11,35 +11,40 @@ import { keyProblems, secured } from './responses.ts';
 /** A text that the database can hold: no NUL, and no half of a character. */
 const wellFormed = (text: string) => text.isWellFormed() && !text.includes('\0');
 
-const queuedSchema = z.object({ id: z.string(), status: z.enum(['pending', 'sent', 'failed']) });
+const queuedSchema = z
+  .object({ id: z.string(), status: z.enum(['pending', 'sent', 'failed']) })
+  .meta({ id: 'QueuedMessage' });
 
 const queueSchema = {
+  operationId: 'queueMessage',
   ...secured('messages', 'Queues a message. It is sent as soon as its turn comes.'),
   headers: optionalIdempotencyHeaders,
-  body: z.strictObject({
-    recipient: z
-      .string()
-      .min(1)
-      .max(100)
-      .describe("a Kenyan mobile number in any form, digits with a country code, or a payer's SHA-256"),
-    message: z.string().min(1).max(1_530).refine(wellFormed, 'must be well-formed text without NUL'),
-    template: z
-      .string()
-      .regex(/^[a-z0-9_-]{1,40}$/, 'must be 1 to 40 small letters, digits, _ or -')
-      .optional()
-      .describe('what kind of message it is, for the cost report; `message` when absent'),
-    language: z.enum(['en', 'sw']).optional(),
-    priority: z
-      .enum(['important', 'unimportant'])
-      .optional()
-      .describe("unimportant messages wait when the day's budget is spent; important when absent"),
-    transactionReference: z
-      .string()
-      .min(1)
-      .max(50)
-      .refine(wellFormed, 'must be well-formed text without NUL')
-      .optional(),
-  }),
+  body: z
+    .strictObject({
+      recipient: z
+        .string()
+        .min(1)
+        .max(100)
+        .describe("a Kenyan mobile number in any form, digits with a country code, or a payer's SHA-256"),
+      message: z.string().min(1).max(1_530).refine(wellFormed, 'must be well-formed text without NUL'),
+      template: z
+        .string()
+        .regex(/^[a-z0-9_-]{1,40}$/, 'must be 1 to 40 small letters, digits, _ or -')
+        .optional()
+        .describe('what kind of message it is, for the cost report; `message` when absent'),
+      language: z.enum(['en', 'sw']).optional(),
+      priority: z
+        .enum(['important', 'unimportant'])
+        .optional()
+        .describe("unimportant messages wait when the day's budget is spent; important when absent"),
+      transactionReference: z
+        .string()
+        .min(1)
+        .max(50)
+        .refine(wellFormed, 'must be well-formed text without NUL')
+        .optional(),
+    })
+    .meta({ examples: [{ recipient: '0712345678', message: 'Your order is ready.', template: 'order' }] }),
   response: {
     202: queuedSchema.describe(
       'It is queued; `failed` at once when nothing can ever be sent to the recipient.',
@@ -52,6 +57,7 @@ const queueSchema = {
 };
 
 const showSchema = {
+  operationId: 'getMessage',
   ...secured('messages', 'A message, what became of it, and what it cost.'),
   params: z.object({ id: z.string() }),
   response: {

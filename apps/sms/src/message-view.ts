@@ -5,47 +5,51 @@ import { z } from 'zod';
 const time = z.iso.datetime().describe('ISO 8601, UTC');
 
 /** A message in an answer. Costs are decimal strings with four decimals. */
-export const messageSchema = z.object({
-  id: z.string(),
-  recipient: z
-    .string()
-    .nullable()
-    .describe('digits; masked unless the key has the scope admin; null where no number is known'),
-  status: z.enum(['pending', 'sent', 'failed']),
-  phase: z
-    .enum(['queued', 'sending', 'unknown', 'done'])
-    .describe('unknown: it may or may not have been sent, and waits for a report or a decision'),
-  cost: z.string().nullable(),
-  currency: z.string().nullable(),
-  parts: z.int().nullable().describe('as charged'),
-  expectedParts: z.int().nullable().describe('as counted before sending'),
-  encoding: z.string().nullable(),
-  provider: z.string().nullable(),
-  providerMessageId: z.string().nullable(),
-  network: z.string().nullable(),
-  errorCode: z.string().nullable(),
-  errorMessage: z.string().nullable(),
-  deliveryStatus: z.string().nullable().describe("the provider's word in the report that counts"),
-  deliveryReason: z.string().nullable(),
-  deliveredAt: time.nullable(),
-  template: z.string(),
-  language: z.enum(['en', 'sw']),
-  priority: z.enum(['important', 'unimportant']),
-  transactionReference: z.string().nullable(),
-  attempts: z.int(),
-  nextAttemptAt: time.nullable().describe('while it is queued'),
-  decidedBy: z.string().nullable(),
-  createdAt: time,
-  sentAt: time.nullable(),
-});
+export const messageSchema = z
+  .object({
+    id: z.string(),
+    recipient: z
+      .string()
+      .nullable()
+      .describe('digits; masked unless the key has the scope admin; null where no number is known'),
+    status: z.enum(['pending', 'sent', 'failed']),
+    phase: z
+      .enum(['queued', 'sending', 'unknown', 'done'])
+      .describe('unknown: it may or may not have been sent, and waits for a report or a decision'),
+    cost: z.string().nullable(),
+    currency: z.string().nullable(),
+    parts: z.int().nullable().describe('as charged'),
+    expectedParts: z.int().nullable().describe('as counted before sending'),
+    encoding: z.string().nullable(),
+    provider: z.string().nullable(),
+    providerMessageId: z.string().nullable(),
+    network: z.string().nullable(),
+    errorCode: z.string().nullable(),
+    errorMessage: z.string().nullable(),
+    deliveryStatus: z.string().nullable().describe("the provider's word in the report that counts"),
+    deliveryReason: z.string().nullable(),
+    deliveredAt: time.nullable(),
+    template: z.string(),
+    language: z.enum(['en', 'sw']),
+    priority: z.enum(['important', 'unimportant']),
+    transactionReference: z.string().nullable(),
+    attempts: z.int(),
+    nextAttemptAt: time.nullable().describe('while it is queued'),
+    decidedBy: z.string().nullable(),
+    createdAt: time,
+    sentAt: time.nullable(),
+  })
+  .meta({ id: 'Message' });
 
-export const eventSchema = z.object({
-  kind: z.enum(['retry', 'unknown', 'decided', 'late_answer']),
-  attempt: z.int(),
-  actor: z.string().nullable(),
-  detail: z.string().nullable(),
-  at: time,
-});
+export const eventSchema = z
+  .object({
+    kind: z.enum(['retry', 'unknown', 'decided', 'late_answer']),
+    attempt: z.int(),
+    actor: z.string().nullable(),
+    detail: z.string().nullable(),
+    at: time,
+  })
+  .meta({ id: 'MessageEvent' });
 
 export interface MessageView {
   /** Whether the reader may see whose number it is. */

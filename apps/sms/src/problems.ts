@@ -1,6 +1,7 @@
-import { isDaftariError } from '@repo/db';
-import type { DaftariError, ErrorCode } from '@repo/db';
+import { DaftariError, isDaftariError } from '@repo/db';
+import type { ErrorCode } from '@repo/db';
 import { HttpProblem, httpProblem } from '@repo/http';
+import type { ProblemKind } from '@repo/http';
 
 interface Refusal {
   readonly status: 404 | 409 | 422;
@@ -45,6 +46,15 @@ export function unavailable(cause: unknown): HttpProblem {
 export function unknownMessage(): HttpProblem {
   const detail = 'No message has this id.';
   return new HttpProblem({ code: 'unknown_sms', status: 404, title: 'There is no such message.', detail });
+}
+
+/** The kinds of refusals of this service, as their pages explain them. */
+export function smsProblems(): Record<string, ProblemKind> {
+  return Object.fromEntries(
+    Object.entries(refusals).map(([code, refusal]) => {
+      return [code, { ...refusal, advice: new DaftariError(code as ErrorCode).message }];
+    }),
+  );
 }
 
 /** Translates errors of the domain into answers. */

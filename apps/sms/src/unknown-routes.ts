@@ -8,6 +8,7 @@ import { messageBody, messageSchema } from './message-view.ts';
 import { keyProblems, secured } from './responses.ts';
 
 const decisionSchema = {
+  operationId: 'decideMessage',
   ...secured('messages', 'Records what a person has found out about a message of unknown outcome.'),
   params: z.object({ id: z.string() }),
   body: z.strictObject({

@@ -9,15 +9,18 @@ import { plainText } from './fields.ts';
 import { keyProblems, secured } from './responses.ts';
 
 const createSchema = {
+  operationId: 'createApiKey',
   ...secured('keys', 'Makes an API key. It is shown this once; only its hash is kept.'),
   headers: optionalIdempotencyHeaders,
-  body: z.strictObject({
-    name: plainText(100).describe('whose key it is'),
-    scopes: z
-      .array(z.enum(scopes))
-      .min(1)
-      .describe('read; transact: move money and open wallets; admin: the rest'),
-  }),
+  body: z
+    .strictObject({
+      name: plainText(100).describe('whose key it is'),
+      scopes: z
+        .array(z.enum(scopes))
+        .min(1)
+        .describe('read; transact: move money and open wallets; admin: the rest'),
+    })
+    .meta({ examples: [{ name: 'Shop till 7', scopes: ['read', 'transact'] }] }),
   response: {
     201: z.object({ id: z.string(), name: z.string(), scopes: z.array(z.enum(scopes)), key: z.string() }),
     ...keyProblems,
@@ -29,6 +32,7 @@ const createSchema = {
 };
 
 const revokeSchema = {
+  operationId: 'revokeApiKey',
   ...secured(
     'keys',
     'Revokes an API key: within seconds nobody gets in with it. Said again it does nothing.',

@@ -9,7 +9,7 @@ import { addFeeRoutes } from './fee-routes.ts';
 import { addHoldRoutes } from './hold-routes.ts';
 import { refuseOtherForms } from './json-only.ts';
 import { createLookupLimits } from './lookup-limits.ts';
-import { mapError } from './problems.ts';
+import { mapError, walletProblems } from './problems.ts';
 import { addPublicLimit } from './public-limit.ts';
 import { addReceiptRoutes } from './receipt-routes.ts';
 import { addStatementRoutes } from './statement-routes.ts';
@@ -40,6 +40,7 @@ export async function createApp(
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
+    problems: walletProblems(),
     mapError,
     ...(settings.trustProxy === undefined ? {} : { trustProxy: settings.trustProxy }),
     ...log,

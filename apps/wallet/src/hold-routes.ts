@@ -8,34 +8,39 @@ import { amount, moment, money, narrative, time, walletNumber } from './fields.t
 import { postedBody, postedSchema, statusOf } from './posted.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 
-const holdSchema = z.object({
-  id: z.string(),
-  wallet: walletNumber,
-  amount: money,
-  feeHeld: money.describe('reserved beside the amount for the fee of its capture'),
-  captured: money.describe('what of it has been paid out'),
-  status: z.enum(['active', 'captured', 'released', 'expired']),
-  captureReference: z.string().nullable().describe('the transaction that paid it out'),
-  expiresAt: time.nullable().describe('null when it stays until it is captured or released'),
-  available: money.describe('what can be spent from the wallet, after what was asked or as it is now'),
-  createdAt: time,
-});
+const holdSchema = z
+  .object({
+    id: z.string(),
+    wallet: walletNumber,
+    amount: money,
+    feeHeld: money.describe('reserved beside the amount for the fee of its capture'),
+    captured: money.describe('what of it has been paid out'),
+    status: z.enum(['active', 'captured', 'released', 'expired']),
+    captureReference: z.string().nullable().describe('the transaction that paid it out'),
+    expiresAt: time.nullable().describe('null when it stays until it is captured or released'),
+    available: money.describe('what can be spent from the wallet, after what was asked or as it is now'),
+    createdAt: time,
+  })
+  .meta({ id: 'Hold' });
 
 const params = z.object({ id: z.string().describe('the id of the hold') });
 const unknown = problemResponse('`unknown_hold`: there is no such hold.');
 const badRequest = problemResponse('`Idempotency-Key` is missing, or the body is not JSON.');
 
 const placeSchema = {
+  operationId: 'placeHold',
   ...secured('holds', 'Reserves money in a wallet for a payout, and the fee that the payout may cost.'),
   headers: idempotencyHeaders,
-  body: z.strictObject({
-    wallet: walletNumber,
-    amount,
-    expiresAt: moment
-      .optional()
-      .describe('when the money is free again if nobody captures it; a moment in the future'),
-    narrative: narrative.optional(),
-  }),
+  body: z
+    .strictObject({
+      wallet: walletNumber,
+      amount,
+      expiresAt: moment
+        .optional()
+        .describe('when the money is free again if nobody captures it; a moment in the future'),
+      narrative: narrative.optional(),
+    })
+    .meta({ examples: [{ wallet: '4412098848', amount: '500.00', narrative: 'Payout' }] }),
   response: {
     201: holdSchema.describe('The money is reserved.'),
     200: holdSchema.describe('It was reserved before, for the same key.'),
@@ -50,20 +55,24 @@ const placeSchema = {
 };
 
 const viewSchema = {
+  operationId: 'getHold',
   ...secured('holds', 'A hold as it is now.'),
   params,
   response: { 200: holdSchema, ...keyProblems, 404: unknown, ...limitProblem },
 };
 
 const captureSchema = {
+  operationId: 'captureHold',
   ...secured('holds', 'Pays out what is held, whole or in part; the rest is free again.'),
   headers: idempotencyHeaders,
   params,
-  body: z.strictObject({
-    to: walletNumber,
-    amount: amount.optional().describe('all that is held when absent'),
-    narrative: narrative.optional(),
-  }),
+  body: z
+    .strictObject({
+      to: walletNumber,
+      amount: amount.optional().describe('all that is held when absent'),
+      narrative: narrative.optional(),
+    })
+    .meta({ examples: [{ to: '9912091234', amount: '450.00' }] }),
   response: {
     201: postedSchema.extend({ hold: holdSchema }),
     200: postedSchema.extend({ hold: holdSchema }).describe('It was paid out before, for the same key.'),
@@ -77,6 +86,7 @@ const captureSchema = {
 };
 
 const releaseSchema = {
+  operationId: 'releaseHold',
   ...secured('holds', 'Gives up a hold: the money is free again. Said again, the answer is the same.'),
   params,
   response: {

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { money, time, verificationHash } from './fields.ts';
 
-const maskedParty = z.object({
-  kind: z.enum(['customer', 'system']),
-  number: z.string().nullable().describe('the last four digits behind stars; null for a system wallet'),
-  name: z.string().nullable().describe('masked like `J*** M*****`, or what the system wallet is for'),
-});
+const maskedParty = z
+  .object({
+    kind: z.enum(['customer', 'system']),
+    number: z.string().nullable().describe('the last four digits behind stars; null for a system wallet'),
+    name: z.string().nullable().describe('masked like `J*** M*****`, or what the system wallet is for'),
+  })
+  .meta({ id: 'MaskedParty' });
 
 /** What a receipt shows of a transaction. */
 export const maskedFacts = z.object({

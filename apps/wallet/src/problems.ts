@@ -1,7 +1,21 @@
-import { AmountError, isDaftariError } from '@repo/db';
-import type { AmountFault, DaftariError, ErrorCode } from '@repo/db';
+import { AmountError, DaftariError, isDaftariError } from '@repo/db';
+import type { AmountFault, ErrorCode } from '@repo/db';
 import { HttpProblem, httpProblem, validationFindings } from '@repo/http';
-import type { ProblemFinding } from '@repo/http';
+import type { ProblemFinding, ProblemKind } from '@repo/http';
+
+/** Why a transaction has no receipt. */
+export const receiptProblems = {
+  receipt_not_ready: {
+    status: 409,
+    title: 'This transaction has no receipt yet.',
+    advice: 'It is older than the verification hashes. Ask for the back-fill to be run.',
+  },
+  transaction_altered: {
+    status: 500,
+    title: 'The transaction does not agree with its verification hash.',
+    advice: 'No receipt is issued for it. Have the ledger audited.',
+  },
+} as const satisfies Record<string, ProblemKind>;
 
 interface Refusal {
   readonly status: 404 | 409 | 422;
@@ -71,6 +85,16 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   database_error: 'unforeseen',
 };
 
+/** The kinds of refusals of this service, as their pages explain them. */
+export function walletProblems(): Record<string, ProblemKind> {
+  const refusals = Object.entries(answers).flatMap(([code, answer]) =>
+    typeof answer === 'string'
+      ? []
+      : [[code, { ...answer, advice: new DaftariError(code as ErrorCode).message }] as const],
+  );
+  return { ...Object.fromEntries(refusals), ...receiptProblems };
+}
+
 /** Translates errors of the domain into answers. */
 export function mapError(error: unknown): HttpProblem | null {
   if (isDaftariError(error)) return problemOf(error);
@@ -106,6 +130,12 @@ function refuse(
 export function unknownWallet(): HttpProblem {
   const detail = 'No wallet with this number can be looked up. Check its digits.';
   return new HttpProblem({ code: 'unknown_wallet', status: 404, title: 'There is no such wallet.', detail });
+}
+
+/** The transaction in the path is there, and has no receipt. */
+export function receiptProblem(code: keyof typeof receiptProblems): HttpProblem {
+  const { status, title, advice } = receiptProblems[code];
+  return new HttpProblem({ code, status, title, detail: advice });
 }
 
 /** The transaction in the path does not exist. */

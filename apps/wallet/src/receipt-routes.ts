@@ -23,6 +23,7 @@ type Extension = keyof typeof byExtension;
 const extensions: readonly Extension[] = ['json', 'html', 'pdf'];
 
 const receiptSchema = {
+  operationId: 'getReceipt',
   ...secured('receipts', 'The signed receipt of a transaction, as JSON, as a page or as a PDF.'),
   description:
     'The form is chosen by `Accept`, or by `.json`, `.html` or `.pdf` behind the reference. The page and the PDF are in the language of the wallet that paid, or of the one that was paid where the payer has none, and can be had in another with `lang`.',
@@ -62,6 +63,7 @@ const receiptSchema = {
 };
 
 const jwksSchema = {
+  operationId: 'getReceiptKeys',
   tags: ['receipts'],
   summary: 'The public keys of the receipts, for checking them offline.',
   response: {

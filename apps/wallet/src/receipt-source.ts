@@ -1,10 +1,9 @@
 import { findTransaction, isDaftariError, verificationHash } from '@repo/db';
 import type { Db, Party, TransactionView } from '@repo/db';
-import { HttpProblem } from '@repo/http';
 import { signReceipt } from '@repo/receipts';
 import type { Issuer, Language, Receipt, ReceiptFacts, SigningKeys } from '@repo/receipts';
 import type { FastifyBaseLogger } from 'fastify';
-import { unknownTransaction } from './problems.ts';
+import { receiptProblem, unknownTransaction } from './problems.ts';
 
 export interface ReceiptSource {
   readonly db: Db;
@@ -25,21 +24,11 @@ export async function issueReceipt(source: ReceiptSource, references: readonly s
   const transaction = await findTransaction(db, references);
   if (transaction === null) throw unknownTransaction();
   if (transaction.verificationHash === null) {
-    throw new HttpProblem({
-      code: 'receipt_not_ready',
-      status: 409,
-      title: 'This transaction has no receipt yet.',
-      detail: 'It is older than the verification hashes. Ask for the back-fill to be run.',
-    });
+    throw receiptProblem('receipt_not_ready');
   }
   const facts = soundFacts(transaction, log);
   if (facts === null) {
-    throw new HttpProblem({
-      code: 'transaction_altered',
-      status: 500,
-      title: 'The transaction does not agree with its verification hash.',
-      detail: 'No receipt is issued for it. Have the ledger audited.',
-    });
+    throw receiptProblem('transaction_altered');
   }
   const receipt = await signReceipt(keys, facts, { baseUrl, issuer });
   return { receipt, languages: { from: languageOf(transaction.from), to: languageOf(transaction.to) } };

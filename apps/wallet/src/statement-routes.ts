@@ -10,16 +10,18 @@ import { keyProblems, limitProblem, secured } from './responses.ts';
 import { entryOf, given, sendStatementFile } from './statement-file.ts';
 import { ofPath } from './wallet-change-routes.ts';
 
-const line = z.object({
-  reference: z.string(),
-  type: z.string(),
-  direction: z.enum(['debit', 'credit']),
-  counterparty: z.string().describe('the wallet on the other side'),
-  amount: money,
-  balanceAfter: money,
-  createdAt: time,
-  narrative: z.string().nullable(),
-});
+const line = z
+  .object({
+    reference: z.string(),
+    type: z.string(),
+    direction: z.enum(['debit', 'credit']),
+    counterparty: z.string().describe('the wallet on the other side'),
+    amount: money,
+    balanceAfter: money,
+    createdAt: time,
+    narrative: z.string().nullable(),
+  })
+  .meta({ id: 'StatementLine' });
 
 const mediaTypes = ['application/json', 'text/csv', 'application/pdf'] as const;
 

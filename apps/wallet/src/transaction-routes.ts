@@ -14,6 +14,7 @@ const params = z.object({ reference: z.string().describe('the reference, in any 
 const unknown = problemResponse('`unknown_transaction`: no transaction has this reference.');
 
 const viewSchema = {
+  operationId: 'getTransaction',
   ...secured('transactions', 'A movement of money, and what was sent back of it.'),
   params,
   response: {
@@ -38,6 +39,7 @@ const viewSchema = {
 };
 
 const reversalSchema = {
+  operationId: 'reverseTransaction',
   ...secured('transactions', 'Sends money back, whole or in part, up to what is left of the transaction.'),
   headers: idempotencyHeaders,
   params,

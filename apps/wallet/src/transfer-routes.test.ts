@@ -46,7 +46,7 @@ test('a key that comes back with another request is a conflict and moves nothing
   await service.ask('/transfers', posting({ from, to, amount: '60.00' }, key));
   const other = await service.ask('/transfers', posting({ from, to, amount: '10.00' }, key));
   expect(other.status).toBe(409);
-  expect(other.body).toMatchObject({ code: 'key_reused', type: 'urn:daftari:problem:key_reused' });
+  expect(other.body).toMatchObject({ code: 'key_reused', type: '/problems/key_reused' });
   expect(await balanceOf(service, from)).toBe('40.00');
 });
 
@@ -91,7 +91,7 @@ test.each([
   const answer = await service.ask('/transfers', posting(bodyOf(from, to)));
   expect(answer.status).toBe(422);
   expect(answer.headers.get('content-type')).toContain('application/problem+json');
-  expect(answer.body).toMatchObject({ code, status: 422, type: `urn:daftari:problem:${code}` });
+  expect(answer.body).toMatchObject({ code, status: 422, type: `/problems/${code}` });
   expect(await balanceOf(service, from)).toBe('100.00');
 });
 
@@ -112,7 +112,7 @@ test.each([
   expect(answer.body).toMatchObject({
     code: 'invalid_amount',
     reason,
-    type: 'urn:daftari:problem:invalid_amount',
+    type: '/problems/invalid_amount',
   });
   expect(answer.body['detail']).toMatch(/^The amount/);
   expect(await balanceOf(service, from)).toBe('100.00');

@@ -9,19 +9,22 @@ import { postedBody, postedSchema, statusOf } from './posted.ts';
 import { keyProblems, limitProblem, secured } from './responses.ts';
 
 const transferSchema = {
+  operationId: 'createTransfer',
   ...secured('transfers', 'Moves money from one wallet to another, once for its idempotency key.'),
   headers: idempotencyHeaders,
-  body: z.strictObject({
-    from: walletNumber,
-    to: walletNumber,
-    amount,
-    currency: z
-      .string()
-      .regex(/^[A-Z]{3}$/, 'must be three capital letters, such as KES')
-      .optional()
-      .describe('ISO 4217; KES unless said, as the wallets are'),
-    narrative: narrative.optional(),
-  }),
+  body: z
+    .strictObject({
+      from: walletNumber,
+      to: walletNumber,
+      amount,
+      currency: z
+        .string()
+        .regex(/^[A-Z]{3}$/, 'must be three capital letters, such as KES')
+        .optional()
+        .describe('ISO 4217; KES unless said, as the wallets are'),
+      narrative: narrative.optional(),
+    })
+    .meta({ examples: [{ from: '4412098848', to: '9912091234', amount: '150.00', narrative: 'Rent' }] }),
   response: {
     201: postedSchema.describe('The money has moved.'),
     200: postedSchema.describe('It had moved before, for the same key; this is the same answer.'),

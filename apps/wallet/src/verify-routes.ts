@@ -23,6 +23,7 @@ const verdictSchema = z.union([
 ]);
 
 const verifySchema = {
+  operationId: 'verifyReceipt',
   tags: ['receipts'],
   summary: 'Tells anybody whether a receipt is genuine, as a page or as JSON.',
   description:

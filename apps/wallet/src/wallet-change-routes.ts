@@ -9,12 +9,23 @@ import { changeSchema, updateSchema } from './wallet-schemas.ts';
 
 const changes = [
   {
+    operationId: 'freezeWallet',
     path: '/wallets/:number/freeze',
     change: freezeWallet,
     summary: 'Freezes a wallet: nothing moves out or in.',
   },
-  { path: '/wallets/:number/unfreeze', change: unfreezeWallet, summary: 'Lifts the freeze of a wallet.' },
-  { path: '/wallets/:number/close', change: closeWallet, summary: 'Closes an empty wallet for good.' },
+  {
+    operationId: 'unfreezeWallet',
+    path: '/wallets/:number/unfreeze',
+    change: unfreezeWallet,
+    summary: 'Lifts the freeze of a wallet.',
+  },
+  {
+    operationId: 'closeWallet',
+    path: '/wallets/:number/close',
+    change: closeWallet,
+    summary: 'Closes an empty wallet for good.',
+  },
 ] as const;
 
 /** Adds the routes that freeze, unfreeze and close wallets, and change whose they are. */
@@ -22,8 +33,8 @@ export function addWalletChangeRoutes(
   app: HttpServer,
   { db, issuer, limits, requireKey }: RouteContext,
 ): void {
-  for (const { path, change, summary } of changes) {
-    const options = { onRequest: requireKey('admin'), schema: changeSchema(summary) };
+  for (const { operationId, path, change, summary } of changes) {
+    const options = { onRequest: requireKey('admin'), schema: { operationId, ...changeSchema(summary) } };
     app.post(path, options, (request) =>
       limits.countMisses(request, async () => {
         const { number } = request.params;

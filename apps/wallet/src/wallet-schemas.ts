@@ -7,39 +7,48 @@ const status = z.enum(['active', 'frozen', 'closed']);
 const language = z.enum(['en', 'sw']).describe('what its holder is written in: English or Swahili');
 const maskedName = z.string().describe('the holder, masked like `J*** M*****`');
 
-const wholeWallet = z.object({
-  number: walletNumber,
-  holderName: z.string(),
-  phone: z.string().nullable().describe('digits with the country code'),
-  currency,
-  status,
-  balance: money,
-  language,
-});
+const wholeWallet = z
+  .object({
+    number: walletNumber,
+    holderName: z.string(),
+    phone: z.string().nullable().describe('digits with the country code'),
+    currency,
+    status,
+    balance: money,
+    language,
+  })
+  .meta({ id: 'OpenedWallet' });
 
-const maskedWallet = z.object({ number: walletNumber, holderName: maskedName, status, currency });
+const maskedWallet = z
+  .object({ number: walletNumber, holderName: maskedName, status, currency })
+  .meta({ id: 'Wallet' });
 
-const balance = z.object({
-  number: walletNumber,
-  balance: money,
-  held: money.describe('reserved by holds'),
-  available: money.describe('balance less held'),
-  currency,
-  asOf: time,
-});
+const balance = z
+  .object({
+    number: walletNumber,
+    balance: money,
+    held: money.describe('reserved by holds'),
+    available: money.describe('balance less held'),
+    currency,
+    asOf: time,
+  })
+  .meta({ id: 'Balance' });
 
 export const openSchema = {
+  operationId: 'openWallet',
   ...secured(
     'wallets',
     'Opens a wallet with nothing in it, once for its idempotency key. Without a key, a repeated request opens another.',
   ),
   headers: optionalIdempotencyHeaders,
-  body: z.strictObject({
-    holderName: plainText(120),
-    phone: plainText(40).describe('a Kenyan mobile number in any usual form'),
-    currency: z.literal('KES').optional(),
-    language: language.optional().describe('default: `en`'),
-  }),
+  body: z
+    .strictObject({
+      holderName: plainText(120),
+      phone: plainText(40).describe('a Kenyan mobile number in any usual form'),
+      currency: z.literal('KES').optional(),
+      language: language.optional().describe('default: `en`'),
+    })
+    .meta({ examples: [{ holderName: 'Jane Mwangi', phone: '0712345678' }] }),
   response: {
     201: wholeWallet,
     200: wholeWallet.describe('It was opened before, for the same key; this is the wallet as it is now.'),
@@ -52,12 +61,14 @@ export const openSchema = {
 const unknown = problemResponse('No wallet that can be looked up has this number.');
 
 export const lookupSchema = {
+  operationId: 'getWallet',
   ...secured('wallets', 'Who a wallet belongs to, masked, to be confirmed before a transfer.'),
   params: walletParams,
   response: { 200: maskedWallet, ...keyProblems, 404: unknown, ...limitProblem },
 };
 
 export const searchSchema = {
+  operationId: 'listWallets',
   ...secured('wallets', 'Finds wallets by phone, by the beginning of the number, or by name.'),
   description:
     'By name the holders are named in full, so that people of one name can be told apart; otherwise masked. Each search counts as a look-up, and each one by name leaves a line in the log, without the name.',
@@ -93,6 +104,7 @@ export const searchSchema = {
 };
 
 export const balanceSchema = {
+  operationId: 'getBalance',
   ...secured('wallets', 'What is in a wallet.'),
   params: walletParams,
   response: { 200: balance, ...keyProblems, 404: unknown, ...limitProblem },
@@ -101,9 +113,11 @@ export const balanceSchema = {
 export const changeSchema = (summary: string) => ({
   ...secured('wallets', summary),
   params: walletParams,
-  body: z.strictObject({
-    reason: plainText(500).describe('who wants it and why; kept with the change'),
-  }),
+  body: z
+    .strictObject({
+      reason: plainText(500).describe('who wants it and why; kept with the change'),
+    })
+    .meta({ examples: [{ reason: 'Asked for by its holder on the phone' }] }),
   response: {
     200: maskedWallet,
     ...keyProblems,
@@ -115,11 +129,11 @@ export const changeSchema = (summary: string) => ({
 });
 
 export const updateSchema = {
+  operationId: 'updateWallet',
   ...secured(
     'wallets',
     'Changes whose wallet it is, or how its holder is written to. Each change is kept, with who wanted it and why.',
   ),
-  operationId: 'updateWallet',
   params: walletParams,
   body: z
     .strictObject({

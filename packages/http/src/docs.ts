@@ -1,28 +1,36 @@
 import swagger from '@fastify/swagger';
+import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifySchema } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { httpProblem } from './problem.ts';
 import type { HttpServer } from './http-server.ts';
+import { httpProblem, problemResponse } from './problem.ts';
 
 export interface DocsOptions {
   readonly title: string;
   readonly description: string;
   readonly version: string;
+  /** The codes of all problems that the service may answer with. */
+  readonly codes: readonly string[];
 }
+
+const license = { name: 'MIT', identifier: 'MIT' };
 
 /**
  * Serves the OpenAPI description at `/docs/json` and a page to read it at `/docs`.
  * It is open: it describes the service and holds no data, and a browser cannot send a key for a page.
  */
 export async function addDocs(app: HttpServer, options: DocsOptions): Promise<void> {
+  const { title, description, version } = options;
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: options.title, description: options.description, version: options.version },
+      info: { title, description, version, license },
+      servers: [{ url: '/', description: 'The service that serves this description.' }],
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
     },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transform: withCommonAnswers,
+    transformObject: withCodes(options.codes),
   });
   await app.register(async (scope) => {
     const answer = scope.errorHandler;
@@ -38,4 +46,60 @@ export async function addDocs(app: HttpServer, options: DocsOptions): Promise<vo
       transformStaticCSP: (header) => header.replace('upgrade-insecure-requests;', ''),
     });
   });
+}
+
+/** What any request may be answered, said once for all routes. */
+const commonAnswers = {
+  400: problemResponse('The request cannot be read.'),
+  500: problemResponse('The service failed to handle the request.'),
+  default: problemResponse('Any other refusal, such as 405 with `Allow`, 408, 417 or 431.'),
+};
+
+/** What a request with a body may be answered besides. */
+const bodyAnswers = {
+  413: problemResponse('The body is too large.'),
+  415: problemResponse('The body is not JSON, or its content type does not say so.'),
+  422: problemResponse('A field is missing, unknown or wrong.'),
+};
+
+const withCommonAnswers: SwaggerTransform = (given) => {
+  const schema: FastifySchema | undefined = given.schema;
+  if (schema === undefined || schema.hide === true) return jsonSchemaTransform(given);
+  const own = schema.response as Readonly<Record<string, unknown>> | undefined;
+  const response = {
+    ...commonAnswers,
+    ...(schema.body === undefined ? {} : bodyAnswers),
+    ...(schema.params === undefined && schema.querystring === undefined ? {} : { 422: bodyAnswers[422] }),
+    ...own,
+  };
+  return jsonSchemaTransform({ ...given, schema: { security: [], ...schema, response } });
+};
+
+/**
+ * Lists the codes in the schema of problems, which is made before a service says which it has, and leaves out the
+ * named schemas that no route uses: each is made in a form for requests and one for answers.
+ */
+function withCodes(codes: readonly string[]): SwaggerTransformObject {
+  return (given) => {
+    const document = jsonSchemaTransformObject(given);
+    const schemas = 'components' in document ? document.components?.schemas : undefined;
+    if (schemas === undefined) return document;
+    const problem = schemas['Problem'];
+    const code = problem !== undefined && 'properties' in problem ? problem.properties?.['code'] : undefined;
+    if (code !== undefined && !('$ref' in code)) code.enum = [...codes].toSorted();
+    for (
+      let unused = findUnused(document, schemas);
+      unused.length > 0;
+      unused = findUnused(document, schemas)
+    ) {
+      for (const name of unused) delete schemas[name];
+    }
+    return document;
+  };
+}
+
+/** One may be used by others that are themselves not used, so this is asked until there is none. */
+function findUnused(document: object, schemas: Readonly<Record<string, unknown>>): string[] {
+  const text = JSON.stringify(document);
+  return Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`));
 }

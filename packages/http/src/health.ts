@@ -18,7 +18,14 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
 
   app.get(
     '/health/live',
-    { schema: { summary: 'The process runs.', tags: ['operations'], response: { 200: status } } },
+    {
+      schema: {
+        operationId: 'getLiveness',
+        summary: 'The process runs.',
+        tags: ['operations'],
+        response: { 200: status },
+      },
+    },
     () => ({ status: 'live' }),
   );
 
@@ -26,6 +33,7 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
     '/health/ready',
     {
       schema: {
+        operationId: 'getReadiness',
         summary: 'The service can do its work; 503 while it starts, stops, or lacks its database.',
         description:
           'With `reason` `schema_outdated` or `schema_newer` the database is that of an older or a newer release.',

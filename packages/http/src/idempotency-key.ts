@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { HttpProblem } from './problem.ts';
+import { httpProblem } from './problem.ts';
 
 const pattern = /^[\x21-\x7e]{1,255}$/;
 
@@ -26,10 +26,7 @@ export const optionalIdempotencyHeaders = z.object({
 export async function requireIdempotencyKey(request: FastifyRequest, _reply: FastifyReply): Promise<void> {
   const key = request.headers['idempotency-key'];
   if (typeof key === 'string' && pattern.test(key)) return;
-  throw new HttpProblem({
-    code: 'idempotency_key_required',
-    status: 400,
-    title: 'An idempotency key is required.',
+  throw httpProblem('idempotency_key_required', {
     detail:
       'Send `Idempotency-Key`, once, with 1 to 255 visible ASCII characters: a new one for each new request.',
   });

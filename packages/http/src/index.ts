@@ -19,7 +19,7 @@ export { negotiate } from './negotiation.ts';
 export { cursorParameter, nextCursor, pageSchema } from './page.ts';
 export { isNetwork } from './networks.ts';
 export { HttpProblem, httpProblem, problemResponse } from './problem.ts';
-export type { ProblemBody, ProblemCode, ProblemFacts, ProblemFinding } from './problem.ts';
+export type { ProblemBody, ProblemCode, ProblemFacts, ProblemFinding, ProblemKind } from './problem.ts';
 export { rawBodyOf } from './raw-body.ts';
 export type { RawBody } from './raw-body.ts';
 export { startRepeating } from './repeating.ts';

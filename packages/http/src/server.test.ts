@@ -38,7 +38,7 @@ test('an unknown path answers 404 as problem details whatever body is sent to it
       status: 404,
       type: problemType,
       body: {
-        type: 'urn:daftari:problem:not_found',
+        type: '/problems/not_found',
         title: 'There is nothing here.',
         status: 404,
         code: 'not_found',
@@ -117,7 +117,7 @@ test('an unexpected error answers 500 and its message reaches neither the answer
   const answer = await answerOf(await fetch(`${service.url}/fails`));
   expect(answer.status).toBe(500);
   expect(answer.body).toEqual({
-    type: 'urn:daftari:problem:internal_error',
+    type: '/problems/internal_error',
     title: 'The service failed to handle the request.',
     status: 500,
     code: 'internal_error',

@@ -28,7 +28,9 @@ import { RequestLog, createLogger } from './log.ts';
 import { addMetrics, createRegistry } from './metrics.ts';
 import { followPaths, routerOptions } from './path-methods.ts';
 import type { PathMethods } from './path-methods.ts';
-import { HttpProblem, httpProblem } from './problem.ts';
+import { HttpProblem, httpProblem, sharedProblems } from './problem.ts';
+import type { ProblemKind } from './problem.ts';
+import { addProblemPages } from './problem-pages.ts';
 
 export interface ServerOptions {
   /** The name of the service, in logs and metrics. */
@@ -52,6 +54,8 @@ export interface ServerOptions {
    * told to whoever asks.
    */
   readonly readiness: ReadinessCheck;
+  /** The kinds of problems that the service has besides the shared ones, by code. */
+  readonly problems?: Readonly<Record<string, ProblemKind>>;
   /** Translates errors of the domain into answers. */
   readonly mapError?: ErrorMapper;
   /** Addresses or networks of proxies whose `X-Forwarded-For` is believed; none when absent. */
@@ -110,7 +114,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   addRequestHooks(app, followPaths(app), callbackRoots);
   addLifecycleHooks(app, lifecycle);
 
-  await addDocs(app, { title: `Daftari ${options.service}`, ...options });
+  const problems = { ...sharedProblems, ...options.problems };
+  await addDocs(app, { ...options, title: `Daftari ${options.service}`, codes: Object.keys(problems) });
+  addProblemPages(app, problems);
   addMetrics(app, metrics, requireKey('read'));
   addHealthRoutes(app, lifecycle, options.readiness);
   return { app, connections, lifecycle, metrics, requireKey };
