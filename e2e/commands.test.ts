@@ -80,7 +80,7 @@ it.each([
     await dev.until('Ctrl-C stops all of it.');
     process.kill(of === 'group' ? -dev.pid : dev.pid, end);
     for (const port of ports) {
-      await expect.poll(() => isListening(port), { timeout: 60_000, message: `port ${port}` }).toBe(false);
+      await until(`port ${port} to be free`, async () => !(await isListening(port)));
     }
     expect((await dev.ended).printed).not.toContain('a second signal');
   },
