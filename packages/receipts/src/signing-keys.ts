@@ -121,7 +121,10 @@ function privateKeyOf({ kty, crv, x, d = '' }: Ed25519Jwk): KeyObject {
   try {
     return createPrivateKey({ key: { kty, crv, x, d }, format: 'jwk' });
   } catch (cause) {
-    throw keysInvalid('a private part "d" is no Ed25519 key', { cause });
+    // Newer versions of Node compare the two parts themselves.
+    throw keysInvalid('a private part "d" is no Ed25519 key, or does not belong to the "x" beside it', {
+      cause,
+    });
   }
 }
 
