@@ -1357,7 +1357,7 @@ AS $function$
 $function$;
 
 -- ==== function: core.route_accounts ====
-CREATE OR REPLACE FUNCTION core.route_accounts(p_accounts text[], OUT wallets text[], OUT phones text[], OUT reasons text[], OUT suggestions text[])
+CREATE OR REPLACE FUNCTION core.route_accounts(p_accounts text[], p_payers text[], p_hashes text[], OUT wallets text[], OUT phones text[], OUT reasons text[], OUT suggestions text[])
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -1371,12 +1371,13 @@ BEGIN
     SELECT array_agg(r.wallet_id ORDER BY t.ord), array_agg(r.phone ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
            array_agg(
                CASE
-                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
-                       THEN array_to_string(core.nearest_wallets(t.account), ',')
+                   WHEN r.reason IS NOT NULL THEN (
+                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(t.account, t.payer, t.hash) AS s
+                   )
                END ORDER BY t.ord
            )
       INTO wallets, phones, reasons, suggestions
-      FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
+      FROM unnest(p_accounts, p_payers, p_hashes) WITH ORDINALITY AS t (account, payer, hash, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
 END
 $function$;
@@ -1635,6 +1636,41 @@ BEGIN
         PERFORM core.note_wallet_change(p_wallet, 'status', w.status, p_status, p_reason, p_actor);
     END IF;
 END
+$function$;
+
+-- ==== function: core.suggest_wallets ====
+CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_phone_hash text)
+ RETURNS TABLE(wallet text, reason text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+    SELECT s.wallet, s.reason
+      FROM (
+        SELECT c.wallet, (array_agg(c.reason ORDER BY c.rank))[1] AS reason, min(c.rank) AS rank
+          FROM (
+            SELECT n.wallet, 'near_number' AS reason, 1 AS rank
+              FROM unnest(core.nearest_wallets(p_account)) AS n (wallet)
+             UNION ALL
+            SELECT w.id, 'account_phone', 2
+              FROM core.wallets w
+             WHERE w.phone = core.normalize_phone(regexp_replace(coalesce(p_account, ''), '[\s\u00a0-]', '', 'g'))
+               AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
+             UNION ALL
+            SELECT min(w.id), CASE WHEN p_phone IS NULL THEN 'payer_phone_hash' ELSE 'payer_phone' END, 3
+              FROM core.wallets w
+             WHERE w.phone = coalesce(
+                       core.normalize_phone(p_phone),
+                       CASE WHEN p_phone IS NULL AND p_phone_hash IS NOT NULL THEN core.phone_of_hash(p_phone_hash) END
+                   )
+               AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
+            HAVING count(*) = 1
+          ) c
+         GROUP BY c.wallet
+         ORDER BY rank, c.wallet
+         LIMIT 5
+      ) s
 $function$;
 
 -- ==== function: core.uuid_v7 ====
@@ -2284,7 +2320,7 @@ END
 $function$;
 
 -- ==== function: services.record_deposits ====
-CREATE OR REPLACE FUNCTION services.record_deposits(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_payloads text[], p_kinds text[], p_sources text[], p_body_starts integer[], p_body_lengths integer[], p_bodies bytea)
+CREATE OR REPLACE FUNCTION services.record_deposits(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_payloads text[], p_kinds text[], p_sources text[], p_body_starts integer[], p_body_lengths integer[], p_bodies bytea, p_max_amount numeric DEFAULT NULL::numeric, p_is_release boolean DEFAULT false)
  RETURNS TABLE(ord integer, outcome text, original text, reason text, suggestions text, wallet text, transaction_id uuid, amount numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, recorded_short_code text)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2307,6 +2343,15 @@ DECLARE
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
     v_logged   text[]; -- receipts with a log row and no transaction
+    c_largest  constant numeric := 1000000000000;
+    v_max      constant numeric := CASE
+        WHEN p_is_release THEN c_largest
+        ELSE least(coalesce(p_max_amount, 10000000), c_largest)
+    END;
+    v_is_plain boolean; -- every payment is to be posted, as nearly always
+    v_amounts  numeric[] := p_amounts; -- NULL for what is not to be posted
+    v_receipts text[] := p_receipts;   -- NULL for what is no receipt
+    v_held     uuid[]; -- for what is held, the id of its rows
     v_post    record;
 BEGIN
     -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
@@ -2318,7 +2363,7 @@ BEGIN
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
-          FROM core.route_accounts(p_accounts) AS r;
+          FROM core.route_accounts(p_accounts, p_phones, p_phone_hashes) AS r;
         SELECT array_agg(w.language::text ORDER BY t.ord)
           INTO v_languages
           FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
@@ -2326,12 +2371,15 @@ BEGIN
         v_targets := array_replace(v_targets, NULL, c_suspense);
     END IF;
 
-    -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
-    -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
-    SELECT array_agg(l.mpesa_receipt::text)
-      INTO v_logged
-      FROM services.mpesa_logs l
-     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts);
+    -- What was kept without being posted: amounts above the limit, and rows that are older than the ledger, from a
+    -- database that logged payments and credited them in another way. To credit them now could be once too often. A row
+    -- that somebody else adds after this look makes the insert below fail, and the batch is tried again.
+    IF NOT p_is_release THEN
+        SELECT array_agg(l.mpesa_receipt::text)
+          INTO v_logged
+          FROM services.mpesa_logs l
+         WHERE (l.outcome IS NULL OR l.outcome = 'HELD') AND l.mpesa_receipt = ANY (p_receipts);
+    END IF;
     IF v_logged IS NOT NULL THEN
         SELECT array_agg(l.receipt)
           INTO v_logged
@@ -2339,48 +2387,84 @@ BEGIN
           LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (v_logged)
          WHERE x.id IS NULL;
     END IF;
+    SELECT v_logged IS NULL AND NOT p_is_release
+           AND bool_and(t.amount <= v_max AND t.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$')
+      INTO v_is_plain
+      FROM unnest(p_receipts, p_amounts) AS t (receipt, amount);
+    IF v_is_plain IS NOT TRUE THEN
+        -- Without an amount the door lets nothing through. After a payment that is held its receipt is taken. Receipts
+        -- of older systems, which a person posts, are what they are.
+        SELECT array_agg(CASE WHEN t.is_receipt THEN t.receipt END ORDER BY t.ord),
+               array_agg(
+                   CASE
+                       WHEN t.is_receipt AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND t.largest <= v_max THEN t.amount
+                   END ORDER BY t.ord
+               )
+          INTO v_receipts, v_amounts
+          FROM (
+            SELECT i.*, p_is_release OR i.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$' AS is_receipt,
+                   max(i.amount) OVER (PARTITION BY i.receipt ORDER BY i.ord) AS largest
+              FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS i (receipt, amount, ord)
+          ) t;
+    END IF;
 
     SELECT *
       INTO v_post
       FROM core.post_transactions(
         p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
         v_targets, array_fill(c_suspense, ARRAY[n]),
-        -- Without an amount the door lets nothing through.
-        CASE
-            WHEN v_logged IS NULL THEN p_amounts
-            ELSE (
-                SELECT array_agg(CASE WHEN t.receipt = ANY (v_logged) THEN NULL ELSE t.amount END ORDER BY t.ord)
-                  FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS t (receipt, amount, ord)
-            )
-        END,
+        v_amounts,
         array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
         array_fill(NULL::uuid, ARRAY[n])
       );
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
+    IF v_is_plain IS NOT TRUE THEN
+        -- The first of a receipt that is nowhere, if its amount is one that the column holds.
+        SELECT array_agg(
+                   CASE
+                       WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
+                            AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
+                            AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND NOT p_is_release
+                           THEN core.uuid_v7(v_ms, (t.ord & 4095)::integer)
+                   END ORDER BY t.ord
+               )
+          INTO v_held
+          FROM (
+            SELECT i.*, row_number() OVER (PARTITION BY i.receipt ORDER BY i.ord) = 1 AS is_first
+              FROM unnest(v_receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
+          ) t;
+    END IF;
 
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
         short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
     )
-    SELECT t.id, t.receipt,
+    SELECT coalesce(t.id, t.held), t.receipt,
            CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
            t.amount,
            coalesce(t.payload, convert_from(substr(p_bodies, t.first, t.length), 'UTF8'))::jsonb,
            v_now, t.short_code, t.account, t.paid_at, t.phone_hash, t.payer_name,
-           CASE WHEN t.credited = c_suspense THEN 'SUSPENSE' ELSE 'CREDITED' END,
-           CASE WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason) END,
+           CASE
+               WHEN t.held IS NOT NULL THEN 'HELD'
+               WHEN t.credited = c_suspense THEN 'SUSPENSE'
+               ELSE 'CREDITED'
+           END,
+           CASE
+               WHEN t.held IS NOT NULL THEN 'above_limit'
+               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+           END,
            CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
            t.credited
       FROM unnest(
         v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
-        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited
+        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited, v_held
       ) AS t (
         id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
-        payload, first, length, reason, suggestions, door_reason, credited
+        payload, first, length, reason, suggestions, door_reason, credited, held
       )
-     WHERE t.id IS NOT NULL;
+     WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
 
     -- The holder of the wallet is told, or, when the money waits, the payer. One whose number came as a hash is told
     -- where the provider accepts hashes; a masked number cannot be sent to, and the row says so.
@@ -2429,10 +2513,16 @@ BEGIN
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
     v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_logged IS NOT NULL THEN
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_is_plain IS NOT TRUE THEN
         SELECT array_agg(
                    CASE
-                       WHEN t.receipt = ANY (v_logged) THEN 'conflict'
+                       WHEN t.held IS NOT NULL THEN 'held'
+                       WHEN t.receipt IS NULL THEN 'refused'
+                       WHEN x.id IS NULL AND l.outcome = 'HELD' THEN CASE
+                           WHEN l.amount = t.amount AND l.short_code = t.short_code THEN 'duplicate'
+                           ELSE 'conflict'
+                       END
+                       WHEN x.id IS NULL AND t.receipt = ANY (v_logged) THEN 'conflict'
                        WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
                        WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
                             AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
@@ -2440,14 +2530,16 @@ BEGIN
                    END ORDER BY t.ord
                )
           INTO v_outcomes
-          FROM unnest(p_receipts, p_amounts, p_short_codes, v_post.outcomes)
-               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts);
+          FROM unnest(v_receipts, p_amounts, p_short_codes, v_post.outcomes, v_held)
+               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, held, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (v_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (v_receipts);
     END IF;
 
-    INSERT INTO services.mpesa_callbacks (id, kind, receipt, outcome, error, source, body, received_at)
-    SELECT coalesce(t.id, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+    INSERT INTO services.mpesa_callbacks (
+        id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
+    )
+    SELECT coalesce(t.id, t.held, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
            CASE
                WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
                WHEN t.outcome = 'created' THEN 'CREDITED'
@@ -2455,14 +2547,20 @@ BEGIN
                ELSE upper(t.outcome)
            END,
            CASE
+               WHEN t.held IS NOT NULL THEN 'above_limit'
+               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
                WHEN t.outcome = 'refused' THEN t.door_reason
                WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
            END,
-           t.source, substr(p_bodies, t.first, t.length), v_now
+           t.source, substr(p_bodies, t.first, t.length), v_now,
+           -- What is recorded of the receipt is not what this message said.
+           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END
       FROM unnest(
-        v_post.ids, p_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
-        v_post.reasons, v_post.credited
-      ) WITH ORDINALITY AS t (id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, ord);
+        v_post.ids, v_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
+        v_post.reasons, v_post.credited, v_held, p_amounts, p_short_codes
+      ) WITH ORDINALITY AS t (
+        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, ord
+      );
     PERFORM set_config('daftari.door', '', true);
 
     RETURN QUERY
@@ -2472,19 +2570,30 @@ BEGIN
                WHEN t.credited = c_suspense THEN 'suspense'
                ELSE 'credited'
            END,
-           NULL, coalesce(t.door_reason, t.reason), t.suggestions,
-           t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
+           NULL,
+           CASE
+               WHEN t.outcome = 'held' THEN 'above_limit'
+               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
+               ELSE coalesce(t.door_reason, t.reason)
+           END,
+           t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
       FROM unnest(
         v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes
+        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_receipts
       ) WITH ORDINALITY AS t (
-        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, ord
+        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
       )
-     WHERE t.outcome IN ('created', 'refused');
+     WHERE t.outcome IN ('created', 'refused', 'held');
 
     IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
         RETURN QUERY
-        SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
+        SELECT t.ord::integer, t.outcome,
+               CASE
+                   WHEN x.id IS NULL THEN lower(l.outcome)
+                   WHEN x.credit_wallet_id = c_suspense THEN 'suspense'
+                   ELSE 'credited'
+               END,
+               l.reason::text, array_to_string(l.suggestions, ','),
                x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
@@ -2565,6 +2674,160 @@ BEGIN
         v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, p_amounts, v_done.fees, v_done.balances,
         v_done.times, v_done.hashes
       ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
+END
+$function$;
+
+-- ==== function: services.release_deposit ====
+CREATE OR REPLACE FUNCTION services.release_deposit(p_receipt text, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    l        services.mpesa_logs;
+    v_last   text;
+    v_id     uuid;
+    v_result text;
+BEGIN
+    -- Two people who decide about one payment decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || p_receipt, 0));
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO l FROM services.mpesa_logs x WHERE x.mpesa_receipt = p_receipt;
+    SELECT d.decision INTO v_last
+      FROM services.mpesa_decisions d
+     WHERE d.receipt = p_receipt AND d.decision IN ('RELEASED', 'REJECTED')
+     ORDER BY d.id DESC
+     LIMIT 1;
+    outcome := CASE WHEN v_last = p_decision THEN 'replayed' END;
+    reason := CASE
+        WHEN outcome IS NOT NULL THEN NULL
+        WHEN l.id IS NULL THEN 'unknown_transaction'
+        WHEN EXISTS (SELECT FROM core.transactions t WHERE t.reference = p_receipt) THEN 'already_posted'
+        WHEN p_decision = 'RELEASED' AND l.amount > 1000000000000 THEN 'invalid_amount'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    IF outcome IS NULL THEN
+        outcome := CASE WHEN p_decision = 'RELEASED' THEN 'posted' ELSE 'noted' END;
+        IF p_decision = 'RELEASED' THEN
+            SELECT r.outcome INTO v_result
+              FROM services.record_deposits(
+                ARRAY[l.mpesa_receipt::text], ARRAY[l.amount], ARRAY[coalesce(l.short_code, '')::text],
+                ARRAY[coalesce(l.account, '')], ARRAY[l.paid_at], ARRAY[l.phone::text], ARRAY[l.phone_hash::text],
+                ARRAY[l.payer_name], ARRAY['{}'], ARRAY['RELEASE'], ARRAY[NULL]::text[], ARRAY[1],
+                ARRAY[octet_length(convert_to(p_by, 'UTF8'))], convert_to(p_by, 'UTF8'), NULL, true
+              ) AS r;
+            IF v_result NOT IN ('credited', 'suspense') THEN
+                RAISE EXCEPTION 'the payment was not posted: %', v_result USING ERRCODE = '40001';
+            END IF;
+        END IF;
+        SELECT c.id INTO v_id
+          FROM services.mpesa_callbacks c
+         WHERE c.receipt = p_receipt AND c.outcome = 'HELD';
+        PERFORM set_config('daftari.door', 'open', true);
+        INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by)
+        VALUES (v_id, p_receipt, p_decision, p_reason, p_by);
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', p_receipt);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.resolve_callback ====
+CREATE OR REPLACE FUNCTION services.resolve_callback(p_id uuid, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT reference text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    c      services.mpesa_callbacks;
+    t      core.transactions;
+    v_last services.mpesa_decisions;
+    v_more numeric;
+    v_post record;
+BEGIN
+    SELECT * INTO c FROM services.mpesa_callbacks x WHERE x.id = p_id;
+    -- Two people who decide about one payment decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = c.receipt AND x.type = 'DEPOSIT';
+    PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, 'MPESA-FLOAT']);
+    outcome := core.find_request(p_key, p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, nullif(q.reference, p_id::text) INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_last FROM services.mpesa_decisions d WHERE d.callback_id = p_id;
+    v_more := c.amount - t.amount;
+    reason := CASE
+        WHEN c.id IS NULL THEN 'unknown_callback'
+        WHEN c.outcome NOT IN ('CONFLICT', 'QUARANTINED', 'FAILED') THEN 'nothing_to_resolve'
+        WHEN v_last.decision <> p_decision THEN 'already_resolved'
+        WHEN v_last.id IS NULL AND p_decision = 'CORRECTED' AND (
+            c.outcome <> 'CONFLICT' OR v_more IS NULL OR t.credit_wallet_id = 'SUSPENSE'
+            OR core.remaining_of(t.id) < t.amount
+            OR EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || c.receipt)
+        ) THEN 'not_correctable'
+        WHEN p_decision = 'CORRECTED' AND v_more > 1000000000000 THEN 'invalid_amount'
+    END;
+    IF reason IS NULL AND v_last.id IS NOT NULL THEN
+        outcome := 'replayed';
+        reference := v_last.reference;
+    ELSIF reason IS NULL AND p_decision = 'CORRECTED' AND v_more <> 0 THEN
+        reference := 'CR-' || c.receipt;
+        SELECT * INTO v_post FROM core.post_transactions(
+            ARRAY[reference], ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
+            ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
+            ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
+            ARRAY[NULL]::text[], ARRAY[abs(v_more)], ARRAY[t.currency::text], ARRAY[NULL]::text[],
+            ARRAY[NULL]::text[], ARRAY[CASE WHEN v_more < 0 THEN t.id END], NULL, ARRAY['Correction of ' || c.receipt]
+        );
+        IF v_post.outcomes[1] = 'created' THEN
+            outcome := 'posted';
+            IF v_more > 0 THEN
+                PERFORM services.queue_movement_sms(
+                    ARRAY['deposit'], ARRAY[t.credit_wallet_id]::text[], ARRAY[reference], ARRAY[v_more],
+                    ARRAY[t.currency]::text[], ARRAY[t.debit_wallet_id]::text[], v_post.credit_balances,
+                    ARRAY[NULL]::text[], ARRAY[0]::smallint[]
+                );
+            END IF;
+        ELSE
+            reason := coalesce(v_post.reasons[1], 'not_correctable');
+        END IF;
+    ELSIF reason IS NULL THEN
+        outcome := 'noted';
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        reference := NULL;
+        PERFORM core.refuse_request(p_key, p_digest, reason);
+        RETURN;
+    END IF;
+
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome <> 'replayed' THEN
+        INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
+        VALUES (p_id, c.receipt, p_decision, p_reason, p_by, reference);
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -3170,7 +3433,21 @@ CREATE TABLE services.mpesa_callbacks (
     error text,
     source character varying(64),
     body bytea NOT NULL,
-    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    amount numeric(19,2),
+    short_code character varying(20)
+);
+
+-- ==== table: services.mpesa_decisions ====
+CREATE TABLE services.mpesa_decisions (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    callback_id uuid,
+    receipt character varying(50),
+    decision character varying(20) NOT NULL,
+    reason text NOT NULL,
+    decided_by character varying(100) NOT NULL,
+    reference character varying(50),
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
 -- ==== table: services.mpesa_logs ====
@@ -3417,11 +3694,23 @@ ALTER TABLE core.holds
 
 -- ==== constraint: mpesa_callbacks_outcome_check on services.mpesa_callbacks ====
 ALTER TABLE services.mpesa_callbacks
-    ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('DUPLICATE'::character varying)::text, ('SUSPENSE'::character varying)::text, ('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('VALIDATED'::character varying)::text, ('FAILED'::character varying)::text])));
+    ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('DUPLICATE'::character varying)::text, ('SUSPENSE'::character varying)::text, ('HELD'::character varying)::text, ('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('VALIDATED'::character varying)::text, ('FAILED'::character varying)::text])));
 
 -- ==== constraint: mpesa_callbacks_pkey on services.mpesa_callbacks ====
 ALTER TABLE services.mpesa_callbacks
     ADD CONSTRAINT mpesa_callbacks_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_decisions_decision_check on services.mpesa_decisions ====
+ALTER TABLE services.mpesa_decisions
+    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text])));
+
+-- ==== constraint: mpesa_decisions_pkey on services.mpesa_decisions ====
+ALTER TABLE services.mpesa_decisions
+    ADD CONSTRAINT mpesa_decisions_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_decisions_subject_check on services.mpesa_decisions ====
+ALTER TABLE services.mpesa_decisions
+    ADD CONSTRAINT mpesa_decisions_subject_check CHECK (((callback_id IS NOT NULL) OR (receipt IS NOT NULL)));
 
 -- ==== constraint: mpesa_logs_amount_check on services.mpesa_logs ====
 ALTER TABLE services.mpesa_logs
@@ -3429,7 +3718,7 @@ ALTER TABLE services.mpesa_logs
 
 -- ==== constraint: mpesa_logs_outcome_check on services.mpesa_logs ====
 ALTER TABLE services.mpesa_logs
-    ADD CONSTRAINT mpesa_logs_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('SUSPENSE'::character varying)::text])));
+    ADD CONSTRAINT mpesa_logs_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('SUSPENSE'::character varying)::text, ('HELD'::character varying)::text])));
 
 -- ==== constraint: mpesa_logs_pkey on services.mpesa_logs ====
 ALTER TABLE services.mpesa_logs
@@ -3607,10 +3896,13 @@ CREATE INDEX holds_due_idx ON core.holds USING btree (expires_at) WHERE ((status
 CREATE INDEX holds_wallet_id_idx ON core.holds USING btree (wallet_id);
 
 -- ==== index: idx_mpesa_callbacks_attention on services.mpesa_callbacks ====
-CREATE INDEX idx_mpesa_callbacks_attention ON services.mpesa_callbacks USING btree (outcome, received_at) WHERE ((outcome)::text = ANY (ARRAY[('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('FAILED'::character varying)::text]));
+CREATE INDEX idx_mpesa_callbacks_attention ON services.mpesa_callbacks USING btree (outcome, id) WHERE ((outcome)::text = ANY (ARRAY[('HELD'::character varying)::text, ('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('FAILED'::character varying)::text]));
 
 -- ==== index: idx_mpesa_callbacks_receipt on services.mpesa_callbacks ====
 CREATE INDEX idx_mpesa_callbacks_receipt ON services.mpesa_callbacks USING btree (receipt) WHERE (receipt IS NOT NULL);
+
+-- ==== index: idx_mpesa_logs_created on services.mpesa_logs ====
+CREATE INDEX idx_mpesa_logs_created ON services.mpesa_logs USING btree (created_at, id);
 
 -- ==== index: idx_mpesa_logs_phone on services.mpesa_logs ====
 CREATE INDEX idx_mpesa_logs_phone ON services.mpesa_logs USING btree (phone);
@@ -3619,7 +3911,7 @@ CREATE INDEX idx_mpesa_logs_phone ON services.mpesa_logs USING btree (phone);
 CREATE UNIQUE INDEX idx_mpesa_logs_receipt ON services.mpesa_logs USING btree (mpesa_receipt);
 
 -- ==== index: idx_mpesa_logs_unposted on services.mpesa_logs ====
-CREATE INDEX idx_mpesa_logs_unposted ON services.mpesa_logs USING btree (mpesa_receipt) WHERE (outcome IS NULL);
+CREATE INDEX idx_mpesa_logs_unposted ON services.mpesa_logs USING btree (mpesa_receipt) WHERE ((outcome IS NULL) OR ((outcome)::text = 'HELD'::text));
 
 -- ==== index: idx_sms_logs_created on services.sms_logs ====
 CREATE INDEX idx_sms_logs_created ON services.sms_logs USING btree (created_at);
@@ -3635,6 +3927,12 @@ CREATE INDEX idx_wallets_phone ON core.wallets USING btree (phone);
 
 -- ==== index: idx_wallets_phone_sha256 on core.wallets ====
 CREATE INDEX idx_wallets_phone_sha256 ON core.wallets USING btree (encode(sha256((phone)::bytea), 'hex'::text) COLLATE "C");
+
+-- ==== index: mpesa_decisions_callback_id_idx on services.mpesa_decisions ====
+CREATE INDEX mpesa_decisions_callback_id_idx ON services.mpesa_decisions USING btree (callback_id);
+
+-- ==== index: mpesa_decisions_receipt_idx on services.mpesa_decisions ====
+CREATE INDEX mpesa_decisions_receipt_idx ON services.mpesa_decisions USING btree (receipt);
 
 -- ==== index: sms_delivery_reports_message_idx on services.sms_delivery_reports ====
 CREATE INDEX sms_delivery_reports_message_idx ON services.sms_delivery_reports USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
@@ -3698,6 +3996,10 @@ ALTER TABLE core.fee_rule_events
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
+-- ==== foreign key: mpesa_decisions_callback_id_fkey on services.mpesa_decisions ====
+ALTER TABLE services.mpesa_decisions
+    ADD CONSTRAINT mpesa_decisions_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES services.mpesa_callbacks(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
 -- ==== foreign key: transactions_credit_wallet_id_fkey on core.transactions ====
 ALTER TABLE core.transactions
     ADD CONSTRAINT transactions_credit_wallet_id_fkey FOREIGN KEY (credit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
@@ -3746,6 +4048,12 @@ CREATE TRIGGER mpesa_callbacks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE O
 
 -- ==== trigger: mpesa_callbacks_through_the_door on services.mpesa_callbacks ====
 CREATE TRIGGER mpesa_callbacks_through_the_door BEFORE INSERT ON services.mpesa_callbacks FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.store_callback, or storeCallback in @repo/db.');
+
+-- ==== trigger: mpesa_decisions_append_only on services.mpesa_decisions ====
+CREATE TRIGGER mpesa_decisions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_decisions FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who decided about a payment, and why.');
+
+-- ==== trigger: mpesa_decisions_through_the_door on services.mpesa_decisions ====
+CREATE TRIGGER mpesa_decisions_through_the_door BEFORE INSERT ON services.mpesa_decisions FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.release_deposit or services.resolve_callback, or releaseDeposit and resolveCallback in @repo/db.');
 
 -- ==== trigger: mpesa_logs_append_only on services.mpesa_logs ====
 CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA reported; use a fresh database for trials.');

@@ -1,11 +1,14 @@
 -- Whose wallets do these accounts mean? core.route_account for each of them, with the numbers that may have been meant.
 --
+-- p_payers, p_hashes: who paid, as services.mpesa_logs has it in phone and phone_hash.
 -- After: the arrays have one element an account, in its order: the wallet's number, its holder's phone, both NULL
---        with the reason why there is none, and the numbers that are nearest to a wrong one, joined by commas.
+--        with the reason why there is none, and the wallets of core.suggest_wallets, joined by commas.
 --
 -- An account is compared with the wallets one at a time, whatever the caller prefers for its own joins.
 CREATE OR REPLACE FUNCTION core.route_accounts(
     p_accounts text[],
+    p_payers   text[],
+    p_hashes   text[],
     OUT wallets     text[],
     OUT phones      text[],
     OUT reasons     text[],
@@ -23,12 +26,13 @@ BEGIN
     SELECT array_agg(r.wallet_id ORDER BY t.ord), array_agg(r.phone ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
            array_agg(
                CASE
-                   WHEN r.reason IN ('wrong_check_digit', 'unknown_account')
-                       THEN array_to_string(core.nearest_wallets(t.account), ',')
+                   WHEN r.reason IS NOT NULL THEN (
+                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(t.account, t.payer, t.hash) AS s
+                   )
                END ORDER BY t.ord
            )
       INTO wallets, phones, reasons, suggestions
-      FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
+      FROM unnest(p_accounts, p_payers, p_hashes) WITH ORDINALITY AS t (account, payer, hash, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
 END
 $$;

@@ -9,13 +9,20 @@
 --         core.post_transactions, and a PENDING row in services.sms_logs where there is somebody to tell.
 --         Nothing of it is visible before the caller commits, and all of it afterwards.
 --
+-- p_max_amount: a larger amount is kept and not posted, until services.release_deposit. NULL stands for 10,000,000.00, and
+--         nothing above 1,000,000,000,000.00 is ever posted: the float must be able to move after any payment.
+-- p_is_release: the payments are in services.mpesa_logs already, a person has decided to post them, and no limit but
+--         the last one counts. For services.release_deposit alone.
+--
 -- outcome per element:
 --   credited   new; the money is in the customer's wallet
 --   suspense   new; the money is in the suspense wallet, reason says why, suggestions who may have been meant
+--   held       new, and kept without being posted: the amount is above the limit
 --   duplicate  this receipt with the same amount and short code is there already; nothing moved
 --   conflict   this receipt is there with another amount or short code (recorded_*), or was logged before there was
 --              a ledger and has no transaction; nothing moved
---   refused    no money moved and none could (reason), for instance a sum that the column cannot hold
+--   refused    no money moved and none could (reason), for instance a sum that the column cannot hold, or a receipt
+--              that is none: 6 to 20 of A-Z and 0-9
 -- One row an element comes back, in no order: ord says which. suggestions are wallet numbers joined by commas.
 -- The transaction, the log, the SMS and the inbox row of a new payment share one id.
 CREATE OR REPLACE FUNCTION services.record_deposits(
@@ -32,7 +39,9 @@ CREATE OR REPLACE FUNCTION services.record_deposits(
     p_sources      text[],
     p_body_starts  integer[],
     p_body_lengths integer[],
-    p_bodies       bytea
+    p_bodies       bytea,
+    p_max_amount   numeric DEFAULT NULL,
+    p_is_release   boolean DEFAULT false
 )
 RETURNS TABLE (
     ord integer, outcome text, original text, reason text, suggestions text,
@@ -62,6 +71,15 @@ DECLARE
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_outcomes text[];
     v_logged   text[]; -- receipts with a log row and no transaction
+    c_largest  constant numeric := 1000000000000;
+    v_max      constant numeric := CASE
+        WHEN p_is_release THEN c_largest
+        ELSE least(coalesce(p_max_amount, 10000000), c_largest)
+    END;
+    v_is_plain boolean; -- every payment is to be posted, as nearly always
+    v_amounts  numeric[] := p_amounts; -- NULL for what is not to be posted
+    v_receipts text[] := p_receipts;   -- NULL for what is no receipt
+    v_held     uuid[]; -- for what is held, the id of its rows
     v_post    record;
 BEGIN
     -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
@@ -73,7 +91,7 @@ BEGIN
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
-          FROM core.route_accounts(p_accounts) AS r;
+          FROM core.route_accounts(p_accounts, p_phones, p_phone_hashes) AS r;
         SELECT array_agg(w.language::text ORDER BY t.ord)
           INTO v_languages
           FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
@@ -81,12 +99,15 @@ BEGIN
         v_targets := array_replace(v_targets, NULL, c_suspense);
     END IF;
 
-    -- Rows that are older than the ledger, from a database that logged payments and credited them in another way: to
-    -- credit them now could be once too often. Nothing adds such rows any more, so they can be read before the locks.
-    SELECT array_agg(l.mpesa_receipt::text)
-      INTO v_logged
-      FROM services.mpesa_logs l
-     WHERE l.outcome IS NULL AND l.mpesa_receipt = ANY (p_receipts);
+    -- What was kept without being posted: amounts above the limit, and rows that are older than the ledger, from a
+    -- database that logged payments and credited them in another way. To credit them now could be once too often. A row
+    -- that somebody else adds after this look makes the insert below fail, and the batch is tried again.
+    IF NOT p_is_release THEN
+        SELECT array_agg(l.mpesa_receipt::text)
+          INTO v_logged
+          FROM services.mpesa_logs l
+         WHERE (l.outcome IS NULL OR l.outcome = 'HELD') AND l.mpesa_receipt = ANY (p_receipts);
+    END IF;
     IF v_logged IS NOT NULL THEN
         SELECT array_agg(l.receipt)
           INTO v_logged
@@ -94,48 +115,84 @@ BEGIN
           LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (v_logged)
          WHERE x.id IS NULL;
     END IF;
+    SELECT v_logged IS NULL AND NOT p_is_release
+           AND bool_and(t.amount <= v_max AND t.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$')
+      INTO v_is_plain
+      FROM unnest(p_receipts, p_amounts) AS t (receipt, amount);
+    IF v_is_plain IS NOT TRUE THEN
+        -- Without an amount the door lets nothing through. After a payment that is held its receipt is taken. Receipts
+        -- of older systems, which a person posts, are what they are.
+        SELECT array_agg(CASE WHEN t.is_receipt THEN t.receipt END ORDER BY t.ord),
+               array_agg(
+                   CASE
+                       WHEN t.is_receipt AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND t.largest <= v_max THEN t.amount
+                   END ORDER BY t.ord
+               )
+          INTO v_receipts, v_amounts
+          FROM (
+            SELECT i.*, p_is_release OR i.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$' AS is_receipt,
+                   max(i.amount) OVER (PARTITION BY i.receipt ORDER BY i.ord) AS largest
+              FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS i (receipt, amount, ord)
+          ) t;
+    END IF;
 
     SELECT *
       INTO v_post
       FROM core.post_transactions(
         p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
         v_targets, array_fill(c_suspense, ARRAY[n]),
-        -- Without an amount the door lets nothing through.
-        CASE
-            WHEN v_logged IS NULL THEN p_amounts
-            ELSE (
-                SELECT array_agg(CASE WHEN t.receipt = ANY (v_logged) THEN NULL ELSE t.amount END ORDER BY t.ord)
-                  FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS t (receipt, amount, ord)
-            )
-        END,
+        v_amounts,
         array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
         array_fill(NULL::uuid, ARRAY[n])
       );
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
+    IF v_is_plain IS NOT TRUE THEN
+        -- The first of a receipt that is nowhere, if its amount is one that the column holds.
+        SELECT array_agg(
+                   CASE
+                       WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
+                            AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
+                            AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND NOT p_is_release
+                           THEN core.uuid_v7(v_ms, (t.ord & 4095)::integer)
+                   END ORDER BY t.ord
+               )
+          INTO v_held
+          FROM (
+            SELECT i.*, row_number() OVER (PARTITION BY i.receipt ORDER BY i.ord) = 1 AS is_first
+              FROM unnest(v_receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
+          ) t;
+    END IF;
 
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
         short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
     )
-    SELECT t.id, t.receipt,
+    SELECT coalesce(t.id, t.held), t.receipt,
            CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
            t.amount,
            coalesce(t.payload, convert_from(substr(p_bodies, t.first, t.length), 'UTF8'))::jsonb,
            v_now, t.short_code, t.account, t.paid_at, t.phone_hash, t.payer_name,
-           CASE WHEN t.credited = c_suspense THEN 'SUSPENSE' ELSE 'CREDITED' END,
-           CASE WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason) END,
+           CASE
+               WHEN t.held IS NOT NULL THEN 'HELD'
+               WHEN t.credited = c_suspense THEN 'SUSPENSE'
+               ELSE 'CREDITED'
+           END,
+           CASE
+               WHEN t.held IS NOT NULL THEN 'above_limit'
+               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+           END,
            CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
            t.credited
       FROM unnest(
         v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
-        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited
+        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited, v_held
       ) AS t (
         id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
-        payload, first, length, reason, suggestions, door_reason, credited
+        payload, first, length, reason, suggestions, door_reason, credited, held
       )
-     WHERE t.id IS NOT NULL;
+     WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
 
     -- The holder of the wallet is told, or, when the money waits, the payer. One whose number came as a hash is told
     -- where the provider accepts hashes; a masked number cannot be sent to, and the row says so.
@@ -184,10 +241,16 @@ BEGIN
     -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
     -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
     v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_logged IS NOT NULL THEN
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_is_plain IS NOT TRUE THEN
         SELECT array_agg(
                    CASE
-                       WHEN t.receipt = ANY (v_logged) THEN 'conflict'
+                       WHEN t.held IS NOT NULL THEN 'held'
+                       WHEN t.receipt IS NULL THEN 'refused'
+                       WHEN x.id IS NULL AND l.outcome = 'HELD' THEN CASE
+                           WHEN l.amount = t.amount AND l.short_code = t.short_code THEN 'duplicate'
+                           ELSE 'conflict'
+                       END
+                       WHEN x.id IS NULL AND t.receipt = ANY (v_logged) THEN 'conflict'
                        WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
                        WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
                             AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
@@ -195,14 +258,16 @@ BEGIN
                    END ORDER BY t.ord
                )
           INTO v_outcomes
-          FROM unnest(p_receipts, p_amounts, p_short_codes, v_post.outcomes)
-               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts);
+          FROM unnest(v_receipts, p_amounts, p_short_codes, v_post.outcomes, v_held)
+               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, held, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (v_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (v_receipts);
     END IF;
 
-    INSERT INTO services.mpesa_callbacks (id, kind, receipt, outcome, error, source, body, received_at)
-    SELECT coalesce(t.id, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+    INSERT INTO services.mpesa_callbacks (
+        id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
+    )
+    SELECT coalesce(t.id, t.held, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
            CASE
                WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
                WHEN t.outcome = 'created' THEN 'CREDITED'
@@ -210,14 +275,20 @@ BEGIN
                ELSE upper(t.outcome)
            END,
            CASE
+               WHEN t.held IS NOT NULL THEN 'above_limit'
+               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
                WHEN t.outcome = 'refused' THEN t.door_reason
                WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
            END,
-           t.source, substr(p_bodies, t.first, t.length), v_now
+           t.source, substr(p_bodies, t.first, t.length), v_now,
+           -- What is recorded of the receipt is not what this message said.
+           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END
       FROM unnest(
-        v_post.ids, p_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
-        v_post.reasons, v_post.credited
-      ) WITH ORDINALITY AS t (id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, ord);
+        v_post.ids, v_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
+        v_post.reasons, v_post.credited, v_held, p_amounts, p_short_codes
+      ) WITH ORDINALITY AS t (
+        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, ord
+      );
     PERFORM set_config('daftari.door', '', true);
 
     RETURN QUERY
@@ -227,19 +298,30 @@ BEGIN
                WHEN t.credited = c_suspense THEN 'suspense'
                ELSE 'credited'
            END,
-           NULL, coalesce(t.door_reason, t.reason), t.suggestions,
-           t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
+           NULL,
+           CASE
+               WHEN t.outcome = 'held' THEN 'above_limit'
+               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
+               ELSE coalesce(t.door_reason, t.reason)
+           END,
+           t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
       FROM unnest(
         v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes
+        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_receipts
       ) WITH ORDINALITY AS t (
-        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, ord
+        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
       )
-     WHERE t.outcome IN ('created', 'refused');
+     WHERE t.outcome IN ('created', 'refused', 'held');
 
     IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
         RETURN QUERY
-        SELECT t.ord::integer, t.outcome, lower(l.outcome), l.reason::text, array_to_string(l.suggestions, ','),
+        SELECT t.ord::integer, t.outcome,
+               CASE
+                   WHEN x.id IS NULL THEN lower(l.outcome)
+                   WHEN x.credit_wallet_id = c_suspense THEN 'suspense'
+                   ELSE 'credited'
+               END,
+               l.reason::text, array_to_string(l.suggestions, ','),
                x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)

@@ -4,8 +4,11 @@ import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
 import { addC2bRoutes, callbackRoots } from './c2b-routes.ts';
 import type { AppDependencies } from './dependencies.ts';
+import { addCallbackListRoutes } from './callback-list-routes.ts';
+import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
 import { mapError, mpesaProblems } from './problems.ts';
+import { addReleaseRoutes } from './release-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
@@ -37,7 +40,10 @@ export async function createApp(
   });
   const { app, metrics, requireKey } = server;
   await addC2bRoutes(app, deps, createC2bMetrics(metrics, intake));
-  addDepositRoutes(app, deps, requireKey('read'));
+  addDepositListRoutes(app, deps, requireKey);
+  addDepositRoutes(app, deps, requireKey);
+  addReleaseRoutes(app, deps, requireKey);
+  addCallbackListRoutes(app, deps, requireKey);
   addSuspenseRoutes(app, deps, requireKey);
   return server;
 }

@@ -52,7 +52,8 @@ export async function addC2bRoutes(
       const callback = await receive(request, 'C2B_VALIDATION');
       const isStrict = settings.validation === 'strict';
       const deadlineMs = settings.validationDeadlineMs ?? usualDeadlineMs;
-      return answerValidation({ db, metrics, log: request.log, isStrict, deadlineMs }, callback);
+      const { maxAmount = '10000000.00' } = settings;
+      return answerValidation({ db, metrics, log: request.log, isStrict, maxAmount, deadlineMs }, callback);
     });
   });
 }

@@ -13,7 +13,7 @@ export interface ConfirmationContext extends CallbackContext {
 
 /**
  * Takes in the report of a payment. It resolves when the report is committed, whatever came of it (credited,
- * duplicate, suspense, conflict, refused, quarantined, failed): the money has moved already, so there is nothing to refuse.
+ * duplicate, suspense, held, conflict, refused, quarantined, failed): the money has moved already, so there is nothing to refuse.
  * It throws a 503 problem only when nothing could be stored.
  */
 export async function takeConfirmation(context: ConfirmationContext, callback: Callback): Promise<void> {
@@ -86,6 +86,8 @@ function reportOutcome({ log }: ConfirmationContext, result: DepositResult): voi
       { receipt, outcome },
       'this receipt was reported before with another amount or short code; no money moved',
     );
+  } else if (outcome === 'held') {
+    log.warn({ receipt, outcome }, 'the amount is above MPESA_MAX_AMOUNT; the payment waits for a person');
   } else if (outcome === 'refused') {
     log.error(
       { receipt, outcome, reason: result.reason },

@@ -6,6 +6,8 @@ export interface AppSettings {
   readonly apiKey: string;
   readonly callbackToken: string;
   readonly validation: 'accept' | 'strict';
+  /** A validation in strict mode refuses what is above it; the intake has its own. Decimal string of KES. */
+  readonly maxAmount?: string;
   /** How long each of the two steps of a validation may take; milliseconds, 3,000 when absent. */
   readonly validationDeadlineMs?: number;
   readonly sourceCheck: SourceCheckSettings;

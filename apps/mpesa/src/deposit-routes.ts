@@ -1,44 +1,68 @@
 import { findDeposit } from '@repo/db';
 import type { DepositView } from '@repo/db';
 import { httpProblem, lowerCase, problemResponse } from '@repo/http';
-import type { HttpServer, KeyGuard } from '@repo/http';
+import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
+import { decisionBody, decisionSchema } from './decision-view.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { readReceipt } from './message/receipt.ts';
+import { keyProblems } from './key-problems.ts';
+import { seesPayers } from './personal-data.ts';
+import { suggestionsSchema } from './suggestion.ts';
 
-const callback = z
-  .object({
-    kind: z.string(),
-    outcome: z.string(),
-    error: z.string().nullable(),
-    receivedAt: z.iso.datetime(),
-  })
-  .meta({ id: 'DepositCallback' });
+const history = {
+  callbacks: z.array(
+    z.object({
+      kind: z.string(),
+      outcome: z.string(),
+      error: z.string().nullable(),
+      receivedAt: z.iso.datetime(),
+    }),
+  ),
+  decisions: z.array(decisionSchema).describe('what people decided about it'),
+};
 
-const recorded = z
+const times = {
+  paidAt: z.iso
+    .datetime()
+    .nullable()
+    .describe('when the customer paid; null for deposits before this was kept'),
+  createdAt: z.iso.datetime().describe('when it was recorded'),
+};
+
+const posted = z
   .object({
     receipt: z.string(),
     outcome: z.enum(['credited', 'suspense']),
     reason: z.string().optional().describe('why it waits in suspense'),
-    suggestions: z.array(z.string()).describe('wallet numbers that the payer may have meant'),
+    suggestions: suggestionsSchema,
     amount: z.string().describe('KES, two decimals'),
     wallet: z.string().describe('the wallet credited'),
     reference: z.string(),
-    paidAt: z.iso
-      .datetime()
-      .nullable()
-      .describe('when the customer paid; null for deposits before this was kept'),
-    createdAt: z.iso.datetime().describe('when it was recorded'),
+    ...times,
     verificationHash: z.string(),
-    callbacks: z.array(callback),
+    ...history,
   })
   .meta({ id: 'Deposit' });
+
+const kept = z
+  .object({
+    receipt: z.string(),
+    outcome: z
+      .enum(['held', 'rejected', 'unposted'])
+      .describe(
+        'held: above MPESA_MAX_AMOUNT; rejected: a person put it aside; unposted: logged without a transaction',
+      ),
+    amount: z.string().describe('KES, two decimals'),
+    ...times,
+    ...history,
+  })
+  .meta({ id: 'KeptDeposit' });
 
 const callbacksOnly = z
   .object({
     receipt: z.string(),
     outcome: z.literal('none').describe('no deposit was recorded, but there are callbacks with this receipt'),
-    callbacks: z.array(callback),
+    ...history,
   })
   .meta({ id: 'UnrecordedDeposit' });
 
@@ -49,39 +73,42 @@ const depositSchema = {
   security: [{ apiKey: [] }],
   params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
   response: {
-    200: z.union([recorded, callbacksOnly]),
-    401: problemResponse('The API key is missing or unknown.'),
+    200: z.union([posted, kept, callbacksOnly]),
+    ...keyProblems,
     404: problemResponse('Nothing is known of this receipt.'),
   },
 };
 
 /** Adds `GET /deposits/:receipt`. */
-export function addDepositRoutes(app: HttpServer, { db }: AppDependencies, guard: KeyGuard): void {
-  app.get('/deposits/:receipt', { onRequest: guard, schema: depositSchema }, async (request) => {
-    const receipt = readReceipt(request.params.receipt);
-    const deposit = receipt.ok ? await findDeposit(db, receipt.value) : null;
+export function addDepositRoutes(
+  app: HttpServer,
+  { db }: AppDependencies,
+  requireKey: Server['requireKey'],
+): void {
+  const find = { onRequest: requireKey('read'), schema: depositSchema };
+  app.get('/deposits/:receipt', find, async (request) => {
+    const deposit = await findDeposit(db, request.params.receipt);
     if (deposit === null) {
       throw httpProblem('not_found', {
         detail: 'No deposit and no callback has this receipt. Check its letters and digits.',
       });
     }
-    return bodyOf(deposit);
+    return depositBody(deposit, seesPayers(request));
   });
 }
 
-function bodyOf(deposit: DepositView) {
+/** A deposit as it is answered. */
+export function depositBody(deposit: DepositView, seesAll: boolean) {
   const callbacks = deposit.callbacks.map(({ kind, outcome, error, receivedAt }) => ({
     kind: lowerCase(kind),
     outcome: lowerCase(outcome),
     error,
     receivedAt: receivedAt.toISOString(),
   }));
-  if (deposit.outcome === 'none') return { ...deposit, callbacks };
-  return {
-    ...deposit,
-    suggestions: [...deposit.suggestions],
-    paidAt: deposit.paidAt?.toISOString() ?? null,
-    createdAt: deposit.createdAt.toISOString(),
-    callbacks,
-  };
+  const decisions = deposit.decisions.map((each) => decisionBody(each, seesAll));
+  if (deposit.outcome === 'none') return { ...deposit, callbacks, decisions };
+  const paidAt = deposit.paidAt?.toISOString() ?? null;
+  const dates = { paidAt, createdAt: deposit.createdAt.toISOString() };
+  if (!('wallet' in deposit)) return { ...deposit, ...dates, callbacks, decisions };
+  return { ...deposit, suggestions: [...deposit.suggestions], ...dates, callbacks, decisions };
 }

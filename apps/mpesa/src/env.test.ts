@@ -21,6 +21,7 @@ test('three variables are enough, and the rest has safe defaults', () => {
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
     MPESA_VALIDATION: 'accept',
+    MPESA_MAX_AMOUNT: '10000000.00',
     MPESA_SOURCE_CHECK: 'log',
     MPESA_SOURCE_ALLOWLIST: [...officialSources],
     TRUST_PROXY: [],

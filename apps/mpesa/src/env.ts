@@ -26,6 +26,13 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
       .enum(['accept', 'strict'], 'neither accept nor strict')
       .default('accept')
       .describe('accept (all payments) or strict (refuse those whose account or amount cannot be used)'),
+    MPESA_MAX_AMOUNT: z
+      .string()
+      .regex(/^(?!0+(\.0+)?$)\d{1,12}(\.\d{1,2})?$/, 'not an amount of KES such as 10000000.00')
+      .default('10000000.00')
+      .describe(
+        'payments above it are kept and not posted until a person releases them; default: 10000000.00',
+      ),
     MPESA_SOURCE_CHECK: z
       .enum(['off', 'log', 'enforce'], 'neither off nor log nor enforce')
       .default('log')

@@ -10,7 +10,8 @@ const db = createDb({
   maxConnections: environment.DATABASE_CONNECTIONS,
   pooler: environment.DATABASE_POOLER === 'transaction',
 });
-const intake = createDepositIntake(db);
+const maxAmount = environment.MPESA_MAX_AMOUNT;
+const intake = createDepositIntake(db, { maxAmount });
 const server = await createApp({
   db,
   intake,
@@ -18,6 +19,7 @@ const server = await createApp({
     apiKey: environment.API_KEY,
     callbackToken: environment.MPESA_CALLBACK_TOKEN,
     validation: environment.MPESA_VALIDATION,
+    maxAmount,
     sourceCheck: { mode: environment.MPESA_SOURCE_CHECK, allowlist: environment.MPESA_SOURCE_ALLOWLIST },
     trustProxy: environment.TRUST_PROXY,
     logLevel: environment.LOG_LEVEL,

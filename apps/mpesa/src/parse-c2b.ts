@@ -48,8 +48,6 @@ const fields = [
 
 type Field = (typeof fields)[number];
 
-const maxShortCodeLength = 20;
-
 /** The longest account and name that a deposit takes; the payload keeps the whole. */
 const maxTextLength = 1_000;
 
@@ -105,7 +103,8 @@ function fieldReader({ object, text }: JsonBody): (name: Field) => string | unde
 function readShortCode(text: string | undefined): Read<string> {
   const shortCode = text?.trim() ?? '';
   if (shortCode === '') return unreadable('short_code_missing');
-  return shortCode.length <= maxShortCodeLength ? readable(shortCode) : unreadable('short_code_invalid');
+  // No look-alikes: two payments are the same only when they were made to the same short code.
+  return /^[\x21-\x7e]{1,20}$/.test(shortCode) ? readable(shortCode) : unreadable('short_code_invalid');
 }
 
 function joinNames(names: readonly (string | undefined)[]): string | null {

@@ -15,8 +15,16 @@ const withoutStorage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Further failures that are the service's and not the request's. */
 const ofTheService: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['database_busy', 'schema_outdated']);
 
-/** What the ledger refuses people who assign payments. The request is understood, and its error says what to do. */
+/** What the ledger refuses people who decide about payments. The request is understood, and its error says what to do. */
 const refusals: Readonly<Partial<Record<ErrorCode, { readonly status: number; readonly title: string }>>> = {
+  invalid_request: { status: 422, title: 'The request does not have the required form.' },
+  invalid_amount: { status: 422, title: 'The amount is too large to be ever posted.' },
+  already_posted: { status: 409, title: 'This payment has been posted.' },
+  unknown_callback: { status: 404, title: 'There is no such callback.' },
+  already_resolved: { status: 409, title: 'This callback has been resolved in another way.' },
+  nothing_to_resolve: { status: 422, title: 'This callback waits for no decision.' },
+  not_correctable: { status: 422, title: 'This deposit cannot be corrected by its difference.' },
+  insufficient_funds: { status: 422, title: 'There is not enough in the wallet.' },
   unknown_transaction: { status: 404, title: 'There is no such payment.' },
   already_assigned: { status: 409, title: 'This payment has been assigned to a wallet.' },
   already_reversed: { status: 409, title: 'This payment has been sent back.' },

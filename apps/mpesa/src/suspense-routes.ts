@@ -10,7 +10,9 @@ import {
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
-import { readReceipt } from './message/receipt.ts';
+import { keyProblems } from './key-problems.ts';
+import { maskAccount, seesPayers } from './personal-data.ts';
+import { suggestionsSchema } from './suggestion.ts';
 
 const payment = z
   .object({
@@ -23,21 +25,18 @@ const payment = z
       .nullable()
       .describe('when the customer paid; null for payments before this was kept'),
     createdAt: z.iso.datetime().describe('when it was recorded'),
-    account: z.string().nullable().describe('what the payer typed'),
+    account: z
+      .string()
+      .nullable()
+      .describe('what the payer typed; masked for keys without the scope `admin`'),
     reason: z.string().nullable().describe('why it waits'),
-    suggestions: z.array(z.string()).describe('wallet numbers that the payer may have meant'),
+    suggestions: suggestionsSchema,
     assignment: z
       .object({ reference: z.string(), wallet: z.string() })
       .nullable()
       .describe('the wallet that it was assigned to; null while it waits'),
   })
   .meta({ id: 'SuspensePayment' });
-
-const keyProblems = {
-  401: problemResponse('The API key is missing or unknown.'),
-  403: problemResponse('The API key lacks the scope of this route.'),
-  503: problemResponse('The service cannot do this at the moment; `retry-after` says when to send it again.'),
-};
 
 const listSchema = {
   operationId: 'listSuspense',
@@ -119,26 +118,31 @@ export function addSuspenseRoutes(
       limit,
       ...(cursor === undefined ? {} : { cursor }),
     });
-    return { items: page.payments.map(paymentBody), nextCursor: page.nextCursor };
+    const seesAll = seesPayers(request);
+    return { items: page.payments.map((each) => paymentBody(each, seesAll)), nextCursor: page.nextCursor };
   });
 
   // It gives somebody else's money to a wallet, which is for administrators, as a reversal is.
   const assign = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: assignSchema };
   app.post('/suspense/:receipt/assignment', assign, async (request, reply) => {
-    const receipt = readReceipt(request.params.receipt);
-    if (!receipt.ok) throw new DaftariError('unknown_transaction');
+    const { receipt } = request.params;
+    if (!/^[A-Za-z0-9]{1,50}$/.test(receipt)) throw new DaftariError('unknown_transaction');
     const posted = await assignSuspense(db, {
-      receipt: receipt.value,
+      receipt,
       wallet: request.body.wallet,
       idempotencyKey: request.headers['idempotency-key'],
     });
-    return reply.code(posted.replayed ? 200 : 201).send(assignedBody(receipt.value, posted));
+    return reply.code(posted.replayed ? 200 : 201).send(assignedBody(receipt.toUpperCase(), posted));
   });
 }
 
-function paymentBody({ paidAt, createdAt, suggestions, ...rest }: SuspensePayment) {
+function paymentBody(
+  { paidAt, createdAt, account, suggestions, ...rest }: SuspensePayment,
+  seesAll: boolean,
+) {
   return {
     ...rest,
+    account: account === null || seesAll ? account : maskAccount(account),
     paidAt: paidAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     suggestions: [...suggestions],

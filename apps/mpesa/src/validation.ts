@@ -17,6 +17,8 @@ type RefusalCode = keyof typeof refusals;
 
 export interface ValidationContext extends CallbackContext {
   readonly isStrict: boolean;
+  /** Above it a payment would be held; decimal string of KES. */
+  readonly maxAmount: string;
   /** How long deciding and storing may each take before the answer goes out without them; milliseconds. */
   readonly deadlineMs: number;
 }
@@ -44,10 +46,11 @@ export async function answerValidation(
 }
 
 async function decide(
-  { db, log, deadlineMs }: ValidationContext,
+  { db, log, deadlineMs, maxAmount }: ValidationContext,
   parsed: ParsedC2b,
 ): Promise<RefusalCode | null> {
   if (!parsed.ok) return parsed.reason.startsWith('amount_') ? 'C2B00013' : 'C2B00016';
+  if (centsOf(parsed.message.amount) > centsOf(maxAmount)) return 'C2B00013';
   try {
     const route = await within(deadlineMs, routeAccount(db, parsed.message.account));
     return refusalOf[route.status];
@@ -55,6 +58,12 @@ async function decide(
     log.error({ err: error }, 'the account could not be looked up; the payment is accepted unseen');
     return null;
   }
+}
+
+/** Cents of a decimal string with two decimals at most. */
+function centsOf(amount: string): bigint {
+  const [whole = '0', fraction = ''] = amount.split('.');
+  return BigInt(whole + fraction.padEnd(2, '0'));
 }
 
 /** What is wrong with the account as typed, and what is wrong with the wallet that it leads to. */

@@ -81,6 +81,11 @@ const answers: Readonly<Record<ErrorCode, Refusal | 'passing' | 'doubtful' | 'un
   nothing_to_decide: 'unforeseen',
   unknown_template: 'unforeseen',
   invalid_template: 'unforeseen',
+  already_posted: 'unforeseen',
+  already_resolved: 'unforeseen',
+  not_correctable: 'unforeseen',
+  nothing_to_resolve: 'unforeseen',
+  unknown_callback: 'unforeseen',
   pooler_cannot_listen: 'unforeseen',
   database_error: 'unforeseen',
 };

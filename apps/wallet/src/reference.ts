@@ -4,5 +4,5 @@
  * text, and count as they are.
  */
 export function readReference(text: string): readonly [asTyped: string, asUsual: string] {
-  return [text, text.trim().toUpperCase()];
+  return [text, text.trim().replace(/[a-z]+/g, (letters) => letters.toUpperCase())];
 }

@@ -107,7 +107,7 @@ test.for([
 test('one wrong digit is noticed, and the number that was meant is suggested', async () => {
   const number = await openCustomer(database.db);
   const wrong = number.slice(0, 4) + String((Number(number[4]) + 1) % 10) + number.slice(5);
-  const result = await recordDeposit(database.db, sampleDeposit({ account: wrong }));
+  const result = await recordDeposit(database.db, sampleDeposit({ account: wrong, phone: null }));
   expect(result).toMatchObject({ outcome: 'suspense', reason: 'wrong_check_digit', suggestions: [number] });
 });
 
@@ -138,7 +138,7 @@ test('suggestions survive spaces in what was typed', async () => {
   const wrong = number.slice(0, 9) + String((Number(number[9]) + 5) % 10);
   const result = await recordDeposit(
     database.db,
-    sampleDeposit({ account: ` ${wrong.slice(0, 5)} ${wrong.slice(5)}` }),
+    sampleDeposit({ account: ` ${wrong.slice(0, 5)} ${wrong.slice(5)}`, phone: null }),
   );
   expect(result).toMatchObject({ suggestions: [number] });
 });

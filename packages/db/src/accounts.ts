@@ -39,8 +39,8 @@ SELECT r.wallet_id AS wallet,
            ELSE 'known'
        END AS status,
        CASE
-           WHEN r.reason IN ('wrong_check_digit', 'unknown_account') THEN array_to_string(core.nearest_wallets($1), ',')
-           ELSE ''
+           WHEN r.reason IS NULL THEN ''
+           ELSE coalesce((SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets($1, NULL, NULL) AS s), '')
        END AS suggestions
   FROM core.route_account($1::text) AS r
   LEFT JOIN core.wallets w ON w.id = r.wallet_id`,

@@ -109,7 +109,11 @@ export function isOfDatabase(error: unknown): error is Error {
 }
 
 /** Of two who take one new key at the same moment the later one is undone; said again, it finds the key taken. */
-const RACED_KEYS: readonly (string | null)[] = ['requests_pkey', 'transactions_reference_key'];
+const RACED_KEYS: readonly (string | null)[] = [
+  'requests_pkey',
+  'transactions_reference_key',
+  'idx_mpesa_logs_receipt',
+];
 
 /** Worth another try, because the database undid all of it: deadlock, serialization failure, a race for a key. */
 export function isTransient(error: unknown): boolean {

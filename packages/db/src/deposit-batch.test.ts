@@ -152,8 +152,18 @@ const unfit: readonly (readonly [string, string, DepositFacts])[] = [
   ['a receipt with a space', 'receipt', { receipt: 'QKJ 41' }],
   ['a receipt that was not trimmed', 'receipt', { receipt: 'QKJ41HARMI\n' }],
   ['a receipt in lower case', 'receipt', { receipt: 'qkj41harmi' }],
-  ['a receipt of 51 characters', 'receipt', { receipt: 'A'.repeat(51) }],
+  ['a receipt of 21 characters', 'receipt', { receipt: 'A'.repeat(21) }],
+  ['a receipt of 5 characters', 'receipt', { receipt: 'QKJ41' }],
+  ['a receipt with a zero-width space', 'receipt', { receipt: 'QKJ41HARMI\u200B' }],
+  ['a receipt in full-width letters', 'receipt', { receipt: '\uFF31KJ41HARMI' }],
+  ['a receipt with a Greek letter', 'receipt', { receipt: 'QKJ41H\u0391RMI' }],
+  ['a receipt with a Cyrillic letter', 'receipt', { receipt: 'QKJ41H\u0410RMI' }],
+  ['a receipt with Arabic digits', 'receipt', { receipt: 'QKJ\u0664\u0661HARMI' }],
+  ['a reference of a transfer as receipt', 'receipt', { receipt: 'DF-0123456789AB' }],
+  ['a reference of an assignment as receipt', 'receipt', { receipt: 'AS-QKJ41HARMI' }],
   ['a receipt with NUL', 'receipt', { receipt: 'A\0B' }],
+  ['a short code with a zero-width space', 'shortCode', { shortCode: '600123\u200B' }],
+  ['a short code in Arabic digits', 'shortCode', { shortCode: '\u0666\u0660\u0660' }],
   ['an empty short code', 'shortCode', { shortCode: '' }],
   ['a short code of 21 characters', 'shortCode', { shortCode: '1'.repeat(21) }],
   ['an account with NUL', 'account', { account: 'a\0' }],
@@ -175,8 +185,8 @@ test.for(unfit)('%s is refused by its field', ([, field, facts]) => {
   );
 });
 
-test('a receipt of 50 characters, an account of 1,000 and a source of 64 fit', async () => {
-  const receipt = newReceipt().padEnd(50, 'X');
+test('a receipt of 20 characters, an account of 1,000 and a source of 64 fit', async () => {
+  const receipt = newReceipt().padEnd(20, 'X');
   const facts = { receipt, account: '🦁'.repeat(500), source: '1'.repeat(64), phoneHash: 'a'.repeat(100) };
   await recordDeposit(
     database.db,

@@ -1,7 +1,9 @@
 import { arrayLiteral } from './array-literal.ts';
-import type { Deposit } from './deposit.ts';
+import type { Deposit, DepositOptions } from './deposit.ts';
 import { DaftariError } from './errors.ts';
 import { normalizeAmount, parsePositiveCents } from './money.ts';
+import { isReceipt } from './receipt.ts';
+import { requireAmount } from './request.ts';
 import type { Statement, Value } from './statement.ts';
 
 export const RECORD_DEPOSITS: Statement = {
@@ -13,12 +15,12 @@ SELECT ord, outcome, original, reason, suggestions, wallet, transaction_id::text
        recorded_short_code
   FROM services.record_deposits(
     $1::text[], $2::numeric[], $3::text[], $4::text[], $5::timestamp[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], $14::bytea
+    $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], $14::bytea, $15::numeric
   )`,
 };
 
 /** The parameters of `services.record_deposits` for a batch, in the order of its signature. */
-export function batchValues(deposits: readonly Deposit[]): Value[] {
+export function batchValues(deposits: readonly Deposit[], { maxAmount }: DepositOptions): Value[] {
   const column = (pick: (deposit: Deposit) => string | null) => arrayLiteral(deposits.map(pick));
   const lengths = deposits.map((deposit) => deposit.callback.body.byteLength);
   let next = 1;
@@ -41,11 +43,11 @@ export function batchValues(deposits: readonly Deposit[]): Value[] {
     `{${starts.join(',')}}`,
     `{${lengths.join(',')}}`,
     Buffer.concat(deposits.map((deposit) => deposit.callback.body)),
+    maxAmount === undefined ? null : requireAmount(maxAmount),
   ];
 }
 
 const LONGEST: readonly (readonly [string, number, (deposit: Deposit) => string | null])[] = [
-  ['receipt', 50, (d) => d.receipt],
   ['shortCode', 20, (d) => d.shortCode],
   ['account', 1_000, (d) => d.account],
   ['payer.phone', 20, (d) => d.payer.phone],
@@ -63,10 +65,10 @@ const LONGEST: readonly (readonly [string, number, (deposit: Deposit) => string 
  */
 export function requireValid(deposit: Deposit): void {
   parsePositiveCents(deposit.amount);
-  // A receipt in lower case would be another key, and the same money credited twice.
-  const isReceipt = /^\S+$/.test(deposit.receipt) && deposit.receipt === deposit.receipt.toUpperCase();
-  if (!isReceipt) throw new DaftariError('invalid_deposit', { field: 'receipt' });
-  if (deposit.shortCode === '') throw new DaftariError('invalid_deposit', { field: 'shortCode' });
+  if (!isReceipt(deposit.receipt)) throw new DaftariError('invalid_deposit', { field: 'receipt' });
+  // Without look-alikes, for two payments are the same only when they were made to the same short code.
+  if (!/^[\x21-\x7e]+$/.test(deposit.shortCode))
+    throw new DaftariError('invalid_deposit', { field: 'shortCode' });
   const year = deposit.paidAt.getUTCFullYear();
   if (!(year >= 1 && year <= 9999)) throw new DaftariError('invalid_deposit', { field: 'paidAt' });
   for (const [field, longest, pick] of LONGEST) {

@@ -1,11 +1,12 @@
 import { requireValid } from './deposit-batch.ts';
-import type { Deposit, DepositResult } from './deposit.ts';
+import type { Deposit, DepositOptions, DepositResult } from './deposit.ts';
 import { recordDeposits } from './deposits.ts';
 import type { GroupCommitOptions } from './group-commit.ts';
 import type { Handle } from './db.ts';
+import { requireAmount } from './request.ts';
 import { createTellingGroup } from './telling-group.ts';
 
-export type DepositIntakeOptions = GroupCommitOptions;
+export type DepositIntakeOptions = GroupCommitOptions & DepositOptions;
 
 /** Records deposits for many callers at once, each of whom awaits one. */
 export interface DepositIntake {
@@ -22,10 +23,12 @@ export interface DepositIntake {
  * woken afterwards; where `recordDeposit` is called by itself they find the messages when they poll.
  */
 export function createDepositIntake(db: Handle, options: DepositIntakeOptions = {}): DepositIntake {
+  const { maxAmount, ...commit } = options;
+  const limit = maxAmount === undefined ? {} : { maxAmount: requireAmount(maxAmount) };
   const group = createTellingGroup<Deposit, DepositResult>(
     db,
-    { run: (deposits) => recordDeposits(db, deposits), failure: 'deposit_failed' },
-    options,
+    { run: (deposits) => recordDeposits(db, deposits, limit), failure: 'deposit_failed' },
+    commit,
   );
   return {
     async record(deposit) {

@@ -25,18 +25,19 @@ test('a credited deposit is found with its facts and its callback', async () => 
     createdAt,
     verificationHash,
     callbacks: [{ kind: 'C2B_CONFIRMATION', outcome: 'CREDITED', error: null, receivedAt: createdAt }],
+    decisions: [],
   });
 });
 
 test('a deposit in suspense is found with the reason and the suggestions', async () => {
   const number = await openCustomer(database.db);
   const account = number.slice(0, 9) + String((Number(number[9]) + 1) % 10);
-  const deposit = sampleDeposit({ account });
+  const deposit = sampleDeposit({ account, phone: null });
   await recordDeposit(database.db, deposit);
   expect(await findDeposit(database.db, deposit.receipt)).toMatchObject({
     outcome: 'suspense',
     reason: 'wrong_check_digit',
-    suggestions: [number],
+    suggestions: [{ wallet: number, reason: 'near_number' }],
     wallet: 'SUSPENSE',
   });
 });
@@ -80,6 +81,7 @@ test('a receipt whose messages moved no money is found with outcome none', async
         receivedAt: expect.any(Date),
       },
     ],
+    decisions: [],
   });
 });
 

@@ -3,7 +3,7 @@ export type Currency = 'KES';
 
 /** One payment as M-PESA reported it, after parsing. Every text is free of NUL and lone surrogates. */
 export interface Deposit {
-  /** M-PESA receipt, trimmed and upper-cased, 1 to 50 characters: the idempotency key of the money. */
+  /** M-PESA receipt, 6 to 20 capitals (A-Z) and digits: the idempotency key of the money. */
   readonly receipt: string;
   /** Decimal string of KES with exactly two decimals and no grouping, more than zero: `"1500.00"`. */
   readonly amount: string;
@@ -40,6 +40,15 @@ export interface DepositCallback {
    * (valid UTF-8 JSON without `\u0000` or lone surrogates), which saves sending it twice.
    */
   readonly payload: string | null;
+}
+
+/** How deposits are recorded. */
+export interface DepositOptions {
+  /**
+   * A payment of a larger amount is kept and not posted, until a person releases it (`releaseDeposit`). Decimal string
+   * of KES; default: 10000000.00. Nothing above 1,000,000,000,000.00 is ever posted.
+   */
+  readonly maxAmount?: string;
 }
 
 /** Why a payment waits in suspense instead of a customer's wallet. */
@@ -82,6 +91,19 @@ export type DepositResult =
       readonly outcome: 'duplicate';
       readonly original: 'credited' | 'suspense';
     } & RecordedDeposit)
+  | {
+      /** The amount is above `maxAmount`: kept, and no money moved until a person decides. */
+      readonly outcome: 'held';
+      readonly receipt: string;
+      readonly amount: string;
+    }
+  | {
+      /** Same receipt, same facts as a payment that is held. */
+      readonly outcome: 'duplicate';
+      readonly original: 'held';
+      readonly receipt: string;
+      readonly amount: string;
+    }
   | {
       /** Same receipt, another amount or short code: recorded in the inbox, no money moved. */
       readonly outcome: 'conflict';

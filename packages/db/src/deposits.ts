@@ -1,5 +1,5 @@
 import { RECORD_DEPOSITS, batchValues, requireValid } from './deposit-batch.ts';
-import type { Deposit, DepositResult, SuspenseReason } from './deposit.ts';
+import type { Deposit, DepositOptions, DepositResult, SuspenseReason } from './deposit.ts';
 import { DaftariError } from './errors.ts';
 import type { Handle } from './db.ts';
 import { query } from './statement.ts';
@@ -13,8 +13,12 @@ import { query } from './statement.ts';
  * @throws DaftariError `invalid_deposit`, `invalid_amount`, `database_busy`, `database_unavailable`,
  * `pool_exhausted`, `outcome_unknown` (repeat it: it is done once)
  */
-export async function recordDeposit(db: Handle, deposit: Deposit): Promise<DepositResult> {
-  const [result] = await recordDeposits(db, [deposit]);
+export async function recordDeposit(
+  db: Handle,
+  deposit: Deposit,
+  options: DepositOptions = {},
+): Promise<DepositResult> {
+  const [result] = await recordDeposits(db, [deposit], options);
   if (result === undefined) throw new DaftariError('database_error');
   return result;
 }
@@ -25,10 +29,14 @@ export async function recordDeposit(db: Handle, deposit: Deposit): Promise<Depos
  *
  * @throws DaftariError as `recordDeposit` does
  */
-export async function recordDeposits(db: Handle, deposits: readonly Deposit[]): Promise<DepositResult[]> {
+export async function recordDeposits(
+  db: Handle,
+  deposits: readonly Deposit[],
+  options: DepositOptions = {},
+): Promise<DepositResult[]> {
   deposits.forEach(requireValid);
   if (deposits.length === 0) return [];
-  const rows = await query<DepositRow>(db, RECORD_DEPOSITS, batchValues(deposits));
+  const rows = await query<DepositRow>(db, RECORD_DEPOSITS, batchValues(deposits, options));
   const results: DepositResult[] = [];
   for (const row of rows) {
     const deposit = deposits[row.ord - 1];
@@ -40,8 +48,8 @@ export async function recordDeposits(db: Handle, deposits: readonly Deposit[]): 
 
 interface DepositRow {
   readonly ord: number;
-  readonly outcome: 'credited' | 'suspense' | 'duplicate' | 'conflict' | 'refused';
-  readonly original: 'credited' | 'suspense' | null;
+  readonly outcome: 'credited' | 'suspense' | 'held' | 'duplicate' | 'conflict' | 'refused';
+  readonly original: 'credited' | 'suspense' | 'held' | null;
   readonly reason: string | null;
   readonly suggestions: string | null;
   readonly wallet: string;
@@ -60,6 +68,9 @@ function resultOf(row: DepositRow, receipt: string): DepositResult {
     const recorded = { amount: row.amount, shortCode: row.recorded_short_code ?? '' };
     return { outcome: 'conflict', receipt, recorded };
   }
+  const { amount } = row;
+  if (row.outcome === 'held') return { outcome: 'held', receipt, amount };
+  if (row.original === 'held') return { outcome: 'duplicate', original: 'held', receipt, amount };
   const deposit = recordedOf(row, receipt);
   if (row.outcome === 'credited') return { outcome: 'credited', ...deposit };
   if (row.outcome === 'duplicate') {

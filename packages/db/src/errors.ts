@@ -59,6 +59,13 @@ const CATALOGUE = {
   fee_rule_ended: 'The fee rule ends before that; set a new one instead.',
   not_in_suspense: 'This payment is not in suspense. Nothing moved.',
   already_assigned: 'This payment is in a wallet already; reverse that assignment first. Nothing moved.',
+  already_posted: 'This payment has been posted. Nothing moved.',
+  unknown_callback: 'There is no callback with this id.',
+  nothing_to_resolve: 'This callback does not wait for a decision.',
+  already_resolved:
+    'This callback has been resolved in another way; post a movement of your own if that was wrong.',
+  not_correctable:
+    'The deposit cannot be corrected by its difference: there is none, it went through suspense, was sent back in part or was corrected before. Reverse it, or keep it and post a movement of your own.',
   wallet_not_empty: 'A wallet closes only when its balance is zero and nothing is held.',
   floor_too_high: 'The floor cannot be above what is available in the wallet; take a lower floor.',
   unknown_sms: 'There is no SMS with this id.',

@@ -2,6 +2,14 @@ export { routeAccount } from './accounts.ts';
 export type { AccountRoute } from './accounts.ts';
 export { auditLedger } from './audit/audit-ledger.ts';
 export type { AuditFinding, AuditOptions, AuditedCheck, LedgerAudit } from './audit/audit-ledger.ts';
+export { findCallback, listCallbacks } from './callback-list.ts';
+export type {
+  CallbackDetail,
+  CallbackItem,
+  CallbackListRequest,
+  CallbackOutcome,
+  CallbackPage,
+} from './callback-list.ts';
 export { storeCallback } from './callbacks.ts';
 export type { CallbackKind, StoredCallback } from './callbacks.ts';
 export { DatabaseUrlError } from '@repo/database-url';
@@ -11,15 +19,21 @@ export type {
   Currency,
   Deposit,
   DepositCallback,
+  DepositOptions,
   DepositResult,
   Payer,
   RecordedDeposit,
   SuspenseReason,
 } from './deposit.ts';
+export { releaseDeposit, resolveCallback } from './deposit-decisions.ts';
+export type { CallbackResolution, Decided, DepositRelease } from './deposit-decisions.ts';
 export { createDepositIntake } from './deposit-intake.ts';
 export type { DepositIntake, DepositIntakeOptions } from './deposit-intake.ts';
+export { listDeposits } from './deposit-list.ts';
+export type { DepositItem, DepositListRequest, DepositPage } from './deposit-list.ts';
 export { findDeposit } from './deposit-view.ts';
-export type { CallbackView, DepositView } from './deposit-view.ts';
+export type { CallbackView, DecisionView, DepositOutcome, DepositView } from './deposit-view.ts';
+export type { Suggestion, SuggestionReason } from './suggestions.ts';
 export { recordDeposit, recordDeposits } from './deposits.ts';
 export { AmountError, DaftariError, isDaftariError } from './errors.ts';
 export type { AmountFault, ErrorCode } from './errors.ts';

@@ -44,6 +44,11 @@ const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
   'fee_rule_ended',
   'not_in_suspense',
   'already_assigned',
+  'already_posted',
+  'unknown_callback',
+  'nothing_to_resolve',
+  'already_resolved',
+  'not_correctable',
   'wallet_not_empty',
   'floor_too_high',
 ]);

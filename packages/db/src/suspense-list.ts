@@ -1,8 +1,11 @@
 import type { Handle } from './db.ts';
 import type { SuspenseReason } from './deposit.ts';
+import { SUSPENSE_REASON } from './deposit-view.ts';
 import { DaftariError } from './errors.ts';
 import { query } from './statement.ts';
 import type { Statement } from './statement.ts';
+import { SUGGESTIONS, suggestionsOf } from './suggestions.ts';
+import type { Suggestion } from './suggestions.ts';
 
 /** A payment that came in for no wallet that could take it. Amounts are decimal strings with two decimals. */
 export interface SuspensePayment {
@@ -18,7 +21,7 @@ export interface SuspensePayment {
   readonly account: string | null;
   readonly reason: SuspenseReason | null;
   /** Wallets that may have been meant. */
-  readonly suggestions: readonly string[];
+  readonly suggestions: readonly Suggestion[];
   /** Where its money is now; null while it waits. */
   readonly assignment: { readonly reference: string; readonly wallet: string } | null;
 }
@@ -72,7 +75,7 @@ function paymentOf(row: SuspenseRow): SuspensePayment {
     createdAt: new Date(Number(row.created_at_ms)),
     account: row.account,
     reason: row.reason as SuspenseReason | null,
-    suggestions: row.suggestions === '' ? [] : row.suggestions.split(','),
+    suggestions: suggestionsOf(row.suggestions),
     assignment: assignment === null || wallet === null ? null : { reference: assignment, wallet },
   };
 }
@@ -95,7 +98,7 @@ interface SuspenseRow {
   readonly created_at_ms: string;
   readonly account: string | null;
   readonly reason: string | null;
-  readonly suggestions: string;
+  readonly suggestions: string | null;
   readonly assignment: string | null;
   readonly wallet: string | null;
   readonly version: string;
@@ -109,7 +112,7 @@ const LIST: Statement = {
 SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS remaining, p.currency::text AS currency,
        (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
        (extract(epoch FROM p.created_at) * 1000)::bigint::text AS created_at_ms,
-       l.account, l.reason, coalesce(array_to_string(l.suggestions, ','), '') AS suggestions,
+       l.account, ${SUSPENSE_REASON} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
        p.assignment, a.credit_wallet_id AS wallet, p.version::text AS version
   FROM (
     SELECT t.reference, t.amount, t.currency, t.created_at, t.credit_version AS version,

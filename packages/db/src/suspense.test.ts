@@ -7,6 +7,7 @@ import { meet, tally } from './testing/ledger-race.ts';
 import { refusalOf } from './testing/ledger-refusal.ts';
 import { newKey, sampleTransfer } from './testing/ledger-requests.ts';
 import { payIntoSuspense } from './testing/ledger-suspense.ts';
+import { post } from './testing/post.ts';
 import { newReceipt, sampleDeposit } from './testing/sample-deposit.ts';
 import { useTestDb } from './testing/test-db.ts';
 import { balanceOf, openCustomer, setGuarded, setStatus } from './testing/wallet-fixtures.ts';
@@ -172,10 +173,17 @@ test('an assignment goes back whole or not at all, so that no part of it is lost
   expect(await assignSuspense(database.db, { receipt, wallet: shop })).toMatchObject({ replayed: false });
 });
 
+/** A payment of an older database, whose receipts could be any text. */
+async function payBefore(receipt: string): Promise<string> {
+  const payment = { type: 'DEPOSIT', from: 'MPESA-FLOAT', to: 'SUSPENSE', amount: '150.00' };
+  await post(database.sql, [{ reference: receipt, ...payment }]);
+  return receipt;
+}
+
 test('a payment with the longest receipt is assigned as often as any other', async () => {
   const wallets = [await openCustomer(database.db), await openCustomer(database.db)] as const;
   for (const length of [45, 46, 50]) {
-    const receipt = await payIntoSuspense(database.db, { receipt: newReceipt().padEnd(length, 'X') });
+    const receipt = await payBefore(newReceipt().padEnd(length, 'X'));
     for (const wallet of wallets) {
       const { reference } = await assignSuspense(database.db, { receipt, wallet });
       expect(await refusalOf(assignSuspense(database.db, { receipt, wallet: 'NOBODY' }))).toBe(
@@ -221,7 +229,7 @@ test('with a key a refused assignment is remembered, whatever refused it', async
 test('receipts that look like one another do not share their assignments', async () => {
   const stem = newReceipt();
   const receipts = [stem, `${stem}-2`, `${stem}-3`, `${stem}_`, `${stem}%`, `AS-${stem}`, `${stem}-2-2`];
-  for (const receipt of receipts) await payIntoSuspense(database.db, { receipt });
+  for (const receipt of receipts) await payBefore(receipt);
   await payIntoSuspense(database.db, { amount: '9000.00' });
   const wallets = [];
   for (let i = 0; i < receipts.length; i += 1) wallets.push(await openCustomer(database.db));

@@ -2,6 +2,7 @@ import type { Handle } from './db.ts';
 import { operation, postedOf, runOperation } from './operations.ts';
 import type { OperationKind } from './operations.ts';
 import type { Posted } from './posted.ts';
+import { receiptKey } from './receipt.ts';
 import { requestDigest, requireText } from './request.ts';
 
 export interface AssignmentRequest {
@@ -30,7 +31,7 @@ export const assigning: OperationKind<AssignmentRequest, Posted> = {
   prepare({ receipt, wallet, idempotencyKey }) {
     requireText('receipt', receipt, 50);
     requireText('wallet', wallet, 20);
-    const original = receipt.trim().toUpperCase();
+    const original = receiptKey(receipt);
     if (idempotencyKey === undefined) return operation('ASSIGN', { original, wallet });
     requireText('idempotencyKey', idempotencyKey, 255);
     const digest = requestDigest('assignment', [original, wallet]);

@@ -17,7 +17,8 @@ export const unreadableReasons = {
   duplicate_key: 'A field occurs twice with different values. Look the payment up in the M-PESA portal.',
   receipt_missing:
     'TransID is missing or empty. Look the payment up in the M-PESA portal by time and amount.',
-  receipt_invalid: 'TransID is not 1 to 50 letters and digits. Look the payment up in the M-PESA portal.',
+  receipt_invalid:
+    'TransID is not 6 to 20 letters (A-Z) and digits. Look the payment up in the M-PESA portal.',
   time_missing: 'TransTime is missing or empty. Look the receipt up in the M-PESA portal.',
   time_invalid:
     'TransTime is not a time of the form YYYYMMDDHHmmss. Look the receipt up in the M-PESA portal.',
@@ -28,7 +29,7 @@ export const unreadableReasons = {
   amount_too_large:
     'TransAmount has more than 17 digits before the point. Look the receipt up in the M-PESA portal.',
   short_code_missing: 'BusinessShortCode is missing or empty. Look the receipt up in the M-PESA portal.',
-  short_code_invalid: 'BusinessShortCode is not a text of at most 20 characters. Look at the message.',
+  short_code_invalid: 'BusinessShortCode is not 1 to 20 plain letters and digits. Look at the message.',
   unknown_path:
     'It came to a path that is none, with the right token: see which URLs are registered. If it tells of a payment, look the receipt up in the M-PESA portal.',
   method_not_post:

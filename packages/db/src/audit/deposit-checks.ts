@@ -11,7 +11,8 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
     name: 'deposits',
     about: 'each deposit has its M-PESA log, with the same amount and wallet',
     advice: COMPARE_WITH_MPESA,
-    // A log without an outcome is older than the ledger: of it only the amount is known.
+    // A log without an outcome is older than the ledger: of it only the amount is known. One that was held is released
+    // without being changed, and a correction has no log of its own.
     sql: `
       SELECT t.reference::text AS subject,
              'deposit ' || t.reference || CASE
@@ -25,9 +26,10 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
         FROM core.transactions t
         LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.reference
        WHERE t.type = 'DEPOSIT'
+         AND NOT EXISTS (SELECT FROM services.mpesa_decisions d WHERE d.reference = t.reference)
          AND CASE
              WHEN l.id IS NULL THEN t.created_at >= ${LEDGER_BEGAN}
-             WHEN l.outcome IS NULL THEN l.amount <> t.amount
+             WHEN l.outcome IS NULL OR l.outcome = 'HELD' THEN l.amount <> t.amount
              ELSE l.amount <> t.amount OR l.wallet_id IS DISTINCT FROM t.credit_wallet_id
                   OR (l.outcome = 'SUSPENSE') <> (t.credit_wallet_id = 'SUSPENSE')
          END`,
@@ -45,7 +47,7 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
         FROM services.mpesa_logs l
         LEFT JOIN core.transactions t ON t.reference = l.mpesa_receipt AND t.type = 'DEPOSIT'
        WHERE l.outcome IS NOT NULL
-         AND (t.id IS NULL OR CASE
+         AND (t.id IS NULL AND l.outcome <> 'HELD' OR CASE
              WHEN l.raw_payload ->> 'TransAmount' ~ '^[0-9]{1,17}(\\.[0-9]{1,10})?$'
                  THEN (l.raw_payload ->> 'TransAmount')::numeric <> l.amount
              ELSE false
@@ -72,8 +74,9 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
            WHERE m.receipt IS NOT NULL
            GROUP BY m.receipt
         ) c
-        FULL JOIN (SELECT * FROM services.mpesa_logs o WHERE o.outcome IS NOT NULL) l ON l.mpesa_receipt = c.receipt
-       WHERE c.receipt IS NULL OR c.posted > 1 OR c.posted = 1 AND l.outcome IS DISTINCT FROM c.outcome`,
+        FULL JOIN services.mpesa_logs l ON l.mpesa_receipt = c.receipt
+       WHERE c.receipt IS NULL AND l.outcome IS NOT NULL OR c.posted > 1
+          OR c.posted = 1 AND (l.id IS NULL OR l.outcome <> c.outcome AND l.outcome <> 'HELD')`,
   },
   {
     name: 'assignments',

@@ -11,10 +11,13 @@ export interface ModelCustomer {
 interface ModelDeposit {
   readonly cents: bigint;
   readonly shortCode: string;
-  readonly outcome: 'credited' | 'suspense';
+  readonly outcome: 'credited' | 'suspense' | 'held';
   /** Who was told by SMS, and null when nobody could be. */
   readonly told: string | null;
 }
+
+/** The limit of amounts that are posted when nobody sets another. */
+const HELD_ABOVE = 1_000_000_000n;
 
 /** What a batch of deposits must have done, in plain maps and numbers. */
 export class DepositModel {
@@ -36,6 +39,15 @@ export class DepositModel {
       const isSame = before.cents === cents && before.shortCode === deposit.shortCode;
       return isSame ? `duplicate ${before.outcome}` : 'conflict';
     }
+    if (cents > HELD_ABOVE) {
+      this.deposits.set(deposit.receipt, {
+        cents,
+        shortCode: deposit.shortCode,
+        outcome: 'held',
+        told: null,
+      });
+      return 'held ';
+    }
     const { customer, reason } = this.#route(deposit.account);
     const outcome = reason === null ? 'credited' : 'suspense';
     if (customer !== null && reason === null) customer.cents += cents;
@@ -44,6 +56,10 @@ export class DepositModel {
     const told = reason === null ? (customer?.phone ?? null) : deposit.payer.phone;
     this.deposits.set(deposit.receipt, { cents, shortCode: deposit.shortCode, outcome, told });
     return `${outcome} ${reason ?? ''}`;
+  }
+
+  get transactions(): number {
+    return [...this.deposits.values()].filter(({ outcome }) => outcome !== 'held').length;
   }
 
   get smsRows(): number {

@@ -1,0 +1,203 @@
+import { isUtf8 } from 'node:buffer';
+import { findCallback, listCallbacks, resolveCallback } from '@repo/db';
+import type { CallbackItem, CallbackOutcome } from '@repo/db';
+import {
+  csvAnswer,
+  cursorParameter,
+  httpProblem,
+  idempotencyHeaders,
+  jsonOrCsv,
+  lowerCase,
+  pageSchema,
+  prefersCsv,
+  problemResponse,
+  requireIdempotencyKey,
+  wordParameter,
+} from '@repo/http';
+import type { HttpServer, Server } from '@repo/http';
+import { z } from 'zod';
+import { decisionBody, decisionSchema } from './decision-view.ts';
+import type { AppDependencies } from './dependencies.ts';
+import { keyProblems } from './key-problems.ts';
+import { periodOf, periodParameters } from './period.ts';
+import { seesPayers } from './personal-data.ts';
+import { callerNameOf, reasonBody } from './release-routes.ts';
+
+const outcomes = [
+  'credited',
+  'duplicate',
+  'suspense',
+  'held',
+  'conflict',
+  'quarantined',
+  'validated',
+  'failed',
+] as const satisfies readonly Lowercase<CallbackOutcome>[];
+
+const fields = {
+  id: z.string(),
+  kind: z.string(),
+  receipt: z.string().nullable().describe('null when none could be read'),
+  outcome: z.enum(outcomes),
+  error: z.string().nullable().describe('why it could not be used, or why the payment waits'),
+  source: z.string().nullable().describe('the address that it came from'),
+  amount: z.string().nullable().describe('what a conflict said; null for everything else'),
+  shortCode: z.string().nullable().describe('what a conflict said; null for everything else'),
+  receivedAt: z.iso.datetime(),
+  decision: decisionSchema.nullable().describe('what a person decided about it; null while nobody has'),
+};
+
+const item = z.object(fields);
+
+type Item = z.output<typeof item>;
+
+const security = [{ apiKey: [] }];
+const tags = ['callbacks'];
+
+const listSchema = {
+  operationId: 'listCallbacks',
+  tags,
+  summary: 'What reached the inbox, the latest first.',
+  description:
+    'JSON, or CSV with `Accept: text/csv`. What waits for people has the outcome conflict, held, quarantined or failed.',
+  security,
+  querystring: z.strictObject({
+    outcome: wordParameter(outcomes).optional(),
+    receipt: z.string().min(1).max(50).optional(),
+    ...periodParameters,
+    decided: wordParameter(['hide', 'show'])
+      .default('hide')
+      .describe('show: also those about which a person has decided'),
+    cursor: cursorParameter,
+    limit: z.coerce.number().int().min(1).max(1_000).default(50),
+  }),
+  response: {
+    200: jsonOrCsv('A page of callbacks, without their bodies.', pageSchema(item)),
+    ...keyProblems,
+    406: problemResponse('There is JSON and CSV.'),
+    422: problemResponse('A parameter is unknown or wrong.'),
+  },
+};
+
+const params = z.object({ id: z.string().describe('`id` of the list') });
+
+const oneSchema = {
+  operationId: 'getCallback',
+  tags,
+  summary: 'One callback, with its body as it was received.',
+  security,
+  params,
+  response: {
+    200: z.object({
+      ...fields,
+      body: z.object({
+        encoding: z.enum(['utf8', 'base64']).describe('base64 where the bytes are not UTF-8'),
+        content: z.string(),
+      }),
+    }),
+    ...keyProblems,
+    404: problemResponse('No callback has this id.'),
+  },
+};
+
+const resolutionSchema = {
+  operationId: 'resolveCallback',
+  tags,
+  summary: 'Decides about a callback that waits for a person: a conflict, or one that could not be used.',
+  description:
+    'keep: what is recorded stays as it is. correct, for a conflict: the callback is right, and the difference to the deposit moves between the float and the wallet that was credited, once for a receipt.',
+  security,
+  headers: idempotencyHeaders,
+  params,
+  body: z.strictObject({ decision: z.enum(['keep', 'correct']), ...reasonBody }),
+  response: {
+    200: z.object({
+      id: z.string(),
+      decision: z.enum(['keep', 'correct']),
+      reference: z
+        .string()
+        .nullable()
+        .describe('of the correction that was posted; null when no money moved'),
+    }),
+    400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
+    ...keyProblems,
+    404: problemResponse('`unknown_callback`: no callback has this id.'),
+    409: problemResponse('`already_resolved` in another way; or `key_reused`.'),
+    422: problemResponse(
+      'Nothing moved: `nothing_to_resolve`, `not_correctable`, `insufficient_funds`, `wallet_frozen`, `wallet_closed`.',
+    ),
+  },
+};
+
+/** Adds the list of the inbox, one callback with its body, and the way to decide about one. */
+export function addCallbackListRoutes(
+  app: HttpServer,
+  { db }: AppDependencies,
+  requireKey: Server['requireKey'],
+): void {
+  app.get('/callbacks', { onRequest: requireKey('read'), schema: listSchema }, async (request, reply) => {
+    const isCsv = prefersCsv(request);
+    const { outcome, receipt, from, to, decided, cursor, limit } = request.query;
+    const page = await listCallbacks(db, {
+      ...periodOf({ from, to }),
+      withDecided: decided === 'show',
+      limit,
+      ...(outcome === undefined ? {} : { outcome: outcome.toUpperCase() as CallbackOutcome }),
+      ...(receipt === undefined ? {} : { receipt }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const items = page.items.map((each) => itemBody(each, seesPayers(request)));
+    const { nextCursor } = page;
+    if (isCsv) return csvAnswer(reply, { name: 'callbacks', columns, rows: items, nextCursor });
+    return { items, nextCursor };
+  });
+
+  // A body is all that M-PESA knows of a payer.
+  app.get('/callbacks/:id', { onRequest: requireKey('admin'), schema: oneSchema }, async (request) => {
+    const found = await findCallback(db, request.params.id);
+    if (found === null) throw httpProblem('not_found', { detail: 'No callback has this id.' });
+    const { body, ...rest } = found;
+    const bytes = Buffer.from(body);
+    const encoding = isUtf8(bytes) ? 'utf8' : 'base64';
+    return { ...itemBody(rest, true), body: { encoding, content: bytes.toString(encoding) } } as const;
+  });
+
+  const resolve = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: resolutionSchema };
+  app.post('/callbacks/:id/resolution', resolve, async (request) => {
+    const { id } = request.params;
+    const { decision, reason } = request.body;
+    const { reference } = await resolveCallback(db, {
+      id,
+      decision,
+      reason,
+      decidedBy: callerNameOf(request),
+      idempotencyKey: request.headers['idempotency-key'],
+    });
+    request.log.info({ callback: id, decision, reference }, 'a person has decided about a callback');
+    return { id, decision, reference };
+  });
+}
+
+function itemBody({ kind, outcome, receivedAt, decision, ...rest }: CallbackItem, seesAll: boolean): Item {
+  return {
+    ...rest,
+    kind: lowerCase(kind),
+    outcome: lowerCase(outcome),
+    receivedAt: receivedAt.toISOString(),
+    decision: decision === null ? null : decisionBody(decision, seesAll),
+  };
+}
+
+const columns = {
+  id: (each: Item) => each.id,
+  kind: (each: Item) => each.kind,
+  receipt: (each: Item) => each.receipt,
+  outcome: (each: Item) => each.outcome,
+  error: (each: Item) => each.error,
+  source: (each: Item) => each.source,
+  amount: (each: Item) => each.amount,
+  shortCode: (each: Item) => each.shortCode,
+  receivedAt: (each: Item) => each.receivedAt,
+  decision: (each: Item) => each.decision?.decision ?? null,
+  decidedBy: (each: Item) => each.decision?.decidedBy ?? null,
+};

@@ -1,0 +1,14 @@
+import { z } from 'zod';
+
+export const suggestionsSchema = z
+  .array(
+    z.object({
+      wallet: z.string().describe('a wallet number'),
+      reason: z
+        .enum(['near_number', 'account_phone', 'payer_phone', 'payer_phone_hash'])
+        .describe(
+          'near_number: a digit of what was typed differs, or two are swapped; account_phone: what was typed is its phone number, and that of others; payer_phone, payer_phone_hash: the number that paid is of this wallet alone',
+        ),
+    }),
+  )
+  .describe('wallets that the payer may have meant, as of now');
