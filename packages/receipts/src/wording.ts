@@ -41,7 +41,7 @@ export interface Wording {
   readonly statement: StatementWording;
 }
 
-export interface StatementWording {
+interface StatementWording {
   readonly title: string;
   readonly wallet: string;
   readonly holder: string;
