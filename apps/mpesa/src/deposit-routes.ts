@@ -98,7 +98,7 @@ export function addDepositRoutes(
 }
 
 /** A deposit as it is answered. */
-export function depositBody(deposit: DepositView, seesAll: boolean) {
+function depositBody(deposit: DepositView, seesAll: boolean) {
   const callbacks = deposit.callbacks.map(({ kind, outcome, error, receivedAt }) => ({
     kind: lowerCase(kind),
     outcome: lowerCase(outcome),
