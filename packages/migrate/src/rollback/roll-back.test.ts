@@ -212,9 +212,12 @@ describe('what one down.sql sets in its session', () => {
       sql: 'CREATE TABLE seen (role text, zone text, path text, strings text, patience text);',
       down: 'DROP TABLE seen;',
     });
-    await temporary.writeMigration('20240102000000_two', { sql: '', down: `INSERT INTO seen ${probe};` });
+    await temporary.writeMigration('20240102000000_two', {
+      sql: 'SELECT 1;',
+      down: `INSERT INTO seen ${probe};`,
+    });
     await temporary.writeMigration('20240103000000_three', {
-      sql: '',
+      sql: 'SELECT 1;',
       down: `INSERT INTO seen ${probe};
         SET TimeZone = 'Africa/Nairobi'; SET search_path = pg_catalog; SET standard_conforming_strings = off;
         SET lock_timeout = 1; SET ROLE pg_read_all_data;`,
