@@ -33,7 +33,12 @@ export const confirmationSchema = {
   ...common,
   summary: 'M-PESA reports a payment that has happened.',
   description: 'Answered when the report is committed, whatever came of it.',
-  response: { 200: z.object({ ResultCode: z.literal(0), ResultDesc: z.literal('Accepted') }), ...refused },
+  response: {
+    200: z
+      .object({ ResultCode: z.literal(0), ResultDesc: z.literal('Accepted') })
+      .meta({ id: 'Acknowledgement' }),
+    ...refused,
+  },
 };
 
 export const validationSchema = {
@@ -42,10 +47,12 @@ export const validationSchema = {
   summary: 'M-PESA asks whether a payment may go on.',
   description: 'Credits nothing. Answered also when the database is away.',
   response: {
-    200: z.object({
-      ResultCode: z.string().describe('0, or C2B00012 (account), C2B00013 (amount), C2B00016 (other)'),
-      ResultDesc: z.string(),
-    }),
+    200: z
+      .object({
+        ResultCode: z.string().describe('0, or C2B00012 (account), C2B00013 (amount), C2B00016 (other)'),
+        ResultDesc: z.string(),
+      })
+      .meta({ id: 'ValidationAnswer' }),
     ...refused,
   },
 };

@@ -47,7 +47,7 @@ const fields = {
   decision: decisionSchema.nullable().describe('what a person decided about it; null while nobody has'),
 };
 
-const item = z.object(fields);
+const item = z.object(fields).meta({ id: 'ListedCallback' });
 
 type Item = z.output<typeof item>;
 
@@ -72,7 +72,7 @@ const listSchema = {
     limit: z.coerce.number().int().min(1).max(1_000).default(50),
   }),
   response: {
-    200: jsonOrCsv('A page of callbacks, without their bodies.', pageSchema(item)),
+    200: jsonOrCsv('A page of callbacks, without their bodies.', pageSchema('CallbackPage', item)),
     ...keyProblems,
     406: problemResponse('There is JSON and CSV.'),
     422: problemResponse('A parameter is unknown or wrong.'),
@@ -88,13 +88,15 @@ const oneSchema = {
   security,
   params,
   response: {
-    200: z.object({
-      ...fields,
-      body: z.object({
-        encoding: z.enum(['utf8', 'base64']).describe('base64 where the bytes are not UTF-8'),
-        content: z.string(),
-      }),
-    }),
+    200: z
+      .object({
+        ...fields,
+        body: z.object({
+          encoding: z.enum(['utf8', 'base64']).describe('base64 where the bytes are not UTF-8'),
+          content: z.string(),
+        }),
+      })
+      .meta({ id: 'Callback' }),
     ...keyProblems,
     404: problemResponse('No callback has this id.'),
   },
@@ -111,14 +113,16 @@ const resolutionSchema = {
   params,
   body: z.strictObject({ decision: z.enum(['keep', 'correct']), ...reasonBody }),
   response: {
-    200: z.object({
-      id: z.string(),
-      decision: z.enum(['keep', 'correct']),
-      reference: z
-        .string()
-        .nullable()
-        .describe('of the correction that was posted; null when no money moved'),
-    }),
+    200: z
+      .object({
+        id: z.string(),
+        decision: z.enum(['keep', 'correct']),
+        reference: z
+          .string()
+          .nullable()
+          .describe('of the correction that was posted; null when no money moved'),
+      })
+      .meta({ id: 'CallbackResolution' }),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
     ...keyProblems,
     404: problemResponse('`unknown_callback`: no callback has this id.'),

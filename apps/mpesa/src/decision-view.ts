@@ -3,13 +3,15 @@ import { lowerCase } from '@repo/http';
 import { z } from 'zod';
 
 /** What a person decided about a payment or a message, as it is answered. */
-export const decisionSchema = z.object({
-  decision: z.enum(['kept', 'corrected', 'released', 'rejected']),
-  decidedBy: z.string().describe('the name of the key that decided'),
-  reason: z.string().nullable().describe('null for keys without the scope `admin`'),
-  reference: z.string().nullable().describe('of the correction that was posted'),
-  decidedAt: z.iso.datetime(),
-});
+export const decisionSchema = z
+  .object({
+    decision: z.enum(['kept', 'corrected', 'released', 'rejected']),
+    decidedBy: z.string().describe('the name of the key that decided'),
+    reason: z.string().nullable().describe('null for keys without the scope `admin`'),
+    reference: z.string().nullable().describe('of the correction that was posted'),
+    decidedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Decision' });
 
 /** People write names and numbers into their reasons. */
 export function decisionBody(view: DecisionView, seesAll: boolean): z.output<typeof decisionSchema> {

@@ -18,18 +18,23 @@ import { maskAccount, maskName, maskPhone, seesPayers } from './personal-data.ts
 
 const outcomes = ['credited', 'suspense', 'held', 'rejected', 'unposted'] as const;
 
-const item = z.object({
-  receipt: z.string(),
-  outcome: z.enum(outcomes).describe('what it is now'),
-  amount: z.string().describe('KES, two decimals'),
-  wallet: z.string().nullable().describe('the wallet credited; null when none was'),
-  shortCode: z.string().nullable().describe('the paybill or till that was paid'),
-  account: z.string().nullable().describe('what the payer typed; masked for keys without the scope `admin`'),
-  phone: z.string().nullable().describe("the payer's number; masked for keys without the scope `admin`"),
-  payerName: z.string().nullable().describe('masked for keys without the scope `admin`'),
-  paidAt: z.iso.datetime().nullable().describe('when the customer paid'),
-  createdAt: z.iso.datetime().describe('when it was recorded'),
-});
+const item = z
+  .object({
+    receipt: z.string(),
+    outcome: z.enum(outcomes).describe('what it is now'),
+    amount: z.string().describe('KES, two decimals'),
+    wallet: z.string().nullable().describe('the wallet credited; null when none was'),
+    shortCode: z.string().nullable().describe('the paybill or till that was paid'),
+    account: z
+      .string()
+      .nullable()
+      .describe('what the payer typed; masked for keys without the scope `admin`'),
+    phone: z.string().nullable().describe("the payer's number; masked for keys without the scope `admin`"),
+    payerName: z.string().nullable().describe('masked for keys without the scope `admin`'),
+    paidAt: z.iso.datetime().nullable().describe('when the customer paid'),
+    createdAt: z.iso.datetime().describe('when it was recorded'),
+  })
+  .meta({ id: 'ListedDeposit' });
 
 type Item = z.output<typeof item>;
 
@@ -46,7 +51,7 @@ const listSchema = {
     limit: z.coerce.number().int().min(1).max(1_000).default(50),
   }),
   response: {
-    200: jsonOrCsv('A page of payments.', pageSchema(item)),
+    200: jsonOrCsv('A page of payments.', pageSchema('DepositPage', item)),
     ...keyProblems,
     406: problemResponse('There is JSON and CSV.'),
     422: problemResponse('A parameter is unknown or wrong.'),

@@ -73,7 +73,7 @@ const depositSchema = {
   security: [{ apiKey: [] }],
   params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
   response: {
-    200: z.union([posted, kept, callbacksOnly]),
+    200: z.union([posted, kept, callbacksOnly]).meta({ id: 'FoundDeposit' }),
     ...keyProblems,
     404: problemResponse('Nothing is known of this receipt.'),
   },

@@ -17,12 +17,14 @@ export const reasonBody = {
     .describe('why; stored with the name of the key'),
 };
 
-const decided = z.object({
-  receipt: z.string(),
-  outcome: z.enum(['credited', 'suspense', 'rejected']),
-  wallet: z.string().nullable().describe('the wallet credited; null when none was'),
-  amount: z.string().describe('KES, two decimals'),
-});
+const decided = z
+  .object({
+    receipt: z.string(),
+    outcome: z.enum(['credited', 'suspense', 'rejected']),
+    wallet: z.string().nullable().describe('the wallet credited; null when none was'),
+    amount: z.string().describe('KES, two decimals'),
+  })
+  .meta({ id: 'DecidedDeposit' });
 
 const common = {
   tags: ['deposits'],

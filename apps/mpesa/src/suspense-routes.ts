@@ -55,7 +55,9 @@ const listSchema = {
     limit: z.coerce.number().int().min(1).max(200).default(50),
   }),
   response: {
-    200: pageSchema(payment).describe('A page may be shorter than asked for and not be the last.'),
+    200: pageSchema('SuspensePage', payment).describe(
+      'A page may be shorter than asked for and not be the last.',
+    ),
     ...keyProblems,
     422: problemResponse('A parameter is unknown or wrong.'),
   },

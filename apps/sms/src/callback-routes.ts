@@ -16,7 +16,7 @@ const common = {
     token: z.string().describe('SMS_CALLBACK_TOKEN; a wrong one is answered like an unknown path'),
   }),
   response: {
-    200: z.object({ status: z.literal('stored') }),
+    200: z.object({ status: z.literal('stored') }).meta({ id: 'StoredCallback' }),
     413: problemResponse('The body is over 64 KiB; its beginning was kept.'),
     503: problemResponse('Nothing could be stored. The message does not count as delivered.'),
   },

@@ -17,12 +17,14 @@ import { hasScope } from './message-routes.ts';
 import { messageBody, messageSchema } from './message-view.ts';
 import { keyProblems, secured } from './responses.ts';
 
-const suggestionSchema = z.object({
-  providerMessageId: z.string(),
-  status: z.string(),
-  reason: z.string().nullable(),
-  receivedAt: z.iso.datetime(),
-});
+const suggestionSchema = z
+  .object({
+    providerMessageId: z.string(),
+    status: z.string(),
+    reason: z.string().nullable(),
+    receivedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'ReportSuggestion' });
 
 const querystring = z
   .strictObject({
@@ -59,10 +61,13 @@ const listSchema = {
     200: jsonOrCsv(
       'The messages.',
       pageSchema(
-        messageSchema.extend({
-          message: z.string().optional().describe('the text; only for keys with the scope admin'),
-          suggestions: z.array(suggestionSchema).optional().describe('only of unknown outcomes'),
-        }),
+        'MessagePage',
+        messageSchema
+          .extend({
+            message: z.string().optional().describe('the text; only for keys with the scope admin'),
+            suggestions: z.array(suggestionSchema).optional().describe('only of unknown outcomes'),
+          })
+          .meta({ id: 'ListedMessage' }),
       ),
     ),
     ...keyProblems,

@@ -61,14 +61,16 @@ const showSchema = {
   ...secured('messages', 'A message, what became of it, and what it cost.'),
   params: z.object({ id: z.string() }),
   response: {
-    200: messageSchema.extend({
-      message: z.string().optional().describe('the text; only for keys with the scope admin'),
-      decisionNote: z.string().nullable().optional().describe('only for keys with the scope admin'),
-      history: z
-        .array(eventSchema)
-        .optional()
-        .describe('retries, unknown outcomes, decisions; only for keys with the scope admin'),
-    }),
+    200: messageSchema
+      .extend({
+        message: z.string().optional().describe('the text; only for keys with the scope admin'),
+        decisionNote: z.string().nullable().optional().describe('only for keys with the scope admin'),
+        history: z
+          .array(eventSchema)
+          .optional()
+          .describe('retries, unknown outcomes, decisions; only for keys with the scope admin'),
+      })
+      .meta({ id: 'MessageWithHistory' }),
     ...keyProblems,
     404: problemResponse('`unknown_sms`: no message has this id.'),
   },

@@ -22,22 +22,26 @@ const text = z
   )
   .meta({ examples: ['{reference} confirmed. {amount} sent to {name}.[ New balance {balance}.]'] });
 
-const previewBody = z.object({
-  text: z.string().describe('filled in with the longest facts that are usual'),
-  parts: z.int().describe('how many messages it takes, which is what it costs'),
-  units: z.int().describe('its length; 160 fit into one message'),
-  encoding: z.enum(['GSM-7', 'UCS-2']),
-});
+const previewBody = z
+  .object({
+    text: z.string().describe('filled in with the longest facts that are usual'),
+    parts: z.int().describe('how many messages it takes, which is what it costs'),
+    units: z.int().describe('its length; 160 fit into one message'),
+    encoding: z.enum(['GSM-7', 'UCS-2']),
+  })
+  .meta({ id: 'TemplatePreview' });
 
-const templateBody = z.object({
-  key: z.string(),
-  language: z.enum(['en', 'sw']),
-  text: z.string(),
-  needed: z.array(z.string()).describe('the placeholders that the text must have'),
-  allowed: z.array(z.string()).describe('all that it may have'),
-  preview: previewBody,
-  changedAt: z.iso.datetime(),
-});
+const templateBody = z
+  .object({
+    key: z.string(),
+    language: z.enum(['en', 'sw']),
+    text: z.string(),
+    needed: z.array(z.string()).describe('the placeholders that the text must have'),
+    allowed: z.array(z.string()).describe('all that it may have'),
+    preview: previewBody,
+    changedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Template' });
 
 const invalid = problemResponse(
   '`invalid_template`: the text lacks a placeholder, has an unknown one, is too long or leaves the GSM alphabet.',
@@ -48,7 +52,7 @@ const listSchema = {
   ...secured('templates', 'The texts of all messages that tell customers about their money.'),
   operationId: 'listTemplates',
   response: {
-    200: z.object({ items: z.array(templateBody), nextCursor: z.null() }),
+    200: z.object({ items: z.array(templateBody), nextCursor: z.null() }).meta({ id: 'TemplateList' }),
     ...keyProblems,
   },
 };

@@ -22,7 +22,9 @@ const createSchema = {
     })
     .meta({ examples: [{ name: 'Shop till 7', scopes: ['read', 'transact'] }] }),
   response: {
-    201: z.object({ id: z.string(), name: z.string(), scopes: z.array(z.enum(scopes)), key: z.string() }),
+    201: z
+      .object({ id: z.string(), name: z.string(), scopes: z.array(z.enum(scopes)), key: z.string() })
+      .meta({ id: 'NewApiKey' }),
     ...keyProblems,
     409: problemResponse(
       '`already_created`: the key was made before, for the same `Idempotency-Key`; `location` names it. It cannot be shown again: if the first answer was lost, revoke it and make another. `key_reused`: the `Idempotency-Key` was used for another request.',

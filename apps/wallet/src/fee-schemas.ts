@@ -16,30 +16,34 @@ const sum = z.string().describe('KES as a decimal string with at most two decima
 
 const reason = plainText(500).describe('why; kept with the name of the API key');
 
-const feeRule = z.object({
-  id: z.string(),
-  type: z.enum(types),
-  currency: z.string(),
-  minAmount: money.describe('the lower bound: of several, the highest that the amount reaches counts'),
-  flat: money,
-  rate: z
-    .string()
-    .describe('of the amount, charged on top of `flat`; six decimals')
-    .meta({ examples: ['0.015000'] }),
-  payer: z.enum(payers),
-  validFrom: time,
-  validUntil: time.nullable().describe('null for as long as no other rule takes its place'),
-});
+const feeRule = z
+  .object({
+    id: z.string(),
+    type: z.enum(types),
+    currency: z.string(),
+    minAmount: money.describe('the lower bound: of several, the highest that the amount reaches counts'),
+    flat: money,
+    rate: z
+      .string()
+      .describe('of the amount, charged on top of `flat`; six decimals')
+      .meta({ examples: ['0.015000'] }),
+    payer: z.enum(payers),
+    validFrom: time,
+    validUntil: time.nullable().describe('null for as long as no other rule takes its place'),
+  })
+  .meta({ id: 'FeeRule' });
 
-const event = z.object({
-  kind: z
-    .enum(['set', 'replaced', 'ended', 'restored'])
-    .describe('restored: the rule that was to replace it was ended before it began'),
-  validUntil: time.nullable().describe('when the rule ends by this event'),
-  by: z.string().describe('the name of the API key'),
-  reason: z.string(),
-  at: time,
-});
+const event = z
+  .object({
+    kind: z
+      .enum(['set', 'replaced', 'ended', 'restored'])
+      .describe('restored: the rule that was to replace it was ended before it began'),
+    validUntil: time.nullable().describe('when the rule ends by this event'),
+    by: z.string().describe('the name of the API key'),
+    reason: z.string(),
+    at: time,
+  })
+  .meta({ id: 'FeeRuleEvent' });
 
 const invalid = problemResponse(
   'A field is unknown or wrong (`invalid_request`), or `time_passed`: it would begin or end in the past, or end before it begins.',
@@ -57,7 +61,10 @@ export const listSchema = {
   response: {
     200: jsonOrCsv(
       'By type, currency, lower bound and beginning, on one page.',
-      pageSchema(feeRule.extend({ history: z.array(event) })),
+      pageSchema(
+        'FeeRulePage',
+        feeRule.extend({ history: z.array(event) }).meta({ id: 'FeeRuleWithHistory' }),
+      ),
     ),
     ...keyProblems,
     406: problemResponse('Neither JSON nor CSV is accepted.'),
@@ -129,14 +136,16 @@ export const quoteSchema = {
     at: moment.optional().describe('default: now'),
   }),
   response: {
-    200: z.object({
-      type: z.enum([...types, 'hold']),
-      amount: money,
-      fee: money.describe('`0.00` for nothing'),
-      payer: z.enum(payers).nullable().describe('null when nothing is charged'),
-      ruleId: z.string().nullable().describe('null for none, and for a hold'),
-      total: money.describe('what the sender must have: the amount, and the fee if the sender pays it'),
-    }),
+    200: z
+      .object({
+        type: z.enum([...types, 'hold']),
+        amount: money,
+        fee: money.describe('`0.00` for nothing'),
+        payer: z.enum(payers).nullable().describe('null when nothing is charged'),
+        ruleId: z.string().nullable().describe('null for none, and for a hold'),
+        total: money.describe('what the sender must have: the amount, and the fee if the sender pays it'),
+      })
+      .meta({ id: 'FeeQuote' }),
     ...keyProblems,
     422: problemResponse('`invalid_amount`, or a parameter is unknown or wrong.'),
   },

@@ -23,6 +23,8 @@ const holdSchema = z
   })
   .meta({ id: 'Hold' });
 
+const captureAnswer = postedSchema.extend({ hold: holdSchema }).meta({ id: 'Capture' });
+
 const params = z.object({ id: z.string().describe('the id of the hold') });
 const unknown = problemResponse('`unknown_hold`: there is no such hold.');
 const badRequest = problemResponse('`Idempotency-Key` is missing, or the body is not JSON.');
@@ -74,8 +76,8 @@ const captureSchema = {
     })
     .meta({ examples: [{ to: '9912091234', amount: '450.00' }] }),
   response: {
-    201: postedSchema.extend({ hold: holdSchema }),
-    200: postedSchema.extend({ hold: holdSchema }).describe('It was paid out before, for the same key.'),
+    201: captureAnswer.describe('The money is paid out.'),
+    200: captureAnswer.describe('It was paid out before, for the same key.'),
     400: badRequest,
     ...keyProblems,
     404: unknown,

@@ -44,10 +44,14 @@ const receiptSchema = {
       description: 'The receipt. Parties are masked.',
       content: {
         'application/json': {
-          schema: maskedFacts.extend({
-            verifyUrl: z.string().describe('the public page that checks it'),
-            jws: z.string().describe('the same facts as compact JWS; its keys are at /.well-known/jwks.json'),
-          }),
+          schema: maskedFacts
+            .extend({
+              verifyUrl: z.string().describe('the public page that checks it'),
+              jws: z
+                .string()
+                .describe('the same facts as compact JWS; its keys are at /.well-known/jwks.json'),
+            })
+            .meta({ id: 'Receipt' }),
         },
         'text/html': { schema: z.string() },
         'application/pdf': { schema: z.string() },
@@ -67,18 +71,22 @@ const jwksSchema = {
   tags: ['receipts'],
   summary: 'The public keys of the receipts, for checking them offline.',
   response: {
-    200: z.object({
-      keys: z.array(
-        z.object({
-          kty: z.literal('OKP'),
-          crv: z.literal('Ed25519'),
-          x: z.string(),
-          kid: z.string(),
-          alg: z.literal('EdDSA'),
-          use: z.literal('sig'),
-        }),
-      ),
-    }),
+    200: z
+      .object({
+        keys: z.array(
+          z
+            .object({
+              kty: z.literal('OKP'),
+              crv: z.literal('Ed25519'),
+              x: z.string(),
+              kid: z.string(),
+              alg: z.literal('EdDSA'),
+              use: z.literal('sig'),
+            })
+            .meta({ id: 'ReceiptKey' }),
+        ),
+      })
+      .meta({ id: 'ReceiptKeys' }),
   },
 };
 

@@ -65,14 +65,16 @@ const statementSchema = {
       description: 'The statement.',
       content: {
         'application/json': {
-          schema: z.object({
-            wallet: walletNumber,
-            currency,
-            openingBalance: money,
-            closingBalance: money,
-            items: z.array(line),
-            nextCursor,
-          }),
+          schema: z
+            .object({
+              wallet: walletNumber,
+              currency,
+              openingBalance: money,
+              closingBalance: money,
+              items: z.array(line),
+              nextCursor,
+            })
+            .meta({ id: 'Statement' }),
         },
         ...asFile,
       },

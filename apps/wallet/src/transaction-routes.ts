@@ -18,25 +18,31 @@ const viewSchema = {
   ...secured('transactions', 'A movement of money, and what was sent back of it.'),
   params,
   response: {
-    200: z.object({
-      reference: z.string(),
-      type: z.string(),
-      from: walletNumber,
-      to: walletNumber,
-      amount: money,
-      currency,
-      createdAt: time,
-      verificationHash: verificationHash.nullable(),
-      narrative: z.string().nullable(),
-      reverses: z.string().optional().describe('the transaction that this one sends back'),
-      reversedBy: z.array(z.string()).optional().describe('the transactions that send this one back'),
-      remaining: money.describe('what can still be sent back'),
-    }),
+    200: z
+      .object({
+        reference: z.string(),
+        type: z.string(),
+        from: walletNumber,
+        to: walletNumber,
+        amount: money,
+        currency,
+        createdAt: time,
+        verificationHash: verificationHash.nullable(),
+        narrative: z.string().nullable(),
+        reverses: z.string().optional().describe('the transaction that this one sends back'),
+        reversedBy: z.array(z.string()).optional().describe('the transactions that send this one back'),
+        remaining: money.describe('what can still be sent back'),
+      })
+      .meta({ id: 'Transaction' }),
     ...keyProblems,
     404: unknown,
     ...limitProblem,
   },
 };
+
+const reversalAnswer = postedSchema
+  .extend({ reverses: z.string(), remaining: money })
+  .meta({ id: 'Reversal' });
 
 const reversalSchema = {
   operationId: 'reverseTransaction',
@@ -50,10 +56,8 @@ const reversalSchema = {
     })
     .nullish(),
   response: {
-    201: postedSchema.extend({ reverses: z.string(), remaining: money }),
-    200: postedSchema
-      .extend({ reverses: z.string(), remaining: money })
-      .describe('It was sent back before, for the same key.'),
+    201: reversalAnswer.describe('The money is sent back.'),
+    200: reversalAnswer.describe('It was sent back before, for the same key.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
     ...keyProblems,
     404: unknown,

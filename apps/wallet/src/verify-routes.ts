@@ -14,13 +14,17 @@ import { limitedByAddress } from './public-limit.ts';
 import { soundFacts } from './receipt-source.ts';
 import { readReference } from './reference.ts';
 
-const verdictSchema = z.union([
-  maskedFacts.extend({
-    genuine: z.literal(true),
-    reversedAmount: money.nullable().describe('what was sent back of it since; null for nothing'),
-  }),
-  z.object({ genuine: z.literal(false) }),
-]);
+const verdictSchema = z
+  .union([
+    maskedFacts
+      .extend({
+        genuine: z.literal(true),
+        reversedAmount: money.nullable().describe('what was sent back of it since; null for nothing'),
+      })
+      .meta({ id: 'GenuineReceipt' }),
+    z.object({ genuine: z.literal(false) }).meta({ id: 'NotGenuine' }),
+  ])
+  .meta({ id: 'Verdict' });
 
 const verifySchema = {
   operationId: 'verifyReceipt',

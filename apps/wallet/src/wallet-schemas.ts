@@ -94,7 +94,7 @@ export const searchSchema = {
       },
     ),
   response: {
-    200: pageSchema(maskedWallet),
+    200: pageSchema('WalletPage', maskedWallet),
     ...keyProblems,
     422: problemResponse(
       'None of `phone`, `prefix` and `name` is there, `name` is not alone, or a parameter is unknown or wrong.',

@@ -10,7 +10,7 @@ export type ReadinessCheck = () => Promise<void>;
 /** A check that has not answered by then counts as failed: probes give up after a few seconds themselves. */
 const checkDeadlineMs = 2_000;
 
-const status = z.object({ status: z.string() });
+const status = z.object({ status: z.string() }).meta({ id: 'Health' });
 
 /** Adds `GET /health/live` (the process runs) and `GET /health/ready` (it can do its work now). */
 export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: ReadinessCheck): void {

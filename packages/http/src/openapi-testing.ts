@@ -25,7 +25,7 @@ const description = z.object({
   components: z.object({ schemas: z.record(z.string(), z.looseObject({})) }),
 });
 
-/** What a client generator needs of a description: names of operations and schemas, and the codes of problems. */
+/** What a client generator needs of a description: names of operations and schemas, answers without one, codes. */
 export async function readDescription(url: string) {
   const { paths, components } = description.parse(await (await fetch(`${url}/docs/json`)).json());
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
@@ -34,5 +34,21 @@ export async function readDescription(url: string) {
   const problem = z
     .object({ properties: z.object({ code: z.object({ enum: z.array(z.string()) }) }) })
     .parse(components.schemas['Problem']);
-  return { operations, schemas: Object.keys(components.schemas), codes: problem.properties.code.enum };
+  const unnamed = operations.flatMap(({ operationId, responses }) =>
+    Object.entries(responses)
+      .filter(([, response]) => isUnnamed(response))
+      .map(([status]) => `${operationId ?? ''} ${status}`),
+  );
+  const codes = problem.properties.code.enum;
+  return { operations, schemas: Object.keys(components.schemas), unnamed, codes };
+}
+
+const answer = z.object({
+  content: z.record(z.string(), z.object({ schema: z.looseObject({}) })).default({}),
+});
+
+/** Whether it is JSON of a schema that has no name, for which a generator makes no type to name in a program. */
+function isUnnamed(response: unknown): boolean {
+  const json = answer.parse(response).content['application/json'];
+  return json !== undefined && !('$ref' in json.schema);
 }

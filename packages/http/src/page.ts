@@ -1,8 +1,12 @@
 import { z } from 'zod';
 
-/** How a route declares that it answers with a list, page by page: `{"items": [...], "nextCursor": "..."}`. */
-export function pageSchema<Item extends z.ZodType>(item: Item) {
-  return z.object({ items: z.array(item), nextCursor });
+/**
+ * How a route declares that it answers with a list, page by page: `{"items": [...], "nextCursor": "..."}`.
+ *
+ * @param name what the description calls a page, such as `DepositPage`
+ */
+export function pageSchema<Item extends z.ZodType>(name: string, item: Item) {
+  return z.object({ items: z.array(item), nextCursor }).meta({ id: name });
 }
 
 export const nextCursor = z
