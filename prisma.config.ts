@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'prisma/config';
-import { useSchemaEngine } from './packages/schema-engine/src/config.ts';
+import { useSchemaEngine } from './tools/schema-engine/src/config.ts';
 
 // Prisma reads this file before anything else, so what it sets in the environment holds for every command.
 const { env } = process;
@@ -22,7 +22,7 @@ const shadowDatabaseUrl = env['SHADOW_DATABASE_URL'];
 
 export default defineConfig({
   schema: 'prisma/schema',
-  migrations: { path: 'prisma/migrations', seed: 'node packages/migrate/src/seed.ts' },
+  migrations: { path: 'prisma/migrations', seed: 'node tools/database/src/seed.ts' },
   // Without a URL, commands that need no database work, and the others say that it is missing.
   ...(url ? { datasource: { url, ...(shadowDatabaseUrl ? { shadowDatabaseUrl } : {}) } } : {}),
 });

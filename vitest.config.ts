@@ -1,5 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
-import { SkipReporter } from './packages/testing/src/skip-reporter.ts';
+import { SkipReporter } from './tools/testing/src/skip-reporter.ts';
 
 export default defineConfig({
   test: {
@@ -11,7 +11,7 @@ export default defineConfig({
     ],
     exclude: [...configDefaults.exclude, '**/generated/**'],
     // Prisma's client as the models are now; and one PostgreSQL for the run, on which test files make their databases.
-    globalSetup: ['packages/db/generate.ts', 'packages/postgres/src/vitest-setup.ts'],
+    globalSetup: ['packages/db/generate.ts', 'tools/postgres/src/vitest-setup.ts'],
     // Processes of their own, as tests start servers and take signals.
     pool: 'forks',
     // The database server needs processor time as well.

@@ -1,20 +1,20 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { drawChart } from './chart.ts';
-import { openDatabases } from './databases.ts';
-import { createCustomers, createSupply } from './deposits.ts';
-import type { Supply } from './deposits.ts';
-import { describeMachine } from './machine.ts';
-import type { Machine } from './machine.ts';
-import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
-import { showProgress } from './progress.ts';
-import { renderFigures, renderReport } from './report.ts';
-import { measureRound } from './round.ts';
-import type { Round } from './round.ts';
-import { summarize } from './summary.ts';
-import { createTransferSupply } from './transfers.ts';
+import { drawChart } from './report/chart.ts';
+import { openDatabases } from './data/databases.ts';
+import { createCustomers, createSupply } from './data/deposits.ts';
+import type { Supply } from './data/deposits.ts';
+import { describeMachine } from './lib/machine.ts';
+import type { Machine } from './lib/machine.ts';
+import { readOptions } from './load/options.ts';
+import type { Options } from './load/options.ts';
+import { showProgress } from './lib/progress.ts';
+import { renderFigures, renderReport } from './report/report.ts';
+import { measureRound } from './load/round.ts';
+import type { Round } from './load/round.ts';
+import { summarize } from './report/summary.ts';
+import { createTransferSupply } from './data/transfers.ts';
 
 const WALLETS = 10_000;
 

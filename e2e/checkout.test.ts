@@ -17,7 +17,7 @@ const apps = ['mpesa', 'sms', 'wallet'];
 // Sources that came without their history cannot be checked out once more.
 describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
   it('with core.autocrlf has the line ends of ours, and the Prisma CLI runs in it', async () => {
-    await using checkout = await createCheckout(['packages/schema-engine']);
+    await using checkout = await createCheckout(['tools/schema-engine']);
     const { folder } = checkout;
     const { stdout: wrong } = await run('grep', ['-rlIP', '\\r$', folder]).catch(
       (error: { code?: unknown }) => {
@@ -48,7 +48,7 @@ describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
   });
 
   it('has a db:url for the development database while that runs, and words on how to start it otherwise', async () => {
-    await using checkout = await createCheckout(['packages/migrate']);
+    await using checkout = await createCheckout(['tools/database']);
     const { folder } = checkout;
     const down = await runUrl(folder);
     expect(down).toMatchObject({ code: 1, stdout: '' });
@@ -62,7 +62,7 @@ describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
 /** db:url of a checkout, whose development database is its own. */
 async function runUrl(folder: string) {
   const env = { ...process.env, DATABASE_URL: '' };
-  const child = spawn(process.execPath, ['packages/migrate/src/url.ts'], { cwd: folder, env });
+  const child = spawn(process.execPath, ['tools/database/src/url.ts'], { cwd: folder, env });
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -40,5 +40,5 @@ export async function openOwnDatabase(settings: Settings): Promise<OpenDatabase>
 }
 
 function migrate(settings: Settings, url: string): Promise<string> {
-  return runScript(settings, 'packages/migrate/src/deploy.ts', url);
+  return runScript(settings, 'tools/database/src/deploy.ts', url);
 }

@@ -56,7 +56,7 @@ async function runServices(settings: Settings, { signal, wanted }: StopRequest):
   await using opened = new AsyncDisposableStack();
   const database = await openSharedDatabase(settings);
   opened.defer(() => database.close());
-  say(await runScript(settings, 'packages/migrate/src/seed.ts', database.url));
+  say(await runScript(settings, 'tools/database/src/seed.ts', database.url));
   const log = process.stdout;
   const [service, wallet, texting] = await startTogether([
     startService(settings, database.url, { app: 'mpesa', port: settings.mpesaPort, log }),

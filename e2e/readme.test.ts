@@ -14,7 +14,7 @@ const exampleSettings = {
   compilerOptions: {
     paths: {
       '@repo/receipts': ['../../packages/receipts/src/index.ts'],
-      '@repo/schema-engine/config': ['../../packages/schema-engine/src/config.ts'],
+      '@repo/schema-engine/config': ['../../tools/schema-engine/src/config.ts'],
     },
   },
   include: ['*.ts'],

@@ -61,7 +61,7 @@ export function startProvider(options: {
   readonly reportUrl: string;
 }): TrialProcess {
   return startProgram({
-    path: 'packages/simulator/src/africas-talking/main.ts',
+    path: 'tools/simulator/src/africas-talking/main.ts',
     parameters: ['--delay-ms', String(options.delayMs), '--report-url', options.reportUrl],
     environment: {},
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCommandLine } from '@repo/command/command-line';
-import { clientPlace, isClientCurrent, schemaDigest, stampOf } from './src/schema-digest.ts';
+import { clientPlace, isClientCurrent, schemaDigest, stampOf } from './src/connection/schema-digest.ts';
 
 // Runs after every installation, and before tests and checks, which must not see an old client after a change of the
 // models.

@@ -1,16 +1,16 @@
 import { DaftariError, createSchemaCheck, findApiKey } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
-import { addCallbackRoutes, callbackRoots } from './callback-routes.ts';
-import { addCostRoutes } from './cost-routes.ts';
+import { addCallbackRoutes, callbackRoots } from './callbacks/routes.ts';
+import { addCostRoutes } from './messages/cost-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
-import { addMessageListRoutes } from './message-list-routes.ts';
-import { addMessageRoutes } from './message-routes.ts';
+import { addMessageListRoutes } from './messages/list-routes.ts';
+import { addMessageRoutes } from './messages/routes.ts';
 import { mapError, smsProblems } from './problems.ts';
 import { createSmsMetrics } from './sms-metrics.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
-import { addTemplateRoutes } from './template-routes.ts';
-import { addUnknownRoutes } from './unknown-routes.ts';
+import { addTemplateRoutes } from './messages/template-routes.ts';
+import { addUnknownRoutes } from './messages/unknown-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work in other processes. */
 const keyCacheMs = 5_000;

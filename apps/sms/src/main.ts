@@ -3,11 +3,11 @@ import { hostname } from 'node:os';
 import { createDb, createSchemaCheck } from '@repo/db';
 import { closeGracefully } from '@repo/http';
 import { createApp } from './app.ts';
-import { chooseProvider } from './choose-provider.ts';
+import { chooseProvider } from './providers/choose-provider.ts';
 import { readEnvironment } from './env.ts';
-import { senderSettings } from './sender-settings.ts';
-import { startMonitor } from './monitor.ts';
-import { startSending } from './sending.ts';
+import { senderSettings } from './sender/settings.ts';
+import { startMonitor } from './sender/monitor.ts';
+import { startSending } from './sender/start-sending.ts';
 
 /** Less than the time that a service has to end, so that what was given up can still be recorded. */
 const longestGraceMs = 18_000;

@@ -12,10 +12,10 @@ import { until } from '@repo/testing/until';
 import { Registry } from 'prom-client';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
-import { createAfricasTalking } from './providers/africas-talking.ts';
+import { createAfricasTalking } from './providers/africas-talking/client.ts';
 import type { Provider } from './providers/provider.ts';
 import type { SenderSettings } from './sender/sender.ts';
-import { startSending } from './sending.ts';
+import { startSending } from './sender/start-sending.ts';
 
 export const testToken = 'V1StGXR8Z5jdHi6BmyT0kL9w';
 export const testKey = 'test-key';

@@ -1,7 +1,7 @@
 import type { Db, LedgerIntake, TransferIntake } from '@repo/db';
 import type { KeyGuard } from '@repo/http';
 import type { Issuer, SigningKeys } from '@repo/receipts';
-import type { LookupLimits } from './lookup-limits.ts';
+import type { LookupLimits } from './wallets/lookup-limits.ts';
 import type { WalletMetrics } from './wallet-metrics.ts';
 
 /** How the service behaves. */

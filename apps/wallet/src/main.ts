@@ -2,8 +2,8 @@ import { createDb, createLedgerIntake, createTransferIntake, createSchemaCheck }
 import { EnvironmentError, closeGracefully } from '@repo/http';
 import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
-import { startHoldExpiry } from './hold-expiry.ts';
-import { readReceiptKeys } from './receipt-keys.ts';
+import { startHoldExpiry } from './ledger/hold-expiry.ts';
+import { readReceiptKeys } from './receipts/receipt-keys.ts';
 import { createStuckHoldsGauge } from './wallet-metrics.ts';
 
 const environment = readEnvironment();

@@ -6,7 +6,7 @@ import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
-import { readReceiptKeys } from './receipt-keys.ts';
+import { readReceiptKeys } from './receipts/receipt-keys.ts';
 
 export const testKey = 'test-key';
 

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createApiKey, findApiKey, revokeApiKey } from './api-keys.ts';
 import type { Scope } from './api-keys.ts';
-import { refusalOf } from './testing/ledger-refusal.ts';
-import { useTestDb } from './testing/test-db.ts';
+import { refusalOf } from './testing/ledger/refusal.ts';
+import { useTestDb } from './testing/database/test-db.ts';
 
 const database = useTestDb();
 

@@ -1,10 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { arrayLiteral } from './array-literal.ts';
-import type { Handle } from './db.ts';
+import { arrayLiteral } from './connection/array-literal.ts';
+import type { Handle, Statement } from './connection/handle.ts';
 import { DaftariError } from './errors.ts';
 import { isUuid, requestDigest, requireText } from './request.ts';
-import { query } from './statement.ts';
-import type { Statement } from './statement.ts';
+import { query } from './connection/handle.ts';
 
 const SCOPES = ['read', 'transact', 'admin'] as const;
 

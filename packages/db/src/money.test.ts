@@ -4,7 +4,7 @@ import { AmountError, isDaftariError } from './errors.ts';
 import type { AmountFault } from './errors.ts';
 import { formatCents, normalizeAmount, parseCents, parsePositiveCents } from './money.ts';
 import { amounts, cents, largestCents } from './testing/arbitraries.ts';
-import { openTestDb } from './testing/test-db.ts';
+import { openTestDb } from './testing/database/test-db.ts';
 
 /** What is wrong with the amount, null for nothing. */
 function faultOf(amount: string): AmountFault | null {

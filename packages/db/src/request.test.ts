@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { newReference } from './reference.ts';
+import { newReference } from './ledger/reference.ts';
 import { requestDigest, requireAmount, requireText, requireTime } from './request.ts';
 
 const fields = fc.array(

@@ -4,7 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifySchema } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { HttpServer } from './http-server.ts';
-import { httpProblem, problemResponse } from './problem.ts';
+import { httpProblem, problemResponse } from './problems/problem.ts';
 
 export interface DocsOptions {
   readonly title: string;

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { HttpProblem } from './problem.ts';
-import { secretDigest } from './secrets.ts';
+import { HttpProblem } from './problems/problem.ts';
+import { secretDigest } from './callers/secrets.ts';
 import { startTestServer } from './testing.ts';
 
 const phone = '254712345678';

@@ -1,6 +1,6 @@
 import { DatabaseUrlError, parseDatabaseUrl } from '@repo/database-url';
 import { z } from 'zod';
-import { isNetwork } from './networks.ts';
+import { isNetwork } from './callers/networks.ts';
 
 /** A variable that holds a whole number. */
 export function wholeNumber({ min, max }: { readonly min: number; readonly max: number }) {

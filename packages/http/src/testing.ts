@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
-import { fullAccessKey } from './api-key.ts';
+import { fullAccessKey } from './callers/api-key.ts';
 import { createServer } from './server.ts';
 import type { Server, ServerOptions } from './server.ts';
-import { stopServer } from './shutdown.ts';
+import { stopServer } from './running/shutdown.ts';
 
 /** A listening server with its base URL and the log lines it wrote. */
 export interface TestServer extends AsyncDisposable {

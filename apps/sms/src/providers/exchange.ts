@@ -1,5 +1,12 @@
 import type { Dispatcher } from 'undici';
-import type { HttpAnswer } from './africas-talking-answer.ts';
+
+/** An answer over HTTP, complete. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** The `Retry-After` header, if there was one. */
+  readonly retryAfter: string | null;
+}
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { playEverything } from '../testing/audit-scenario.ts';
-import type { AuditScenario } from '../testing/audit-scenario.ts';
-import { openTestDb, useTestDb } from '../testing/test-db.ts';
-import { transaction } from '../transaction.ts';
+import { playEverything } from '../testing/database/audit-scenario.ts';
+import type { AuditScenario } from '../testing/database/audit-scenario.ts';
+import { openTestDb, useTestDb } from '../testing/database/test-db.ts';
+import { transaction } from '../connection/transaction.ts';
 import { auditLedger, auditSnapshot } from './audit-ledger.ts';
 import type { AuditOptions, LedgerAudit } from './audit-ledger.ts';
 

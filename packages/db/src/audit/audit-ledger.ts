@@ -1,7 +1,7 @@
-import type { Db, Handle } from '../db.ts';
-import { query } from '../statement.ts';
-import type { Statement } from '../statement.ts';
-import { transaction } from '../transaction.ts';
+import type { Db } from '../connection/db.ts';
+import type { Handle, Statement } from '../connection/handle.ts';
+import { query } from '../connection/handle.ts';
+import { transaction } from '../connection/transaction.ts';
 import type { AuditCheck } from './audit-check.ts';
 import { DEPOSIT_CHECKS } from './deposit-checks.ts';
 import { LEDGER_CHECKS } from './ledger-checks.ts';

@@ -1,0 +1,90 @@
+import { addCallbackScope, problemResponse, rawBodyOf } from '@repo/http';
+import type { HttpServer, RawBody } from '@repo/http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { quarantine, refuseDamaged, takeDeliveryReport, takeOptOut } from './take-callback.ts';
+import type { CallbackContext } from './take-callback.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import type { SmsMetrics } from '../sms-metrics.ts';
+
+/** The largest callback that is read as a message: real ones have 200 bytes. */
+const maxBytes = 65_536;
+
+const common = {
+  tags: ['callbacks'],
+  params: z.object({
+    token: z.string().describe('SMS_CALLBACK_TOKEN; a wrong one is answered like an unknown path'),
+  }),
+  response: {
+    200: z.object({ status: z.literal('stored') }).meta({ id: 'StoredCallback' }),
+    413: problemResponse('The body is over 64 KiB; its beginning was kept.'),
+    503: problemResponse('Nothing could be stored. The message does not count as delivered.'),
+  },
+};
+
+const reportSchema = {
+  operationId: 'reportDelivery',
+  ...common,
+  summary: 'The provider reports what became of a message.',
+  description: 'A form or JSON. Answered when the report is committed, whatever came of it.',
+  // For the description only: whatever really comes is taken as bytes.
+  body: z.looseObject({
+    id: z.string().describe("the provider's id of the message"),
+    status: z.string().describe('Sent, Submitted, Buffered, Rejected, Success, Failed ...'),
+    phoneNumber: z.string().optional(),
+    networkCode: z.string().optional(),
+    failureReason: z.string().optional(),
+    retryCount: z.string().optional(),
+  }),
+};
+
+const optOutSchema = {
+  operationId: 'recordOptOut',
+  ...common,
+  summary: 'A customer wants no more messages.',
+  description: 'Unimportant messages are not sent to this number any more; news of money is.',
+  body: z.looseObject({ senderId: z.string().optional(), phoneNumber: z.string() }),
+};
+
+const stored = { status: 'stored' } as const;
+
+/** Below these everything comes from the provider, or from whoever else has the token. */
+export const callbackRoots: readonly string[] = ['/delivery-reports', '/opt-outs'];
+
+/** Adds the two routes that the provider calls. They are never rate-limited: a 429 would be a lost report. */
+export async function addCallbackRoutes(
+  app: HttpServer,
+  { db, settings }: AppDependencies,
+  metrics: SmsMetrics,
+): Promise<void> {
+  const contextOf = (request: FastifyRequest): CallbackContext => ({ db, metrics, log: request.log });
+
+  async function bodyOf(request: FastifyRequest): Promise<RawBody> {
+    const body = rawBodyOf(request);
+    await refuseDamaged(contextOf(request), body);
+    return body;
+  }
+
+  const options = {
+    roots: callbackRoots,
+    token: settings.callbackToken,
+    maxBytes,
+    keepStray: async (request: FastifyRequest) => {
+      const body = await bodyOf(request);
+      const reason = request.method === 'POST' ? 'unknown_path' : 'method_not_post';
+      await quarantine(contextOf(request), body, { reason });
+    },
+  };
+
+  await addCallbackScope(app, options, (scope) => {
+    scope.post('/delivery-reports/:token', { schema: reportSchema }, async (request) => {
+      await takeDeliveryReport(contextOf(request), await bodyOf(request));
+      return stored;
+    });
+
+    scope.post('/opt-outs/:token', { schema: optOutSchema }, async (request) => {
+      await takeOptOut(contextOf(request), await bodyOf(request));
+      return stored;
+    });
+  });
+}

@@ -1,0 +1,130 @@
+import { recordDeliveryReport, recordOptOut } from '@repo/db';
+import type { Db, DeliveryOutcome } from '@repo/db';
+import { httpProblem, lowerCase } from '@repo/http';
+import type { RawBody } from '@repo/http';
+import type { FastifyBaseLogger } from 'fastify';
+import { reasonTexts } from '../providers/report-reasons.ts';
+import type { UnreadableReason } from '../providers/report-reasons.ts';
+import { readDeliveryReport, readOptOut } from '../providers/africas-talking/reports.ts';
+import { isWithoutStorage, unavailable } from '../problems.ts';
+import { harmless } from '../providers/send-codes.ts';
+import type { SmsMetrics } from '../sms-metrics.ts';
+
+/** What the handlers of callbacks work with. */
+export interface CallbackContext {
+  readonly db: Db;
+  readonly metrics: SmsMetrics;
+  readonly log: FastifyBaseLogger;
+}
+
+/** Why a callback cannot be used, and what there is to know besides, such as how much of it was kept. */
+export interface Quarantined {
+  readonly reason: UnreadableReason;
+  readonly note?: string;
+}
+
+/** Whose callbacks these are: claims are stored under the same name. */
+const provider = 'africas-talking';
+
+/**
+ * Takes in what the provider says of a message. It resolves when the report is committed, whatever came of it, and
+ * throws a 503 problem only when nothing could be stored.
+ */
+export async function takeDeliveryReport(context: CallbackContext, body: RawBody): Promise<void> {
+  const read = readDeliveryReport(body.bytes);
+  if (!read.ok) return quarantine(context, body, read);
+  const { failureReason, ...report } = read.value;
+  try {
+    const recorded = await recordDeliveryReport(context.db, {
+      provider,
+      ...report,
+      reason: failureReason,
+      body: body.bytes,
+    });
+    context.metrics.reports.inc({ outcome: lowerCase(recorded.outcome) });
+    tell(context, recorded.outcome, recorded.id);
+    if (!recorded.isKnownStatus) {
+      const status = harmless(report.status);
+      context.log.warn(
+        { report: recorded.id, status },
+        'a delivery status that is not listed; it decides nothing',
+      );
+    }
+  } catch (error) {
+    await keepAnyway(context, body, error);
+  }
+}
+
+/** Takes in that somebody wants no more messages. As with reports, a 503 problem means that nothing was stored. */
+export async function takeOptOut(context: CallbackContext, body: RawBody): Promise<void> {
+  const read = readOptOut(body.bytes);
+  if (!read.ok) return quarantine(context, body, read);
+  const { phone, senderId } = read.value;
+  try {
+    // Sender ids have 11 characters; what is longer is none, and the wish counts all the same.
+    const sender = senderId === null || senderId.length > 20 ? {} : { senderId };
+    const { recorded } = await recordOptOut(context.db, { number: phone, ...sender });
+    context.metrics.optOuts.inc({ result: recorded ? 'new' : 'known' });
+  } catch (error) {
+    await keepAnyway(context, body, error);
+  }
+}
+
+/** Keeps what came of a callback that is too large or broke off, and refuses the request; passes every other. */
+export async function refuseDamaged(context: CallbackContext, body: RawBody): Promise<void> {
+  const { bytes, isCut, isIncomplete, size } = body;
+  if (!isCut && !isIncomplete) return;
+  const note = `${String(bytes.length)} of ${String(size)} bytes kept`;
+  await quarantine(context, body, { reason: isCut ? 'body_too_large' : 'body_incomplete', note });
+  if (!isCut) throw httpProblem('malformed_request', { detail: 'The body broke off. What came was kept.' });
+  throw httpProblem('body_too_large', {
+    detail: 'A callback has at most 64 KiB. The beginning was kept.',
+    headers: { connection: 'close' },
+  });
+}
+
+/** Keeps a callback that cannot be read, as it came, for people to look at. Throws 503 when it cannot be stored. */
+export async function quarantine(
+  context: CallbackContext,
+  body: RawBody,
+  { reason, note }: Quarantined,
+): Promise<void> {
+  const id = await store(context, body, note === undefined ? reason : `${reason}: ${note}`);
+  context.metrics.quarantined.inc({ reason });
+  context.log.warn({ report: id, reason }, reasonTexts[reason]);
+}
+
+/** Something about this callback in particular went wrong: it is kept as it came, so that nobody has to repeat it. */
+async function keepAnyway(context: CallbackContext, body: RawBody, error: unknown): Promise<void> {
+  if (isWithoutStorage(error)) throw unavailable(error);
+  const id = await store(context, body, 'not_recorded');
+  context.metrics.quarantined.inc({ reason: 'not_recorded' });
+  context.log.error({ err: error, report: id }, 'a callback could not be recorded; it is kept as it came');
+}
+
+/** The reason takes the place of the provider's own in a report that could not be read. */
+async function store({ db, metrics }: CallbackContext, { bytes }: RawBody, reason: string): Promise<string> {
+  const nothing = { providerMessageId: null, status: null, networkCode: null };
+  try {
+    const { id, outcome } = await recordDeliveryReport(db, {
+      provider,
+      ...nothing,
+      reason,
+      retryCount: null,
+      phone: null,
+      body: bytes,
+    });
+    metrics.reports.inc({ outcome: lowerCase(outcome) });
+    return id;
+  } catch (cause) {
+    throw unavailable(cause);
+  }
+}
+
+function tell({ log }: CallbackContext, outcome: DeliveryOutcome, report: string): void {
+  if (outcome === 'MISMATCHED' || outcome === 'AMBIGUOUS') {
+    log.warn({ report, outcome }, 'a report whose message is not certain; it is kept and changes nothing');
+  } else {
+    log.debug({ report, outcome }, 'a delivery report is recorded');
+  }
+}

@@ -1,0 +1,121 @@
+import { listSmsTemplates, previewSmsTemplate, setSmsTemplate } from '@repo/db';
+import type { SmsTemplate } from '@repo/db';
+import { actorOf, problemResponse } from '@repo/http';
+import type { HttpServer } from '@repo/http';
+import { z } from 'zod';
+import type { RouteContext } from '../dependencies.ts';
+import { keyProblems, secured } from '../responses.ts';
+import { sizeOf } from '../text/parts.ts';
+
+const params = z.object({
+  key: z.string().describe('which message it is, such as `deposit` or `transfer_in`'),
+  language: z.string().describe('`en` or `sw`'),
+});
+
+const text = z
+  .string()
+  .min(1)
+  .max(500)
+  .refine((each) => each.isWellFormed() && !each.includes('\0'), 'must be well-formed text without NUL')
+  .describe(
+    'with placeholders such as {amount}; a part in [square brackets] is left out where its {name} or {balance} is missing',
+  )
+  .meta({ examples: ['{reference} confirmed. {amount} sent to {name}.[ New balance {balance}.]'] });
+
+const previewBody = z
+  .object({
+    text: z.string().describe('filled in with the longest facts that are usual'),
+    parts: z.int().describe('how many messages it takes, which is what it costs'),
+    units: z.int().describe('its length; 160 fit into one message'),
+    encoding: z.enum(['GSM-7', 'UCS-2']),
+  })
+  .meta({ id: 'TemplatePreview' });
+
+const templateBody = z
+  .object({
+    key: z.string(),
+    language: z.enum(['en', 'sw']),
+    text: z.string(),
+    needed: z.array(z.string()).describe('the placeholders that the text must have'),
+    allowed: z.array(z.string()).describe('all that it may have'),
+    preview: previewBody,
+    changedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Template' });
+
+const invalid = problemResponse(
+  '`invalid_template`: the text lacks a placeholder, has an unknown one, is too long or leaves the GSM alphabet.',
+);
+const unknown = problemResponse('`unknown_template`: no message has this key, or not in this language.');
+
+const listSchema = {
+  ...secured('templates', 'The texts of all messages that tell customers about their money.'),
+  operationId: 'listTemplates',
+  response: {
+    200: z.object({ items: z.array(templateBody), nextCursor: z.null() }).meta({ id: 'TemplateList' }),
+    ...keyProblems,
+  },
+};
+
+const changeSchema = {
+  ...secured('templates', 'Changes the text of a message, from the next message on.'),
+  operationId: 'changeTemplate',
+  params,
+  body: z.strictObject({
+    text,
+    reason: z.string().trim().min(1).max(500).describe('why; kept with who changed it'),
+  }),
+  response: { 200: templateBody, ...keyProblems, 404: unknown, 422: invalid },
+};
+
+const previewSchema = {
+  ...secured('templates', 'Shows a text filled in, and how many messages it would take. Nothing is changed.'),
+  operationId: 'previewTemplate',
+  params,
+  body: z.strictObject({ text }),
+  response: { 200: previewBody, ...keyProblems, 404: unknown, 422: invalid },
+};
+
+/** Adds the routes that show, try out and change the texts of messages. */
+export function addTemplateRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
+  app.get('/templates', { onRequest: requireKey('read'), schema: listSchema }, async () => {
+    return { items: (await listSmsTemplates(db)).map(bodyOf), nextCursor: null };
+  });
+
+  const preview = { onRequest: requireKey('read'), schema: previewSchema };
+  app.post('/templates/:key/:language/preview', preview, async (request) => {
+    const { key, language } = request.params;
+    const sample = await previewSmsTemplate(db, { key, language, text: request.body.text });
+    return previewOf(sample);
+  });
+
+  const change = { onRequest: requireKey('admin'), schema: changeSchema };
+  app.put('/templates/:key/:language', change, async (request) => {
+    const { key, language } = request.params;
+    const changed = await setSmsTemplate(db, {
+      key,
+      language,
+      ...request.body,
+      changedBy: actorOf(request),
+    });
+    request.log.info(
+      { template: changed.key, language: changed.language },
+      'the text of a message was changed',
+    );
+    return bodyOf(changed);
+  });
+}
+
+function bodyOf({ sample, changedAt, needed, allowed, ...template }: SmsTemplate) {
+  return {
+    ...template,
+    needed: [...needed],
+    allowed: [...allowed],
+    preview: previewOf(sample),
+    changedAt: changedAt.toISOString(),
+  };
+}
+
+function previewOf(sample: string): z.output<typeof previewBody> {
+  return { text: sample, ...sizeOf(sample) };
+}

@@ -1,0 +1,128 @@
+import { createApiKey, queueSms } from '@repo/db';
+import { expect, test } from 'vitest';
+import {
+  isDone,
+  isUnknown,
+  newNumber,
+  openProvider,
+  startTestService,
+  testToken,
+  untilSms,
+} from '../testing.ts';
+import type { TestService } from '../testing.ts';
+
+/** A message whose answer never came, and the provider's id of it. */
+async function leaveUnknown(service: TestService) {
+  service.simulator.configure({ behaviour: () => ({ kind: 'accept', answer: 'dropped' }) });
+  service.send({ provider: openProvider(service.simulator.url) });
+  const recipient = newNumber();
+  const { id } = await queueSms(service.db, { recipient, message: 'Hello' });
+  await untilSms(service, id, isUnknown);
+  service.simulator.configure({ behaviour: () => ({ kind: 'accept' }) });
+  return { id, recipient, providerMessageId: service.simulator.messages()[0]?.id ?? '' };
+}
+
+interface TestDecision {
+  readonly decision?: string;
+  readonly note?: string;
+  readonly providerMessageId?: string;
+  readonly cost?: unknown;
+  /** The configured one unless it is said. */
+  readonly key?: string;
+}
+
+function decide(service: TestService, id: string, { key, ...body }: TestDecision) {
+  const request = { method: 'POST', body, ...(key === undefined ? {} : { key }) } as const;
+  return service.ask(`/messages/${id}/decision`, request);
+}
+
+test('what may or may not have been sent is on the list, with the reports that may be about it', async () => {
+  await using service = await startTestService();
+  const { id, recipient, providerMessageId } = await leaveUnknown(service);
+  await service.fetch(`/delivery-reports/${testToken}`, {
+    method: 'POST',
+    body: `phoneNumber=%2B${recipient}&id=${providerMessageId}&status=Success`,
+  });
+  const { status, body } = await service.ask('/messages?status=unknown');
+  expect(status).toBe(200);
+  expect(body['items']).toMatchObject([
+    {
+      id,
+      recipient,
+      message: 'Hello',
+      phase: 'unknown',
+      suggestions: [{ providerMessageId, status: 'Success' }],
+    },
+  ]);
+});
+
+test('a person decides that it was sent, by the books of the provider; the key is named and the report joins', async () => {
+  await using service = await startTestService();
+  const { id, recipient, providerMessageId } = await leaveUnknown(service);
+  await service.fetch(`/delivery-reports/${testToken}`, {
+    method: 'POST',
+    body: `phoneNumber=%2B${recipient}&id=${providerMessageId}&status=Success`,
+  });
+  const { key } = await createApiKey(service.db, { name: 'Wanjiru', scopes: ['admin', 'read'] });
+  const cost = { amount: '0.8000', currency: 'KES', parts: 1 };
+  const decision = { decision: 'sent', note: 'in the dashboard', providerMessageId, cost, key };
+  const { status, body } = await decide(service, id, decision);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    status: 'sent',
+    decidedBy: 'Wanjiru',
+    providerMessageId,
+    cost: '0.8000',
+    deliveryStatus: 'Success',
+  });
+  const shown = await service.ask(`/messages/${id}`, { key });
+  expect(shown.body).toMatchObject({
+    decisionNote: 'in the dashboard',
+    history: [{ kind: 'unknown' }, { kind: 'decided', actor: 'Wanjiru', detail: 'sent: in the dashboard' }],
+  });
+});
+
+test('a person has it sent again, and only then does it reach the provider twice', async () => {
+  await using service = await startTestService();
+  const { id } = await leaveUnknown(service);
+  expect((await decide(service, id, { decision: 'send_again', note: 'nobody got it' })).status).toBe(200);
+  const sms = await untilSms(service, id, isDone);
+  expect(sms).toMatchObject({ status: 'SENT', attempts: 2, decidedBy: 'configured-1' });
+  expect(service.simulator.book()).toMatchObject({ accepted: 2, duplicates: 1 });
+});
+
+test('a person gives it up', async () => {
+  await using service = await startTestService();
+  const { id } = await leaveUnknown(service);
+  const { body } = await decide(service, id, { decision: 'failed', note: 'not worth it' });
+  expect(body).toMatchObject({ status: 'failed', errorCode: 'given_up' });
+  expect((await service.ask('/messages?status=unknown')).body).toEqual({ items: [], nextCursor: null });
+});
+
+test('what is decided is not decided again, and what is not there cannot be', async () => {
+  await using service = await startTestService();
+  const { id } = await leaveUnknown(service);
+  const decision = { decision: 'failed', note: 'not worth it' };
+  await decide(service, id, decision);
+  const again = await decide(service, id, { ...decision, decision: 'send_again' });
+  expect([again.status, again.body['code']]).toEqual([409, 'nothing_to_decide']);
+  const unknown = await decide(service, '018f0000-0000-7000-8000-000000000001', decision);
+  expect([unknown.status, unknown.body['code']]).toEqual([404, 'unknown_sms']);
+});
+
+test.each([
+  ['without a note', { decision: 'sent' }],
+  ['of another kind', { decision: 'maybe', note: 'x' }],
+  ['with a cost that is a number', { decision: 'sent', note: 'x', cost: { amount: 0.8, currency: 'KES' } }],
+])('a decision %s is refused', async (_what, body) => {
+  await using service = await startTestService();
+  const { status } = await decide(service, '018f0000-0000-7000-8000-000000000001', body);
+  expect(status).toBe(422);
+});
+
+test('only an administrator decides', async () => {
+  await using service = await startTestService();
+  const { key } = await createApiKey(service.db, { name: 'shop', scopes: ['read', 'transact'] });
+  const id = '018f0000-0000-7000-8000-000000000001';
+  expect((await decide(service, id, { decision: 'sent', note: 'x', key })).status).toBe(403);
+});

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { deposit, posting, startTestService } from '../testing.ts';
+
+const wallet = { holderName: 'Jane Mwangi', phone: '0712 345 678' };
+
+test('a repeated request opens one wallet, and the customer is still found by phone', async () => {
+  await using service = await startTestService();
+  const request = posting(wallet, 'opening-1');
+  const first = await service.ask('/wallets', request);
+  const repeat = await service.ask('/wallets', request);
+  expect([first.status, repeat.status]).toEqual([201, 200]);
+  expect(repeat.body).toEqual(first.body);
+  // With a second wallet of this phone the payment would wait in suspense.
+  await deposit(service.db, { account: '254712345678', amount: '10.00' });
+  expect((await service.ask('/wallets', request)).body).toEqual({ ...first.body, balance: '10.00' });
+});
+
+test.each([
+  ['holderName', { holderName: 'Jane Wanjiru' }],
+  ['phone', { phone: '0712345679' }],
+  ['language', { language: 'sw' }],
+])('the same key with another %s is refused', async (_field, change) => {
+  await using service = await startTestService();
+  await service.ask('/wallets', posting(wallet, 'opening-1'));
+  const other = await service.ask('/wallets', posting({ ...wallet, ...change }, 'opening-1'));
+  expect([other.status, other.body['code']]).toEqual([409, 'key_reused']);
+  expect(await service.query(`SELECT count(*)::int AS n FROM core.wallets WHERE kind = 'CUSTOMER'`)).toEqual([
+    { n: 1 },
+  ]);
+});
+
+test('a key that cannot be one is refused', async () => {
+  await using service = await startTestService();
+  const answer = await service.ask('/wallets', posting(wallet, 'a key'));
+  expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);
+});
+
+test('a wallet is opened in the language that its holder reads', async () => {
+  await using service = await startTestService();
+  const swahili = await service.ask('/wallets', posting({ ...wallet, language: 'sw' }));
+  expect(swahili.body['language']).toBe('sw');
+  const french = await service.ask('/wallets', posting({ ...wallet, language: 'fr' }));
+  expect(french.status).toBe(422);
+});
+
+test('a repeated request makes one API key, and is told which instead of its secret', async () => {
+  await using service = await startTestService();
+  const request = posting({ name: 'till 7', scopes: ['read'] }, 'key-1');
+  const first = await service.ask('/api-keys', request);
+  const repeat = await service.ask('/api-keys', request);
+  expect([first.status, repeat.status, repeat.body['code']]).toEqual([201, 409, 'already_created']);
+  expect(repeat.headers.get('location')).toBe(`/api-keys/${String(first.body['id'])}`);
+  expect(JSON.stringify(repeat.body)).not.toContain(String(first.body['key']));
+  const other = await service.ask('/api-keys', posting({ name: 'till 8', scopes: ['read'] }, 'key-1'));
+  expect([other.status, other.body['code']]).toEqual([409, 'key_reused']);
+  expect(await service.query('SELECT count(*)::int AS n FROM services.api_keys')).toEqual([{ n: 1 }]);
+});

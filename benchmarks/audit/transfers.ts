@@ -1,0 +1,50 @@
+import { execute } from '@repo/postgres/database';
+import type { Expectation } from './deposits.ts';
+import type { DatabaseKind } from '../data/databases.ts';
+import { BenchmarkError } from '../lib/errors.ts';
+
+/**
+ * Compares a database with the transfers that were acknowledged: each is there once, no money was made or lost, and
+ * every wallet holds what its transactions make.
+ *
+ * @throws BenchmarkError `counts_wrong`
+ */
+export async function auditTransfers(
+  url: string,
+  kind: DatabaseKind,
+  { acknowledged, failed }: Expectation,
+): Promise<void> {
+  const [row] = await execute(url, FACTS);
+  const facts = Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, String(value)]));
+  const { balances, transfers, requests, unexplained } = facts;
+  const count = Number(transfers);
+  const rules: Record<string, boolean> = {
+    'a transaction for each acknowledged transfer': count >= acknowledged && count <= acknowledged + failed,
+    'the balances add up to zero': balances === '0.00',
+    'every wallet holds what its transactions make': unexplained === '0',
+    ...(kind === 'funded' && { 'a remembered request for each transaction': requests === transfers }),
+  };
+  const broken = Object.keys(rules).filter((rule) => rules[rule] !== true);
+  if (broken.length === 0) return;
+  throw new BenchmarkError(
+    'counts_wrong',
+    `not so: ${broken.join('; ')}. ${String(acknowledged)} were acknowledged, ${String(failed)} failed, and there are ${JSON.stringify(facts)}.`,
+  );
+}
+
+const FACTS = `
+WITH legs AS (
+    SELECT debit_wallet_id AS wallet, -amount AS change FROM core.transactions
+    UNION ALL
+    SELECT credit_wallet_id, amount FROM core.transactions
+), made AS (
+    SELECT wallet, sum(change) AS balance FROM legs GROUP BY wallet
+)
+SELECT (SELECT sum(balance)::numeric(19,2)::text FROM core.wallets) AS balances,
+       (SELECT count(*)::text FROM core.transactions WHERE type = 'TRANSFER') AS transfers,
+       (SELECT count(*)::text FROM core.requests WHERE outcome = 'POSTED') AS requests,
+       (
+           SELECT count(*)::text
+             FROM core.wallets w LEFT JOIN made m ON m.wallet = w.id
+            WHERE w.balance <> coalesce(m.balance, 0)
+       ) AS unexplained`;

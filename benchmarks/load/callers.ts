@@ -1,0 +1,98 @@
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { kindOf } from '../lib/errors.ts';
+import type { Pace } from './options.ts';
+import { percentile } from '../lib/percentiles.ts';
+
+/** How many callers the measurements have. */
+export const callerCounts = [1, 8, 32, 256, 2_000] as const;
+
+export interface Load {
+  /** How many call at once, each again as soon as it has its answer. */
+  readonly callers: number;
+  /** The window opens after this time when every caller has been answered once ... */
+  readonly warmUpMs: number;
+  /** ... and at the latest after this. */
+  readonly warmUpAtMostMs: number;
+  readonly windowMs: number;
+}
+
+export interface Measured {
+  /** Answers that arrived inside the window, by the time that the window really took. */
+  readonly perSecond: number;
+  /** Milliseconds from call to answer, of those answers. */
+  readonly p50: number;
+  readonly p99: number;
+  /** From the first call to the last answer, warm-up included: what the database must hold. */
+  readonly acknowledged: number;
+  /** Failed calls, warm-up included, by error code. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+/** The load of so many callers; the most of them get a longer window, because they are answered in larger groups. */
+export function loadOf(callers: number, pace: Pace): Load {
+  return {
+    callers,
+    warmUpMs: pace.warmUp,
+    warmUpAtMostMs: pace.warmUpAtMost,
+    windowMs: callers < 2_000 ? pace.window : pace.longWindow,
+  };
+}
+
+/** What an audit may expect of a database after these calls. */
+export function expectationOf({ acknowledged, errors }: Measured): { acknowledged: number; failed: number } {
+  return { acknowledged, failed: Object.values(errors).reduce((sum, count) => sum + count, 0) };
+}
+
+/**
+ * Calls `work` from many callers at once, and measures in a window in which all of them are already at it.
+ * Resolves when the last caller has its answer, so that nothing is in flight afterwards.
+ */
+export async function runLoad(work: (caller: number) => Promise<void>, load: Load): Promise<Measured> {
+  const errors: Record<string, number> = {};
+  const latencies: number[] = [];
+  const everybodyAnswered = Promise.withResolvers<undefined>();
+  let unanswered = load.callers;
+  let acknowledged = 0;
+  let phase: 'warming up' | 'measuring' | 'over' = 'warming up';
+  const isOver = () => phase === 'over';
+
+  async function call(caller: number): Promise<void> {
+    for (let calls = 1; !isOver(); calls += 1) {
+      const begun = performance.now();
+      try {
+        await work(caller);
+        acknowledged += 1;
+        if (phase === 'measuring') latencies.push(performance.now() - begun);
+      } catch (error) {
+        errors[kindOf(error)] = (errors[kindOf(error)] ?? 0) + 1;
+        // A refusal that costs nothing must not keep the others from being served.
+        await turn();
+      }
+      if (calls === 1) unanswered -= 1;
+      if (unanswered === 0) everybodyAnswered.resolve(undefined);
+    }
+  }
+
+  const callers = Promise.all(Array.from({ length: load.callers }, (_, caller) => call(caller)));
+  await sleep(load.warmUpMs);
+  // Answers of callers who were all let in at the same moment would come sooner than they ever do again.
+  await Promise.race([
+    everybodyAnswered.promise,
+    sleep(load.warmUpAtMostMs - load.warmUpMs, undefined, { ref: false }),
+  ]);
+  phase = 'measuring';
+  const opened = performance.now();
+  await sleep(load.windowMs);
+  phase = 'over';
+  const seconds = (performance.now() - opened) / 1_000;
+  // Answers that arrive from now on are awaited, but belong to no window.
+  const sorted = Float64Array.from(latencies).toSorted();
+  await callers;
+  return {
+    perSecond: sorted.length / seconds,
+    p50: percentile(sorted, 50),
+    p99: percentile(sorted, 99),
+    acknowledged,
+    errors,
+  };
+}

@@ -1,0 +1,146 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { openClient, parseDatabaseUrl } from '@repo/database-url';
+import type { DatabaseTarget } from '@repo/database-url';
+import type { Client, PoolConfig, QueryConfig } from 'pg';
+import { isTransient, toDaftariError } from './database-error.ts';
+import { PrismaClient } from '../generated/client.ts';
+import { GuardedClient } from './guarded-client.ts';
+import { GuardedPool } from './guarded-pool.ts';
+import { retry } from './retry.ts';
+import { assertClientCurrent } from './schema-digest.ts';
+import type { Handle, Statement } from './handle.ts';
+
+export interface DbOptions {
+  /** `postgresql://user:password@host:port/database?sslmode=...`; docs/operating.md lists the parameters. */
+  readonly url: string;
+  /** Connections of this process at most; 10 unless said otherwise. */
+  readonly maxConnections?: number;
+  /** How long a caller waits for a connection before `pool_exhausted`; milliseconds, 5,000 unless said otherwise. */
+  readonly connectTimeoutMs?: number;
+  /** How long one statement may run, waiting for locks included; milliseconds, 30,000 unless said otherwise. */
+  readonly statementTimeoutMs?: number;
+  /**
+   * Say true behind a pooler in transaction mode (PgBouncer): no prepared statements, no start-up parameters. Such a
+   * pooler hands each transaction another server connection, where they would be unknown or refused.
+   */
+  readonly pooler?: boolean;
+}
+
+/** An open database: a pool of connections, and Prisma's client on the same pool. */
+export interface Db extends Handle {
+  readonly prisma: PrismaClient;
+  /** The schema that holds Prisma's own table, as the URL names it. */
+  readonly schema: string;
+  /**
+   * Opens a connection beside the pool for whoever needs one for as long as it lasts, as LISTEN does; the caller ends
+   * it. Null behind a pooler in transaction mode, which has no such thing.
+   */
+  readonly connect: (() => Promise<Client>) | null;
+  /** Ends all connections of the pool; statements under way are waited for. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a database. Nothing connects before the first statement, and a process may hold several.
+ *
+ * The session's time zone does not matter: every time is TIMESTAMP(3) in UTC, written and read as such.
+ *
+ * @throws {DaftariError} client_outdated, when the models have changed since Prisma's client was generated
+ * @throws DatabaseUrlError, which says what in `url` cannot be used and repeats nothing of it
+ */
+export function createDb(options: DbOptions): Db {
+  assertClientCurrent();
+  const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const target = parseDatabaseUrl(options.url);
+  const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });
+  const pool = new GuardedPool(target, config);
+  const named = options.pooler !== true;
+  const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
+  const prisma = new PrismaClient({
+    adapter,
+    errorFormat: 'minimal',
+    // The pool answers first: it knows why there is no connection.
+    transactionOptions: { maxWait: connectTimeoutMs + 1_000 },
+  });
+  let closed: Promise<void> | null = null;
+  return {
+    prisma,
+    schema: target.schema ?? 'public',
+    async run({ name, text }, values) {
+      const timed: TimedQuery = {
+        text,
+        values: [...values],
+        ...(named ? { name } : {}),
+        query_timeout: statementTimeoutMs + ANSWER_GRACE_MS,
+      };
+      try {
+        // One statement is one transaction: when a deadlock undid it, it can simply be said again.
+        const result = await retry(() => pool.query<Record<string, unknown>>(timed), isTransient);
+        return result.rows;
+      } catch (error) {
+        throw toDaftariError(error);
+      }
+    },
+    connect: named ? () => connect(target, config) : null,
+    close() {
+      closed ??= prisma.$disconnect().then(() => pool.end());
+      return closed;
+    },
+  };
+}
+
+async function connect(target: DatabaseTarget, config: PoolConfig): Promise<Client> {
+  try {
+    return await openClient(target, config, (settings) => new GuardedClient(settings));
+  } catch (error) {
+    throw toDaftariError(error, 'database_unavailable');
+  }
+}
+
+/**
+ * How much longer than the statement may run we wait for its answer; milliseconds. It ends the waiting when the network
+ * swallows the answer, or when a pooler is between and the server knows no limit. The pool drops such a connection.
+ */
+const ANSWER_GRACE_MS = 2_000;
+
+/** pg's types leave the limit of one query out. */
+type TimedQuery = QueryConfig & { readonly query_timeout: number };
+
+/** Throws unless the database answers and carries this release's functions. */
+export async function ping(db: Handle): Promise<void> {
+  await db.run(PING, []);
+}
+
+// Cheap, and fails with schema_outdated on a database that was never migrated.
+const PING: Statement = {
+  name: 'ping',
+  text: `SELECT 'services.record_deposits'::regproc::text AS ready`,
+};
+
+interface Timeouts {
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+}
+
+function poolConfig(options: DbOptions, { connectTimeoutMs, statementTimeoutMs }: Timeouts): PoolConfig {
+  const limits = {
+    statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: 60_000,
+  };
+  return {
+    max: options.maxConnections ?? 10,
+    connectionTimeoutMillis: connectTimeoutMs,
+    application_name: 'daftari',
+    // A server that vanished without a word is noticed also while nothing is being said.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(options.pooler === true ? {} : limits),
+  };
+}
+
+function nameOf(query: { readonly sql: string }): string {
+  let hash = 5381;
+  for (let i = 0; i < query.sql.length; i += 1) hash = (hash * 33) ^ query.sql.charCodeAt(i);
+  return `q${query.sql.length}_${(hash >>> 0).toString(36)}`;
+}

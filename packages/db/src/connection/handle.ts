@@ -1,0 +1,30 @@
+import type { Prisma } from '../generated/client.ts';
+
+/** One SQL statement of this package. The name is what it is prepared under, so it belongs to the text for ever. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What can be sent as a parameter; lists go as PostgreSQL array literals (see array-literal.ts). */
+export type Value = string | number | boolean | null | Uint8Array;
+
+/** Where functions of this package run: the database, or a transaction of it. */
+export interface Handle {
+  /** Prisma's typed client for the reads that this package has no function for. */
+  readonly prisma: Prisma.TransactionClient;
+  run(statement: Statement, values: readonly Value[]): Promise<unknown[]>;
+}
+
+/**
+ * Runs one statement on a handle: on the pool, or inside the transaction that the handle is.
+ *
+ * The two ways convert types differently, so every statement of this package returns text, int4 and boolean only.
+ */
+export async function query<Row>(
+  handle: Handle,
+  statement: Statement,
+  values: readonly Value[],
+): Promise<Row[]> {
+  return (await handle.run(statement, values)) as Row[];
+}

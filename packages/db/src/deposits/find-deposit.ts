@@ -1,0 +1,193 @@
+import type { CallbackKind } from './inbox.ts';
+import type { SuspenseReason } from './deposit.ts';
+import type { Handle, Statement } from '../connection/handle.ts';
+import { receiptKey } from './receipt.ts';
+import { query } from '../connection/handle.ts';
+import { SUGGESTIONS, suggestionsOf } from './suggestions.ts';
+import type { Suggestion } from './suggestions.ts';
+
+/** One callback that concerned a receipt, as the inbox has it. */
+export interface CallbackView {
+  readonly kind: CallbackKind;
+  readonly outcome: string;
+  readonly error: string | null;
+  readonly receivedAt: Date;
+}
+
+/** A person's decision about a payment or a message that concerned it. */
+export interface DecisionView {
+  readonly decision: 'KEPT' | 'CORRECTED' | 'RELEASED' | 'REJECTED';
+  readonly reason: string;
+  readonly decidedBy: string;
+  readonly reference: string | null;
+  readonly decidedAt: Date;
+}
+
+/** What came of a receipt besides its deposit, in the order of time. */
+interface History {
+  readonly callbacks: readonly CallbackView[];
+  readonly decisions: readonly DecisionView[];
+}
+
+/**
+ * A deposit and everything that concerned it. `held` and `rejected`: the amount was above the limit, and nobody has
+ * decided yet, or somebody decided against it. `unposted`: it was logged without a transaction, in an older database.
+ * `none`: callbacks came, and none of them told of a payment.
+ */
+export type DepositView =
+  | ({
+      readonly receipt: string;
+      readonly outcome: 'credited' | 'suspense';
+      readonly reason?: SuspenseReason;
+      /** Wallets that may have been meant, while it waits in suspense. */
+      readonly suggestions: readonly Suggestion[];
+      /** Decimal string of KES. */
+      readonly amount: string;
+      readonly wallet: string;
+      readonly reference: string;
+      readonly paidAt: Date | null;
+      readonly createdAt: Date;
+      readonly verificationHash: string;
+    } & History)
+  | ({
+      readonly receipt: string;
+      readonly outcome: 'held' | 'rejected' | 'unposted';
+      readonly amount: string;
+      readonly paidAt: Date | null;
+      readonly createdAt: Date;
+    } & History)
+  | ({ readonly receipt: string; readonly outcome: 'none' } & History);
+
+export type DepositOutcome = 'credited' | 'suspense' | 'held' | 'rejected' | 'unposted';
+
+/** Finds a deposit by its receipt, or null when nothing with that receipt ever reached us. */
+export async function findDeposit(db: Handle, receipt: string): Promise<DepositView | null> {
+  if (receipt.includes('\0') || receipt.length > 50) return null;
+  const key = receiptKey(receipt).toWellFormed();
+  const [deposit] = await query<DepositViewRow>(db, FIND, [key]);
+  const callbacks = (await query<CallbackRow>(db, CALLBACKS, [key])).map(({ received_at_ms, ...row }) => ({
+    ...row,
+    receivedAt: new Date(Number(received_at_ms)),
+  }));
+  const decisions = (await query<DecisionRow>(db, DECISIONS, [key])).map((row) => ({
+    decision: row.decision,
+    reason: row.reason,
+    decidedBy: row.decided_by,
+    reference: row.reference,
+    decidedAt: new Date(Number(row.created_at_ms)),
+  }));
+  if (deposit !== undefined) return viewOf(deposit, { callbacks, decisions });
+  return callbacks.length === 0 ? null : { receipt: key, outcome: 'none', callbacks, decisions };
+}
+
+interface DepositViewRow {
+  readonly receipt: string;
+  readonly outcome: DepositOutcome;
+  readonly reason: string | null;
+  readonly suggestions: string | null;
+  readonly amount: string;
+  readonly wallet: string;
+  readonly paid_at_ms: string | null;
+  readonly created_at_ms: string;
+  readonly verification_hash: string;
+}
+
+interface DecisionRow {
+  readonly decision: DecisionView['decision'];
+  readonly reason: string;
+  readonly decided_by: string;
+  readonly reference: string | null;
+  readonly created_at_ms: string;
+}
+
+interface CallbackRow {
+  readonly kind: CallbackKind;
+  readonly outcome: string;
+  readonly error: string | null;
+  readonly received_at_ms: string;
+}
+
+function viewOf(row: DepositViewRow, history: History): DepositView {
+  const { receipt, outcome, amount, wallet } = row;
+  const paidAt = row.paid_at_ms === null ? null : new Date(Number(row.paid_at_ms));
+  const createdAt = new Date(Number(row.created_at_ms));
+  if (outcome !== 'credited' && outcome !== 'suspense') {
+    return { receipt, outcome, amount, paidAt, createdAt, ...history };
+  }
+  return {
+    receipt,
+    outcome,
+    ...(row.reason === null ? {} : { reason: row.reason as SuspenseReason }),
+    suggestions: suggestionsOf(row.suggestions),
+    amount,
+    wallet,
+    reference: receipt,
+    paidAt,
+    createdAt,
+    verificationHash: row.verification_hash,
+    ...history,
+  };
+}
+
+/** What a payment is at this moment, of a log row `l` and its transaction `t`. */
+export const DEPOSIT_OUTCOME = `
+       CASE
+           WHEN t.credit_wallet_id = 'SUSPENSE' THEN 'suspense'
+           WHEN t.id IS NOT NULL THEN 'credited'
+           WHEN (
+               SELECT d.decision FROM services.mpesa_decisions d
+                WHERE d.receipt = l.mpesa_receipt AND d.decision IN ('RELEASED', 'REJECTED')
+                ORDER BY d.id DESC LIMIT 1
+           ) = 'REJECTED' THEN 'rejected'
+           WHEN l.outcome = 'HELD' THEN 'held'
+           ELSE 'unposted'
+       END`;
+
+/** Why a payment is in suspense: one that was held learns it when it is released, and its log row stays as it was. */
+export const SUSPENSE_REASON = `
+       CASE
+           WHEN l.outcome = 'HELD' THEN (
+               SELECT c.error FROM services.mpesa_callbacks c
+                WHERE c.receipt = l.mpesa_receipt AND c.outcome = 'SUSPENSE' LIMIT 1
+           )
+           ELSE l.reason
+       END`;
+
+const FIND: Statement = {
+  name: 'deposit_find',
+  text: `
+SELECT coalesce(t.reference, l.mpesa_receipt) AS receipt, ${DEPOSIT_OUTCOME} AS outcome,
+       CASE WHEN t.credit_wallet_id = 'SUSPENSE' THEN ${SUSPENSE_REASON} END AS reason,
+       CASE
+           WHEN t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NULL
+               THEN (${SUGGESTIONS})
+       END AS suggestions,
+       coalesce(t.amount, l.amount)::text AS amount, t.credit_wallet_id AS wallet,
+       (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
+       (extract(epoch FROM coalesce(t.created_at, l.created_at)) * 1000)::bigint::text AS created_at_ms,
+       coalesce(t.verification_hash, '') AS verification_hash
+  FROM (SELECT $1::text AS receipt) AS k
+  LEFT JOIN core.transactions t ON t.reference = k.receipt AND t.type = 'DEPOSIT'
+  LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = k.receipt
+ WHERE t.id IS NOT NULL OR l.id IS NOT NULL`,
+};
+
+const DECISIONS: Statement = {
+  name: 'deposit_decisions',
+  text: `
+SELECT decision, reason, decided_by, reference,
+       (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms
+  FROM services.mpesa_decisions
+ WHERE receipt = $1
+ ORDER BY id`,
+};
+
+// UUIDs of version 7 put rows of one millisecond in order too.
+const CALLBACKS: Statement = {
+  name: 'deposit_callbacks',
+  text: `
+SELECT kind, outcome, error, (extract(epoch FROM received_at) * 1000)::bigint::text AS received_at_ms
+  FROM services.mpesa_callbacks
+ WHERE receipt = $1
+ ORDER BY received_at, id`,
+};

@@ -1,0 +1,41 @@
+import type { Handle } from '../connection/handle.ts';
+import { operation, postedOf, runOperation } from './operations.ts';
+import type { OperationKind } from './operations.ts';
+import type { Posted } from './posted.ts';
+import { receiptKey } from '../deposits/receipt.ts';
+import { requestDigest, requireText } from '../request.ts';
+
+export interface AssignmentRequest {
+  readonly receipt: string;
+  readonly wallet: string;
+  /**
+   * With a key a repeat is told what was answered then, whatever has happened since; without one it would assign the
+   * payment once more if the assignment has been reversed meanwhile.
+   */
+  readonly idempotencyKey?: string;
+}
+
+/**
+ * Moves a payment that waits in suspense to the wallet that it was meant for, once: said again with the same wallet it
+ * answers the same.
+ *
+ * @throws DaftariError `unknown_transaction`, `not_in_suspense`, `already_assigned` (to another wallet),
+ * `already_reversed`, `unknown_wallet`, `wallet_frozen`, `wallet_closed`, `currency_mismatch`, `key_reused`,
+ * `invalid_request`
+ */
+export async function assignSuspense(db: Handle, request: AssignmentRequest): Promise<Posted> {
+  return runOperation(db, assigning, request);
+}
+
+export const assigning: OperationKind<AssignmentRequest, Posted> = {
+  prepare({ receipt, wallet, idempotencyKey }) {
+    requireText('receipt', receipt, 50);
+    requireText('wallet', wallet, 20);
+    const original = receiptKey(receipt);
+    if (idempotencyKey === undefined) return operation('ASSIGN', { original, wallet });
+    requireText('idempotencyKey', idempotencyKey, 255);
+    const digest = requestDigest('assignment', [original, wallet]);
+    return operation('ASSIGN', { original, wallet, key: idempotencyKey, digest });
+  },
+  read: postedOf,
+};

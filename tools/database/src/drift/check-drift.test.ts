@@ -1,0 +1,179 @@
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { describe, expect, it } from 'vitest';
+import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
+import { readMigrations } from '../migrations.ts';
+import type { Project } from '../project.ts';
+import { driftChecks, runDriftCheck } from './check-drift.ts';
+
+/** What the check of this claim finds in a database that the repository's migrations made. */
+async function problemsOf(claim: RegExp, project: Project = repository, sql = ''): Promise<string[]> {
+  await using migrated = await createTestDatabase();
+  await using empty = await createTestDatabase({ empty: true });
+  if (sql !== '') await execute(migrated.url, sql);
+  const check = driftChecks.find((candidate) => claim.test(candidate.claim));
+  if (check === undefined) throw new RangeError(`no check claims ${claim}`);
+  return await runDriftCheck(check, { project, url: migrated.url, emptyUrl: empty.url });
+}
+
+const lastName = (await readMigrations(repository.migrations)).at(-1)?.name ?? '';
+
+describe('the repository', () => {
+  it.each(driftChecks)('keeps its promise: $claim', async ({ claim }) => {
+    expect(await problemsOf(new RegExp(`^${claim}$`))).toEqual([]);
+  });
+});
+
+it('line ends of a checkout are no drift', async () => {
+  await using temporary = await TemporaryProject.create();
+  const { functions, dump } = temporary.project;
+  for (const path of [
+    dump,
+    ...(await readdir(functions, { recursive: true }))
+      .filter((name) => name.endsWith('.sql'))
+      .map((name) => join(functions, name)),
+  ]) {
+    await writeFile(path, (await readFile(path, 'utf8')).replaceAll('\n', '\r\n'));
+  }
+  expect(await problemsOf(/prisma\/functions/, temporary.project)).toEqual([]);
+  expect(await problemsOf(/schema\.sql/, temporary.project)).toEqual([]);
+});
+
+describe('drift is found out', () => {
+  it('when a migration has no way back', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.remove(`migrations/${lastName}/down.sql`);
+    expect(await problemsOf(/has a way back/, temporary.project)).toEqual([`${lastName} has no down.sql`]);
+  });
+
+  it('when the committed dump is not the migrated database', async () => {
+    const problems = await problemsOf(/schema\.sql/, repository, 'CREATE TABLE core.forgotten ()');
+    expect(problems).toContain('table core.forgotten is there and should not be');
+  });
+
+  it('when a table is not in the models', async () => {
+    const [problem] = await problemsOf(
+      /prisma\/schema has/,
+      repository,
+      'CREATE TABLE core.forgotten (id int)',
+    );
+    expect(problem).toContain('forgotten');
+  });
+
+  it.each([
+    {
+      what: 'differs',
+      path: 'functions/ids/core.new_id.sql',
+      sql: `CREATE OR REPLACE FUNCTION core.new_id() RETURNS uuid LANGUAGE sql VOLATILE AS 'SELECT NULL::uuid'`,
+      found: 'function core.new_id differs between core.new_id.sql and the migrations',
+    },
+    {
+      what: 'is in no migration',
+      path: 'functions/core.fresh.sql',
+      sql: `CREATE FUNCTION core.fresh() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+      found: 'function core.fresh of core.fresh.sql is in no migration',
+    },
+    {
+      what: 'has another name than its file',
+      path: 'functions/core.alias.sql',
+      sql: `CREATE FUNCTION core.fresh() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+      found: 'core.alias.sql makes core.fresh, and is named otherwise',
+    },
+    {
+      what: 'is one of two in a file',
+      path: 'functions/core.two.sql',
+      sql: `CREATE FUNCTION core.two() RETURNS int LANGUAGE sql AS 'SELECT 1';
+            CREATE FUNCTION core.three() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+      found: expect.stringMatching(
+        /^core\.two\.sql makes core\.(?:two, core\.three|three, core\.two), not one/,
+      ),
+    },
+    {
+      what: 'is none',
+      path: 'functions/core.none.sql',
+      sql: 'SELECT 1',
+      found: 'core.none.sql makes no function',
+    },
+    {
+      what: 'cannot be made',
+      path: 'functions/core.broken.sql',
+      sql: 'CREATE FUNCTION core.broken',
+      found: expect.stringMatching(/^core\.broken\.sql cannot be run: syntax error/),
+    },
+  ])('when a source file’s function $what', async ({ path, sql, found }) => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(path, sql);
+    expect(await problemsOf(/prisma\/functions/, temporary.project)).toEqual([found]);
+  });
+
+  it('when a function has no source file', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.remove('functions/ids/core.new_id.sql');
+    expect(await problemsOf(/prisma\/functions/, temporary.project)).toEqual([
+      'function core.new_id has no source file core.new_id.sql',
+    ]);
+  });
+
+  it.each([
+    'timestamp(3) DEFAULT CURRENT_TIMESTAMP',
+    'timestamp DEFAULT now()',
+    'timestamp DEFAULT LOCALTIMESTAMP',
+    'timestamp DEFAULT clock_timestamp()',
+    `timestamp DEFAULT (now() AT TIME ZONE 'Africa/Nairobi')`,
+    `timestamp DEFAULT now() + interval '1 day'`,
+    'date DEFAULT CURRENT_DATE',
+    'time DEFAULT LOCALTIME',
+  ])('when a default takes the time where the session is: %s', async (column) => {
+    const [problem, ...others] = await problemsOf(
+      /in UTC/,
+      repository,
+      `CREATE TABLE core.late (at ${column})`,
+    );
+    expect(problem).toMatch(/^core\.late\.at has the default .*AT TIME ZONE 'UTC'\)$/);
+    expect(others).toEqual([]);
+  });
+
+  it('but not when it takes the time in UTC, or with its zone', async () => {
+    const sql = `CREATE TABLE core.punctual (
+      a timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
+      b timestamp DEFAULT (clock_timestamp() AT TIME ZONE 'UTC') + interval '1 day',
+      c timestamptz DEFAULT now(), d timestamp DEFAULT '2026-01-01', e date DEFAULT (now() AT TIME ZONE 'UTC')::date)`;
+    expect(await problemsOf(/in UTC/, repository, sql)).toEqual([]);
+  });
+
+  it('when a function takes the time where the session is', async () => {
+    const sql = `CREATE FUNCTION core.late() RETURNS timestamp LANGUAGE sql AS $$
+        -- now() in a comment is no matter
+        SELECT greatest(now() AT TIME ZONE 'UTC', current_timestamp) $$`;
+    expect(await problemsOf(/in UTC/, repository, sql)).toEqual([
+      "function core.late takes current_timestamp by the session's time zone. Write (now() AT TIME ZONE 'UTC')",
+    ]);
+  });
+
+  it('when a model has @default(now()), of which Prisma makes such a default', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(
+      'models/core.prisma',
+      `model Late {
+         id        Int      @id
+         createdAt DateTime @default(now()) @db.Timestamp(3)
+         updatedAt DateTime @updatedAt @db.Timestamp(3)
+         seenAt    DateTime @default( now() ) @db.Timestamptz(3)
+         // was: DateTime @default(now())
+       }`,
+    );
+    const models = fileURLToPath(new URL('models', pathToFileURL(temporary.project.config)));
+    const problems = await problemsOf(/in UTC/, { ...temporary.project, models });
+    expect(problems).toEqual([expect.stringMatching(/^core\.prisma:3 has @default\(now\(\)\).*dbgenerated/)]);
+  });
+
+  it('when a way back leaves something behind', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(`migrations/${lastName}/down.sql`, '-- forgotten');
+    const problems = await problemsOf(/each way back/, temporary.project);
+    expect(problems.join('\n')).toContain(`after the way back of ${lastName}: `);
+  });
+});
