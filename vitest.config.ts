@@ -3,12 +3,7 @@ import { SkipReporter } from './tools/testing/src/skip-reporter.ts';
 
 export default defineConfig({
   test: {
-    include: [
-      'packages/**/src/**/*.test.ts',
-      'apps/**/src/**/*.test.ts',
-      'e2e/**/*.test.ts',
-      'benchmarks/**/*.test.ts',
-    ],
+    include: ['{apps,packages,tools}/*/src/**/*.test.ts', 'e2e/**/*.test.ts', 'benchmarks/**/*.test.ts'],
     exclude: [...configDefaults.exclude, '**/generated/**'],
     // Prisma's client as the models are now; and one PostgreSQL for the run, on which test files make their databases.
     globalSetup: ['packages/db/generate.ts', 'tools/postgres/src/vitest-setup.ts'],

@@ -52,12 +52,12 @@ it('sms:cost --csv prints nothing but the rows', async () => {
 });
 
 it.each([
-  [['--by', 'colour'], '--by is one of day, status, network, template'],
-  [['--from', 'yesterday'], '(from)'],
-])('sms:cost %j says what is wrong and exits with 1', async (args, expected) => {
+  { args: ['--by', 'colour'], expected: '--by is one of day, status, network, template', code: 2 },
+  { args: ['--from', 'yesterday'], expected: '(from)', code: 1 },
+])('sms:cost $args says what is wrong and exits with $code', async ({ args, expected, code }) => {
   await using database = await createTestDatabase();
   const { exitCode, stdout, stderr } = await runCommandLine('sms-cost', database.url, args);
-  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+  expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
   expect(stderr).toContain(expected);
   expect(stderr).not.toContain('    at ');
 });

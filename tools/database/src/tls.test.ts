@@ -51,7 +51,7 @@ const readers: Readonly<Record<string, (url: string) => Promise<Way>>> = {
 
 /** Prisma's engine has no query of its own to ask: it tells whether it gets in. */
 async function engineGetsIn(url: string): Promise<boolean> {
-  const engine = join(repository.root, 'packages', 'schema-engine', 'bin', 'schema-engine.mjs');
+  const engine = join(repository.root, 'tools', 'schema-engine', 'bin', 'schema-engine.mjs');
   const datasource = ['--datasource', JSON.stringify({ url })];
   return outputOf(process.execPath, [engine, ...datasource, 'cli', 'can-connect-to-database']).then(
     () => true,

@@ -61,7 +61,7 @@ const refusals: readonly (readonly [string, string, string, RegExp])[] = [
   ['truncating the log of payments', 'TRUNCATE services.mpesa_logs', 'DF001', /.+/],
   ['changing the inbox', `UPDATE services.mpesa_callbacks SET outcome = 'FAILED'`, 'DF001', /.+/],
   ['deleting from the inbox', 'DELETE FROM services.mpesa_callbacks', 'DF001', /.+/],
-  ['truncating the inbox', 'TRUNCATE services.mpesa_callbacks', 'DF001', /.+/],
+  ['truncating the inbox', 'TRUNCATE services.mpesa_callbacks CASCADE', 'DF001', /.+/],
   ['deleting an SMS', 'DELETE FROM services.sms_logs', 'DF001', /.+/],
   ['truncating the SMS', 'TRUNCATE services.sms_logs', 'DF001', /.+/],
 ];

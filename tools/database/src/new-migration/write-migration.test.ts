@@ -42,7 +42,7 @@ async function changeFunctions(temporary: TemporaryProject): Promise<void> {
     'functions/core.fresh.sql',
     "CREATE OR REPLACE FUNCTION core.fresh() RETURNS int LANGUAGE sql AS 'SELECT 1';\n",
   );
-  await temporary.remove('functions/deposits/core.nearest_wallets.sql');
+  await temporary.remove('functions/ledger/core.backfill_hashes.sql');
 }
 
 describe('a written migration', () => {

@@ -475,7 +475,7 @@ describe('a damaged database', () => {
     await using database = await createTestDatabase();
     await execute(database.url, 'ALTER FUNCTION core.has_check_digit STABLE');
     const [finding] = await findingsOf(database.url);
-    const file = /prisma\/functions\/(\S+)\.sql/.exec(finding?.remedy ?? '')?.[1];
+    const file = /Run (\S+)\.sql in prisma\/functions/.exec(finding?.remedy ?? '')?.[1];
     expect(file).toBe('core.has_check_digit');
   });
 
