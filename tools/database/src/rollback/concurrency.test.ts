@@ -11,7 +11,7 @@ import { migrationLock } from '../migration-lock.ts';
 import { readMigrations } from '../migrations.ts';
 import { rollBack } from './roll-back.ts';
 
-// Any number: who holds this lock stops a way back that asks for it, until he lets go.
+// Any number: a session that holds this lock stops a way back that asks for it, until it lets go.
 const gate = 4711;
 const waitAtGate = `SELECT pg_advisory_xact_lock(${gate});`;
 const someoneAtGate = `
@@ -102,7 +102,7 @@ describe('a rollback among others', () => {
     await until(url, `SELECT 1 FROM pg_locks WHERE relation = 'shop.orders'::regclass AND NOT granted`);
     await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
 
-    // The table is gone, with the one row that came with it, and the writer knows that his was not written.
+    // The table is gone, with the one row that came with it, and the writer knows that its row was not written.
     expect((await rollback).losses).toEqual([]);
     expect(await outcome).toBe('42P01');
   });
@@ -122,7 +122,7 @@ describe('a rollback among others', () => {
     const rollback = rollBack({ url, migrations: shop.project.migrations }).catch((error: unknown) => error);
     await until(url, someoneAtGate);
     for (let passed = 1; passed < turn; passed += 1) {
-      // Whoever asks for the lock while another waits for it gets it after him.
+      // A session that asks for the lock while another waits for it gets it afterwards.
       await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
       await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
       await until(url, someoneAtGate);

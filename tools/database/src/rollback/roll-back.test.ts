@@ -214,11 +214,11 @@ describe('what one down.sql sets in its session', () => {
     });
     await temporary.writeMigration('20240102000000_two', {
       sql: 'SELECT 1;',
-      down: `INSERT INTO seen ${probe};`,
+      down: `CREATE TEMP TABLE kept (id int); INSERT INTO seen ${probe};`,
     });
     await temporary.writeMigration('20240103000000_three', {
       sql: 'SELECT 1;',
-      down: `INSERT INTO seen ${probe};
+      down: `INSERT INTO seen ${probe}; CREATE TEMP TABLE kept (id int);
         SET TimeZone = 'Africa/Nairobi'; SET search_path = pg_catalog; SET standard_conforming_strings = off;
         SET lock_timeout = 1; SET ROLE pg_read_all_data;`,
     });

@@ -15,6 +15,23 @@ export type Script = Surroundings & { sql: string };
 // What a statement says that ends a transaction, or that PostgreSQL runs only outside of one.
 const transactionCodes = new Set(['25001', '2D000']);
 
+/** What a script has left in the session's temporary schema, where a rollback keeps its own tables. */
+const DROP_TEMPORARY = `
+DO $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN
+        SELECT c.relname AS name, CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+          FROM pg_catalog.pg_class c
+         WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relkind IN ('r', 'v', 'S')
+           AND c.relname NOT LIKE 'daftari\\_%'
+    LOOP
+        EXECUTE pg_catalog.format('DROP %s IF EXISTS pg_temp.%I CASCADE', t.kind, t.name);
+    END LOOP;
+END
+$$`;
+
 /**
  * Runs a script of any number of statements within the transaction that is open.
  *
@@ -24,8 +41,9 @@ const transactionCodes = new Set(['25001', '2D000']);
 export async function runScript(client: Client, { sql, schema, settings }: Script): Promise<void> {
   await client.query(`SELECT set_config('search_path', quote_ident($1), true)`, [schema]);
   await client.query(`DO ${escapeLiteral(`BEGIN EXECUTE ${escapeLiteral(sql)}; END`)}`);
-  // A role, a time zone or a search path that the script has set is not meant for what comes after it.
+  // A role, a setting or a temporary table that the script has left is not meant for what comes after it.
   await client.query(`RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; ${settings}`);
+  await client.query(DROP_TEMPORARY);
 }
 
 /** Whether a script failed because it cannot be part of a transaction, such as CREATE INDEX CONCURRENTLY. */

@@ -24,7 +24,7 @@ const ROWS = `SELECT message, status, phase, cost::text AS cost, attempts::int A
   FROM services.sms_logs ORDER BY message`;
 
 describe('the migration of the SMS outbox', () => {
-  it('queues what was pending, leaves the rest alone, and does not write a large table anew', async () => {
+  it('queues what was pending, leaves the rest alone, and does not write a large table again', async () => {
     await using database = await createTestDatabase();
     const { url } = database;
     await rollBack({ url, migrations, to: before });

@@ -12,7 +12,7 @@ import type { Check, Finding } from './finding.ts';
 export async function checkDrift(client: Client, committed: readonly DumpObject[]): Promise<Check> {
   const found = await readDump(client, schemasOf(committed));
   const differences = compareDumps(committed, found).filter(
-    // An extension that the operator has installed is his own affair.
+    // An extension that the operator has installed is their own affair.
     ({ kind, change }) => !(change === 'extra' && kind === 'extension'),
   );
   return {
