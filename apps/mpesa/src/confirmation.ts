@@ -42,7 +42,7 @@ async function recordDeposit(
 
 /**
  * Something about this deposit in particular went wrong; sending it again would end the same way. It is kept and
- * acknowledged, so that people find it in the inbox and the sender does not repeat it for ever.
+ * acknowledged, so that people find it in the inbox and the sender does not repeat it forever.
  */
 async function keepFailed(
   { db, log }: ConfirmationContext,

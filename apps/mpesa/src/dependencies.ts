@@ -8,7 +8,7 @@ export interface AppSettings {
   readonly validation: 'accept' | 'strict';
   /** A validation in strict mode refuses what is above it; the intake has its own. Decimal string of KES. */
   readonly maxAmount?: string;
-  /** How long each of the two steps of a validation may take; milliseconds, 3,000 when absent. */
+  /** How long each of the two steps of a validation may take, in milliseconds. Default: 3,000. */
   readonly validationDeadlineMs?: number;
   readonly sourceCheck: SourceCheckSettings;
   /** Addresses or networks of proxies whose `X-Forwarded-For` is believed. */

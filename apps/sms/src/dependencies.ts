@@ -7,7 +7,7 @@ export interface AppSettings {
   /** The first key, which may do everything. */
   readonly apiKey: string;
   readonly callbackToken: string;
-  /** How long a key that was found is believed; milliseconds, 5,000 when absent. */
+  /** How long a key that was found is believed, in milliseconds. Default: 5,000. */
   readonly keyCacheMs?: number;
   readonly logLevel: string;
 }

@@ -30,10 +30,10 @@ const sending = {
     .describe('off for a process that only answers requests and callbacks, on when absent'),
   SMS_CONCURRENCY: wholeNumber({ min: 1, max: 5_000 })
     .default(64)
-    .describe('requests to the provider at once, 64 when absent'),
+    .describe('requests to the provider at once. Default: 64'),
   SMS_TIMEOUT_SECONDS: wholeNumber({ min: 1, max: 300 })
     .default(15)
-    .describe('how long the provider may take for one request, 15 when absent'),
+    .describe('how long the provider may take for one request. Default: 15'),
   SMS_LEASE_SECONDS: wholeNumber({ min: 2, max: 3_600 })
     .default(60)
     .describe(
@@ -41,13 +41,13 @@ const sending = {
     ),
   SMS_POLL_MS: wholeNumber({ min: 10, max: 60_000 })
     .default(1_000)
-    .describe('how often to look for messages without being woken, in milliseconds; 1000 when absent'),
+    .describe('how often to look for messages without being woken, in milliseconds. Default: 1000'),
   SMS_MAX_AGE_HOURS: wholeNumber({ min: 1, max: 8_760 })
     .default(24)
-    .describe('older news is not sent, 24 when absent'),
+    .describe('older news is not sent. Default: 24'),
   SMS_MAX_ATTEMPTS: wholeNumber({ min: 1, max: 1_000 })
     .default(10)
-    .describe('after so many attempts a message that keeps being turned away fails, 10 when absent'),
+    .describe('after so many attempts a message that keeps being turned away fails. Default: 10'),
   SMS_DAILY_BUDGET: z
     .string()
     .regex(/^\d{1,15}(\.\d{1,4})?$/, 'not a sum such as 5000 or 5000.00')

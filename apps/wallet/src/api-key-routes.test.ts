@@ -123,7 +123,7 @@ test('a revoked key gets nowhere at once, although it was just used', async () =
   expect(await statusOf(service, 'GET /wallets/{number}', key)).toBe(401);
 });
 
-test('nobody grants what he does not have', async () => {
+test('nobody grants what they do not have', async () => {
   await using service = await startTestService();
   const { body } = await makeKey(service, ['admin']);
   const key = String(body['key']);

@@ -89,7 +89,7 @@ function alreadyMade(id: string): HttpProblem {
   });
 }
 
-/** Nobody gives away what he does not have. */
+/** Nobody gives away what they do not have. */
 function requireScopes(request: FastifyRequest, wanted: readonly Scope[]): void {
   const own = callerOf(request)?.scopes ?? [];
   const lacking = own.includes('*') ? [] : wanted.filter((scope) => !own.includes(scope));

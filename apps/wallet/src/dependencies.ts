@@ -18,7 +18,7 @@ export interface AppSettings {
   readonly verifyRate: number;
   /** Addresses or networks of proxies whose `X-Forwarded-For` is believed; none when absent. */
   readonly trustProxy?: readonly string[];
-  /** How long a key that was found is believed; milliseconds, 5,000 when absent. */
+  /** How long a key that was found is believed, in milliseconds. Default: 5,000. */
   readonly keyCacheMs?: number;
   readonly logLevel: string;
 }

@@ -58,10 +58,10 @@ export function environmentSchema(strictness: Strictness) {
     ),
     LOOKUP_RATE: wholeNumber({ min: 1, max: 1_000_000 })
       .default(600)
-      .describe('how many wallet look-ups each API key may make in a minute, 600 when absent'),
+      .describe('how many wallet look-ups each API key may make in a minute. Default: 600'),
     VERIFY_RATE: wholeNumber({ min: 1, max: 1_000_000 })
       .default(120)
-      .describe('how many receipts may be checked from one address in a minute, 120 when absent'),
+      .describe('how many receipts may be checked from one address in a minute. Default: 120'),
     TRUST_PROXY: trustProxySetting(),
   });
 }

@@ -52,7 +52,7 @@ const NOTHING_RECORDED: ReadonlySet<string> = new Set<ErrorCode>([
 
 /**
  * Reads what was just done. When the reading fails the work is done all the same, so the caller must not be told that
- * nothing was recorded: he repeats the request and is answered.
+ * nothing was recorded: they repeat the request and get the answer.
  */
 export async function readBack<Result>(read: () => Promise<Result>): Promise<Result> {
   try {

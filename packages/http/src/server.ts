@@ -62,9 +62,9 @@ export interface ServerOptions {
   readonly trustProxy?: readonly string[];
   /** What precedes the token in the paths of callbacks (`/c2b`): below it a path may be written untidily. */
   readonly callbackRoots?: readonly string[];
-  /** The largest JSON body in bytes; 64 KiB when absent. */
+  /** The largest JSON body in bytes. Default: 64 KiB. */
   readonly bodyLimit?: number;
-  /** Time for a request to arrive as a whole; milliseconds, 30,000 when absent. */
+  /** Time for a request to arrive as a whole, in milliseconds. Default: 30,000. */
   readonly requestTimeoutMs?: number;
 }
 

@@ -98,7 +98,7 @@ export const serviceSettings = {
     .describe('the address of the database, postgresql://user:password@host:5432/name'),
   DATABASE_CONNECTIONS: wholeNumber({ min: 1, max: 1_000 })
     .default(10)
-    .describe('the most connections to the database, 10 when absent'),
+    .describe('the most connections to the database. Default: 10'),
   DATABASE_POOLER: z
     .enum(['none', 'transaction'], 'neither none nor transaction')
     .default('none')

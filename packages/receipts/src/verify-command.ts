@@ -64,8 +64,8 @@ function report(verification: FileVerification): string {
     lines.push(
       'The signature in it is genuine, but was made for these facts:',
       ...describe(verification.signed),
-      'A copy that a browser or another program saved anew, or that another version of Daftari drew, also differs.',
-      'If these facts are what you read in the file, get the receipt anew from the service and check that.',
+      'A copy that a browser or another program saved again, or that another version of Daftari drew, also differs.',
+      'If these facts are what you read in the file, get the receipt again from the service and check that.',
     );
   }
   return lines.join('\n');

@@ -37,7 +37,7 @@ test('of four commands that start at the same time on an empty folder one starts
   for (const server of servers) await server.stop();
 });
 
-test('data is there again when the next command starts the server anew', async () => {
+test('data is there again when the next command starts the server again', async () => {
   await using folder = await createFolder();
   const first = await openDevelopmentServer(folder.path);
   await execute(first.url, 'CREATE TABLE kept AS SELECT 1 AS one');

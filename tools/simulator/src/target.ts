@@ -8,7 +8,7 @@ export interface TargetOptions {
   readonly token: string;
   /** Permits a target that is not this machine. Made-up payments must not reach a real ledger by a slip. */
   readonly allowRemote?: boolean;
-  /** The most connections to open; 256 when absent. They are kept alive and used again, as M-PESA's are. */
+  /** The most connections to open. Default: 256. They are kept alive and used again, as M-PESA's are. */
   readonly connections?: number;
 }
 

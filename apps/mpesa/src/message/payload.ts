@@ -20,7 +20,7 @@ const suspect = /\\u0000|\\u[dD][89a-fA-F]|(?:^|[:,[\s])-?\d+(?:\.\d+)?[eE][+-]?
  */
 export function storablePayload(text: string): string | null {
   // Decided on the text, not on what it parses to: where a key is repeated, the value that parsing drops counts for
-  // jsonb all the same. A harmless text that looks suspect comes out written anew, which costs nothing but space.
+  // jsonb all the same. A harmless text that looks suspect comes out written again, which costs nothing but space.
   if (text.length <= maxFractionDigits && !suspect.test(text)) return null;
   return JSON.stringify(replaceUnstorable(parseKeepingNumbers(text)));
 }

@@ -73,7 +73,7 @@ test('the same idempotency key queues a message once, also from many at once, an
   expect(await service.query('SELECT count(*)::int AS count FROM services.sms_logs')).toEqual([{ count: 1 }]);
 });
 
-test('a repeat is known as one also after its text was spelt anew and sent', async () => {
+test('a repeat is known as one also after its text was rewritten and sent', async () => {
   await using service = await startTestService();
   service.send();
   const request = post({ recipient: newNumber(), message: '\u201cHello\u201d' }, { 'idempotency-key': 'a' });

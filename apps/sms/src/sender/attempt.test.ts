@@ -54,7 +54,7 @@ test('a refusal that was charged is recorded with its cost', () => {
   expect(settled(refused)).toMatchObject({ outcome: 'refused', errorCode: 'blacklisted', cost: '1.6000' });
 });
 
-test('a text that was spelt anew is recorded as it was sent', () => {
+test('a text that was rewritten is recorded as it was sent', () => {
   const respelt = { ...prepared, text: 'KES 100.00 "received".' };
   const settlement = settlementOf(
     message,

@@ -9,9 +9,9 @@ export type CircuitState = 'closed' | 'open' | 'half_open';
 type Ticket = number;
 
 export interface CircuitOptions {
-  /** So many failures in a row open it; 10 when absent. */
+  /** So many failures in a row open it. Default: 10. */
   readonly failures?: number;
-  /** The first pause, milliseconds; 1,000 when absent. Each one after it is twice as long, with jitter. */
+  /** The first pause, milliseconds. Default: 1,000. Each one after it is twice as long, with jitter. */
   readonly firstPauseMs?: number;
   /** 60,000 when absent. */
   readonly longestPauseMs?: number;

@@ -15,9 +15,9 @@ export interface MonitorDependencies {
 }
 
 export interface MonitorPauses {
-  /** Between two looks at the queue and the day's spending; 15,000 when absent. */
+  /** Between two looks at the queue and the day's spending. Default: 15,000. */
   readonly queueMs?: number;
-  /** Between two looks at the balance, which is a request to the provider; 300,000 when absent. */
+  /** Between two looks at the balance, which is a request to the provider. Default: 300,000. */
   readonly balanceMs?: number;
 }
 

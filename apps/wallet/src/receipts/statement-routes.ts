@@ -37,7 +37,7 @@ const querystring = z.strictObject({
     .min(1)
     .max(500)
     .optional()
-    .describe('how many movements a page of JSON has; 50 when absent'),
+    .describe('how many movements a page of JSON has. Default: 50'),
   lang: lang.optional().describe("the language of the PDF; the wallet's when absent"),
 });
 

@@ -13,11 +13,11 @@ import type { Handle, Statement } from './handle.ts';
 export interface DbOptions {
   /** `postgresql://user:password@host:port/database?sslmode=...`; docs/operating.md lists the parameters. */
   readonly url: string;
-  /** Connections of this process at most; 10 unless said otherwise. */
+  /** Connections of this process at most. Default: 10. */
   readonly maxConnections?: number;
-  /** How long a caller waits for a connection before `pool_exhausted`; milliseconds, 5,000 unless said otherwise. */
+  /** How long a caller waits for a connection before `pool_exhausted`, in milliseconds. Default: 5,000. */
   readonly connectTimeoutMs?: number;
-  /** How long one statement may run, waiting for locks included; milliseconds, 30,000 unless said otherwise. */
+  /** How long one statement may run, waiting for locks included, in milliseconds. Default: 30,000. */
   readonly statementTimeoutMs?: number;
   /**
    * Say true behind a pooler in transaction mode (PgBouncer): no prepared statements, no start-up parameters. Such a

@@ -2,9 +2,9 @@ import { DaftariError, isDaftariError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 
 export interface GroupCommitOptions {
-  /** Items that may wait; beyond it `submit` refuses with `queue_full`. 20,000 unless said otherwise. */
+  /** Items that may wait; beyond it `submit` refuses with `queue_full`. Default: 20,000. */
   readonly maxQueue?: number;
-  /** Items in one round trip at most, 1 to 4,000; 1,000 unless said otherwise. */
+  /** Items in one round trip at most, 1 to 4,000. Default: 1,000. */
   readonly maxBatch?: number;
 }
 

@@ -1,6 +1,6 @@
 import type { Prisma } from '../generated/client.ts';
 
-/** One SQL statement of this package. The name is what it is prepared under, so it belongs to the text for ever. */
+/** One SQL statement of this package. The name is what it is prepared under, so it belongs to the text forever. */
 export interface Statement {
   readonly name: string;
   readonly text: string;

@@ -5,7 +5,7 @@ import type { Prisma } from '../generated/client.ts';
 import { retry } from './retry.ts';
 
 export interface TransactionOptions {
-  /** How long the whole may take before the database rolls it back; milliseconds, 10,000 unless said otherwise. */
+  /** How long the whole may take before the database rolls it back, in milliseconds. Default: 10,000. */
   readonly timeoutMs?: number;
   /** Read only, and every statement sees the database as the first one saw it. Default: false. */
   readonly isSnapshot?: boolean;

@@ -47,7 +47,7 @@ export interface CallbackListRequest {
   /** Whether those about which a person has decided are wanted too; false when absent. */
   readonly withDecided?: boolean;
   readonly cursor?: string;
-  /** Messages a page, 1 to 1,000; 50 when absent. */
+  /** Messages a page, 1 to 1,000. Default: 50. */
   readonly limit?: number;
 }
 

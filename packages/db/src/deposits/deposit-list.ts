@@ -38,7 +38,7 @@ export interface DepositListRequest {
   readonly to?: Date;
   readonly outcome?: DepositOutcome;
   readonly cursor?: string;
-  /** Payments a page, 1 to 1,000; 50 when absent. */
+  /** Payments a page, 1 to 1,000. Default: 50. */
   readonly limit?: number;
 }
 

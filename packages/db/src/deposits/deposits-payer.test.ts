@@ -141,7 +141,7 @@ test('a payer into suspense whose hash is that of a customer is told at the cust
   expect((await depositRows(database.sql, deposit.receipt)).sms).toMatchObject([{ recipient: phone }]);
 });
 
-test('the holder of a wallet is told in his language', async () => {
+test('the holder of a wallet gets the SMS in their language', async () => {
   const account = await openCustomer(database.db, { language: 'sw' });
   const deposit = sampleDeposit({ account });
   await recordDeposit(database.db, deposit);

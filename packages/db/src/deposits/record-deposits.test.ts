@@ -226,7 +226,7 @@ test('money for a wallet of another currency goes to suspense', async () => {
   expect(result).toMatchObject({ outcome: 'suspense', reason: 'currency_mismatch' });
 });
 
-test('the holder of a frozen wallet gets no SMS about money that is not his yet; the payer does', async () => {
+test('the holder of a frozen wallet gets no SMS about money that is not theirs yet; the payer does', async () => {
   const account = await openCustomer(database.db, { phone: '0722000777' });
   await setStatus(database.sql, account, 'FROZEN');
   const deposit = sampleDeposit({ account, phone: '254733111333' });

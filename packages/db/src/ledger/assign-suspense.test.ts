@@ -203,13 +203,13 @@ test('with a key a late repeat is told what was answered then, and assigns nothi
   expect(await balanceOf(sql, wallet)).toBe('0.00');
   const other = await openCustomer(database.db);
   expect(await refusalOf(assignSuspense(database.db, { ...request, wallet: other }))).toBe('key_reused');
-  const anew = await assignSuspense(database.db, { ...request, idempotencyKey: newKey() });
-  expect(anew).toMatchObject({ replayed: false, to: wallet });
+  const again = await assignSuspense(database.db, { ...request, idempotencyKey: newKey() });
+  expect(again).toMatchObject({ replayed: false, to: wallet });
   // A new key for what is done already is remembered as well.
   const later = { ...request, idempotencyKey: newKey() };
-  expect(await assignSuspense(database.db, later)).toEqual({ ...anew, replayed: true });
-  await reverseTransaction(database.db, { reference: anew.reference, idempotencyKey: newKey() });
-  expect(await assignSuspense(database.db, later)).toEqual({ ...anew, replayed: true });
+  expect(await assignSuspense(database.db, later)).toEqual({ ...again, replayed: true });
+  await reverseTransaction(database.db, { reference: again.reference, idempotencyKey: newKey() });
+  expect(await assignSuspense(database.db, later)).toEqual({ ...again, replayed: true });
 });
 
 test('with a key a refused assignment is remembered, whatever refused it', async () => {

@@ -153,8 +153,8 @@ test('a refused capture is remembered: its key is told the same when the wallet 
   expect(await refusalOf(captureHold(database.db, capture))).toBe('wallet_frozen');
   await setStatus(sql, wallet, 'ACTIVE');
   expect(await refusalOf(captureHold(database.db, capture))).toBe('wallet_frozen');
-  const anew = await captureHold(database.db, { ...capture, idempotencyKey: newKey() });
-  expect(anew.hold.status).toBe('CAPTURED');
+  const again = await captureHold(database.db, { ...capture, idempotencyKey: newKey() });
+  expect(again.hold.status).toBe('CAPTURED');
 });
 
 test('after all of this the ledger is sound', async () => {

@@ -92,7 +92,7 @@ test('an assignment that is asked for again is not told again', async () => {
 });
 
 test.for(['by itself', 'through the intake'] as const)(
-  'who is paid out of a hold is told what left his wallet and what remains, its fee paid, %s',
+  'the holder of a captured hold is told what left the wallet and what remains, its fee paid, %s',
   async (way) => {
     await clearFeeRules(database.sql);
     await addFeeRule(database.sql, { type: 'WITHDRAWAL', flat: '3.00' });

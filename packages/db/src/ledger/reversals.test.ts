@@ -224,7 +224,7 @@ test('a payment that left suspense is not sent back out of what other payers hav
   expect(await refusalOf(back())).toBe('already_assigned');
   expect(await refusalOf(back('0.01'))).toBe('already_assigned');
   expect(await balanceOf(sql, 'SUSPENSE')).toBe(before);
-  // The other payer's money is still his.
+  // The other payer still has their money.
   const own = await reverseTransaction(database.db, { reference: other, idempotencyKey: newKey() });
   expect(own.amount).toBe('150.00');
 });

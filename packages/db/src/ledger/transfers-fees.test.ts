@@ -68,7 +68,7 @@ test('a flat fee is posted beside the transfer, from the sender to FEES', async 
   expect([await balanceOf(sql, from), await balanceOf(sql, to)]).toEqual(['896.50', '100.00']);
 });
 
-test('a fee that the receiver pays leaves the sender what he would have without it', async () => {
+test('a fee that the receiver pays leaves the sender what they would have without it', async () => {
   await addFeeRule(sql, { flat: '3.50', payer: 'RECEIVER' });
   const { from, to } = await pair();
   const posted = await transfer(database.db, sampleTransfer({ from, to, amount: '100.00' }));
@@ -103,7 +103,7 @@ test('when only the fee does not fit, nothing moves and the key is spent', async
   expect(fits.balanceAfter).toBe('0.99');
 });
 
-test('a receiver who cannot pay the fee out of what he has and gets gets nothing', async () => {
+test('a receiver who cannot pay the fee out of old and new money gets nothing', async () => {
   await addFeeRule(sql, { flat: '20.00', payer: 'RECEIVER' });
   const { from, to } = await pair('100.00');
   expect(await refusalOf(transfer(database.db, sampleTransfer({ from, to })))).toBe('insufficient_funds');

@@ -174,7 +174,7 @@ test('of a transfer without notice nobody is told, whatever else is in its batch
   expect((await newsTo(from, quiet, told)).map(({ wallet }) => wallet)).toEqual([from, told]);
 });
 
-test('who pays to the same wallet in one batch is told the balance after his own transfer', async () => {
+test('each payer to one wallet in one batch is told the balance after their own transfer', async () => {
   const [from, to] = [
     await openFunded(database, '10.00'),
     await openCustomer(database.db, { phone: newPhone() }),
@@ -192,17 +192,14 @@ test('who pays to the same wallet in one batch is told the balance after his own
 test.each([
   ['SENDER', 'KES 87.00.', 'KES 10.00.'],
   ['RECEIVER', 'KES 90.00.', 'KES 7.00.'],
-] as const)(
-  'a fee that the %s pays is taken off the balance that he is told',
-  async (payer, left, received) => {
-    await clearFeeRules(sql);
-    await addFeeRule(sql, { type: 'TRANSFER', flat: '3.00', payer });
-    const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
-    await transfer(database.db, sampleTransfer({ from, to, amount: '10.00' }));
-    await clearFeeRules(sql);
-    expect(await newsTo(from, to)).toMatchObject([
-      { wallet: from, message: expect.stringContaining(`New balance ${left}`) as string },
-      { wallet: to, message: expect.stringContaining(`New balance ${received}`) as string },
-    ]);
-  },
-);
+] as const)('a fee that the %s pays is taken off the balance in their SMS', async (payer, left, received) => {
+  await clearFeeRules(sql);
+  await addFeeRule(sql, { type: 'TRANSFER', flat: '3.00', payer });
+  const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
+  await transfer(database.db, sampleTransfer({ from, to, amount: '10.00' }));
+  await clearFeeRules(sql);
+  expect(await newsTo(from, to)).toMatchObject([
+    { wallet: from, message: expect.stringContaining(`New balance ${left}`) as string },
+    { wallet: to, message: expect.stringContaining(`New balance ${received}`) as string },
+  ]);
+});

@@ -116,7 +116,7 @@ test('money does not move from a wallet to itself', async () => {
   expect(await refusalOf(transfer(database.db, request))).toBe('same_wallet');
 });
 
-test('a transfer in another currency is refused, and its key is told so for ever', async () => {
+test('a transfer in another currency is refused, and its key is told so forever', async () => {
   const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
   const request = { ...sampleTransfer({ from, to }), currency: 'USD' };
   expect(await refusalOf(transfer(database.db, request))).toBe('currency_mismatch');

@@ -140,7 +140,7 @@ test('a message without any number fails with the reason', async () => {
   expect(await findSms(database.db, String(row?.['id']))).toMatchObject({ errorCode: 'no_recipient' });
 });
 
-test('who has opted out gets no news, but is told when his money moves', async () => {
+test('a holder who has opted out gets no news, but is told when their money moves', async () => {
   const number = newPhone();
   expect(await recordOptOut(database.db, { number: `+${number}`, senderId: 'BRAND' })).toEqual({
     recorded: true,

@@ -60,7 +60,7 @@ function textOf(text: string | null): string | null {
   return text === null ? null : cleanText(text);
 }
 
-/** A count that the column holds, or null: what a stranger writes must not keep his report from being stored. */
+/** A count that the column holds, or null: what a stranger writes must not keep the report from being stored. */
 function countOf(count: number | null): number | null {
   return count !== null && Number.isInteger(count) && Math.abs(count) < 2 ** 31 ? count : null;
 }

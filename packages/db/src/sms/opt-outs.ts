@@ -5,7 +5,7 @@ import { query } from '../connection/handle.ts';
 
 /**
  * Remembers that somebody wants no more messages. What is unimportant (priority 1) is not sent to this number any more,
- * from whatever name; what tells a customer that his money moved goes on.
+ * from whatever name; what tells customers that their money moved goes on.
  *
  * @returns whether it was new
  * @throws DaftariError `invalid_request` naming the field

@@ -8,7 +8,7 @@ import { query } from '../connection/handle.ts';
 export interface SmsListRequest {
   /** The recipient's number in any form; or the reference of a transaction, such as an M-PESA receipt. */
   readonly by: { readonly phone: string } | { readonly reference: string };
-  /** Messages a page, 1 to 1,000; 100 when absent. */
+  /** Messages a page, 1 to 1,000. Default: 100. */
   readonly limit?: number;
   /** `nextCursor` of the page before. */
   readonly cursor?: string;

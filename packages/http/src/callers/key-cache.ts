@@ -4,7 +4,7 @@ import { secretDigest } from './secrets.ts';
 export interface KeyCacheOptions {
   /** How long a found key is believed; milliseconds. A revoked key works that much longer. */
   readonly ttlMs: number;
-  /** Keys remembered at most; 10,000 when absent. The one remembered longest makes room. */
+  /** Keys remembered at most. Default: 10,000. The one remembered longest makes room. */
   readonly maxKeys?: number;
   /** The clock, in milliseconds; the process's monotonic one when absent. */
   readonly now?: () => number;

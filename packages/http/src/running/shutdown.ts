@@ -3,7 +3,7 @@ import type { Server } from '../server.ts';
 export interface ShutdownOptions {
   /** The signals that ask the process to end. */
   readonly signals: readonly NodeJS.Signals[];
-  /** The longest wait for requests that are under way; 25 seconds when absent, less than orchestrators allow. */
+  /** The longest wait for requests that are under way. Default: 25 seconds, less than orchestrators allow. */
   readonly graceMs?: number;
 }
 

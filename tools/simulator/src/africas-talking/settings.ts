@@ -10,7 +10,7 @@ export interface Settings {
   readonly gate: Promise<void> | null;
   /** Where delivery reports go; null for none. */
   readonly reportUrl: string | null;
-  /** Ten-thousandths of KES that a part costs; 8,000 when absent. */
+  /** Ten-thousandths of KES that a part costs. Default: 8,000. */
   readonly partCost: number;
 }
 

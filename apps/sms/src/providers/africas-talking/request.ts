@@ -9,11 +9,11 @@ export interface AfricasTalkingOptions {
   readonly apiKey: string;
   /** The name or short code that customers see, registered at the provider; its own when absent. */
   readonly senderId?: string;
-  /** From the call of `send` to the end of the answer; 15,000 when absent. */
+  /** From the call of `send` to the end of the answer. Default: 15,000. */
   readonly timeoutMs?: number;
-  /** To the end of the TLS handshake; 5,000 when absent. */
+  /** To the end of the TLS handshake. Default: 5,000. */
   readonly connectTimeoutMs?: number;
-  /** The most connections, each with one request at a time; 32 when absent. */
+  /** The most connections, each with one request at a time. Default: 32. */
   readonly connections?: number;
 }
 
