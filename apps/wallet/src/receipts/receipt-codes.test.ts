@@ -44,7 +44,7 @@ test.each([
     const response = await service.fetch(`/receipts/${reference}.${form}?paper=${paper}`);
     expect(response.status).toBe(200);
     const url = decodeCode(paint((await drawn[form]?.(response)) ?? []));
-    expect(url).toBe(`${service.url}/verify/${reference}/${hash}`);
+    expect(url).toBe(`${service.url}/verify/${reference}/${hash}?lang=en`);
 
     const genuine = await openPage(url ?? '');
     expect(genuine).toMatchObject({
