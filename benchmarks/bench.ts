@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { drawChart } from './report/chart.ts';
 import { openDatabases } from './data/databases.ts';
 import { createCustomers, createSupply } from './data/deposits.ts';
 import type { Supply } from './data/deposits.ts';
@@ -54,8 +53,6 @@ async function bench(options: Options): Promise<void> {
   };
   await mkdir(options.output, { recursive: true });
   await writeFile(join(options.output, 'results.md'), renderReport(summary, machine, run));
-  if (!options.parts.includes('deposits')) return;
-  await writeFile(join(options.output, 'results.svg'), drawChart(summary));
 }
 
 async function measure({ rounds: count, parts, pace }: Options): Promise<Findings> {

@@ -7,7 +7,6 @@ import { startServer } from '@repo/postgres/server';
 import { auditTexts } from './audit/texts.ts';
 import { explainClaim } from './growth/claim-plan.ts';
 import { migrate } from './data/databases.ts';
-import { drawGrowth } from './growth/chart.ts';
 import { readGrowthOptions } from './growth/options.ts';
 import type { GrowthOptions } from './growth/options.ts';
 import { renderGrowth, renderGrowthTables } from './growth/report.ts';
@@ -40,7 +39,6 @@ async function grow(options: GrowthOptions): Promise<void> {
   const command = ['pnpm bench:sms-growth', ...process.argv.slice(2)].join(' ');
   await mkdir(options.output, { recursive: true });
   await writeFile(join(options.output, 'sms-growth.md'), renderGrowth(growth, machine, command));
-  await writeFile(join(options.output, 'sms-growth.svg'), drawGrowth(growth));
 }
 
 async function measure(options: GrowthOptions): Promise<{ growth: Growth; machine: Machine }> {

@@ -5,7 +5,7 @@ const USAGE = `Usage: bench:sms-growth [--messages N] [--old-rows N] [--output F
 
   --messages N     how many messages are sent, in ten steps (default: 1,000,000)
   --old-rows N     how many sent messages are in the table before (default: 5,000,000)
-  --output FOLDER  where sms-growth.md and sms-growth.svg go (default: benchmarks/results)
+  --output FOLDER  where sms-growth.md goes (default: benchmarks/results)
 
 It needs about 1.5 KB of disk for each of these rows, in the folder for temporary files.
 

@@ -3,7 +3,7 @@ import { PLANNED_LIMIT } from './claim-plan.ts';
 import type { GrowthOptions } from './options.ts';
 import type { Step } from './steps.ts';
 import type { Machine } from '../lib/machine.ts';
-import { paragraph, rounded, table, whole } from '../lib/markdown.ts';
+import { chart, paragraph, rounded, table, whole } from '../lib/markdown.ts';
 import { renderMachine } from '../report/report.ts';
 import type { TableState } from './table-state.ts';
 
@@ -29,7 +29,7 @@ export function renderGrowth(growth: Growth, machine: Machine, command: string):
   return `${[
     '# The SMS outbox after many messages',
     headline(growth),
-    CHART,
+    drawGrowth(growth),
     `## Sending\n\n${SENDING}\n\n${sendingTable(growth)}`,
     `## Size\n\n${SIZE}\n\n${sizeTable(growth)}`,
     `## The claim\n\n${renderPlans(growth)}`,
@@ -43,8 +43,21 @@ export function renderGrowthTables(growth: Growth): string {
   return [sendingTable(growth), sizeTable(growth), planTable(growth)].join('\n\n');
 }
 
-const CHART =
-  '![Messages per second and sizes of the table and its indexes, by messages sent](sms-growth.svg)';
+function drawGrowth({ steps }: Growth): string {
+  const compact = new Intl.NumberFormat('en', { notation: 'compact' });
+  const columns = steps.map(({ sent }) => compact.format(sent));
+  const size = (index: string) => steps.map(({ table: { sizes } }) => sizes[index] ?? Number.NaN);
+  return [
+    chart('Messages per second by messages sent', columns, [
+      { name: 'recorded', values: steps.map(({ perSecond }) => perSecond) },
+    ]),
+    chart('MiB by messages sent: the table, its primary key, the claim index (top down)', columns, [
+      { name: 'table', values: size('sms_logs') },
+      { name: 'primary key', values: size('sms_logs_pkey') },
+      { name: 'claim index', values: size('sms_logs_claim_idx') },
+    ]),
+  ].join('\n\n');
+}
 
 function headline({ options, steps, before }: Growth): string {
   const { oldRows, messages } = options;

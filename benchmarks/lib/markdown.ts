@@ -15,6 +15,28 @@ function pad(cell: string, width: number, column: number): string {
   return column === 0 ? cell.padEnd(width) : cell.padStart(width);
 }
 
+/** A line of a chart: its name, and one value for each column. */
+export interface Line {
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+/** Lines over columns as a Mermaid XY chart, which code hosts draw. Not all of them name the lines, so the title should. */
+export function chart(title: string, columns: readonly string[], lines: readonly Line[]): string {
+  const most = Math.max(...lines.flatMap(({ values }) => values));
+  const rows = lines.map(({ name, values }) => `  line "${name}" [${values.map(plain).join(', ')}]`);
+  const axes = [
+    `  x-axis [${columns.map((column) => `"${column}"`).join(', ')}]`,
+    `  y-axis 0 --> ${plain(most)}`,
+  ];
+  return ['```mermaid', 'xychart-beta', `  title "${title}"`, ...axes, ...rows, '```'].join('\n');
+}
+
+/** Three digits without separators; 0 where nothing was measured. */
+function plain(value: number): string {
+  return String(Number.isFinite(value) ? Number(value.toPrecision(3)) : 0);
+}
+
 /** One paragraph, broken into lines of at most 110 characters. */
 export function paragraph(...sentences: readonly string[]): string {
   const words = sentences.join(' ').split(/\s+/);

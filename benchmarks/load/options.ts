@@ -8,7 +8,7 @@ const USAGE = `Usage: bench [--rounds N] [--only PART] [--quick] [--output FOLDE
                    several parts; their figures are printed only
   --quick          one round of short windows, to see that the benchmark works; its figures mean nothing and
                    are printed only
-  --output FOLDER  where results.md and results.svg go (default: benchmarks/results)
+  --output FOLDER  where results.md goes (default: benchmarks/results)
 
 Exit codes: 0 measured, 1 it failed, 2 the command line cannot be used.`;
 

@@ -1,6 +1,7 @@
 import { renderLookups, renderTransfers } from './ledger-report.ts';
 import type { Machine } from '../lib/machine.ts';
-import { paragraph, rounded, whole } from '../lib/markdown.ts';
+import { chart, paragraph, rounded, whole } from '../lib/markdown.ts';
+import type { Line } from '../lib/markdown.ts';
 import type { Pace, Part } from '../load/options.ts';
 import { renderSms } from './sms-report.ts';
 import { figuresOf } from './summary.ts';
@@ -14,6 +15,7 @@ import {
   serviceTable,
   throughputTable,
 } from './tables.ts';
+import type { WayName } from '../load/ways.ts';
 
 /** How the run was made. */
 export interface Run {
@@ -32,7 +34,7 @@ export function renderReport(summary: Summary, machine: Machine, run: Run): stri
   const parts = [
     '# Benchmarks: deposits, transfers and look-ups per second',
     ...(run.isQuick ? ['**A quick run: it shows that the benchmark works. Its figures are noise.**'] : []),
-    ...(summary.parts.includes('deposits') ? [headline(summary, machine), CHART] : []),
+    ...(summary.parts.includes('deposits') ? [headline(summary, machine), drawDeposits(summary)] : []),
     renderFigures(summary),
     ...(summary.parts.includes('deposits') ? [renderScope()] : []),
     renderMethod(summary, machine, run),
@@ -59,7 +61,24 @@ export function renderFigures(summary: Summary): string {
   return [...summary.parts.flatMap((part) => sections[part]()), failures].join('\n\n');
 }
 
-const CHART = '![Deposits per second and p99 latency, by number of callers](results.svg)';
+function drawDeposits({ byCallers }: Summary): string {
+  const columns = byCallers.map(({ callers }) => whole(callers));
+  const line = (name: string, way: WayName, figure: 'perSecond' | 'p99'): Line => {
+    return { name, values: byCallers.map(({ ways }) => ways[way][figure]) };
+  };
+  return [
+    chart('Deposits per second by callers: intake, one call, textbook (top down)', columns, [
+      line('intake', 'intake', 'perSecond'),
+      line('one call', 'call', 'perSecond'),
+      line('textbook', 'textbook', 'perSecond'),
+    ]),
+    chart('p99 in milliseconds by callers: textbook, one call, intake (top down)', columns, [
+      line('textbook', 'textbook', 'p99'),
+      line('one call', 'call', 'p99'),
+      line('intake', 'intake', 'p99'),
+    ]),
+  ].join('\n\n');
+}
 
 function headline(summary: Summary, machine: Machine): string {
   const row = summary.byCallers.find(({ callers }) => callers === 32);

@@ -13,7 +13,7 @@ import type { Route } from '../data/transfers.ts';
 import type { WayName } from '../load/ways.ts';
 
 /** A row of the tables of deposits. */
-export interface CallersSummary {
+interface CallersSummary {
   readonly callers: number;
   readonly ways: Readonly<Record<WayName, WayFigures>>;
   /** The intake's deposits over the textbook's. */
