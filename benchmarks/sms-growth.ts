@@ -1,7 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { inspect } from 'node:util';
 import { createDatabase, execute } from '@repo/postgres/database';
 import { startServer } from '@repo/postgres/server';
 import { auditTexts } from './audit/texts.ts';
@@ -9,36 +8,33 @@ import { explainClaim } from './growth/claim-plan.ts';
 import { migrate } from './data/databases.ts';
 import { readGrowthOptions } from './growth/options.ts';
 import type { GrowthOptions } from './growth/options.ts';
-import { renderGrowth, renderGrowthTables } from './growth/report.ts';
+import { growthValues } from './growth/report.ts';
 import type { Growth, PlannedClaim } from './growth/report.ts';
 import { addYears, allowVacuum, queueStep, sendStep, stepsOf } from './growth/steps.ts';
 import type { Range, Step, StepContext } from './growth/steps.ts';
+import { runCommand } from './lib/errors.ts';
 import { describeMachine } from './lib/machine.ts';
 import type { Machine } from './lib/machine.ts';
+import { fill } from './lib/markdown.ts';
 import { showProgress } from './lib/progress.ts';
 import { USUAL_SLOTS, readBook, startProvider, startSenders, stopAll } from './lib/sms-processes.ts';
 import { WATCHING, lookAtCalls, lookAtTable, watchCalls } from './growth/table-state.ts';
 
 const STEPS = 10;
 
-// What the benchmark has started ends with it, also when it is interrupted; that it does on `exit`.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-
-try {
-  await grow(readGrowthOptions());
-} catch (error) {
-  // An error without a code is one that nobody foresaw: where it came from is all there is to go by.
-  const isForeseen = error instanceof Error && 'code' in error;
-  process.stderr.write(`${isForeseen ? error.message : inspect(error)}\n`);
-  process.exitCode = 1;
-}
+await runCommand(() => grow(readGrowthOptions()));
 
 async function grow(options: GrowthOptions): Promise<void> {
   const { growth, machine } = await measure(options);
-  process.stdout.write(`${renderGrowthTables(growth)}\n`);
+  const values = growthValues(growth);
+  process.stdout.write(`${[values.sending, values.sizes, values.plans].join('\n\n')}\n`);
   const command = ['pnpm bench:sms-growth', ...process.argv.slice(2)].join(' ');
+  const template = await readFile(join(import.meta.dirname, 'growth', 'sms-growth.template.md'), 'utf8');
   await mkdir(options.output, { recursive: true });
-  await writeFile(join(options.output, 'sms-growth.md'), renderGrowth(growth, machine, command));
+  await writeFile(
+    join(options.output, 'sms-growth.md'),
+    fill(template, { ...values, command, machine: machine.facts }),
+  );
 }
 
 async function measure(options: GrowthOptions): Promise<{ growth: Growth; machine: Machine }> {

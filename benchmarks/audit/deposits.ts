@@ -1,30 +1,17 @@
-import { execute } from '@repo/postgres/database';
 import type { DatabaseKind } from '../data/databases.ts';
-import { BenchmarkError } from '../lib/errors.ts';
-
-/** What the callers know when the last of them has its answer. */
-export interface Expectation {
-  readonly acknowledged: number;
-  /** Failed calls; of each it is unknown whether it was committed. */
-  readonly failed: number;
-}
+import { isBetween, readFacts, requireRules } from './audit.ts';
+import type { Expectation } from './audit.ts';
 
 /**
  * Compares a database with what was acknowledged: every deposit is there once, and with all that belongs to it.
  *
  * @throws BenchmarkError `counts_wrong`
  */
-export async function auditDatabase(
-  url: string,
-  kind: DatabaseKind,
-  { acknowledged, failed }: Expectation,
-): Promise<void> {
-  const [row] = await execute(url, FACTS);
-  const facts = Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, String(value)]));
+export async function auditDeposits(url: string, kind: DatabaseKind, known: Expectation): Promise<void> {
+  const facts = await readFacts(url, FACTS);
   const { transactions, logs, callbacks, sms, credited } = facts;
-  const count = Number(transactions);
-  const rules: Record<string, boolean> = {
-    'a transaction for each acknowledged deposit': count >= acknowledged && count <= acknowledged + failed,
+  const rules = {
+    'a transaction for each acknowledged deposit': isBetween(Number(transactions), known),
     'a log row for each transaction': logs === transactions,
     'customers have what was paid': facts['customers'] === facts['paid'],
     ...(kind === 'ledger' && {
@@ -34,12 +21,7 @@ export async function auditDatabase(
       'all were credited to their customers': credited === transactions,
     }),
   };
-  const broken = Object.keys(rules).filter((rule) => rules[rule] !== true);
-  if (broken.length === 0) return;
-  throw new BenchmarkError(
-    'counts_wrong',
-    `not so: ${broken.join('; ')}. ${String(acknowledged)} were acknowledged, ${String(failed)} failed, and there are ${JSON.stringify(facts)}.`,
-  );
+  requireRules(rules, facts, known);
 }
 
 const FACTS = `

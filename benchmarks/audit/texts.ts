@@ -1,7 +1,6 @@
-import { execute } from '@repo/postgres/database';
-import { BenchmarkError } from '../lib/errors.ts';
 import type { ProviderBook } from '../lib/sms-processes.ts';
 import { OLD_SENDER } from '../data/texts.ts';
+import { readFacts, requireRules } from './audit.ts';
 
 /**
  * Compares a database whose senders have stopped with the provider's book: every message is sent once or still waits,
@@ -11,10 +10,9 @@ import { OLD_SENDER } from '../data/texts.ts';
  * @throws BenchmarkError `counts_wrong`
  */
 export async function auditTexts(url: string, queued: number, book: ProviderBook): Promise<void> {
-  const [row] = await execute(url, FACTS);
-  const facts = Object.fromEntries(Object.entries(row ?? {}).map(([name, value]) => [name, String(value)]));
+  const facts = await readFacts(url, FACTS);
   const { sent, waiting, ids, events } = facts;
-  const rules: Record<string, boolean> = {
+  const rules = {
     'no message reached the provider twice': book.duplicates === 0 && book.refused === 0,
     'every message is sent or waits': Number(sent) + Number(waiting) === queued,
     'what the provider has accepted is sent': Number(sent) === book.accepted,
@@ -24,12 +22,7 @@ export async function auditTexts(url: string, queued: number, book: ProviderBook
       facts['spent'] === book.cost && facts['spent_messages'] === sent,
     'nothing was tried again or is unknown': events === '0',
   };
-  const broken = Object.keys(rules).filter((rule) => rules[rule] !== true);
-  if (broken.length === 0) return;
-  throw new BenchmarkError(
-    'counts_wrong',
-    `not so: ${broken.join('; ')}. ${String(queued)} were queued, the provider has ${JSON.stringify(book)}, and there are ${JSON.stringify(facts)}.`,
-  );
+  requireRules(rules, facts, { queued, ...book });
 }
 
 const FACTS = `

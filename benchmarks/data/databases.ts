@@ -5,7 +5,7 @@ import { cloneDatabase, createDatabase, dropDatabase, execute } from '@repo/post
 import { startServer } from '@repo/postgres/server';
 import type { Server } from '@repo/postgres/server';
 import { Client } from 'pg';
-import type { Customer } from './deposits.ts';
+import type { Customer } from './payments.ts';
 import { ROOT, commandEnvironment } from '../lib/env.ts';
 import { BenchmarkError } from '../lib/errors.ts';
 import { fundWallets } from './funding.ts';

@@ -1,6 +1,6 @@
 import { createDb, recordDeposits } from '@repo/db';
 import type { Deposit } from '@repo/db';
-import type { Customer } from './deposits.ts';
+import type { Customer } from './payments.ts';
 import { BenchmarkError } from '../lib/errors.ts';
 import { FUNDS } from './transfers.ts';
 

@@ -1,18 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Transfer } from '@repo/db';
 import { createRandom } from '@repo/simulator';
-import type { Customer } from './deposits.ts';
+import type { Customer } from './payments.ts';
+import { createSupply } from './supply.ts';
+import type { Supply } from './supply.ts';
 
 /** `pairs`: from any wallet to any other; `hot`: everybody pays the same wallet. */
 export const routes = ['pairs', 'hot'] as const;
 
 export type Route = (typeof routes)[number];
 
-/** Transfers that every measurement of a route takes in the same order, starting at the first. */
-export interface TransferSupply {
-  /** The transfer in this place; made up now if it has not been yet. */
-  at(route: Route, place: number): Transfer;
-}
+export type Transfers = Readonly<Record<Route, Supply<Transfer>>>;
 
 /** KES; what every wallet is given before transfers are measured. */
 export const FUNDS = '1000000.00';
@@ -20,28 +18,19 @@ export const FUNDS = '1000000.00';
 /** KES; so small beside `FUNDS` that no wallet is ever emptied: it would take ten thousand transfers out of it. */
 const LARGEST_AMOUNT = 100;
 
-export function createTransferSupply(customers: readonly Customer[], prebuilt: number): TransferSupply {
-  const made: Readonly<Record<Route, Transfer[]>> = { pairs: [], hot: [] };
+export function createTransfers(customers: readonly Customer[], prebuilt: number): Transfers {
   const random = createRandom('transfers');
   const [payee] = customers;
 
-  function create(route: Route): Transfer {
+  function make(route: Route): Transfer {
     const from = customers[random.integer(customers.length)];
     const to = route === 'hot' ? payee : customers[random.integer(customers.length)];
     if (from === undefined || to === undefined) throw new RangeError('there is nobody to pay');
     // A wallet cannot pay itself.
-    if (from === to) return create(route);
+    if (from === to) return make(route);
     const amount = `${String(1 + random.integer(LARGEST_AMOUNT))}.00`;
     return { from: from.number, to: to.number, amount, idempotencyKey: randomUUID() };
   }
-
-  function at(route: Route, place: number): Transfer {
-    for (;;) {
-      const transfer = made[route][place];
-      if (transfer !== undefined) return transfer;
-      made[route].push(create(route));
-    }
-  }
-  if (prebuilt > 0) for (const route of routes) at(route, prebuilt - 1);
-  return { at };
+  const supply = (route: Route) => createSupply(() => make(route), prebuilt);
+  return { pairs: supply('pairs'), hot: supply('hot') };
 }

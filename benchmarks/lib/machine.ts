@@ -4,27 +4,16 @@ import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execute } from '@repo/postgres/database';
 import type { Server } from '@repo/postgres/server';
+import { rounded, whole } from './markdown.ts';
 import { percentile } from './percentiles.ts';
 
 /** Where the figures come from. */
 export interface Machine {
-  readonly processor: string;
   readonly cores: number;
-  readonly memoryGiB: number;
-  readonly system: string;
-  readonly node: string;
-  readonly postgres: string;
-  /** The flags that its C compiler was given. */
-  readonly postgresFlags: string;
-  /** Settings that decide what a commit costs. */
-  readonly postgresSettings: string;
-  /** Writing 8 KiB through to the disk on which the database lies; milliseconds. */
-  readonly syncP50: number;
-  readonly syncP99: number;
-  /** Whether that is a disk at all, and not memory. */
+  /** Whether the database lies on a disk at all, and not in memory. */
   readonly isDisk: boolean;
-  /** What the machine had to do before the benchmark began: processes that wanted to run, over a minute. */
-  readonly loadBefore: number;
+  /** All that decides what a commit costs, and how busy the machine was before: a Markdown list. */
+  readonly facts: string;
 }
 
 const SYNCS = 300;
@@ -35,23 +24,35 @@ const TMPFS = 0x01_02_19_94;
 export async function describeMachine(server: Server): Promise<Machine> {
   const [loadBefore = Number.NaN] = loadavg();
   const folder = dirname(server.dataDirectory);
-  const [facts] = await execute(server.url, FACTS);
+  const [row] = await execute(server.url, FACTS);
   const syncs = timeSyncs(join(folder, `daftari-sync-${String(process.pid)}`));
+  const [version, compiler, level] = buildOf(String(row?.['version']), String(row?.['flags']));
+  const processor = cpus()[0]?.model ?? 'unknown processor';
+  const memory = rounded(totalmem() / 2 ** 30);
+  // Of the kernel's release the version is enough; the rest names a build.
+  const kernel = /^[\d.]+/.exec(release())?.[0] ?? release();
+  const forSize = level === '-Os' ? ', that is for size and not for speed' : '';
+  const facts = [
+    `${processor}, ${whole(cpus().length)} cores, ${memory} GiB of memory; load average before the run: ${rounded(loadBefore)}`,
+    `${await systemName()}, ${type()} ${kernel} (${arch()}); Node ${process.version}`,
+    `${version}, the binaries from npm, built by ${compiler} with \`${level}\`${forSize}`,
+    `\`${String(row?.['settings'])}\`, as PostgreSQL comes`,
+    `8 KiB written through to the disk (fdatasync): p50 ${rounded(percentile(syncs, 50))} ms, p99 ${rounded(percentile(syncs, 99))} ms`,
+  ];
   return {
-    processor: cpus()[0]?.model ?? 'unknown processor',
     cores: cpus().length,
-    memoryGiB: totalmem() / 2 ** 30,
-    // Of the kernel's release the version is enough; the rest names a build.
-    system: `${await systemName()}, ${type()} ${/^[\d.]+/.exec(release())?.[0] ?? release()} (${arch()})`,
-    node: process.version,
-    postgres: String(facts?.['version']),
-    postgresFlags: String(facts?.['flags']),
-    postgresSettings: String(facts?.['settings']),
-    syncP50: percentile(syncs, 50),
-    syncP99: percentile(syncs, 99),
     isDisk: (await statfs(folder)).type !== TMPFS,
-    loadBefore,
+    facts: facts.map((fact) => `- ${fact}`).join('\n'),
   };
+}
+
+/** The server's version, its compiler, and how hard that tried. */
+function buildOf(version: string, flags: string): readonly [string, string, string] {
+  return [
+    /^PostgreSQL \S+/.exec(version)?.[0] ?? version,
+    /compiled by ([^,]+)/.exec(version)?.[1] ?? 'an unknown compiler',
+    flags.match(/-O\S*/g)?.at(-1) ?? 'no -O flag',
+  ];
 }
 
 /** How long one page takes to the disk, as PostgreSQL's log writes it: over what is there, then fdatasync. */
@@ -71,14 +72,10 @@ function timeSyncs(path: string): Float64Array {
   }
 }
 
+/** Only Linux has this file; elsewhere the kernel's name says it. */
 async function systemName(): Promise<string> {
-  try {
-    const text = await readFile('/etc/os-release', 'utf8');
-    return /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? type();
-  } catch {
-    // Only Linux has this file; elsewhere the kernel's name says it.
-    return type();
-  }
+  const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  return /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? type();
 }
 
 const FACTS = `

@@ -1,34 +1,32 @@
+/** The title of a column, and what stands in it. */
+export type Column<Row> = readonly [title: string, cell: (row: Row) => string];
+
 /** A Markdown table, its columns as wide as their widest cell. The first column is text, the others are numbers. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) =>
-    Math.max(3, title.length, ...rows.map((row) => (row[column] ?? '').length)),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${widths.map((width, column) => pad(cells[column] ?? '', width, column)).join(' | ')} |`;
+export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const cells = columns.map(([title, cell]) => [title, ...rows.map(cell)]);
+  const widths = cells.map((texts) => Math.max(3, ...texts.map((text) => text.length)));
+  const line = (place: number) =>
+    widths.map((width, column) => {
+      const text = cells[column]?.[place] ?? '';
+      return column === 0 ? text.padEnd(width) : text.padStart(width);
+    });
   const rule = widths.map((width, column) =>
     column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
   );
-  return [line(header), line(rule), ...rows.map(line)].join('\n');
-}
-
-function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+  return [line(0), rule, ...rows.map((_, row) => line(row + 1))]
+    .map((texts) => `| ${texts.join(' | ')} |`)
+    .join('\n');
 }
 
 /** A line of a chart: its name, and one value for each column. */
-export interface Line {
-  readonly name: string;
-  readonly values: readonly number[];
-}
+type Line = readonly [name: string, values: readonly number[]];
 
 /** Lines over columns as a Mermaid XY chart, which code hosts draw. Not all of them name the lines, so the title should. */
 export function chart(title: string, columns: readonly string[], lines: readonly Line[]): string {
-  const most = Math.max(...lines.flatMap(({ values }) => values));
-  const rows = lines.map(({ name, values }) => `  line "${name}" [${values.map(plain).join(', ')}]`);
-  const axes = [
-    `  x-axis [${columns.map((column) => `"${column}"`).join(', ')}]`,
-    `  y-axis 0 --> ${plain(most)}`,
-  ];
+  const most = Math.max(...lines.flatMap(([, values]) => values.filter(Number.isFinite)), 1);
+  const rows = lines.map(([name, values]) => `  line "${name}" [${values.map(plain).join(', ')}]`);
+  const names = columns.map((column) => `"${column}"`).join(', ');
+  const axes = [`  x-axis [${names}]`, `  y-axis 0 --> ${plain(most)}`];
   return ['```mermaid', 'xychart-beta', `  title "${title}"`, ...axes, ...rows, '```'].join('\n');
 }
 
@@ -37,29 +35,32 @@ function plain(value: number): string {
   return String(Number.isFinite(value) ? Number(value.toPrecision(3)) : 0);
 }
 
-/** One paragraph, broken into lines of at most 110 characters. */
-export function paragraph(...sentences: readonly string[]): string {
-  const words = sentences.join(' ').split(/\s+/);
-  const lines: string[] = [];
-  for (const word of words) {
-    const longer = `${lines.at(-1) ?? ''} ${word}`;
-    if (lines.length > 0 && longer.length <= LINE) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines.join('\n');
-}
+/** What `{{name}}` in a template stands for; undefined where nothing was measured. */
+export type Values = Readonly<Record<string, string | undefined>>;
 
-const LINE = 110;
+/** A template with its values. A section for which one of them is undefined is left out. */
+export function fill(template: string, values: Values): string {
+  const names = (text: string) => [...text.matchAll(/\{\{(.+?)\}\}/g)].map(([, name = '']) => name);
+  const unknown = names(template).find((name) => !(name in values));
+  if (unknown !== undefined) throw new RangeError(`the template asks for ${unknown}`);
+  return template
+    .split(/^(?=##? )/m)
+    .filter((section) => names(section).every((name) => values[name] !== undefined))
+    .join('')
+    .replaceAll(/\{\{(.+?)\}\}/g, (_, name: string) => values[name] ?? '')
+    .replaceAll(/\n{3,}/g, '\n\n');
+}
 
 /**
  * Three digits are as many as a repeated measurement confirms: `11,318.4` is `11,300`, `0.4279` is `0.428`. A dash
  * where nothing was measured.
  */
 export function rounded(value: number): string {
-  if (Number.isNaN(value)) return '-';
-  return new Intl.NumberFormat('en', { maximumSignificantDigits: 3 }).format(value);
+  return Number.isNaN(value)
+    ? '-'
+    : new Intl.NumberFormat('en', { maximumSignificantDigits: 3 }).format(value);
 }
 
 export function whole(value: number): string {
-  return new Intl.NumberFormat('en', { maximumFractionDigits: 0 }).format(value);
+  return Number.isNaN(value) ? '-' : new Intl.NumberFormat('en', { maximumFractionDigits: 0 }).format(value);
 }

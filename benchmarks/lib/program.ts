@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -16,9 +17,9 @@ export interface Program {
   /** From the repository's root. */
   readonly folder: string;
   readonly script: string;
-  readonly parameters?: readonly string[];
-  readonly settings?: Readonly<Record<string, string>>;
-  readonly port: number;
+  /** The command line and the settings that make it listen on this port. */
+  readonly parameters?: (port: string) => readonly string[];
+  readonly settings?: (port: string) => Readonly<Record<string, string>>;
   /** Answers 200 as soon as it can be used. */
   readonly readyPath: string;
 }
@@ -37,11 +38,11 @@ const READY_WITHIN_MS = 120_000;
  * @throws BenchmarkError `service_not_ready` with the end of its log
  */
 export async function startProgram(program: Program): Promise<Running> {
-  const { folder, script, parameters = [], settings = {}, port } = program;
-  const log = await openLog();
-  const child = spawn(process.execPath, [script, ...parameters], {
+  const { folder, script, parameters, settings, readyPath } = program;
+  const [port, log] = await Promise.all([freePort(), openLog()]);
+  const child = spawn(process.execPath, [script, ...(parameters?.(port) ?? [])], {
     cwd: join(ROOT, folder),
-    env: serviceEnvironment(settings),
+    env: serviceEnvironment(settings?.(port) ?? {}),
     stdio: ['ignore', log.fd, log.fd],
   });
   const kill = () => child.kill('SIGKILL');
@@ -51,8 +52,8 @@ export async function startProgram(program: Program): Promise<Running> {
     process.off('exit', kill);
     await log.close();
   };
-  const url = `http://127.0.0.1:${String(port)}`;
-  if (child.pid !== undefined && (await untilReady(child, url + program.readyPath))) {
+  const url = `http://127.0.0.1:${port}`;
+  if (child.pid !== undefined && (await untilReady(child, url + readyPath))) {
     return { url, pid: child.pid, [Symbol.asyncDispose]: stop };
   }
   await end(child);
@@ -62,23 +63,20 @@ export async function startProgram(program: Program): Promise<Running> {
 }
 
 /** A port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  await once(server.close(), 'close');
+  return String(port);
 }
 
 /** A file for the log, as a service has in earnest. It has no name any more, so that nothing of it is left behind. */
 async function openLog(): Promise<FileHandle> {
-  const folder = await mkdtemp(join(tmpdir(), 'daftari-benchmark-'));
-  try {
-    return await open(join(folder, 'program.log'), 'w+');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const path = join(tmpdir(), `daftari-benchmark-${randomUUID()}.log`);
+  const log = await open(path, 'wx+');
+  await rm(path);
+  return log;
 }
 
 async function readLog(log: FileHandle): Promise<string> {
@@ -91,21 +89,13 @@ async function readLog(log: FileHandle): Promise<string> {
 async function untilReady(child: ChildProcess, url: string): Promise<boolean> {
   const until = Date.now() + READY_WITHIN_MS;
   while (child.exitCode === null && Date.now() < until) {
-    if (await isReady(url)) return true;
+    // It is refused as long as the program does not listen.
+    const response = await fetch(url).catch(() => null);
+    await response?.arrayBuffer();
+    if (response?.ok === true) return true;
     await sleep(50);
   }
   return false;
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url);
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    // Refused: it does not listen yet.
-    return false;
-  }
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,10 +1,10 @@
 import { BenchmarkError } from './errors.ts';
-import { freePort, startProgram } from './program.ts';
+import { startProgram } from './program.ts';
 import type { Running } from './program.ts';
 
 const API_KEY = 'benchmark-provider-key';
 
-/** The slots of a sender when nothing is said. */
+/** The default slots of a sender. */
 export const USUAL_SLOTS = 64;
 
 /** Senders, each with so many requests under way at most, and how long the provider takes for one. */
@@ -16,18 +16,16 @@ export interface Sending {
 }
 
 /** The simulated Africa's Talking as a process of its own, which keeps sums only. */
-export async function startProvider(delayMs: number): Promise<Running> {
-  const port = await freePort();
+export function startProvider(delayMs: number): Promise<Running> {
   return startProgram({
     folder: 'tools/simulator',
     script: 'src/africas-talking/main.ts',
-    parameters: [
-      `--port=${String(port)}`,
+    parameters: (port) => [
+      `--port=${port}`,
       `--api-key=${API_KEY}`,
       `--delay-ms=${String(delayMs)}`,
       '--forget',
     ],
-    port,
     readyPath: '/book',
   });
 }
@@ -38,34 +36,25 @@ export async function startSenders(
   providerUrl: string,
   { senders, slots }: Omit<Sending, 'delayMs'>,
 ): Promise<Running[]> {
-  const starting = Array.from({ length: senders }, () => startSender(databaseUrl, providerUrl, slots));
-  const outcomes = await Promise.allSettled(starting);
+  const settings = (port: string) => ({
+    DATABASE_URL: databaseUrl,
+    API_KEY: 'benchmark-key',
+    SMS_CALLBACK_TOKEN: 'benchmark-callback-token',
+    SMS_PORT: port,
+    SMS_PROVIDER: 'africas-talking',
+    SMS_CONCURRENCY: String(slots),
+    AT_BASE_URL: providerUrl,
+    AT_USERNAME: 'sandbox',
+    AT_API_KEY: API_KEY,
+  });
+  const start = () =>
+    startProgram({ folder: 'apps/sms', script: 'src/main.ts', settings, readyPath: '/health/ready' });
+  const outcomes = await Promise.allSettled(Array.from({ length: senders }, start));
   const running = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed === undefined) return running;
   await stopAll(running);
   throw failed.reason;
-}
-
-async function startSender(databaseUrl: string, providerUrl: string, slots: number): Promise<Running> {
-  const port = await freePort();
-  return startProgram({
-    folder: 'apps/sms',
-    script: 'src/main.ts',
-    settings: {
-      DATABASE_URL: databaseUrl,
-      API_KEY: 'benchmark-key',
-      SMS_CALLBACK_TOKEN: 'benchmark-callback-token',
-      SMS_PORT: String(port),
-      SMS_PROVIDER: 'africas-talking',
-      SMS_CONCURRENCY: String(slots),
-      AT_BASE_URL: providerUrl,
-      AT_USERNAME: 'sandbox',
-      AT_API_KEY: API_KEY,
-    },
-    port,
-    readyPath: '/health/ready',
-  });
 }
 
 /** Asks all of them to stop, which lets requests under way end and records what came of them. */

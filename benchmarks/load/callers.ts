@@ -38,20 +38,22 @@ export function loadOf(callers: number, pace: Pace): Load {
   };
 }
 
-/** What an audit may expect of a database after these calls. */
-export function expectationOf({ acknowledged, errors }: Measured): { acknowledged: number; failed: number } {
-  return { acknowledged, failed: Object.values(errors).reduce((sum, count) => sum + count, 0) };
+/** Which of the callers calls, and how many calls there were before. */
+interface Call {
+  readonly caller: number;
+  readonly place: number;
 }
 
 /**
  * Calls `work` from many callers at once, and measures in a window in which all of them are already at it.
  * Resolves when the last caller has its answer, so that nothing is in flight afterwards.
  */
-export async function runLoad(work: (caller: number) => Promise<void>, load: Load): Promise<Measured> {
+export async function runLoad(work: (call: Call) => Promise<void>, load: Load): Promise<Measured> {
   const errors: Record<string, number> = {};
   const latencies: number[] = [];
   const everybodyAnswered = Promise.withResolvers<undefined>();
   let unanswered = load.callers;
+  let place = 0;
   let acknowledged = 0;
   let phase: 'warming up' | 'measuring' | 'over' = 'warming up';
   const isOver = () => phase === 'over';
@@ -60,7 +62,8 @@ export async function runLoad(work: (caller: number) => Promise<void>, load: Loa
     for (let calls = 1; !isOver(); calls += 1) {
       const begun = performance.now();
       try {
-        await work(caller);
+        place += 1;
+        await work({ caller, place: place - 1 });
         acknowledged += 1;
         if (phase === 'measuring') latencies.push(performance.now() - begun);
       } catch (error) {

@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openTarget, sendRaw } from '@repo/simulator';
-import { auditDatabase } from '../audit/deposits.ts';
-import { expectationOf, runLoad } from './callers.ts';
+import { auditDeposits } from '../audit/deposits.ts';
+import { runLoad } from './callers.ts';
 import type { Measured } from './callers.ts';
-import type { Databases } from '../data/databases.ts';
-import type { Supply } from '../data/deposits.ts';
+import { expectationOf } from './contest.ts';
 import { BenchmarkError } from '../lib/errors.ts';
-import type { Pace } from './options.ts';
-import { watchMemory } from './service-memory.ts';
-import { startService } from './service-process.ts';
+import { startProgram } from '../lib/program.ts';
+import { readMemory } from '../lib/usage.ts';
+import type { Workbench } from './workbench.ts';
 
 const SERVICE_CALLERS = 2_000;
+
+const TOKEN = 'benchmark-callback-token';
 
 export interface ServiceFigures extends Measured {
   /** Memory of the service in MiB: when it was ready, at most, and some seconds after the last answer. */
@@ -19,56 +20,50 @@ export interface ServiceFigures extends Measured {
   readonly idleMiB: number;
 }
 
-/** Puts the service under callers who each keep one connection and report one payment after the other. */
-export async function measureService({
-  databases,
-  supply,
-  pace,
-}: {
-  readonly databases: Databases;
-  readonly supply: Supply;
-  readonly pace: Pace;
-}): Promise<ServiceFigures> {
-  return databases.withFresh('ledger', async (url) => {
-    await using service = await startService(url);
-    const memory = watchMemory(service.pid);
-    try {
-      const readyMiB = await memory.now();
-      const measured = await loadService(service, supply, pace);
-      await auditDatabase(url, 'ledger', expectationOf(measured));
-      const peakMiB = await memory.peak();
-      await sleep(pace.idle);
-      return { ...measured, readyMiB, peakMiB, idleMiB: await memory.now() };
-    } finally {
-      memory.stop();
-    }
+/** Puts the M-PESA service under callers who each keep one connection and report one payment after the other. */
+export async function measureService(bench: Workbench): Promise<ServiceFigures> {
+  return bench.databases.withFresh('ledger', async (url) => {
+    // A process of its own with its default settings.
+    await using service = await startProgram({
+      folder: 'apps/mpesa',
+      script: 'src/main.ts',
+      settings: (port) => ({
+        DATABASE_URL: url,
+        API_KEY: 'benchmark-key',
+        MPESA_CALLBACK_TOKEN: TOKEN,
+        MPESA_PORT: port,
+        // The callers are on this machine, which is no address of M-PESA.
+        MPESA_SOURCE_CHECK: 'off',
+      }),
+      readyPath: '/health/ready',
+    });
+    const ready = await readMemory(service.pid);
+    const measured = await loadService(service.url, bench);
+    await auditDeposits(url, 'ledger', expectationOf(measured));
+    const { peak } = await readMemory(service.pid);
+    await sleep(bench.pace.idle);
+    const idle = await readMemory(service.pid);
+    return { ...measured, readyMiB: ready.now, peakMiB: peak, idleMiB: idle.now };
   });
 }
 
-async function loadService(
-  service: { readonly url: string; readonly token: string },
-  supply: Supply,
-  pace: Pace,
-): Promise<Measured> {
-  const targets = Array.from({ length: SERVICE_CALLERS }, () => openTarget({ ...service, connections: 1 }));
-  let place = 0;
+async function loadService(url: string, { payments, pace }: Workbench): Promise<Measured> {
+  const targets = Array.from({ length: SERVICE_CALLERS }, () =>
+    openTarget({ url, token: TOKEN, connections: 1 }),
+  );
+  const load = {
+    callers: SERVICE_CALLERS,
+    warmUpMs: pace.serviceWindow / 2,
+    warmUpAtMostMs: pace.warmUpAtMost,
+    windowMs: pace.serviceWindow,
+  };
   try {
-    return await runLoad(
-      async (caller) => {
-        const target = targets[caller];
-        const body = Buffer.from(supply.at(place).callback.body);
-        place += 1;
-        if (target === undefined) return;
-        const answer = await sendRaw(target, 'confirmation', body);
-        if (!answer.accepted) throw new BenchmarkError('not_credited', `HTTP ${String(answer.status)}.`);
-      },
-      {
-        callers: SERVICE_CALLERS,
-        warmUpMs: pace.serviceWindow / 2,
-        warmUpAtMostMs: pace.warmUpAtMost,
-        windowMs: pace.serviceWindow,
-      },
-    );
+    return await runLoad(async ({ caller, place }) => {
+      const target = targets[caller];
+      if (target === undefined) return;
+      const answer = await sendRaw(target, 'confirmation', Buffer.from(payments.at(place).callback.body));
+      if (!answer.accepted) throw new BenchmarkError('not_credited', `HTTP ${String(answer.status)}.`);
+    }, load);
   } finally {
     await Promise.all(targets.map((target) => target.close()));
   }

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execute } from '@repo/postgres/database';
 import { auditTexts } from '../audit/texts.ts';
-import { coresUsed, readCpuTime } from '../lib/cpu-time.ts';
-import type { CpuTime } from '../lib/cpu-time.ts';
 import { BenchmarkError } from '../lib/errors.ts';
+import { coresUsed, readCpuTime } from '../lib/usage.ts';
+import type { CpuPids, CpuTime } from '../lib/usage.ts';
 import type { Pace } from './options.ts';
 import type { Running } from '../lib/program.ts';
 import { USUAL_SLOTS, readBook, startProvider, startSenders, stopAll } from '../lib/sms-processes.ts';
 import type { Sending } from '../lib/sms-processes.ts';
-import { turned } from './workbench.ts';
+import { turned } from './contest.ts';
 import type { Turn, Workbench } from './workbench.ts';
 
 /**
@@ -47,58 +47,54 @@ async function measureSending({ databases, pace }: Workbench, sending: Sending):
   return databases.withFresh('texts', async (url) => {
     await using provider = await startProvider(sending.delayMs);
     const senders = await startSenders(url, provider.url, sending);
-    let window: Window;
+    const pids = {
+      postgres: databases.server.pid,
+      senders: senders.map(({ pid }) => pid),
+      provider: provider.pid,
+    };
+    let window: Awaited<ReturnType<typeof observe>>;
     try {
-      const pids = {
-        postgres: databases.server.pid,
-        senders: senders.map(({ pid }) => pid),
-        provider: provider.pid,
-      };
-      window = await observe(url, provider, { pids, pace });
+      window = await observe(() => look(url, provider, pids), pace);
     } finally {
       await stopAll(senders);
     }
     await auditTexts(url, pace.texts, await readBook(provider));
-    return { ...sending, ...window, ...(await countWindow(url, window)) };
+    const { from, to, seconds } = window;
+    return {
+      ...sending,
+      accepted: (to.accepted - from.accepted) / seconds,
+      cores: coresUsed(from.cpu, to.cpu, seconds),
+      ...(await countWindow(url, from.time, to.time)),
+    };
   });
 }
 
-interface Window {
+/** What is known at a moment without disturbing the senders: it asks the database for the time and nothing else. */
+interface Moment {
   /** By the database's clock. */
-  readonly from: string;
-  readonly to: string;
+  readonly time: string;
   readonly accepted: number;
-  readonly cores: CpuTime;
+  readonly cpu: CpuTime;
 }
 
-/** Opens a window when the senders are warm, and closes it. It asks the database for the time and nothing else. */
-async function observe(
-  url: string,
-  provider: Running,
-  { pids, pace }: { readonly pids: Parameters<typeof readCpuTime>[0]; readonly pace: Pace },
-): Promise<Window> {
-  await sleep(pace.serviceWindow / 2);
-  const [from, book, cpu] = await Promise.all([databaseTime(url), readBook(provider), readCpuTime(pids)]);
+async function look(url: string, provider: Running, pids: CpuPids): Promise<Moment> {
+  const [time, book, cpu] = await Promise.all([databaseTime(url), readBook(provider), readCpuTime(pids)]);
+  return { time, accepted: book.accepted, cpu };
+}
+
+/** Opens a window when the senders are warm, and closes it. */
+async function observe(lookNow: () => Promise<Moment>, { serviceWindow, texts }: Pace) {
+  await sleep(serviceWindow / 2);
+  const from = await lookNow();
   const opened = performance.now();
-  await sleep(pace.serviceWindow);
-  const [to, bookAfter, cpuAfter] = await Promise.all([
-    databaseTime(url),
-    readBook(provider),
-    readCpuTime(pids),
-  ]);
+  await sleep(serviceWindow);
+  const to = await lookNow();
   const seconds = (performance.now() - opened) / 1_000;
-  if (bookAfter.accepted >= pace.texts) {
-    throw new BenchmarkError(
-      'queue_empty',
-      `all ${String(pace.texts)} messages were gone; queue more (options.ts).`,
-    );
-  }
-  return {
-    from,
-    to,
-    accepted: (bookAfter.accepted - book.accepted) / seconds,
-    cores: coresUsed(cpu, cpuAfter, seconds),
-  };
+  if (to.accepted < texts) return { from, to, seconds };
+  throw new BenchmarkError(
+    'queue_empty',
+    `all ${String(texts)} messages were gone; queue more (options.ts).`,
+  );
 }
 
 async function databaseTime(url: string): Promise<string> {
@@ -109,7 +105,8 @@ async function databaseTime(url: string): Promise<string> {
 /** What the database has recorded in the window. It is counted when everything is over, so as not to disturb it. */
 async function countWindow(
   url: string,
-  { from, to }: Window,
+  from: string,
+  to: string,
 ): Promise<Pick<SmsSample, 'claimed' | 'perSecond' | 'p50' | 'p99'>> {
   const [row] = await execute(
     url,

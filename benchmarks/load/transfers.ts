@@ -1,87 +1,81 @@
-import { createDb, createTransferIntake } from '@repo/db';
+import { createTransferIntake, verificationHash } from '@repo/db';
 import type { Db, Transfer } from '@repo/db';
 import { auditTransfers } from '../audit/transfers.ts';
-import { callerCounts, expectationOf, loadOf, runLoad } from './callers.ts';
-import type { Measured } from './callers.ts';
-import type { DatabaseKind } from '../data/databases.ts';
-import { transferByTheBook } from './textbook-transfer.ts';
 import { routes } from '../data/transfers.ts';
 import type { Route } from '../data/transfers.ts';
-import { turned } from './workbench.ts';
-import type { Turn, Workbench } from './workbench.ts';
+import { BenchmarkError } from '../lib/errors.ts';
+import type { Contest, Contestant } from './contest.ts';
+import { NOT_KEPT, PATIENCE } from './deposits.ts';
+import { openPatiently } from './workbench.ts';
 
-/** `told` is the intake with an SMS to both sides, written in the same transaction. */
-const transferWays = ['textbook', 'intake', 'told'] as const;
+/** Three ways to transfer, for random pairs and for one hot wallet. `told` is the intake with an SMS to both sides. */
+export const transferContests: readonly Contest[] = routes.map((route) => ({
+  subject: route,
+  audit: auditTransfers,
+  contestants: [textbook(route), intake(route, 'intake'), intake(route, 'told')],
+}));
 
-type TransferWay = (typeof transferWays)[number];
-
-export interface TransferSample extends Measured {
-  readonly route: Route;
-  readonly way: TransferWay;
-  readonly callers: number;
-}
-
-/** Measures all ways with every number of callers, for random pairs and for one hot wallet. */
-export async function measureTransfers(bench: Workbench, { round, say }: Turn): Promise<TransferSample[]> {
-  const samples: TransferSample[] = [];
-  for (const callers of callerCounts) {
-    for (const route of routes) {
-      for (const way of turned(transferWays, round)) {
-        say(`transfers, ${route}, ${way}, ${String(callers)} callers`);
-        samples.push(await measureTransferWay(bench, { route, way, callers }));
-      }
-    }
-  }
-  return samples;
-}
-
-async function measureTransferWay(
-  { databases, transfers, pace }: Workbench,
-  { route, way: name, callers }: Pick<TransferSample, 'route' | 'way' | 'callers'>,
-): Promise<TransferSample> {
-  const kind: DatabaseKind = name === 'textbook' ? 'funded_textbook' : 'funded';
-  return databases.withFresh(kind, async (url) => {
-    // 2,000 callers of a pool of ten shall wait for their turn and not fail.
-    const way = OPENERS[name](createDb({ url, connectTimeoutMs: 120_000, statementTimeoutMs: 120_000 }));
-    let place = 0;
-    const send = () => {
-      place += 1;
-      return way.send(transfers.at(route, place - 1));
-    };
-    try {
-      const measured = await runLoad(send, loadOf(callers, pace));
-      await auditTransfers(url, kind, expectationOf(measured));
-      return { ...measured, route, way: name, callers };
-    } finally {
-      await way.close();
-    }
-  });
-}
-
-/** One way to transfer, on an open database. `send` resolves when the transfer is committed. */
-interface OpenWay {
-  send(transfer: Transfer): Promise<void>;
-  close(): Promise<void>;
-}
-
-const OPENERS: Readonly<Record<TransferWay, (db: Db) => OpenWay>> = {
-  textbook: (db) => ({
-    send: (transfer) => transferByTheBook(db, transfer),
-    close: () => db.close(),
-  }),
-  intake: (db) => openIntake(db, { notify: false }),
-  told: (db) => openIntake(db, { notify: true }),
-};
-
-function openIntake(db: Db, told: Pick<Transfer, 'notify'>): OpenWay {
-  const intake = createTransferIntake(db);
+function textbook(route: Route): Contestant {
   return {
-    send: async (transfer) => {
-      await intake.transfer({ ...transfer, ...told });
-    },
-    close: async () => {
-      await intake.close();
-      await db.close();
+    way: 'textbook',
+    database: 'funded_textbook',
+    open: (url, { transfers }) => {
+      const db = openPatiently(url);
+      return {
+        call: (place) => transferByTheBook(db, transfers[route].at(place)),
+        close: () => db.close(),
+      };
     },
   };
+}
+
+function intake(route: Route, way: 'intake' | 'told'): Contestant {
+  return {
+    way,
+    database: 'funded',
+    open: (url, { transfers }) => {
+      const db = openPatiently(url);
+      const opened = createTransferIntake(db);
+      return {
+        call: async (place) => {
+          await opened.transfer({ ...transfers[route].at(place), notify: way === 'told' });
+        },
+        close: async () => {
+          await opened.close();
+          await db.close();
+        },
+      };
+    },
+  };
+}
+
+/**
+ * A transfer as tutorials write it: an interactive transaction that finds both wallets, checks the balance, takes from
+ * one, adds to the other and creates the transaction. Between the check and the update others may spend the same
+ * money: nothing here keeps a wallet from going below zero.
+ */
+async function transferByTheBook({ prisma }: Db, transfer: Transfer): Promise<void> {
+  const { from, to, amount, idempotencyKey: reference } = transfer;
+  await prisma.$transaction(async (tx) => {
+    const payer = await tx.wallet.findUnique({ where: { id: from } });
+    const payee = await tx.wallet.findUnique({ where: { id: to } });
+    if (payer?.status !== 'ACTIVE' || payee?.status !== 'ACTIVE' || payer.balance.lessThan(amount)) {
+      throw new BenchmarkError('not_transferred', 'the wallets do not allow it.');
+    }
+    await tx.wallet.update({ where: { id: from }, data: { balance: { decrement: amount } } });
+    await tx.wallet.update({ where: { id: to }, data: { balance: { increment: amount } } });
+    const createdAt = new Date();
+    await tx.transaction.create({
+      data: {
+        reference,
+        type: 'TRANSFER',
+        debitWalletId: from,
+        creditWalletId: to,
+        amount,
+        createdAt,
+        verificationHash: verificationHash({ reference, amount, createdAt }),
+        ...NOT_KEPT,
+      },
+    });
+  }, PATIENCE);
 }

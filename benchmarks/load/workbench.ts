@@ -1,14 +1,16 @@
+import { createDb } from '@repo/db';
+import type { Db } from '@repo/db';
 import type { Databases } from '../data/databases.ts';
-import type { Customer, Supply } from '../data/deposits.ts';
+import type { Customer, Payments } from '../data/payments.ts';
 import type { Pace } from './options.ts';
-import type { TransferSupply } from '../data/transfers.ts';
+import type { Transfers } from '../data/transfers.ts';
 
 /** What every measurement works with. */
 export interface Workbench {
   readonly databases: Databases;
   readonly customers: readonly Customer[];
-  readonly supply: Supply;
-  readonly transfers: TransferSupply;
+  readonly payments: Payments;
+  readonly transfers: Transfers;
   readonly pace: Pace;
 }
 
@@ -19,8 +21,15 @@ export interface Turn {
   readonly say: (what: string) => void;
 }
 
-/** The same items, beginning at another one in each round. */
-export function turned<Item>(items: readonly Item[], by: number): Item[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
+/** The connections of every way: what an application has that changes nothing. */
+export const CONNECTIONS = 10;
+
+/** A database on which 2,000 callers of ten connections wait for their turn and do not fail. */
+export function openPatiently(url: string): Db {
+  return createDb({
+    url,
+    maxConnections: CONNECTIONS,
+    connectTimeoutMs: 120_000,
+    statementTimeoutMs: 120_000,
+  });
 }

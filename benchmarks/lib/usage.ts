@@ -1,11 +1,11 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 
-/** Seconds of processor time that were used up, since a process or the machine began. */
-export type CpuTime = Readonly<Record<CpuUser, number>>;
+/** Whose processor time is read. `machine` is everything together, what others do on it included. */
+export const cpuUsers = ['postgres', 'senders', 'provider', 'machine'] as const;
 
-/** `machine` is everything together, what others do on it included. */
-type CpuUser = 'postgres' | 'senders' | 'provider' | 'machine';
+/** Seconds of processor time that were used up, since a process or the machine began. */
+export type CpuTime = Readonly<Record<(typeof cpuUsers)[number], number>>;
 
 export interface CpuPids {
   /** Of the server; what its backends use counts as its own, also of those that have ended. */
@@ -17,35 +17,33 @@ export interface CpuPids {
 /** Linux counts in hundredths of a second here, whatever its clock is. */
 const TICKS = 100;
 
-/** The processor time so far; of processes NaN where the system does not tell as Linux does. */
+/** The processor time so far; of processes NaN where there is no Linux, which alone says it in this way. */
 export async function readCpuTime(pids: CpuPids): Promise<CpuTime> {
   const stats = process.platform === 'linux' ? await readStats() : [];
+  const sum = (times: readonly number[]) => times.reduce((total, time) => total + time, 0);
   const own = (pid: number) => stats.find((stat) => stat.pid === pid)?.own ?? Number.NaN;
-  const server = stats.find((stat) => stat.pid === pids.postgres);
+  const ended = stats.find((stat) => stat.pid === pids.postgres)?.ended ?? Number.NaN;
   const backends = stats.filter(({ parent }) => parent === pids.postgres);
   return {
-    postgres:
-      server === undefined
-        ? Number.NaN
-        : backends.reduce((sum, each) => sum + each.own, server.own + server.ended),
-    senders: pids.senders.reduce((sum, pid) => sum + own(pid), 0),
+    postgres: own(pids.postgres) + ended + sum(backends.map((backend) => backend.own)),
+    senders: sum(pids.senders.map(own)),
     provider: own(pids.provider),
-    machine: cpus().reduce(
-      (sum, { times }) => sum + (times.user + times.nice + times.sys + times.irq) / 1_000,
-      0,
-    ),
+    machine: sum(cpus().map(({ times }) => (times.user + times.nice + times.sys + times.irq) / 1_000)),
   };
 }
 
 /** How many cores each kept busy between two readings. */
 export function coresUsed(from: CpuTime, to: CpuTime, seconds: number): CpuTime {
-  const cores = (user: CpuUser) => (to[user] - from[user]) / seconds;
-  return {
-    postgres: cores('postgres'),
-    senders: cores('senders'),
-    provider: cores('provider'),
-    machine: cores('machine'),
-  };
+  const cores = cpuUsers.map((user) => [user, (to[user] - from[user]) / seconds]);
+  return Object.fromEntries(cores) as CpuTime;
+}
+
+/** The memory of another process in MiB, now and at most; NaN where there is no Linux. */
+export async function readMemory(pid: number): Promise<{ readonly now: number; readonly peak: number }> {
+  const status = process.platform === 'linux' ? await readFile(`/proc/${String(pid)}/status`, 'utf8') : '';
+  const mib = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1_024;
+  return { now: mib('VmRSS'), peak: mib('VmHWM') };
 }
 
 interface Stat {
@@ -66,13 +64,8 @@ async function readStat(name: string): Promise<Stat | null> {
     const text = await readFile(`/proc/${name}/stat`, 'utf8');
     // The program's name comes second, in brackets, and may hold anything; proc(5) numbers what follows from 3 on.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const field = (number: number) => Number(fields[number - 3]);
-    return {
-      pid: Number(name),
-      parent: field(4),
-      own: (field(14) + field(15)) / TICKS,
-      ended: (field(16) + field(17)) / TICKS,
-    };
+    const ticks = (first: number) => (Number(fields[first - 3]) + Number(fields[first - 2])) / TICKS;
+    return { pid: Number(name), parent: Number(fields[1]), own: ticks(14), ended: ticks(16) };
   } catch {
     // It has ended since its name was read.
     return null;

@@ -1,6 +1,8 @@
 import { newWalletNumber } from '@repo/db';
 import type { Deposit } from '@repo/db';
 import { confirmationOf, createPayment, createRandom } from '@repo/simulator';
+import { createSupply } from './supply.ts';
+import type { Supply } from './supply.ts';
 
 /** What of a wallet matters here: where payments go, and whom they come from. */
 export interface Customer {
@@ -8,11 +10,7 @@ export interface Customer {
   readonly phone: string;
 }
 
-/** Payments that every measurement takes in the same order, each starting at the first on a fresh database. */
-export interface Supply {
-  /** The payment in this place; made up now if it has not been yet. */
-  at(place: number): Deposit;
-}
+export type Payments = Supply<Deposit>;
 
 export function createCustomers(count: number): Customer[] {
   const numbers = new Set<string>();
@@ -24,51 +22,31 @@ export function createCustomers(count: number): Customer[] {
  * Makes up payments into random wallets, as M-PESA reports them: with a receipt whose first characters are the date,
  * in the form of version 2 of the API, which masks the payer's number.
  */
-export function createSupply(customers: readonly Customer[], prebuilt: number): Supply {
+export function createPayments(customers: readonly Customer[], prebuilt: number): Payments {
   const random = createRandom('benchmark');
   const paidAt = new Date();
   const receipts = new Set<string>();
-  const deposits: Deposit[] = [];
 
-  function grow(): void {
+  function make(): Deposit {
     const customer = customers[random.integer(customers.length)];
     if (customer === undefined) throw new RangeError('there is nobody to pay to');
     const payment = createPayment(random, { account: customer.number, phone: customer.phone, paidAt });
+    const { receipt, amount, shortCode, account, firstName, middleName, lastName } = payment;
     // Among so many random receipts two may well be the same, and the second would be a duplicate.
-    if (receipts.has(payment.receipt)) return;
-    receipts.add(payment.receipt);
+    if (receipts.has(receipt)) return make();
+    receipts.add(receipt);
     const message = confirmationOf(payment, 'masked');
-    deposits.push({
-      receipt: payment.receipt,
-      amount: payment.amount,
-      shortCode: payment.shortCode,
-      account: payment.account,
+    const name = [firstName, middleName, lastName].filter((part) => part !== '').join(' ');
+    const body = Buffer.from(JSON.stringify(message));
+    return {
+      receipt,
+      amount,
+      shortCode,
+      account,
       paidAt,
-      payer: { phone: message.MSISDN, phoneHash: null, name: nameOf(payment) },
-      callback: {
-        kind: 'C2B_CONFIRMATION',
-        source: '127.0.0.1',
-        body: Buffer.from(JSON.stringify(message)),
-        payload: null,
-      },
-    });
+      payer: { phone: message.MSISDN, phoneHash: null, name },
+      callback: { kind: 'C2B_CONFIRMATION', source: '127.0.0.1', body, payload: null },
+    };
   }
-
-  function at(place: number): Deposit {
-    for (;;) {
-      const deposit = deposits[place];
-      if (deposit !== undefined) return deposit;
-      grow();
-    }
-  }
-  if (prebuilt > 0) at(prebuilt - 1);
-  return { at };
-}
-
-function nameOf({
-  firstName,
-  middleName,
-  lastName,
-}: Readonly<Record<'firstName' | 'middleName' | 'lastName', string>>) {
-  return [firstName, middleName, lastName].filter((name) => name !== '').join(' ');
+  return createSupply(make, prebuilt);
 }
