@@ -37,4 +37,7 @@ footer p { margin: 0 0 4px }
 .issuer { font-weight: 700 }
 a { color: inherit }
 .language { padding: 8px 0 }
+@media (min-width: 600px) {
+  dl > div { display: grid; grid-template-columns: 11rem 1fr; align-items: baseline }
+}
 `;
