@@ -71,6 +71,9 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   P1017: 'outcome_unknown',
   P2028: 'transaction_timeout',
   P2034: 'database_busy',
+  // Of an error of the pool Prisma makes one of its own, which has the same code.
+  pool_exhausted: 'pool_exhausted',
+  database_unavailable: 'database_unavailable',
 };
 
 // Errors that pg raises itself carry no code. A test cuts connections to see that these are still its words.

@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { openClient, parseDatabaseUrl } from '@repo/database-url';
 import type { DatabaseTarget } from '@repo/database-url';
-import type { Client, PoolConfig, QueryConfig } from 'pg';
+import type { Client, PoolConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import { PrismaClient } from '../generated/client.ts';
 import { GuardedClient } from './guarded-client.ts';
@@ -54,7 +54,7 @@ export function createDb(options: DbOptions): Db {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const target = parseDatabaseUrl(options.url);
   const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });
-  const pool = new GuardedPool(target, config);
+  const pool = new GuardedPool(target, config, { answerTimeoutMs: statementTimeoutMs + ANSWER_GRACE_MS });
   const named = options.pooler !== true;
   const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
   const prisma = new PrismaClient({
@@ -68,15 +68,10 @@ export function createDb(options: DbOptions): Db {
     prisma,
     schema: target.schema ?? 'public',
     async run({ name, text }, values) {
-      const timed: TimedQuery = {
-        text,
-        values: [...values],
-        ...(named ? { name } : {}),
-        query_timeout: statementTimeoutMs + ANSWER_GRACE_MS,
-      };
+      const statement = { text, values: [...values], ...(named ? { name } : {}) };
       try {
         // One statement is one transaction: when a deadlock undid it, it can simply be said again.
-        const result = await retry(() => pool.query<Record<string, unknown>>(timed), isTransient);
+        const result = await retry(() => pool.query<Record<string, unknown>>(statement), isTransient);
         return result.rows;
       } catch (error) {
         throw toDaftariError(error);
@@ -103,9 +98,6 @@ async function connect(target: DatabaseTarget, config: PoolConfig): Promise<Clie
  * swallows the answer, or when a pooler is between and the server knows no limit. The pool drops such a connection.
  */
 const ANSWER_GRACE_MS = 2_000;
-
-/** pg's types leave the limit of one query out. */
-type TimedQuery = QueryConfig & { readonly query_timeout: number };
 
 /** Throws unless the database answers and carries this release's functions. */
 export async function ping(db: Handle): Promise<void> {

@@ -1,7 +1,7 @@
 import { ConnectionWays } from '@repo/database-url';
 import type { DatabaseTarget } from '@repo/database-url';
 import { Pool } from 'pg';
-import type { ClientConfig, PoolClient, PoolConfig } from 'pg';
+import type { ClientConfig, PoolClient, PoolConfig, QueryConfig } from 'pg';
 import { ScrubbedCause, databaseCode, isOfPooler, toDaftariError } from './database-error.ts';
 import { DaftariError } from '../errors.ts';
 import { GuardedClient } from './guarded-client.ts';
@@ -15,8 +15,9 @@ type Connected = (error: Error | undefined, client: PoolClient | undefined, done
 export class GuardedPool extends Pool {
   readonly #open = new Set<PoolClient>();
   readonly #ways: ConnectionWays;
+  readonly #answerTimeoutMs: number;
 
-  constructor(target: DatabaseTarget, config: PoolConfig) {
+  constructor(target: DatabaseTarget, config: PoolConfig, limits: { readonly answerTimeoutMs: number }) {
     const ways = new ConnectionWays(target);
     // The pool makes a client when there is room for one, and learns only then how to connect.
     class Connecting extends GuardedClient {
@@ -26,6 +27,7 @@ export class GuardedPool extends Pool {
     }
     super({ ...config, ...patienceOf(ways), Client: Connecting });
     this.#ways = ways;
+    this.#answerTimeoutMs = limits.answerTimeoutMs;
     this.on('connect', (client) => this.#open.add(client));
     this.on('remove', (client) => this.#open.delete(client));
     // A connection that is given back broken leaves the pool at once, but `remove` waits for its socket to close.
@@ -33,6 +35,12 @@ export class GuardedPool extends Pool {
     // One that breaks while idle is replaced; without a listener it would end the process.
     this.on('error', () => undefined);
   }
+
+  // Every statement outside a transaction, Prisma's too. pg's types leave the limit of one query out.
+  override query = ((statement: QueryConfig, values?: unknown[]) => {
+    const timed = [{ query_timeout: this.#answerTimeoutMs, ...statement }, values];
+    return Pool.prototype.query.apply(this, timed as unknown as Parameters<Pool['query']>);
+  }) as Pool['query'];
 
   // Called with a callback by the pool's own `query`, and for a promise by Prisma.
   override connect(): Promise<PoolClient>;

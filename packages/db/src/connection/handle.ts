@@ -1,3 +1,4 @@
+import { toDaftariError } from './database-error.ts';
 import type { Prisma } from '../generated/client.ts';
 
 /** One SQL statement of this package. The name is what it is prepared under, so it belongs to the text forever. */
@@ -27,4 +28,16 @@ export async function query<Row>(
   values: readonly Value[],
 ): Promise<Row[]> {
   return (await handle.run(statement, values)) as Row[];
+}
+
+/**
+ * Awaits what Prisma's client reads. Its errors quote values of rows and have codes of their own, so callers get those of
+ * the catalogue instead.
+ */
+export async function read<Found>(reading: PromiseLike<Found>): Promise<Found> {
+  try {
+    return await reading;
+  } catch (error) {
+    throw toDaftariError(error);
+  }
 }

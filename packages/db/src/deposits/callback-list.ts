@@ -1,5 +1,7 @@
 import type { CallbackKind } from './inbox.ts';
+import { read } from '../connection/handle.ts';
 import type { Handle } from '../connection/handle.ts';
+import { decisionOf } from './find-deposit.ts';
 import type { DecisionView } from './find-deposit.ts';
 import { DaftariError } from '../errors.ts';
 import type { Prisma } from '../generated/client.ts';
@@ -70,19 +72,21 @@ export async function listCallbacks(db: Handle, request: CallbackListRequest = {
     ...(from === undefined ? [] : [{ gte: firstId(from.getTime() - SLACK_MS) }]),
     ...(to === undefined ? [] : [{ lt: firstId(to.getTime() + SLACK_MS) }]),
   ];
-  const rows = await db.prisma.mpesaCallback.findMany({
-    where: {
-      AND: ids.map((id) => ({ id })),
-      ...(outcome === undefined ? {} : { outcome }),
-      ...(receipt === undefined ? {} : { receipt: receiptKey(receipt) }),
-      receivedAt: { ...(from === undefined ? {} : { gte: from }), ...(to === undefined ? {} : { lt: to }) },
-      ...(withDecided ? {} : { decisions: { none: {} } }),
-    },
-    omit: { body: true },
-    include: { decisions: { orderBy: { id: 'desc' }, take: 1 } },
-    orderBy: { id: 'desc' },
-    take: limit + 1,
-  });
+  const rows = await read(
+    db.prisma.mpesaCallback.findMany({
+      where: {
+        AND: ids.map((id) => ({ id })),
+        ...(outcome === undefined ? {} : { outcome }),
+        ...(receipt === undefined ? {} : { receipt: receiptKey(receipt) }),
+        receivedAt: { ...(from === undefined ? {} : { gte: from }), ...(to === undefined ? {} : { lt: to }) },
+        ...(withDecided ? {} : { decisions: { none: {} } }),
+      },
+      omit: { body: true },
+      include: { decisions: { orderBy: { id: 'desc' }, take: 1 } },
+      orderBy: { id: 'desc' },
+      take: limit + 1,
+    }),
+  );
   const items = rows.slice(0, limit).map(itemOf);
   return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
 }
@@ -90,10 +94,8 @@ export async function listCallbacks(db: Handle, request: CallbackListRequest = {
 /** One message of the inbox with its body, or null. */
 export async function findCallback(db: Handle, id: string): Promise<CallbackDetail | null> {
   if (!isUuid(id)) return null;
-  const row = await db.prisma.mpesaCallback.findUnique({
-    where: { id },
-    include: { decisions: { orderBy: { id: 'desc' }, take: 1 } },
-  });
+  const include = { decisions: { orderBy: { id: 'desc' }, take: 1 } } as const;
+  const row = await read(db.prisma.mpesaCallback.findUnique({ where: { id }, include }));
   return row === null ? null : { ...itemOf(row), body: row.body };
 }
 
@@ -111,16 +113,7 @@ function itemOf(row: Row): CallbackItem {
     amount: row.amount?.toFixed(2) ?? null,
     shortCode: row.shortCode,
     receivedAt: row.receivedAt,
-    decision:
-      decision === undefined
-        ? null
-        : {
-            decision: decision.decision as DecisionView['decision'],
-            reason: decision.reason,
-            decidedBy: decision.decidedBy,
-            reference: decision.reference,
-            decidedAt: decision.createdAt,
-          },
+    decision: decision === undefined ? null : decisionOf(decision),
   };
 }
 

@@ -30,7 +30,7 @@ export interface Payer {
 
 export interface DepositCallback {
   /** Which route it came by. */
-  readonly kind: 'C2B_CONFIRMATION' | 'STK_CALLBACK' | 'STATEMENT' | 'PULL' | 'API';
+  readonly kind: 'C2B_CONFIRMATION' | 'API';
   /** Where it came from (an address), null when unknown. */
   readonly source: string | null;
   /** The bytes as received. */

@@ -92,7 +92,7 @@ test.for([
   ['account', { account: 'other' }],
   ['payer', { phone: '254700999999', name: 'Somebody Else' }],
   ['time', { paidAt: new Date('2020-01-01T00:00:00Z') }],
-  ['route', { kind: 'STK_CALLBACK' }],
+  ['route', { kind: 'API' }],
 ] as const)('another %s under the same receipt does not make it another payment', async ([, facts]) => {
   const deposit = sampleDeposit();
   await recordDeposit(database.db, deposit);

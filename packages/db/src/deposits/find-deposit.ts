@@ -1,8 +1,9 @@
 import type { CallbackKind } from './inbox.ts';
 import type { SuspenseReason } from './deposit.ts';
+import { query, read } from '../connection/handle.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
+import type { MpesaDecision } from '../generated/client.ts';
 import { receiptKey } from './receipt.ts';
-import { query } from '../connection/handle.ts';
 import { SUGGESTIONS, suggestionsOf } from './suggestions.ts';
 import type { Suggestion } from './suggestions.ts';
 
@@ -65,19 +66,27 @@ export async function findDeposit(db: Handle, receipt: string): Promise<DepositV
   if (receipt.includes('\0') || receipt.length > 50) return null;
   const key = receiptKey(receipt).toWellFormed();
   const [deposit] = await query<DepositViewRow>(db, FIND, [key]);
-  const callbacks = (await query<CallbackRow>(db, CALLBACKS, [key])).map(({ received_at_ms, ...row }) => ({
-    ...row,
-    receivedAt: new Date(Number(received_at_ms)),
-  }));
-  const decisions = (await query<DecisionRow>(db, DECISIONS, [key])).map((row) => ({
-    decision: row.decision,
-    reason: row.reason,
-    decidedBy: row.decided_by,
-    reference: row.reference,
-    decidedAt: new Date(Number(row.created_at_ms)),
-  }));
-  if (deposit !== undefined) return viewOf(deposit, { callbacks, decisions });
-  return callbacks.length === 0 ? null : { receipt: key, outcome: 'none', callbacks, decisions };
+  const callbacks = await callbacksOf(db, key);
+  const decisions = await read(
+    db.prisma.mpesaDecision.findMany({ where: { receipt: key }, orderBy: { id: 'asc' } }),
+  );
+  const history = { callbacks, decisions: decisions.map(decisionOf) };
+  if (deposit !== undefined) return viewOf(deposit, history);
+  return callbacks.length === 0 ? null : { receipt: key, outcome: 'none', ...history };
+}
+
+async function callbacksOf(db: Handle, receipt: string): Promise<CallbackView[]> {
+  const select = { kind: true, outcome: true, error: true, receivedAt: true };
+  // UUIDs of version 7 put rows of one millisecond in order too.
+  const orderBy = [{ receivedAt: 'asc' as const }, { id: 'asc' as const }];
+  const rows = await read(db.prisma.mpesaCallback.findMany({ where: { receipt }, select, orderBy }));
+  return rows.map((row) => ({ ...row, kind: row.kind as CallbackKind }));
+}
+
+export function decisionOf(row: MpesaDecision): DecisionView {
+  const { reason, decidedBy, reference, createdAt } = row;
+  const decision = row.decision as DecisionView['decision'];
+  return { decision, reason, decidedBy, reference, decidedAt: createdAt };
 }
 
 interface DepositViewRow {
@@ -90,21 +99,6 @@ interface DepositViewRow {
   readonly paid_at_ms: string | null;
   readonly created_at_ms: string;
   readonly verification_hash: string;
-}
-
-interface DecisionRow {
-  readonly decision: DecisionView['decision'];
-  readonly reason: string;
-  readonly decided_by: string;
-  readonly reference: string | null;
-  readonly created_at_ms: string;
-}
-
-interface CallbackRow {
-  readonly kind: CallbackKind;
-  readonly outcome: string;
-  readonly error: string | null;
-  readonly received_at_ms: string;
 }
 
 function viewOf(row: DepositViewRow, history: History): DepositView {
@@ -170,24 +164,4 @@ SELECT coalesce(t.reference, l.mpesa_receipt) AS receipt, ${DEPOSIT_OUTCOME} AS 
   LEFT JOIN core.transactions t ON t.reference = k.receipt AND t.type = 'DEPOSIT'
   LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = k.receipt
  WHERE t.id IS NOT NULL OR l.id IS NOT NULL`,
-};
-
-const DECISIONS: Statement = {
-  name: 'deposit_decisions',
-  text: `
-SELECT decision, reason, decided_by, reference,
-       (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms
-  FROM services.mpesa_decisions
- WHERE receipt = $1
- ORDER BY id`,
-};
-
-// UUIDs of version 7 put rows of one millisecond in order too.
-const CALLBACKS: Statement = {
-  name: 'deposit_callbacks',
-  text: `
-SELECT kind, outcome, error, (extract(epoch FROM received_at) * 1000)::bigint::text AS received_at_ms
-  FROM services.mpesa_callbacks
- WHERE receipt = $1
- ORDER BY received_at, id`,
 };

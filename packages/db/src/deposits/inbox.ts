@@ -3,8 +3,7 @@ import { DaftariError } from '../errors.ts';
 import { query } from '../connection/handle.ts';
 
 /** Which route a message came by; UNKNOWN where it was none. */
-export type CallbackKind =
-  'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'STK_CALLBACK' | 'STATEMENT' | 'PULL' | 'API' | 'UNKNOWN';
+export type CallbackKind = 'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'API' | 'UNKNOWN';
 
 /** A message that moves no money: one that cannot be understood, that only asked, or whose recording failed. */
 export interface StoredCallback {

@@ -1,8 +1,10 @@
+import { query, read } from '../connection/handle.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
-import { feeRuleColumns, ruleOf } from './fee-rules.ts';
-import type { FeeRule, FeeRuleRow } from './fee-rules.ts';
+import { DaftariError } from '../errors.ts';
+import type { FeeRuleEvent as EventRow } from '../generated/client.ts';
+import { ruleOf } from './fee-rules.ts';
+import type { FeeRule } from './fee-rules.ts';
 import { requireTime } from '../request.ts';
-import { query } from '../connection/handle.ts';
 
 /** What somebody did to a fee rule. */
 export interface FeeRuleEvent {
@@ -29,48 +31,40 @@ export interface FeeRuleListRequest {
 
 /** Fee rules with their history, by type, currency, lower bound and beginning. */
 export async function listFeeRules(db: Handle, request: FeeRuleListRequest = {}): Promise<FeeRuleView[]> {
-  const at = request.at === undefined ? null : requireTime('at', request.at);
-  const rows = await query<ListRow>(db, LIST, [at, request.isAll ?? false]);
-  return rows.map((row) => ({
-    ...ruleOf(row),
-    history: (JSON.parse(row.history) as HistoryRow[]).map(eventOf),
-  }));
+  if (request.at !== undefined) requireTime('at', request.at);
+  const isAll = request.isAll ?? false;
+  const rows = await read(
+    db.prisma.feeRule.findMany({
+      where: isAll ? {} : inForceAt(request.at ?? (await timeOf(db))),
+      include: { events: { orderBy: { version: 'asc' } } },
+      orderBy: [
+        { transactionType: 'asc' },
+        { currency: 'asc' },
+        { minAmount: 'asc' },
+        { validFrom: 'asc' },
+        { id: 'asc' },
+      ],
+    }),
+  );
+  return rows.map((row) => ({ ...ruleOf(row), history: row.events.map(eventOf) }));
 }
 
-function eventOf({ kind, until, actor, note, at }: HistoryRow): FeeRuleEvent {
-  return {
-    kind,
-    validUntil: until === null ? null : new Date(until),
-    by: actor,
-    reason: note,
-    at: new Date(at),
-  };
+function inForceAt(at: Date) {
+  return { validFrom: { lte: at }, OR: [{ validUntil: null }, { validUntil: { gt: at } }] };
 }
 
-interface ListRow extends FeeRuleRow {
-  readonly history: string;
+/** The database's time, by which rules are set and charged. */
+async function timeOf(db: Handle): Promise<Date> {
+  const [row] = await query<{ now_ms: string }>(db, NOW, []);
+  if (row === undefined) throw new DaftariError('database_error');
+  return new Date(Number(row.now_ms));
 }
 
-/** Times are milliseconds since 1970. */
-interface HistoryRow {
-  readonly kind: FeeRuleEvent['kind'];
-  readonly until: number | null;
-  readonly actor: string;
-  readonly note: string;
-  readonly at: number;
+function eventOf({ kind, validUntil, actor, note, createdAt }: EventRow): FeeRuleEvent {
+  return { kind: kind as FeeRuleEvent['kind'], validUntil, by: actor, reason: note, at: createdAt };
 }
 
-const LIST: Statement = {
-  name: 'fee_rules_list',
-  text: `
-SELECT ${feeRuleColumns()},
-       (SELECT coalesce(json_agg(json_build_object(
-                 'kind', e.kind, 'until', (extract(epoch FROM e.valid_until) * 1000)::bigint, 'actor', e.actor,
-                 'note', e.note, 'at', (extract(epoch FROM e.created_at) * 1000)::bigint
-               ) ORDER BY e.version), '[]')::text
-          FROM core.fee_rule_events e
-         WHERE e.rule_id = r.id) AS history
-  FROM core.fee_rules r, coalesce($1::timestamp, clock_timestamp() AT TIME ZONE 'UTC') AS at
- WHERE $2::boolean OR r.valid_from <= at AND (r.valid_until IS NULL OR r.valid_until > at)
- ORDER BY r.transaction_type, r.currency, r.min_amount, r.valid_from, r.id`,
+const NOW: Statement = {
+  name: 'now',
+  text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint::text AS now_ms',
 };

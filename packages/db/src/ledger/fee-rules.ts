@@ -1,9 +1,10 @@
+import { query, read } from '../connection/handle.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
 import { AmountError, DaftariError } from '../errors.ts';
+import type { FeeRule as FeeRuleRow } from '../generated/client.ts';
 import { normalizeAmount } from '../money.ts';
 import { readBack, refusal } from '../refusals.ts';
 import { isUuid, requestDigest, requireText, requireTime } from '../request.ts';
-import { query } from '../connection/handle.ts';
 
 export type FeeType = 'TRANSFER' | 'WITHDRAWAL';
 
@@ -83,8 +84,13 @@ export async function setFeeRule(
   if (answer?.outcome === 'key_reused') throw new DaftariError('key_reused');
   if (answer === undefined || answer.reason !== null || answer.id === null) throw refusalOf(answer);
   const { id, outcome } = answer;
-  const set = await readBack(() => query<FeeRuleRow>(db, FIND_AS_SET, [id]));
-  return { ...ruleOf(set[0]), replayed: outcome === 'replayed' };
+  // Its end as it was set: a later rule may have ended it since.
+  const where = { ruleId: id, kind: 'SET' };
+  const set = await readBack(() =>
+    read(db.prisma.feeRuleEvent.findFirst({ where, include: { rule: true } })),
+  );
+  if (set === null) throw new DaftariError('database_error');
+  return { ...ruleOf(set.rule), validUntil: set.validUntil, replayed: outcome === 'replayed' };
 }
 
 /**
@@ -100,8 +106,9 @@ export async function endFeeRule(db: Handle, { id, at, by, reason }: FeeRuleEnd)
   const moment = at === undefined ? null : requireTime('at', at);
   const [answer] = await query<Pick<SetRow, 'reason'>>(db, END, [id, moment, by, reason]);
   if (answer === undefined || answer.reason !== null) throw refusalOf(answer);
-  const ended = await readBack(() => query<FeeRuleRow>(db, FIND, [id]));
-  return ruleOf(ended[0]);
+  const ended = await readBack(() => read(db.prisma.feeRule.findUnique({ where: { id } })));
+  if (ended === null) throw new DaftariError('database_error');
+  return ruleOf(ended);
 }
 
 function refusalOf(answer: Pick<SetRow, 'reason'> | undefined): DaftariError {
@@ -133,40 +140,19 @@ function sumOf(field: string, amount = '0'): string {
   }
 }
 
-/** The rule of a row that was asked for by its id. */
-export function ruleOf(row: FeeRuleRow | undefined): FeeRule {
-  if (row === undefined) throw new DaftariError('database_error');
+export function ruleOf(row: FeeRuleRow): FeeRule {
   return {
     id: row.id,
-    type: row.type,
+    type: row.transactionType as FeeType,
     currency: row.currency,
-    minAmount: row.min_amount,
-    flat: row.flat,
-    rate: row.rate,
-    payer: row.payer,
-    validFrom: new Date(Number(row.valid_from_ms)),
-    validUntil: row.valid_until_ms === null ? null : new Date(Number(row.valid_until_ms)),
+    minAmount: row.minAmount.toFixed(2),
+    flat: row.flat.toFixed(2),
+    rate: row.rate.toFixed(6),
+    payer: row.payer as FeePayer,
+    validFrom: row.validFrom,
+    validUntil: row.validUntil,
   };
 }
-
-export interface FeeRuleRow {
-  readonly id: string;
-  readonly type: FeeType;
-  readonly currency: string;
-  readonly min_amount: string;
-  readonly flat: string;
-  readonly rate: string;
-  readonly payer: FeePayer;
-  readonly valid_from_ms: string;
-  readonly valid_until_ms: string | null;
-}
-
-/** The columns of a FeeRuleRow; of `r`, and its end as given. */
-export const feeRuleColumns = (until = 'r.valid_until'): string => `
-       r.id::text AS id, r.transaction_type AS type, r.currency::text AS currency, r.min_amount::text AS min_amount,
-       r.flat::text AS flat, r.rate::text AS rate, r.payer,
-       (extract(epoch FROM r.valid_from) * 1000)::bigint::text AS valid_from_ms,
-       (extract(epoch FROM ${until}) * 1000)::bigint::text AS valid_until_ms`;
 
 interface SetRow {
   readonly outcome: 'posted' | 'replayed' | 'key_reused' | 'refused';
@@ -187,16 +173,4 @@ SELECT outcome, reason, rule_id::text AS id
 const END: Statement = {
   name: 'fee_rule_end',
   text: 'SELECT reason FROM core.end_fee_rule($1::uuid, $2::timestamp, $3::text, $4::text)',
-};
-
-const FIND: Statement = {
-  name: 'fee_rule_find',
-  text: `SELECT ${feeRuleColumns()} FROM core.fee_rules r WHERE r.id = $1::uuid`,
-};
-
-const FIND_AS_SET: Statement = {
-  name: 'fee_rule_find_as_set',
-  text: `SELECT ${feeRuleColumns('e.valid_until')}
-  FROM core.fee_rules r JOIN core.fee_rule_events e ON e.rule_id = r.id AND e.kind = 'SET'
- WHERE r.id = $1::uuid`,
 };

@@ -41,8 +41,8 @@ const LONGEST = 1530;
 /**
  * Queues a message in the handle's transaction, and wakes the senders when that commits.
  *
- * A NOTIFY makes commits wait for each other for a moment, so what queues many messages a second should write them by
- * itself and call `wakeSmsSenders` once.
+ * A NOTIFY makes commits wait for each other for a moment, so the functions that move money write their messages
+ * themselves, and a waker wakes the senders once for many.
  *
  * @throws DaftariError `invalid_request` naming the field; `key_reused`
  */

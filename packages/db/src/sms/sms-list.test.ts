@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import type { Handle } from '../connection/handle.ts';
+import { transaction } from '../connection/transaction.ts';
 import { listSms } from './sms-list.ts';
 import { queueSms } from './queue.ts';
-import { useTestDb } from '../testing/database/test-db.ts';
+import { openTestDb, useTestDb } from '../testing/database/test-db.ts';
 import { newPhone } from '../testing/database/wallet-fixtures.ts';
 
 const database = useTestDb();
@@ -47,13 +49,32 @@ test.for(['', 'x', '1_x', '99999999999999999_00000000-0000-4000-8000-00000000000
 );
 
 test.for([
-  ['recipient', 'idx_sms_logs_recipient'],
-  ['transaction_reference', 'sms_logs_reference_idx'],
-])('an index serves the search by %s', async ([column, index]) => {
-  await database.sql('SET enable_seqscan = off');
-  const plan = await database.sql(
-    `EXPLAIN SELECT 1 FROM services.sms_logs WHERE ${column ?? ''} IN ('a', 'b')`,
+  ['number', { phone: '254700000077' }],
+  ['reference', { reference: 'QKJ41HARMJ' }],
+] as const)('a page by %s reads no messages but its own, however many there are', async ([, by]) => {
+  await using own = await openTestDb();
+  await own.sql(
+    `INSERT INTO services.sms_logs (recipient, message, transaction_reference)
+     SELECT '2547' || lpad(n::text, 8, '0'), 'x', 'R-' || n FROM generate_series(1, 20000) n`,
   );
-  await database.sql('RESET enable_seqscan');
-  expect(JSON.stringify(plan)).toContain(index);
+  await own.sql(
+    `INSERT INTO services.sms_logs (recipient, message, transaction_reference)
+     SELECT '254700000077', 'x', 'QKJ41HARMJ' FROM generate_series(1, 3)`,
+  );
+  const { nextCursor } = await listSms(own.db, { by, limit: 1 });
+  const reads = await transaction(own.db, async (tx) => {
+    const before = await readsOf(tx);
+    const page = await listSms(tx, { by, cursor: nextCursor ?? '' });
+    expect(page.messages.length).toBeGreaterThan(1);
+    return (await readsOf(tx)) - before;
+  });
+  expect(reads).toBeLessThan(10);
 });
+
+/** The rows of messages that this connection has read so far. */
+async function readsOf(tx: Handle): Promise<number> {
+  const text = `SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int AS reads
+                  FROM pg_stat_xact_user_tables WHERE relname = 'sms_logs'`;
+  const [row] = (await tx.run({ name: 'test_sms_reads', text }, [])) as { reads: number }[];
+  return row?.reads ?? NaN;
+}

@@ -1,10 +1,10 @@
+import { query, read } from '../connection/handle.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
 import { DaftariError } from '../errors.ts';
 import { readBack } from '../refusals.ts';
 import { isUuid, requireText } from '../request.ts';
-import { SMS_COLUMNS, findSms, smsOf } from './messages.ts';
-import type { Sms, SmsRow } from './messages.ts';
-import { query } from '../connection/handle.ts';
+import { INNER_COLUMNS, findSms, smsOf } from './messages.ts';
+import type { Sms } from './messages.ts';
 
 /** A report that nobody knows the message of, about the same number and of that time. */
 export interface ReportSuggestion {
@@ -58,22 +58,24 @@ export async function listUnknownSms(
 ): Promise<UnknownSmsPage> {
   const limit = Math.min(Math.max(request.limit ?? 100, 1), 1000);
   const [claimedMs, id] = readCursor(request.cursor);
-  const rows = await query<UnknownRow>(db, LIST, [limit + 1, claimedMs, id]);
-  const found: { sms: Sms; suggestions: ReportSuggestion[] }[] = [];
-  for (const row of rows) {
-    let last = found.at(-1);
-    if (last?.sms.id !== row.id) found.push((last = { sms: smsOf(row), suggestions: [] }));
-    const suggestion = suggestionOf(row);
-    if (suggestion !== null) last.suggestions.push(suggestion);
-  }
-  const messages = found.slice(0, limit);
-  return { messages, nextCursor: found.length > limit ? cursorOf(messages.at(-1)) : null };
+  const rows = await query<PlaceRow>(db, LIST, [limit + 1, claimedMs, id]);
+  const places = [...Map.groupBy(rows, (row) => row.id)];
+  const page = new Map(places.slice(0, limit));
+  const where = { id: { in: [...page.keys()] }, phase: 'UNKNOWN' };
+  // What was decided since then is unknown no more.
+  const found = await read(
+    db.prisma.smsLog.findMany({ where, omit: INNER_COLUMNS, orderBy: [{ claimedAt: 'asc' }, { id: 'asc' }] }),
+  );
+  const messages = found.map((row) => {
+    return { sms: smsOf(row), suggestions: (page.get(row.id) ?? []).flatMap(suggestionOf) };
+  });
+  return { messages, nextCursor: places.length > limit ? cursorOf([...page.values()].at(-1)) : null };
 }
 
 /** The place behind a message, which stays where it is when messages before it are decided. */
-function cursorOf(last: UnknownSms | undefined): string | null {
-  const claimedAt = last?.sms.claimedAt ?? null;
-  return last === undefined || claimedAt === null ? null : `${claimedAt.getTime()}_${last.sms.id}`;
+function cursorOf(rows: readonly PlaceRow[] | undefined): string | null {
+  const [row] = rows ?? [];
+  return row === undefined ? null : `${row.claimed_ms}_${row.id}`;
 }
 
 function readCursor(cursor: string | undefined): readonly [claimedMs: string, id: string] | [null, null] {
@@ -124,7 +126,10 @@ function isCost({ amount, currency, parts }: NonNullable<SmsDecisionRequest['cos
   return /^\d{1,5}(\.\d{1,4})?$/.test(amount) && /^[A-Z]{3}$/.test(currency) && isCount;
 }
 
-interface UnknownRow extends SmsRow {
+/** Where a message stands in the list, with one of its suggestions. */
+interface PlaceRow {
+  readonly id: string;
+  readonly claimed_ms: string;
   readonly report_id: string | null;
   readonly report_message_id: string | null;
   readonly report_status: string | null;
@@ -132,22 +137,24 @@ interface UnknownRow extends SmsRow {
   readonly report_at_ms: string | null;
 }
 
-function suggestionOf(row: UnknownRow): ReportSuggestion | null {
-  if (row.report_id === null) return null;
-  return {
-    reportId: row.report_id,
-    providerMessageId: row.report_message_id ?? '',
-    status: row.report_status ?? '',
-    reason: row.report_reason,
-    receivedAt: new Date(Number(row.report_at_ms)),
-  };
+function suggestionOf(row: PlaceRow): ReportSuggestion[] {
+  if (row.report_id === null) return [];
+  return [
+    {
+      reportId: row.report_id,
+      providerMessageId: row.report_message_id ?? '',
+      status: row.report_status ?? '',
+      reason: row.report_reason,
+      receivedAt: new Date(Number(row.report_at_ms)),
+    },
+  ];
 }
 
 // A report can be a little older than the claim by the clocks of two servers, and days younger when a telephone is off.
 const LIST: Statement = {
-  name: 'sms_unknown_list',
+  name: 'sms_unknown_places',
   text: `
-SELECT ${SMS_COLUMNS},
+SELECT l.id::text AS id, (extract(epoch FROM l.claimed_at) * 1000)::bigint::text AS claimed_ms,
        r.id::text AS report_id, r.provider_message_id AS report_message_id, r.status AS report_status,
        r.reason AS report_reason, (extract(epoch FROM r.received_at) * 1000)::bigint::text AS report_at_ms
   FROM (
