@@ -3341,16 +3341,16 @@ CREATE TABLE core.holds (
     id uuid DEFAULT core.new_id() NOT NULL,
     wallet_id character varying(20) NOT NULL,
     amount numeric(19,2) NOT NULL,
+    fee_held numeric(19,2),
     captured numeric(19,2) DEFAULT 0 NOT NULL,
+    capture_reference character varying(50),
     status character varying(20) DEFAULT 'ACTIVE'::character varying NOT NULL,
     expires_at timestamp(3) without time zone,
     narrative character varying(255),
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     closed_at timestamp(3) without time zone,
     placed_available numeric(19,2),
-    closed_available numeric(19,2),
-    capture_reference character varying(50),
-    fee_held numeric(19,2)
+    closed_available numeric(19,2)
 );
 
 -- ==== table: core.requests ====
@@ -3389,12 +3389,12 @@ CREATE TABLE core.transactions (
 CREATE TABLE core.wallet_events (
     id uuid DEFAULT core.new_id() NOT NULL,
     wallet_id character varying(20) NOT NULL,
-    new_value text,
-    reason text NOT NULL,
-    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     changed character varying(20) NOT NULL,
     old_value text,
-    actor character varying(100) NOT NULL
+    new_value text,
+    actor character varying(100) NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
 -- ==== table: core.wallets ====
@@ -3433,9 +3433,9 @@ CREATE TABLE services.mpesa_callbacks (
     error text,
     source character varying(64),
     body bytea NOT NULL,
-    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     amount numeric(19,2),
-    short_code character varying(20)
+    short_code character varying(20),
+    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
 -- ==== table: services.mpesa_decisions ====

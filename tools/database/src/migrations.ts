@@ -11,6 +11,8 @@ export type Migration = {
   sql: string;
   /** The way back, if it has one. */
   downSql: string | undefined;
+  /** Why it is there, what it locks and what it costs, in notes.md, if it has that. */
+  notes: string | undefined;
 };
 
 /**
@@ -28,6 +30,7 @@ export async function readMigrations(
       name,
       sql: await readScript(join(directory, name, 'migration.sql')),
       downSql: await readScriptIfThere(join(directory, name, 'down.sql')),
+      notes: await readScriptIfThere(join(directory, name, 'notes.md')),
     })),
   );
 }

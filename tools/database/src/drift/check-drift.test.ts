@@ -8,6 +8,7 @@ import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
 import { readMigrations } from '../migrations.ts';
 import type { Project } from '../project.ts';
 import { driftChecks, runDriftCheck } from './check-drift.ts';
+import { checkFunctionLengths } from './function-lengths.ts';
 
 /** What the check of this claim finds in a database that the repository's migrations made. */
 async function problemsOf(claim: RegExp, project: Project = repository, sql = ''): Promise<string[]> {
@@ -47,6 +48,33 @@ describe('drift is found out', () => {
     await using temporary = await TemporaryProject.create();
     await temporary.remove(`migrations/${lastName}/down.sql`);
     expect(await problemsOf(/has a way back/, temporary.project)).toEqual([`${lastName} has no down.sql`]);
+  });
+
+  it('when a migration does not say why it is there', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(
+      `migrations/${lastName}/notes.md`,
+      '- **Why:**\n- **Locks:** none\n- **Cost:** none\n',
+    );
+    expect(await problemsOf(/says why/, temporary.project)).toEqual([
+      `${lastName}/notes.md has no line "- **Why:** ..."`,
+    ]);
+  });
+
+  it('when a function is longer than any may be', async () => {
+    await using temporary = await TemporaryProject.create();
+    const body = 'SELECT 1;\n'.repeat(400);
+    await temporary.write(
+      'functions/core.long.sql',
+      `-- A header.\nCREATE FUNCTION core.long() RETURNS void LANGUAGE sql AS $$\n${body}$$;\n`,
+    );
+    const [problem] = await problemsOf(/no function is longer/, temporary.project);
+    expect(problem).toMatch(/^core\.long\.sql has 402 lines, \d+ is the most/);
+  });
+
+  it('when the limit of lines could be lower', async () => {
+    const [problem] = await checkFunctionLengths(repository.functions, 100_000);
+    expect(problem).toMatch(/^the longest function has \d{3} lines: lower MOST_LINES/);
   });
 
   it('when the committed dump is not the migrated database', async () => {

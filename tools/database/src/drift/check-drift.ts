@@ -8,7 +8,9 @@ import { messageOf } from '../errors.ts';
 import { readMigrations } from '../migrations.ts';
 import { runPrisma } from '../prisma-cli.ts';
 import type { Project } from '../project.ts';
+import { checkFunctionLengths } from './function-lengths.ts';
 import { checkFunctionSources } from './function-sources.ts';
+import { NOTES } from './notes.ts';
 import { checkModelTimes, checkUtcTimes } from './utc-times.ts';
 import { checkWayBack, readStages } from './way-back.ts';
 
@@ -26,8 +28,10 @@ export type DriftContext = {
 /** What must hold of every commit. The last check changes its databases. */
 export const driftChecks: readonly DriftCheck[] = [
   { claim: 'every migration has a way back', run: checkDownFiles },
+  { claim: 'every migration says why, what it locks and what it costs', run: checkNotes },
   { claim: 'prisma/schema.sql is the migrated database', run: checkDumpFile },
   { claim: 'prisma/functions has each function as it is deployed', run: checkSources },
+  { claim: 'no function is longer than the longest may be', run: checkLengths },
   { claim: 'prisma/schema has the tables as they are', run: checkModels },
   { claim: 'models, defaults and functions take the time in UTC', run: checkTimes },
   { claim: 'each way back leads to what was before, and up again to the same', run: checkUpDownUp },
@@ -49,11 +53,24 @@ async function checkDownFiles({ project }: DriftContext): Promise<string[]> {
     .map(({ name }) => `${name} has no down.sql`);
 }
 
+async function checkNotes({ project }: DriftContext): Promise<string[]> {
+  const migrations = await readMigrations(project.migrations);
+  return migrations.flatMap(({ name, notes = '' }) =>
+    NOTES.filter((what) => !new RegExp(`^- \\*\\*${what}:\\*\\* \\S`, 'm').test(notes)).map(
+      (what) => `${name}/notes.md has no line "- **${what}:** ..."`,
+    ),
+  );
+}
+
 async function checkDumpFile({ project, url }: DriftContext): Promise<string[]> {
   const problems = compareDumps(await readDumpFile(project.dump), await dumpOf(url)).map(describeDifference);
   return problems.length === 0
     ? []
     : [...problems, 'If the migrations are right, make it again with db:dump.'];
+}
+
+function checkLengths({ project }: DriftContext): Promise<string[]> {
+  return checkFunctionLengths(project.functions);
 }
 
 function checkSources({ project, url }: DriftContext): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withConnection } from '../connection.ts';
+import { EMPTY_NOTES } from '../drift/notes.ts';
 import { codeOf } from '../errors.ts';
 import { readMigrations } from '../migrations.ts';
 import { runPrisma } from '../prisma-cli.ts';
@@ -17,7 +18,8 @@ export interface WrittenMigration {
 
 /**
  * Writes the functions that changed since the migration before into migration.sql, and what they were into down.sql.
- * A new migration also gets a draft of the changes of tables, from the models. What people wrote stays.
+ * A new migration also gets a draft of the changes of tables, from the models, and an empty notes.md. What people wrote
+ * stays.
  *
  * @param emptyUrl an empty database, which is migrated up to the migration before
  */
@@ -36,6 +38,7 @@ export async function writeMigration(
   );
   await writeFile(upFile, joinScript(up, changes.up));
   await writeFile(downFile, joinScript(down, changes.down));
+  if (isNew) await writeFile(join(path, 'notes.md'), EMPTY_NOTES);
   return { functions: changes.up.length };
 }
 

@@ -9,6 +9,7 @@ const migrations: Migration[] = ['one', 'two', 'three', 'four'].map((name) => ({
   name,
   sql: `SELECT '${name}';`,
   downSql: `-- down of ${name}`,
+  notes: undefined,
 }));
 
 function attemptOf(name: string, changes: Partial<Attempt> = {}): Attempt {
