@@ -46,7 +46,7 @@ BEGIN
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         IF p_key IS NOT NULL THEN
-            PERFORM core.refuse_request(p_key, p_digest, reason);
+            PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         END IF;
         RETURN;
     END IF;
@@ -64,8 +64,9 @@ BEGIN
 
     reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
-        ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
-        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
+        p_references => ARRAY[reference], p_types => ARRAY['ASSIGNMENT'], p_debits => ARRAY['SUSPENSE'],
+        p_credits => ARRAY[p_wallet], p_fallbacks => NULL, p_amounts => ARRAY[t.amount],
+        p_currencies => ARRAY[t.currency::text], p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest]
     );
     -- Its key may have been spent on other wallets than ours since it was looked for.
     outcome := CASE
@@ -88,12 +89,16 @@ DECLARE
 BEGIN
     PERFORM set_config('daftari.door', 'backfill', true);
     UPDATE core.transactions t
-       SET verification_hash = core.verification_hash(t.reference, t.amount, t.created_at)
+       SET verification_hash = core.verification_hash(
+           p_reference => t.reference, p_amount => t.amount, p_created_at => t.created_at
+       )
      WHERE t.id IN (
         SELECT o.id
           FROM core.transactions o
          WHERE o.verification_hash IS NULL
-           AND core.verification_hash(o.reference, o.amount, o.created_at) IS NOT NULL
+           AND core.verification_hash(
+               p_reference => o.reference, p_amount => o.amount, p_created_at => o.created_at
+           ) IS NOT NULL
          ORDER BY o.id
          LIMIT p_limit
            FOR NO KEY UPDATE SKIP LOCKED
@@ -145,14 +150,16 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
     SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
     v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
     v_held := h.amount + coalesce(h.fee_held, 0);
-    SELECT * INTO v_rule FROM core.fee_of(v_type, w.currency, p_amount, v_now);
+    SELECT * INTO v_rule FROM core.fee_of(
+        p_type => v_type, p_currency => w.currency, p_amount => p_amount, p_at => v_now
+    );
     v_payer := CASE v_rule.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END;
     -- A wallet without a floor has no limit: least() passes over NULL.
     v_fee := least(v_rule.fee, CASE v_rule.payer
@@ -166,18 +173,13 @@ BEGIN
     UPDATE core.wallets SET held = held - v_held WHERE id = h.wallet_id;
     PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
-        (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
-        (ARRAY[v_type, 'FEE'])[1:v_legs],
-        (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
-        (ARRAY[p_to, 'FEES'])[1:v_legs],
-        (ARRAY[NULL, NULL]::text[])[1:v_legs],
-        (ARRAY[p_amount, v_fee])[1:v_legs],
-        (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
-        (ARRAY[p_key, NULL])[1:v_legs],
-        (ARRAY[p_digest, NULL])[1:v_legs],
-        (ARRAY[NULL, NULL]::uuid[])[1:v_legs],
-        (ARRAY[1, 1])[1:v_legs],
-        (ARRAY[p_narrative, NULL])[1:v_legs]
+        p_references => (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
+        p_types => (ARRAY[v_type, 'FEE'])[1:v_legs], p_debits => (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
+        p_credits => (ARRAY[p_to, 'FEES'])[1:v_legs], p_fallbacks => NULL,
+        p_amounts => (ARRAY[p_amount, v_fee])[1:v_legs],
+        p_currencies => (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
+        p_keys => (ARRAY[p_key, NULL])[1:v_legs], p_digests => (ARRAY[p_digest, NULL])[1:v_legs],
+        p_groups => (ARRAY[1, 1])[1:v_legs], p_narratives => (ARRAY[p_narrative, NULL])[1:v_legs]
     );
     PERFORM set_config('daftari.door', 'open', true);
     IF v_post.outcomes[1] = 'created' THEN
@@ -232,7 +234,10 @@ BEGIN
            updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
      WHERE id = p_wallet;
     PERFORM set_config('daftari.door', '', true);
-    PERFORM core.note_wallet_change(p_wallet, c.changed, c.old_value, c.new_value, p_reason, p_actor)
+    PERFORM core.note_wallet_change(
+        p_wallet => p_wallet, p_column => c.changed, p_from => c.old_value, p_to => c.new_value,
+        p_reason => p_reason, p_actor => p_actor
+    )
        FROM (
         VALUES ('holder_name', w.holder_name, n.holder_name), ('phone', w.phone, n.phone),
                ('language', w.language::text, n.language::text)
@@ -454,7 +459,9 @@ DECLARE
 BEGIN
     v_rest.verification_hash := OLD.verification_hash;
     IF OLD.verification_hash IS NOT NULL OR v_rest *<> OLD
-       OR NEW.verification_hash IS DISTINCT FROM core.verification_hash(OLD.reference, OLD.amount, OLD.created_at) THEN
+       OR NEW.verification_hash IS DISTINCT FROM core.verification_hash(
+           p_reference => OLD.reference, p_amount => OLD.amount, p_created_at => OLD.created_at
+       ) THEN
         RAISE EXCEPTION 'UPDATE on core.transactions is refused: only a missing hash is filled in, with the right one'
             USING ERRCODE = 'DF001', HINT = 'Correct a mistake with a REVERSAL through core.post_transactions.';
     END IF;
@@ -580,6 +587,61 @@ BEGIN
     RETURN v_plain !~ 'mpesa|safaricom|daftari|confirmed|imethibitishwa'
            AND v_plain !~ '(^| )(m ?p ?e ?s ?a|s ?a ?f ?a ?r ?i ?c ?o ?m|d ?a ?f ?t ?a ?r ?i)( |$)'
            AND v_plain !~ '(^| )(kes|kshs?|balance|salio|received|umepokea|umetuma)( |$)';
+END
+$function$;
+
+-- ==== function: core.known_keys ====
+CREATE OR REPLACE FUNCTION core.known_keys(p_keys text[], OUT places integer[], OUT digests text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+DECLARE
+    v_used  text[];
+    v_names text[];
+BEGIN
+    SELECT array_agg(q.idempotency_key::text), array_agg(q.digest::text)
+      INTO v_used, digests
+      FROM core.requests q
+     WHERE q.idempotency_key = ANY (p_keys);
+    IF v_used IS NULL
+       AND (SELECT count(DISTINCT t.key COLLATE "C") = count(t.key) FROM unnest(p_keys) AS t (key)) THEN
+        RETURN;
+    END IF;
+    SELECT r.places, r.names INTO places, v_names FROM core.rank_names(p_keys) AS r;
+    SELECT array_agg(q.digest ORDER BY s.place)
+      INTO digests
+      FROM unnest(v_names) WITH ORDINALITY AS s (key, place)
+      LEFT JOIN unnest(v_used, digests) AS q (key, digest) ON q.key = s.key;
+END
+$function$;
+
+-- ==== function: core.known_references ====
+CREATE OR REPLACE FUNCTION core.known_references(p_references text[], OUT places integer[], OUT amounts numeric[], OUT debits text[], OUT credits text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+DECLARE
+    v_taken text[];
+    v_names text[];
+BEGIN
+    SELECT array_agg(t.reference::text), array_agg(t.amount), array_agg(t.debit_wallet_id::text),
+           array_agg(t.credit_wallet_id::text)
+      INTO v_taken, amounts, debits, credits
+      FROM core.transactions t
+     WHERE t.reference = ANY (p_references);
+    IF v_taken IS NULL
+       AND (SELECT count(DISTINCT q.reference COLLATE "C") FROM unnest(p_references) AS q (reference))
+           = cardinality(p_references) THEN
+        RETURN;
+    END IF;
+    SELECT r.places, r.names INTO places, v_names FROM core.rank_names(p_references) AS r;
+    SELECT array_agg(t.amount ORDER BY s.place), array_agg(t.debit ORDER BY s.place), array_agg(t.credit ORDER BY s.place)
+      INTO amounts, debits, credits
+      FROM unnest(v_names) WITH ORDINALITY AS s (reference, place)
+      LEFT JOIN unnest(v_taken, amounts, debits, credits) AS t (reference, amount, debit, credit)
+        ON t.reference = s.reference;
 END
 $function$;
 
@@ -721,7 +783,7 @@ BEGIN
     END IF;
 
     SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
+    v_fee := core.fee_to_hold(p_currency => w.currency, p_amount => p_amount, p_at => v_now);
     reason := CASE
         WHEN w.id IS NULL THEN 'unknown_wallet'
         WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
@@ -732,7 +794,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
@@ -751,7 +813,7 @@ END
 $function$;
 
 -- ==== function: core.post_transactions ====
-CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types text[], p_debits text[], p_credits text[], p_fallbacks text[], p_amounts numeric[], p_currencies text[], p_keys text[], p_digests text[], p_reverses uuid[], p_groups integer[] DEFAULT NULL::integer[], p_narratives text[] DEFAULT NULL::text[], OUT outcomes text[], OUT reasons text[], OUT ids uuid[], OUT credited text[], OUT debit_balances numeric[], OUT credit_balances numeric[], OUT hashes text[], OUT posted_at timestamp without time zone)
+CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types text[], p_debits text[], p_credits text[], p_fallbacks text[], p_amounts numeric[], p_currencies text[], p_keys text[] DEFAULT NULL::text[], p_digests text[] DEFAULT NULL::text[], p_reverses uuid[] DEFAULT NULL::uuid[], p_groups integer[] DEFAULT NULL::integer[], p_narratives text[] DEFAULT NULL::text[], OUT outcomes text[], OUT reasons text[], OUT ids uuid[], OUT credited text[], OUT debit_balances numeric[], OUT credit_balances numeric[], OUT hashes text[], OUT posted_at timestamp without time zone)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -767,36 +829,30 @@ DECLARE
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
+    w_found      text[];
     w_balances   numeric[];
     w_available  numeric[]; -- balance - held - floor; NULL: this wallet has no floor
     w_versions   bigint[];
     w_statuses   text[];    -- NULL: there is no such wallet
     w_currencies text[];
-    w_counts     integer[];
-    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i), and of its
-    -- reference among the references.
+    w_counts     integer[]; -- postings of this batch
+    v_last       timestamp; -- the latest moment that a wallet of the batch bears
+    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i).
     i_places     integer[];
+    -- The references, when one of them is taken or named twice; NULL otherwise, as nearly always. The place of each
+    -- item's reference, and what the references already moved: before this batch, or by the items before this one.
     i_references integer[];
-    -- What is in the table under the references of the batch; NULL, as nearly always, when there is nothing.
-    v_known      record;
-    -- Whether a reference of the batch is taken, or named twice in it. Only then, what each of them already moved: set
-    -- from the table, then by the items before this one.
-    v_looks_back boolean;
     r_amounts    numeric[];
     r_debits     text[];
     r_credits    text[];
+    -- The keys, in the same way.
+    i_keys       integer[];
+    k_digests    text[];
     -- Filled for created items.
     o_debit_versions  bigint[];
     o_credit_versions bigint[];
-    w_found      text[];
-    -- The keys of the batch, in the same way as the references.
-    v_keys       constant integer := coalesce(array_length(array_remove(p_keys, NULL), 1), 0);
-    v_used       record;
-    i_keys       integer[];
-    k_digests    text[];
-    k integer; g integer;
-    d integer; c integer; f integer; r integer; a numeric; v_reason text;
-    v_last timestamp; -- the latest moment that a wallet of the batch bears
+    -- Of the item that the loop is at: wallets' places, group, reference's place, key's place, amount.
+    d integer; c integer; f integer; g integer; r integer; k integer; a numeric; v_reason text;
 BEGIN
     IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
        OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), n)
@@ -804,6 +860,10 @@ BEGIN
         RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
     END IF;
 
+    -- ---- 1. Places: each wallet of the batch gets a number, its rank in sorted order ----
+
+    SELECT t.places, t.names INTO i_places, w_ids FROM core.rank_names(p_debits || p_credits || p_fallbacks) AS t;
+    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
     outcomes := array_fill(NULL::text, ARRAY[n]);
     reasons := outcomes; credited := outcomes;
     debit_balances := array_fill(NULL::numeric, ARRAY[n]);
@@ -811,20 +871,9 @@ BEGIN
     o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
     o_credit_versions := o_debit_versions;
 
-    -- Each wallet of the batch gets a number: its rank in sorted order.
-    SELECT array_agg(CASE WHEN l.id IS NOT NULL THEN l.place END ORDER BY l.slot),
-           array_agg(l.id ORDER BY l.place) FILTER (WHERE l.is_first AND l.id IS NOT NULL)
-      INTO i_places, w_ids
-      FROM (
-        SELECT s.slot, s.id,
-               (dense_rank() OVER sorted)::integer AS place,
-               lag(s.id) OVER sorted IS DISTINCT FROM s.id AS is_first
-          FROM unnest(p_debits || p_credits || p_fallbacks) WITH ORDINALITY AS s (id, slot)
-        WINDOW sorted AS (ORDER BY s.id COLLATE "C")
-      ) l;
+    -- ---- 2. Locks: all wallets of the batch, in the one global order ----
 
-    -- The locks of the whole batch, in the one global order. A row that somebody else held is returned as he left
-    -- it, so what is read here is what we hold.
+    -- A row that somebody else held is returned as they left it, so what is read here is what we hold.
     SELECT array_agg(l.id ORDER BY l.id COLLATE "C"),
            array_agg(l.balance ORDER BY l.id COLLATE "C"),
            array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
@@ -841,7 +890,7 @@ BEGIN
            FOR NO KEY UPDATE
       ) l;
 
-    -- A wallet that there is not leaves a gap; everything after it moves up by one place.
+    -- Unknown wallets were not found, so the arrays have gaps: realign them with w_ids.
     IF w_found IS DISTINCT FROM w_ids THEN
         SELECT array_agg(l.balance ORDER BY s.place), array_agg(l.available ORDER BY s.place),
                array_agg(l.version ORDER BY s.place), array_agg(l.status ORDER BY s.place),
@@ -851,52 +900,14 @@ BEGIN
           LEFT JOIN unnest(w_found, w_balances, w_available, w_versions, w_statuses, w_currencies)
                AS l (id, balance, available, version, status, currency) ON l.id = s.id;
     END IF;
-    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
 
-    -- The references, after the locks: a statement sees what was committed before it began.
-    SELECT array_agg(t.reference::text) AS refs, array_agg(t.amount) AS amounts,
-           array_agg(t.debit_wallet_id::text) AS debits, array_agg(t.credit_wallet_id::text) AS credits
-      INTO v_known
-      FROM core.transactions t
-     WHERE t.reference = ANY (p_references);
-    v_looks_back := v_known.refs IS NOT NULL
-                    OR (SELECT count(DISTINCT q.reference COLLATE "C") FROM unnest(p_references) AS q (reference)) < n;
-    IF v_looks_back THEN
-        SELECT array_agg(s.place ORDER BY s.ord),
-               array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
-               array_agg(t.debit ORDER BY s.place) FILTER (WHERE s.is_first),
-               array_agg(t.credit ORDER BY s.place) FILTER (WHERE s.is_first)
-          INTO i_references, r_amounts, r_debits, r_credits
-          FROM (
-            SELECT q.ord, q.reference,
-                   (dense_rank() OVER sorted)::integer AS place,
-                   lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
-              FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
-            WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
-          ) s
-          LEFT JOIN unnest(v_known.refs, v_known.amounts, v_known.debits, v_known.credits)
-               AS t (reference, amount, debit, credit) ON t.reference = s.reference;
-    END IF;
+    -- ---- 3. What is known: after the locks, for a statement sees what was committed before it began ----
 
-    IF v_keys > 0 THEN
-        SELECT array_agg(q.idempotency_key::text) AS keys, array_agg(q.digest::text) AS digests
-          INTO v_used
-          FROM core.requests q
-         WHERE q.idempotency_key = ANY (p_keys);
-        IF v_used.keys IS NOT NULL
-           OR (SELECT count(DISTINCT t.key COLLATE "C") FROM unnest(p_keys) AS t (key)) < v_keys THEN
-            SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
-                   array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
-              INTO i_keys, k_digests
-              FROM (
-                SELECT t.ord, t.key,
-                       (dense_rank() OVER sorted)::integer AS place,
-                       row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
-                  FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
-                WINDOW sorted AS (ORDER BY t.key COLLATE "C")
-              ) s
-              LEFT JOIN unnest(v_used.keys, v_used.digests) AS q (key, digest) ON q.key = s.key;
-        END IF;
+    SELECT t.places, t.amounts, t.debits, t.credits
+      INTO i_references, r_amounts, r_debits, r_credits
+      FROM core.known_references(p_references) AS t;
+    IF p_keys IS NOT NULL THEN
+        SELECT t.places, t.digests INTO i_keys, k_digests FROM core.known_keys(p_keys) AS t;
     END IF;
 
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
@@ -904,6 +915,8 @@ BEGIN
         posted_at := v_last;
     END IF;
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
+
+    -- ---- 4. The loop: item by item, as if each came alone ----
 
     FOR i IN 1 .. n LOOP
         d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
@@ -924,7 +937,7 @@ BEGIN
                 END IF;
             END IF;
 
-            IF v_looks_back THEN
+            IF i_references IS NOT NULL THEN
                 r := i_references[i];
                 IF r_amounts[r] IS NOT NULL THEN
                     outcomes[i] := CASE
@@ -975,7 +988,7 @@ BEGIN
             credited[i] := w_ids[c];
             debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
             credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
-            IF v_looks_back THEN
+            IF i_references IS NOT NULL THEN
                 r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
             END IF;
             CONTINUE;
@@ -989,7 +1002,7 @@ BEGIN
             w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
             w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
             w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
-            IF v_looks_back THEN
+            IF i_references IS NOT NULL THEN
                 r_amounts[i_references[j]] := NULL;
             END IF;
             IF outcomes[i] = 'refused' THEN
@@ -1005,12 +1018,16 @@ BEGIN
         END LOOP;
     END LOOP;
 
+    -- ---- 5. Writing: transactions, keys, balances ----
+
     SELECT array_agg(
                CASE WHEN t.outcome = 'created' THEN core.uuid_v7(v_milliseconds, t.ord::integer & 4095) END
                ORDER BY t.ord
            ),
            array_agg(
-               CASE WHEN t.outcome = 'created' THEN core.verification_hash(t.reference, t.amount, posted_at) END
+               CASE WHEN t.outcome = 'created' THEN core.verification_hash(
+                   p_reference => t.reference, p_amount => t.amount, p_created_at => posted_at
+               ) END
                ORDER BY t.ord
            )
       INTO ids, hashes
@@ -1036,7 +1053,7 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
-    IF v_keys > 0 THEN
+    IF p_keys IS NOT NULL THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
         SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
                CASE WHEN t.outcome <> 'created' THEN t.reason END,
@@ -1044,7 +1061,7 @@ BEGIN
           FROM unnest(p_keys, p_digests, outcomes, reasons, p_references)
                AS t (key, digest, outcome, reason, reference)
          WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused')
-         -- In one order for everybody: who waits for a key must not hold one that its holder waits for.
+         -- In one order for everybody: a batch that waits for a key must not hold one that the key's holder waits for.
          ORDER BY t.key COLLATE "C";
     END IF;
 
@@ -1053,6 +1070,26 @@ BEGIN
       FROM unnest(w_ids, w_balances, w_versions, w_counts) AS t (id, balance, version, postings)
      WHERE w.id = t.id AND w.id = ANY (w_ids) AND t.postings > 0;
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: core.rank_names ====
+CREATE OR REPLACE FUNCTION core.rank_names(p_names text[], OUT places integer[], OUT names text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+BEGIN
+    SELECT array_agg(CASE WHEN l.name IS NOT NULL THEN l.place END ORDER BY l.slot),
+           array_agg(l.name ORDER BY l.place) FILTER (WHERE l.is_first AND l.name IS NOT NULL)
+      INTO places, names
+      FROM (
+        SELECT s.slot, s.name,
+               (dense_rank() OVER sorted)::integer AS place,
+               lag(s.name) OVER sorted IS DISTINCT FROM s.name AS is_first
+          FROM unnest(p_names) WITH ORDINALITY AS s (name, slot)
+        WINDOW sorted AS (ORDER BY s.name COLLATE "C")
+      ) l;
 END
 $function$;
 
@@ -1113,7 +1150,9 @@ BEGIN
                    'FEES', f.fee, t.currency, NULL, NULL, NULL
               FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
                    AS t (reference, debit, credit, amount, currency, item)
-             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount, v_now) AS f
+             CROSS JOIN LATERAL core.fee_of(
+                 p_type => 'TRANSFER', p_currency => t.currency, p_amount => t.amount, p_at => v_now
+             ) AS f
           ) l;
         v_items := v_batch.items;
         v_legs := coalesce(array_length(v_items, 1), 0);
@@ -1127,9 +1166,10 @@ BEGIN
     SELECT *
       INTO v_post
       FROM core.post_transactions(
-        v_batch.refs, v_batch.types, v_batch.debits, v_batch.credits, array_fill(NULL::text, ARRAY[v_legs]),
-        v_batch.amounts, v_batch.currencies, v_batch.keys, v_batch.digests, array_fill(NULL::uuid, ARRAY[v_legs]),
-        v_items, v_batch.narratives
+          p_references => v_batch.refs, p_types => v_batch.types, p_debits => v_batch.debits,
+          p_credits => v_batch.credits, p_fallbacks => NULL,
+          p_amounts => v_batch.amounts, p_currencies => v_batch.currencies, p_keys => v_batch.keys,
+          p_digests => v_batch.digests, p_groups => v_items, p_narratives => v_batch.narratives
       );
 
     outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;
@@ -1297,14 +1337,16 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
     SELECT * INTO v_post FROM core.post_transactions(
-        ARRAY[p_reference], ARRAY['REVERSAL'], ARRAY[t.credit_wallet_id::text], ARRAY[t.debit_wallet_id::text],
-        ARRAY[NULL]::text[], ARRAY[p_amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[t.id],
-        NULL, ARRAY[p_narrative]
+        p_references => ARRAY[p_reference], p_types => ARRAY['REVERSAL'],
+        p_debits => ARRAY[t.credit_wallet_id::text], p_credits => ARRAY[t.debit_wallet_id::text],
+        p_fallbacks => NULL, p_amounts => ARRAY[p_amount], p_currencies => ARRAY[t.currency::text],
+        p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest], p_reverses => ARRAY[t.id],
+        p_narratives => ARRAY[p_narrative]
     );
     -- Its key may have been spent on other wallets than ours since it was looked for.
     outcome := CASE
@@ -1372,7 +1414,9 @@ BEGIN
            array_agg(
                CASE
                    WHEN r.reason IS NOT NULL THEN (
-                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(t.account, t.payer, t.hash) AS s
+                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(
+                           p_account => t.account, p_phone => t.payer, p_phone_hash => t.hash
+                       ) AS s
                    )
                END ORDER BY t.ord
            )
@@ -1433,12 +1477,14 @@ BEGIN
         WHEN 'HOLD' THEN
             SELECT f.outcome, f.reason, f.hold_id, NULL AS reference INTO r
               FROM core.place_hold(
-                p_keys[i], p_digests[i], p_wallets[i], p_amounts[i], p_expiries[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_wallet => p_wallets[i], p_amount => p_amounts[i],
+                  p_expires_at => p_expiries[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'CAPTURE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, f.reference INTO r
               FROM core.capture_hold(
-                p_keys[i], p_digests[i], p_holds[i], p_wallets[i], p_amounts[i], p_references[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_hold_id => p_holds[i], p_to => p_wallets[i],
+                  p_amount => p_amounts[i], p_reference => p_references[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
@@ -1455,11 +1501,15 @@ BEGIN
             END IF;
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
               FROM core.reverse_transaction(
-                p_keys[i], p_digests[i], p_originals[i], p_amounts[i], p_references[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_original => p_originals[i],
+                  p_amount => p_amounts[i], p_reference => p_references[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'ASSIGN' THEN
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
-              FROM core.assign_suspense(p_originals[i], p_wallets[i], p_keys[i], p_digests[i]) AS f;
+              FROM core.assign_suspense(
+                  p_receipt => p_originals[i], p_wallet => p_wallets[i], p_key => p_keys[i],
+                  p_digest => p_digests[i]
+              ) AS f;
         ELSE
             RAISE EXCEPTION 'there is no operation of kind %', p_kinds[i] USING ERRCODE = '22023';
         END CASE;
@@ -1546,7 +1596,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
@@ -1604,7 +1654,8 @@ BEGIN
          WHERE id = p_wallet;
         PERFORM set_config('daftari.door', '', true);
         PERFORM core.note_wallet_change(
-            p_wallet, 'min_balance', w.min_balance::text, round(p_floor, 2)::text, p_reason, p_actor
+            p_wallet => p_wallet, p_column => 'min_balance', p_from => w.min_balance::text,
+            p_to => round(p_floor, 2)::text, p_reason => p_reason, p_actor => p_actor
         );
     END IF;
 END
@@ -1633,7 +1684,10 @@ BEGIN
            SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
          WHERE id = p_wallet;
         PERFORM set_config('daftari.door', '', true);
-        PERFORM core.note_wallet_change(p_wallet, 'status', w.status, p_status, p_reason, p_actor);
+        PERFORM core.note_wallet_change(
+            p_wallet => p_wallet, p_column => 'status', p_from => w.status, p_to => p_status, p_reason => p_reason,
+            p_actor => p_actor
+        );
     END IF;
 END
 $function$;
@@ -1865,6 +1919,37 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.compare_deposits ====
+CREATE OR REPLACE FUNCTION services.compare_deposits(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_outcomes text[], p_held uuid[], p_logged text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+BEGIN
+    RETURN (
+        SELECT array_agg(
+                   CASE
+                       WHEN t.held IS NOT NULL THEN 'held'
+                       WHEN t.receipt IS NULL THEN 'refused'
+                       WHEN x.id IS NULL AND l.outcome = 'HELD' THEN CASE
+                           WHEN l.amount = t.amount AND l.short_code = t.short_code THEN 'duplicate'
+                           ELSE 'conflict'
+                       END
+                       WHEN x.id IS NULL AND t.receipt = ANY (p_logged) THEN 'conflict'
+                       WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
+                       WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
+                            AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
+                       ELSE 'conflict'
+                   END ORDER BY t.ord
+               )
+          FROM unnest(p_receipts, p_amounts, p_short_codes, p_outcomes, p_held)
+               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, held, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
+    );
+END
+$function$;
+
 -- ==== function: services.compile_sms_template ====
 CREATE OR REPLACE FUNCTION services.compile_sms_template(p_text text)
  RETURNS text[]
@@ -1961,7 +2046,10 @@ BEGIN
     IF p_decision = 'send_again' THEN
         PERFORM pg_notify('daftari_sms', '');
     END IF;
-    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
+    PERFORM services.add_sms_spend(
+        p_at => v_now, p_currencies => ARRAY[p_currency], p_messages => ARRAY[1], p_parts => ARRAY[p_parts],
+        p_costs => ARRAY[p_cost]
+    );
     RETURN NULL;
 END
 $function$;
@@ -2090,7 +2178,9 @@ BEGIN
       FROM (
         SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
           FROM services.sms_logs s
-         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
+         CROSS JOIN LATERAL services.delivery_of(
+             p_provider => s.provider, p_message_id => s.provider_message_id, p_recipient => s.recipient
+         ) r
          WHERE s.id = ANY (p_ids)
       ) d
      WHERE l.id = d.id;
@@ -2177,8 +2267,59 @@ AS $function$
     END
 $function$;
 
+-- ==== function: services.queue_deposit_sms ====
+CREATE OR REPLACE FUNCTION services.queue_deposit_sms(p_now timestamp without time zone, p_ids uuid[], p_receipts text[], p_amounts numeric[], p_payer_phones text[], p_phone_hashes text[], p_payer_names text[], p_holder_phones text[], p_languages text[], p_credited text[], p_balances numeric[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO services.sms_logs (
+        id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
+        transaction_reference, template, language
+    )
+    SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
+           services.sms_text(
+               p_formats => m.formats, p_language => t.language, p_reference => t.receipt, p_amount => t.amount,
+               p_currency => 'KES', p_wallet => t.credited, p_name => services.sms_name(t.payer_name),
+               p_balance => CASE WHEN t.template = 'deposit' THEN t.balance END
+           ),
+           CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
+           CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
+           CASE WHEN t.is_number OR t.is_hash THEN NULL ELSE 'masked_number' END,
+           CASE
+               WHEN t.is_number OR t.is_hash THEN NULL
+               ELSE 'M-PESA masked the payer''s number, so we cannot notify them. The money stays in suspense until they contact us.'
+           END,
+           p_now, p_now, t.receipt, t.template, t.language
+      FROM (
+        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
+               r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
+          FROM (
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
+                   CASE WHEN p.credited = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
+                   CASE WHEN p.credited = 'SUSPENSE' THEN 'en' ELSE p.language END AS language,
+                   CASE
+                       WHEN p.credited <> 'SUSPENSE' THEN p.holder_phone
+                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
+                       ELSE p.payer_phone
+                   END AS recipient
+              FROM unnest(
+                p_ids, p_receipts, p_amounts, p_payer_phones, p_phone_hashes, p_payer_names, p_holder_phones,
+                p_languages, p_credited, p_balances
+              ) AS p (
+                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
+              )
+             WHERE p.id IS NOT NULL
+          ) r
+      ) t
+      LEFT JOIN services.sms_templates m
+        ON m.key = t.template AND m.language = t.language AND m.key IN ('deposit', 'deposit_suspense')
+     WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
+END
+$function$;
+
 -- ==== function: services.queue_movement_sms ====
-CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_reasons text[], p_priorities smallint[])
+CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_reasons text[] DEFAULT NULL::text[], p_priorities smallint[] DEFAULT NULL::smallint[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2230,12 +2371,16 @@ BEGIN
     )
     SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
            services.sms_text(
-               m.formats, p.language, t.reference, t.amount, t.currency, t.wallet,
-               CASE WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name) ELSE t.other END,
-               t.balance,
-               CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
+               p_formats => m.formats, p_language => p.language, p_reference => t.reference, p_amount => t.amount,
+               p_currency => t.currency, p_wallet => t.wallet,
+               p_name => CASE
+                   WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name)
+                   ELSE t.other
+               END,
+               p_balance => t.balance,
+               p_reason => CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
            ),
-           'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, coalesce(t.priority, 0)
       FROM unnest(
         p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
       ) WITH ORDINALITY
@@ -2331,30 +2476,26 @@ CREATE OR REPLACE FUNCTION services.record_deposits(p_receipts text[], p_amounts
 AS $function$
 #variable_conflict use_column
 DECLARE
-    n         constant integer := coalesce(array_length(p_receipts, 1), 0);
-    c_float   constant text := 'MPESA-FLOAT';
-    c_suspense constant text := 'SUSPENSE';
-    v_now     timestamp;
-    v_ms      bigint;
-    v_targets text[];
-    v_reasons text[];
-    v_phones  text[]; -- of the wallets' holders
-    v_languages text[];
+    n             constant integer := coalesce(array_length(p_receipts, 1), 0);
+    c_suspense    constant text := 'SUSPENSE';
+    v_max         constant numeric := least(
+        CASE WHEN NOT p_is_release THEN coalesce(p_max_amount, 10000000) END, 1000000000000
+    );
+    v_now         timestamp;
+    v_ms          bigint;
+    v_targets     text[];
+    v_reasons     text[];
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
-    v_outcomes text[];
-    v_logged   text[]; -- receipts with a log row and no transaction
-    c_largest  constant numeric := 1000000000000;
-    v_max      constant numeric := CASE
-        WHEN p_is_release THEN c_largest
-        ELSE least(coalesce(p_max_amount, 10000000), c_largest)
-    END;
-    v_is_plain boolean; -- every payment is to be posted, as nearly always
-    v_amounts  numeric[] := p_amounts; -- NULL for what is not to be posted
-    v_receipts text[] := p_receipts;   -- NULL for what is no receipt
-    v_held     uuid[]; -- for what is held, the id of its rows
-    v_post    record;
+    v_phones      text[]; -- of the wallets' holders
+    v_languages   text[];
+    v_screened    record; -- receipts, amounts, logged and is_plain: see services.screen_deposits
+    v_post        record; -- what the door answered
+    v_held        uuid[]; -- for what is held, the id of its rows
+    v_outcomes    text[];
 BEGIN
-    -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
+    -- ---- 1. Routing: the wallet that each account means ----
+
+    -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried.
     SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
            array_agg(w.language::text ORDER BY t.ord)
       INTO v_targets, v_phones, v_languages
@@ -2363,7 +2504,7 @@ BEGIN
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
-          FROM core.route_accounts(p_accounts, p_phones, p_phone_hashes) AS r;
+          FROM core.route_accounts(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
         SELECT array_agg(w.language::text ORDER BY t.ord)
           INTO v_languages
           FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
@@ -2371,70 +2512,39 @@ BEGIN
         v_targets := array_replace(v_targets, NULL, c_suspense);
     END IF;
 
-    -- What was kept without being posted: amounts above the limit, and rows that are older than the ledger, from a
-    -- database that logged payments and credited them in another way. To credit them now could be once too often. A row
-    -- that somebody else adds after this look makes the insert below fail, and the batch is tried again.
-    IF NOT p_is_release THEN
-        SELECT array_agg(l.mpesa_receipt::text)
-          INTO v_logged
-          FROM services.mpesa_logs l
-         WHERE (l.outcome IS NULL OR l.outcome = 'HELD') AND l.mpesa_receipt = ANY (p_receipts);
-    END IF;
-    IF v_logged IS NOT NULL THEN
-        SELECT array_agg(l.receipt)
-          INTO v_logged
-          FROM unnest(v_logged) AS l (receipt)
-          LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (v_logged)
-         WHERE x.id IS NULL;
-    END IF;
-    SELECT v_logged IS NULL AND NOT p_is_release
-           AND bool_and(t.amount <= v_max AND t.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$')
-      INTO v_is_plain
-      FROM unnest(p_receipts, p_amounts) AS t (receipt, amount);
-    IF v_is_plain IS NOT TRUE THEN
-        -- Without an amount the door lets nothing through. After a payment that is held its receipt is taken. Receipts
-        -- of older systems, which a person posts, are what they are.
-        SELECT array_agg(CASE WHEN t.is_receipt THEN t.receipt END ORDER BY t.ord),
-               array_agg(
-                   CASE
-                       WHEN t.is_receipt AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND t.largest <= v_max THEN t.amount
-                   END ORDER BY t.ord
-               )
-          INTO v_receipts, v_amounts
-          FROM (
-            SELECT i.*, p_is_release OR i.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$' AS is_receipt,
-                   max(i.amount) OVER (PARTITION BY i.receipt ORDER BY i.ord) AS largest
-              FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS i (receipt, amount, ord)
-          ) t;
-    END IF;
+    -- ---- 2. Posting: what may be posted goes through the door ----
 
-    SELECT *
-      INTO v_post
+    SELECT * INTO v_screened
+      FROM services.screen_deposits(
+        p_receipts => p_receipts, p_amounts => p_amounts, p_max => v_max, p_is_release => p_is_release
+      );
+    SELECT * INTO v_post
       FROM core.post_transactions(
-        p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
-        v_targets, array_fill(c_suspense, ARRAY[n]),
-        v_amounts,
-        array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
-        array_fill(NULL::uuid, ARRAY[n])
+        p_references => p_receipts, p_types => array_fill('DEPOSIT'::text, ARRAY[n]),
+        p_debits => array_fill('MPESA-FLOAT'::text, ARRAY[n]), p_credits => v_targets,
+        p_fallbacks => array_fill(c_suspense, ARRAY[n]), p_amounts => v_screened.amounts,
+        p_currencies => array_fill('KES'::text, ARRAY[n])
       );
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
-    IF v_is_plain IS NOT TRUE THEN
+    IF NOT v_screened.is_plain THEN
         -- The first of a receipt that is nowhere, if its amount is one that the column holds.
         SELECT array_agg(
                    CASE
                        WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
                             AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
-                            AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND NOT p_is_release
+                            AND (t.receipt = ANY (v_screened.logged)) IS NOT TRUE AND NOT p_is_release
                            THEN core.uuid_v7(v_ms, (t.ord & 4095)::integer)
                    END ORDER BY t.ord
                )
           INTO v_held
           FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.receipt ORDER BY i.ord) = 1 AS is_first
-              FROM unnest(v_receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
+              FROM unnest(v_screened.receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
           ) t;
     END IF;
+
+    -- ---- 3. The log, and the messages ----
 
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
@@ -2466,76 +2576,22 @@ BEGIN
       )
      WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
 
-    -- The holder of the wallet is told, or, when the money waits, the payer. One whose number came as a hash is told
-    -- where the provider accepts hashes; a masked number cannot be sent to, and the row says so.
-    INSERT INTO services.sms_logs (
-        id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
-        transaction_reference, template, language
-    )
-    SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
-           services.sms_text(
-               m.formats, t.language, t.receipt, t.amount, 'KES', t.credited, services.sms_name(t.payer_name),
-               CASE WHEN t.template = 'deposit' THEN t.balance END, NULL
-           ),
-           CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
-           CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
-           CASE WHEN t.is_number OR t.is_hash THEN NULL ELSE 'masked_number' END,
-           CASE
-               WHEN t.is_number OR t.is_hash THEN NULL
-               ELSE 'M-PESA masks the payer''s number: he cannot be told that his money waits until he asks.'
-           END,
-           v_now, v_now, t.receipt, t.template, t.language
-      FROM (
-        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
-               r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
-          FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
-                   CASE WHEN p.credited = c_suspense THEN 'deposit_suspense' ELSE 'deposit' END AS template,
-                   CASE WHEN p.credited = c_suspense THEN 'en' ELSE p.language END AS language,
-                   CASE
-                       WHEN p.credited <> c_suspense THEN p.holder_phone
-                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
-                       ELSE p.payer_phone
-                   END AS recipient
-              FROM unnest(
-                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, p_names, v_phones, v_languages,
-                v_post.credited, v_post.credit_balances
-              ) AS p (
-                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
-              )
-             WHERE p.id IS NOT NULL
-          ) r
-      ) t
-      LEFT JOIN services.sms_templates m
-        ON m.key = t.template AND m.language = t.language AND m.key IN ('deposit', 'deposit_suspense')
-     WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
+    PERFORM services.queue_deposit_sms(
+        p_now => v_now, p_ids => v_post.ids, p_receipts => p_receipts, p_amounts => p_amounts,
+        p_payer_phones => p_phones, p_phone_hashes => p_phone_hashes, p_payer_names => p_names,
+        p_holder_phones => v_phones, p_languages => v_languages,
+        p_credited => v_post.credited, p_balances => v_post.credit_balances
+    );
 
-    -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
-    -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
+    -- ---- 4. The inbox: what each payment became ----
+
     v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_is_plain IS NOT TRUE THEN
-        SELECT array_agg(
-                   CASE
-                       WHEN t.held IS NOT NULL THEN 'held'
-                       WHEN t.receipt IS NULL THEN 'refused'
-                       WHEN x.id IS NULL AND l.outcome = 'HELD' THEN CASE
-                           WHEN l.amount = t.amount AND l.short_code = t.short_code THEN 'duplicate'
-                           ELSE 'conflict'
-                       END
-                       WHEN x.id IS NULL AND t.receipt = ANY (v_logged) THEN 'conflict'
-                       WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
-                       WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
-                            AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
-                       ELSE 'conflict'
-                   END ORDER BY t.ord
-               )
-          INTO v_outcomes
-          FROM unnest(v_receipts, p_amounts, p_short_codes, v_post.outcomes, v_held)
-               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, held, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (v_receipts)
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (v_receipts);
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR NOT v_screened.is_plain THEN
+        v_outcomes := services.compare_deposits(
+            p_receipts => v_screened.receipts, p_amounts => p_amounts, p_short_codes => p_short_codes,
+            p_outcomes => v_outcomes, p_held => v_held, p_logged => v_screened.logged
+        );
     END IF;
-
     INSERT INTO services.mpesa_callbacks (
         id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
     )
@@ -2556,12 +2612,14 @@ BEGIN
            -- What is recorded of the receipt is not what this message said.
            CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END
       FROM unnest(
-        v_post.ids, v_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
+        v_post.ids, v_screened.receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
         v_post.reasons, v_post.credited, v_held, p_amounts, p_short_codes
       ) WITH ORDINALITY AS t (
         id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, ord
       );
     PERFORM set_config('daftari.door', '', true);
+
+    -- ---- 5. The answer ----
 
     RETURN QUERY
     SELECT t.ord::integer,
@@ -2579,7 +2637,7 @@ BEGIN
            t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
       FROM unnest(
         v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_receipts
+        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_screened.receipts
       ) WITH ORDINALITY AS t (
         id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
       )
@@ -2640,7 +2698,8 @@ BEGIN
     SELECT *
       INTO v_done
       FROM core.record_transfers(
-        p_keys, p_digests, p_references, p_debits, p_credits, p_amounts, p_currencies, p_narratives
+          p_keys => p_keys, p_digests => p_digests, p_references => p_references, p_debits => p_debits,
+          p_credits => p_credits, p_amounts => p_amounts, p_currencies => p_currencies, p_narratives => p_narratives
       );
 
     IF true = ANY (p_notify) THEN
@@ -2662,8 +2721,9 @@ BEGIN
            AND (t.reason IS NULL OR t.reason NOT IN ('invalid_amount', 'same_wallet'));
         IF v_news.templates IS NOT NULL THEN
             PERFORM services.queue_movement_sms(
-                v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
-                v_news.balances, v_news.reasons, v_news.priorities
+                p_templates => v_news.templates, p_wallets => v_news.wallets, p_references => v_news.refs,
+                p_amounts => v_news.amounts, p_currencies => v_news.currencies, p_others => v_news.others,
+                p_balances => v_news.balances, p_reasons => v_news.reasons, p_priorities => v_news.priorities
             );
         END IF;
     END IF;
@@ -2714,7 +2774,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
@@ -2723,10 +2783,14 @@ BEGIN
         IF p_decision = 'RELEASED' THEN
             SELECT r.outcome INTO v_result
               FROM services.record_deposits(
-                ARRAY[l.mpesa_receipt::text], ARRAY[l.amount], ARRAY[coalesce(l.short_code, '')::text],
-                ARRAY[coalesce(l.account, '')], ARRAY[l.paid_at], ARRAY[l.phone::text], ARRAY[l.phone_hash::text],
-                ARRAY[l.payer_name], ARRAY['{}'], ARRAY['RELEASE'], ARRAY[NULL]::text[], ARRAY[1],
-                ARRAY[octet_length(convert_to(p_by, 'UTF8'))], convert_to(p_by, 'UTF8'), NULL, true
+                  p_receipts => ARRAY[l.mpesa_receipt::text], p_amounts => ARRAY[l.amount],
+                  p_short_codes => ARRAY[coalesce(l.short_code, '')::text],
+                  p_accounts => ARRAY[coalesce(l.account, '')], p_paid_at => ARRAY[l.paid_at],
+                  p_phones => ARRAY[l.phone::text], p_phone_hashes => ARRAY[l.phone_hash::text],
+                  p_names => ARRAY[l.payer_name], p_payloads => ARRAY['{}'], p_kinds => ARRAY['RELEASE'],
+                  p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+                  p_body_lengths => ARRAY[octet_length(convert_to(p_by, 'UTF8'))],
+                  p_bodies => convert_to(p_by, 'UTF8'), p_is_release => true
               ) AS r;
             IF v_result NOT IN ('credited', 'suspense') THEN
                 RAISE EXCEPTION 'the payment was not posted: %', v_result USING ERRCODE = '40001';
@@ -2792,19 +2856,22 @@ BEGIN
     ELSIF reason IS NULL AND p_decision = 'CORRECTED' AND v_more <> 0 THEN
         reference := 'CR-' || c.receipt;
         SELECT * INTO v_post FROM core.post_transactions(
-            ARRAY[reference], ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
-            ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
-            ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
-            ARRAY[NULL]::text[], ARRAY[abs(v_more)], ARRAY[t.currency::text], ARRAY[NULL]::text[],
-            ARRAY[NULL]::text[], ARRAY[CASE WHEN v_more < 0 THEN t.id END], NULL, ARRAY['Correction of ' || c.receipt]
+            p_references => ARRAY[reference],
+            p_types => ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
+            p_debits => ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
+            p_credits => ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
+            p_fallbacks => NULL, p_amounts => ARRAY[abs(v_more)],
+            p_currencies => ARRAY[t.currency::text], p_reverses => ARRAY[CASE WHEN v_more < 0 THEN t.id END],
+            p_narratives => ARRAY['Correction of ' || c.receipt]
         );
         IF v_post.outcomes[1] = 'created' THEN
             outcome := 'posted';
             IF v_more > 0 THEN
                 PERFORM services.queue_movement_sms(
-                    ARRAY['deposit'], ARRAY[t.credit_wallet_id]::text[], ARRAY[reference], ARRAY[v_more],
-                    ARRAY[t.currency]::text[], ARRAY[t.debit_wallet_id]::text[], v_post.credit_balances,
-                    ARRAY[NULL]::text[], ARRAY[0]::smallint[]
+                    p_templates => ARRAY['deposit'], p_wallets => ARRAY[t.credit_wallet_id]::text[],
+                    p_references => ARRAY[reference], p_amounts => ARRAY[v_more],
+                    p_currencies => ARRAY[t.currency]::text[], p_others => ARRAY[t.debit_wallet_id]::text[],
+                    p_balances => v_post.credit_balances
                 );
             END IF;
         ELSE
@@ -2816,7 +2883,7 @@ BEGIN
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         reference := NULL;
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
@@ -2851,10 +2918,60 @@ CREATE OR REPLACE FUNCTION services.sample_sms(p_key text, p_language text, p_te
  IMMUTABLE
 AS $function$
     SELECT services.sms_text(
-        services.compile_sms_template(p_text), p_language,
-        CASE WHEN p_key LIKE 'deposit%' THEN 'QKJ41HARMI' ELSE 'DF-0123456789AB' END, 9999999.99, 'KES', '2048173651',
-        'Wamaitha Nyokabi Njoroge', 99999999.99, 'wallet_frozen'
+        p_formats => services.compile_sms_template(p_text), p_language => p_language,
+        p_reference => CASE WHEN p_key LIKE 'deposit%' THEN 'QKJ41HARMI' ELSE 'DF-0123456789AB' END,
+        p_amount => 9999999.99, p_currency => 'KES', p_wallet => '2048173651', p_name => 'Wamaitha Nyokabi Njoroge',
+        p_balance => 99999999.99, p_reason => 'wallet_frozen'
     )
+$function$;
+
+-- ==== function: services.screen_deposits ====
+CREATE OR REPLACE FUNCTION services.screen_deposits(p_receipts text[], p_amounts numeric[], p_max numeric, p_is_release boolean, OUT receipts text[], OUT amounts numeric[], OUT logged text[], OUT is_plain boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+BEGIN
+    receipts := p_receipts;
+    amounts := p_amounts;
+    -- Amounts above the limit, and rows from before the ledger: a database that logged payments and credited them in
+    -- another way. To credit them now could be once too often. A row that somebody else adds after this look makes the
+    -- insert into the log fail, and the batch is tried again.
+    IF NOT p_is_release THEN
+        SELECT array_agg(l.mpesa_receipt::text)
+          INTO logged
+          FROM services.mpesa_logs l
+         WHERE (l.outcome IS NULL OR l.outcome = 'HELD') AND l.mpesa_receipt = ANY (p_receipts);
+    END IF;
+    IF logged IS NOT NULL THEN
+        SELECT array_agg(l.receipt)
+          INTO logged
+          FROM unnest(logged) AS l (receipt)
+          LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (logged)
+         WHERE x.id IS NULL;
+    END IF;
+    SELECT logged IS NULL AND NOT p_is_release
+           AND coalesce(bool_and(t.amount <= p_max AND t.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$'), false)
+      INTO is_plain
+      FROM unnest(p_receipts, p_amounts) AS t (receipt, amount);
+    IF is_plain THEN
+        RETURN;
+    END IF;
+    -- Without an amount the door lets nothing through. After a payment that is held its receipt is taken. Receipts of
+    -- older systems, which a person posts, are what they are.
+    SELECT array_agg(CASE WHEN t.is_receipt THEN t.receipt END ORDER BY t.ord),
+           array_agg(
+               CASE
+                   WHEN t.is_receipt AND (t.receipt = ANY (logged)) IS NOT TRUE AND t.largest <= p_max THEN t.amount
+               END ORDER BY t.ord
+           )
+      INTO receipts, amounts
+      FROM (
+        SELECT i.*, p_is_release OR i.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$' AS is_receipt,
+               max(i.amount) OVER (PARTITION BY i.receipt ORDER BY i.ord) AS largest
+          FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS i (receipt, amount, ord)
+      ) t;
+END
 $function$;
 
 -- ==== function: services.set_sms_template ====
@@ -2867,7 +2984,9 @@ BEGIN
     IF coalesce(btrim(p_by), '') = '' OR coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'who changes a text, and why, must be named' USING ERRCODE = '22023';
     END IF;
-    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(p_key, p_language, p_text) AS f;
+    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(
+        p_key => p_key, p_language => p_language, p_text => p_text
+    ) AS f;
     IF fault IS NOT NULL THEN
         RETURN;
     END IF;
@@ -2879,6 +2998,70 @@ BEGIN
     INSERT INTO services.sms_template_changes (key, language, text, changed_by, reason)
     VALUES (p_key, p_language, p_text, p_by, p_reason);
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.settle_late_sms ====
+CREATE OR REPLACE FUNCTION services.settle_late_sms(p_now timestamp without time zone, p_ids uuid[], p_attempts integer[], p_outcomes text[], p_message_ids text[], p_costs numeric[], p_currencies text[], p_parts integer[])
+ RETURNS integer[]
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_late integer[];
+    i      integer;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    -- The unique row is what keeps an answer from being booked twice.
+    WITH booked AS (
+        INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
+        SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
+          FROM unnest(p_ids, p_attempts, p_outcomes, p_message_ids) AS t (id, attempt, outcome, message_id)
+          JOIN services.sms_logs s ON s.id = t.id AND s.attempts > t.attempt
+         WHERE t.outcome = 'accepted'
+           AND EXISTS (
+               SELECT 1 FROM services.sms_events e
+                WHERE e.sms_id = s.id AND e.attempt = t.attempt AND e.kind = 'DECIDED'
+           )
+        ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING
+        RETURNING sms_id, attempt
+    )
+    SELECT array_agg(f.ord)
+      INTO v_late
+      FROM (
+        SELECT min(t.ord)::integer AS ord
+          FROM booked b
+          JOIN unnest(p_ids, p_attempts, p_outcomes) WITH ORDINALITY AS t (id, attempt, outcome, ord)
+            ON t.id = b.sms_id AND t.attempt = b.attempt AND t.outcome = 'accepted'
+         GROUP BY b.sms_id, b.attempt
+      ) f;
+    -- One at a time: two attempts of one message may both be among them.
+    FOREACH i IN ARRAY coalesce(v_late, '{}') LOOP
+        UPDATE services.sms_logs l
+           SET cost = CASE WHEN a.adds_cost THEN coalesce(l.cost, 0) + round(p_costs[i], 4) ELSE l.cost END,
+               currency = CASE WHEN a.adds_cost THEN p_currencies[i] ELSE l.currency END,
+               parts = coalesce(l.parts + p_parts[i], p_parts[i], l.parts),
+               -- The customer has been told: it need not be sent again, and has not failed.
+               phase = CASE WHEN a.tells THEN 'DONE' ELSE l.phase END,
+               status = CASE WHEN a.tells THEN 'SENT' ELSE l.status END,
+               provider_message_id = CASE
+                   WHEN a.tells THEN coalesce(p_message_ids[i], l.provider_message_id) ELSE l.provider_message_id
+               END,
+               sent_at = CASE WHEN a.tells THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
+               settled_at = CASE WHEN a.tells THEN coalesce(l.settled_at, p_now) ELSE l.settled_at END,
+               error_code = CASE WHEN NOT a.tells THEN l.error_code END,
+               error_message = CASE WHEN NOT a.tells THEN l.error_message END
+          FROM (
+            SELECT p_costs[i] IS NOT NULL
+                       AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
+                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
+              FROM services.sms_logs s
+             WHERE s.id = p_ids[i]
+          ) a
+         WHERE l.id = p_ids[i];
+    END LOOP;
+    PERFORM set_config('daftari.door', '', true);
+    PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_late) AS t (ord);
+    RETURN v_late;
 END
 $function$;
 
@@ -2899,8 +3082,9 @@ DECLARE
     v_was    text[]; -- the phases before
     v_fold   uuid[];
     v_after  integer[]; -- elements whose answer came after the next attempt began
-    i        integer;
 BEGIN
+    -- ---- 1. Locks: the providers' ids, then the messages ----
+
     IF EXISTS (
         SELECT 1 FROM unnest(p_outcomes) AS t (outcome)
          WHERE t.outcome IS NULL OR t.outcome NOT IN ('accepted', 'refused', 'retry', 'unknown')
@@ -2913,6 +3097,8 @@ BEGIN
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
     PERFORM services.lock_message_ids(p_message_ids, false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
+
+    -- ---- 2. Answers to attempts that are under way or of unknown outcome ----
 
     PERFORM set_config('daftari.door', 'open', true);
     WITH answers AS MATERIALIZED (
@@ -2996,62 +3182,17 @@ BEGIN
         PERFORM services.fold_delivery(v_fold);
     END IF;
 
-    -- The answer to an attempt after which a person had the message sent again. Its unique row is what keeps it from
-    -- being booked twice.
+    -- ---- 3. Answers that come after the next attempt has begun ----
+
     IF coalesce(array_length(v_ords, 1), 0) < n AND 'accepted' = ANY (p_outcomes) THEN
-        PERFORM set_config('daftari.door', 'open', true);
-        WITH booked AS (
-            INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
-            SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
-              FROM unnest(p_ids, p_attempts, p_outcomes, p_message_ids) AS t (id, attempt, outcome, message_id)
-              JOIN services.sms_logs s ON s.id = t.id AND s.attempts > t.attempt
-             WHERE t.outcome = 'accepted'
-               AND EXISTS (
-                   SELECT 1 FROM services.sms_events e
-                    WHERE e.sms_id = s.id AND e.attempt = t.attempt AND e.kind = 'DECIDED'
-               )
-            ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING
-            RETURNING sms_id, attempt
-        )
-        SELECT array_agg(f.ord)
-          INTO v_after
-          FROM (
-            SELECT min(t.ord)::integer AS ord
-              FROM booked b
-              JOIN unnest(p_ids, p_attempts, p_outcomes) WITH ORDINALITY AS t (id, attempt, outcome, ord)
-                ON t.id = b.sms_id AND t.attempt = b.attempt AND t.outcome = 'accepted'
-             GROUP BY b.sms_id, b.attempt
-          ) f;
-        -- One at a time: two attempts of one message may both be among them.
-        FOREACH i IN ARRAY coalesce(v_after, '{}') LOOP
-            UPDATE services.sms_logs l
-               SET cost = CASE WHEN a.adds_cost THEN coalesce(l.cost, 0) + round(p_costs[i], 4) ELSE l.cost END,
-                   currency = CASE WHEN a.adds_cost THEN p_currencies[i] ELSE l.currency END,
-                   parts = coalesce(l.parts + p_parts[i], p_parts[i], l.parts),
-                   -- The customer has been told: it need not be sent again, and has not failed.
-                   phase = CASE WHEN a.tells THEN 'DONE' ELSE l.phase END,
-                   status = CASE WHEN a.tells THEN 'SENT' ELSE l.status END,
-                   provider_message_id = CASE
-                       WHEN a.tells THEN coalesce(p_message_ids[i], l.provider_message_id) ELSE l.provider_message_id
-                   END,
-                   sent_at = CASE WHEN a.tells THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
-                   settled_at = CASE WHEN a.tells THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
-                   error_code = CASE WHEN NOT a.tells THEN l.error_code END,
-                   error_message = CASE WHEN NOT a.tells THEN l.error_message END
-              FROM (
-                SELECT p_costs[i] IS NOT NULL
-                           AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
-                       s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
-                  FROM services.sms_logs s
-                 WHERE s.id = p_ids[i]
-              ) a
-             WHERE l.id = p_ids[i];
-        END LOOP;
-        PERFORM set_config('daftari.door', '', true);
-        PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_after) AS t (ord);
+        v_after := services.settle_late_sms(
+            p_now => v_now, p_ids => p_ids, p_attempts => p_attempts, p_outcomes => p_outcomes,
+            p_message_ids => p_message_ids, p_costs => p_costs, p_currencies => p_currencies, p_parts => p_parts
+        );
     END IF;
 
-    -- Only for what is out of the ordinary.
+    -- ---- 4. The record: events for what is out of the ordinary, the answer, the day's spending ----
+
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
     SELECT p_ids[t.ord],
@@ -3078,10 +3219,10 @@ BEGIN
 
     v_ords := v_ords || v_after;
     PERFORM services.add_sms_spend(
-        v_now, array_agg(p_currencies[t.ord]),
-        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN 1 ELSE 0 END),
-        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN p_parts[t.ord] END),
-        array_agg(CASE WHEN p_outcomes[t.ord] <> 'unknown' THEN p_costs[t.ord] END)
+        p_at => v_now, p_currencies => array_agg(p_currencies[t.ord]),
+        p_messages => array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN 1 ELSE 0 END),
+        p_parts => array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN p_parts[t.ord] END),
+        p_costs => array_agg(CASE WHEN p_outcomes[t.ord] <> 'unknown' THEN p_costs[t.ord] END)
     )
        FROM unnest(v_ords) AS t (ord);
 END
@@ -3210,7 +3351,7 @@ BEGIN
         fault := 'missing_placeholder';
         SELECT string_agg('{' || u || '}', ', ') INTO detail FROM unnest(v_facts.needed) AS u WHERE u <> ALL (v_used);
     ELSE
-        v_length := char_length(services.sample_sms(p_key, p_language, p_text));
+        v_length := char_length(services.sample_sms(p_key => p_key, p_language => p_language, p_text => p_text));
         IF v_length > 160 THEN
             fault := 'too_long';
             detail := v_length || ' characters with long facts; 160 fit';
@@ -3220,7 +3361,7 @@ END
 $function$;
 
 -- ==== function: services.sms_text ====
-CREATE OR REPLACE FUNCTION services.sms_text(p_formats text[], p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_name text, p_balance numeric, p_reason text)
+CREATE OR REPLACE FUNCTION services.sms_text(p_formats text[], p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_name text, p_balance numeric, p_reason text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
@@ -3271,15 +3412,15 @@ DECLARE
 BEGIN
     SELECT * INTO t FROM core.transactions x WHERE x.reference = NEW.capture_reference;
     PERFORM services.queue_movement_sms(
-        ARRAY[CASE t.type WHEN 'WITHDRAWAL' THEN 'withdrawal' ELSE 'transfer_out' END, 'transfer_in'],
-        ARRAY[t.debit_wallet_id, t.credit_wallet_id]::text[], ARRAY[t.reference, t.reference]::text[],
-        ARRAY[t.amount, t.amount], ARRAY[t.currency, t.currency]::text[],
-        ARRAY[t.credit_wallet_id, t.debit_wallet_id]::text[],
-        ARRAY[
+        p_templates => ARRAY[CASE t.type WHEN 'WITHDRAWAL' THEN 'withdrawal' ELSE 'transfer_out' END, 'transfer_in'],
+        p_wallets => ARRAY[t.debit_wallet_id, t.credit_wallet_id]::text[],
+        p_references => ARRAY[t.reference, t.reference]::text[], p_amounts => ARRAY[t.amount, t.amount],
+        p_currencies => ARRAY[t.currency, t.currency]::text[],
+        p_others => ARRAY[t.credit_wallet_id, t.debit_wallet_id]::text[],
+        p_balances => ARRAY[
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.debit_wallet_id),
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.credit_wallet_id)
-        ],
-        ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
+        ]
     );
     RETURN NULL;
 END
@@ -3294,16 +3435,19 @@ AS $function$
 BEGIN
     IF NEW.type = 'REVERSAL' THEN
         PERFORM services.queue_movement_sms(
-            ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
-            ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
-            ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
+            p_templates => ARRAY['reversal_debit', 'reversal_credit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[],
+            p_others => ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
     ELSE
         PERFORM services.queue_movement_sms(
-            ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
-            ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.credit_balance_after], ARRAY[NULL]::text[], ARRAY[0]::smallint[]
+            p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],
+            p_currencies => ARRAY[NEW.currency]::text[], p_others => ARRAY[NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.credit_balance_after]
         );
     END IF;
     RETURN NULL;

@@ -44,7 +44,7 @@ BEGIN
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         IF p_key IS NOT NULL THEN
-            PERFORM core.refuse_request(p_key, p_digest, reason);
+            PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         END IF;
         RETURN;
     END IF;
@@ -62,8 +62,9 @@ BEGIN
 
     reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
-        ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
-        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
+        p_references => ARRAY[reference], p_types => ARRAY['ASSIGNMENT'], p_debits => ARRAY['SUSPENSE'],
+        p_credits => ARRAY[p_wallet], p_fallbacks => NULL, p_amounts => ARRAY[t.amount],
+        p_currencies => ARRAY[t.currency::text], p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest]
     );
     -- Its key may have been spent on other wallets than ours since it was looked for.
     outcome := CASE

@@ -27,7 +27,9 @@ BEGIN
            array_agg(
                CASE
                    WHEN r.reason IS NOT NULL THEN (
-                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(t.account, t.payer, t.hash) AS s
+                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(
+                           p_account => t.account, p_phone => t.payer, p_phone_hash => t.hash
+                       ) AS s
                    )
                END ORDER BY t.ord
            )

@@ -45,7 +45,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
@@ -54,10 +54,14 @@ BEGIN
         IF p_decision = 'RELEASED' THEN
             SELECT r.outcome INTO v_result
               FROM services.record_deposits(
-                ARRAY[l.mpesa_receipt::text], ARRAY[l.amount], ARRAY[coalesce(l.short_code, '')::text],
-                ARRAY[coalesce(l.account, '')], ARRAY[l.paid_at], ARRAY[l.phone::text], ARRAY[l.phone_hash::text],
-                ARRAY[l.payer_name], ARRAY['{}'], ARRAY['RELEASE'], ARRAY[NULL]::text[], ARRAY[1],
-                ARRAY[octet_length(convert_to(p_by, 'UTF8'))], convert_to(p_by, 'UTF8'), NULL, true
+                  p_receipts => ARRAY[l.mpesa_receipt::text], p_amounts => ARRAY[l.amount],
+                  p_short_codes => ARRAY[coalesce(l.short_code, '')::text],
+                  p_accounts => ARRAY[coalesce(l.account, '')], p_paid_at => ARRAY[l.paid_at],
+                  p_phones => ARRAY[l.phone::text], p_phone_hashes => ARRAY[l.phone_hash::text],
+                  p_names => ARRAY[l.payer_name], p_payloads => ARRAY['{}'], p_kinds => ARRAY['RELEASE'],
+                  p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+                  p_body_lengths => ARRAY[octet_length(convert_to(p_by, 'UTF8'))],
+                  p_bodies => convert_to(p_by, 'UTF8'), p_is_release => true
               ) AS r;
             IF v_result NOT IN ('credited', 'suspense') THEN
                 RAISE EXCEPTION 'the payment was not posted: %', v_result USING ERRCODE = '40001';

@@ -56,19 +56,22 @@ BEGIN
     ELSIF reason IS NULL AND p_decision = 'CORRECTED' AND v_more <> 0 THEN
         reference := 'CR-' || c.receipt;
         SELECT * INTO v_post FROM core.post_transactions(
-            ARRAY[reference], ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
-            ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
-            ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
-            ARRAY[NULL]::text[], ARRAY[abs(v_more)], ARRAY[t.currency::text], ARRAY[NULL]::text[],
-            ARRAY[NULL]::text[], ARRAY[CASE WHEN v_more < 0 THEN t.id END], NULL, ARRAY['Correction of ' || c.receipt]
+            p_references => ARRAY[reference],
+            p_types => ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
+            p_debits => ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
+            p_credits => ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
+            p_fallbacks => NULL, p_amounts => ARRAY[abs(v_more)],
+            p_currencies => ARRAY[t.currency::text], p_reverses => ARRAY[CASE WHEN v_more < 0 THEN t.id END],
+            p_narratives => ARRAY['Correction of ' || c.receipt]
         );
         IF v_post.outcomes[1] = 'created' THEN
             outcome := 'posted';
             IF v_more > 0 THEN
                 PERFORM services.queue_movement_sms(
-                    ARRAY['deposit'], ARRAY[t.credit_wallet_id]::text[], ARRAY[reference], ARRAY[v_more],
-                    ARRAY[t.currency]::text[], ARRAY[t.debit_wallet_id]::text[], v_post.credit_balances,
-                    ARRAY[NULL]::text[], ARRAY[0]::smallint[]
+                    p_templates => ARRAY['deposit'], p_wallets => ARRAY[t.credit_wallet_id]::text[],
+                    p_references => ARRAY[reference], p_amounts => ARRAY[v_more],
+                    p_currencies => ARRAY[t.currency]::text[], p_others => ARRAY[t.debit_wallet_id]::text[],
+                    p_balances => v_post.credit_balances
                 );
             END IF;
         ELSE
@@ -80,7 +83,7 @@ BEGIN
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         reference := NULL;
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 

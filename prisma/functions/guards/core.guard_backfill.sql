@@ -9,7 +9,9 @@ DECLARE
 BEGIN
     v_rest.verification_hash := OLD.verification_hash;
     IF OLD.verification_hash IS NOT NULL OR v_rest *<> OLD
-       OR NEW.verification_hash IS DISTINCT FROM core.verification_hash(OLD.reference, OLD.amount, OLD.created_at) THEN
+       OR NEW.verification_hash IS DISTINCT FROM core.verification_hash(
+           p_reference => OLD.reference, p_amount => OLD.amount, p_created_at => OLD.created_at
+       ) THEN
         RAISE EXCEPTION 'UPDATE on core.transactions is refused: only a missing hash is filled in, with the right one'
             USING ERRCODE = 'DF001', HINT = 'Correct a mistake with a REVERSAL through core.post_transactions.';
     END IF;

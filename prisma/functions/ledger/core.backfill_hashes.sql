@@ -15,12 +15,16 @@ DECLARE
 BEGIN
     PERFORM set_config('daftari.door', 'backfill', true);
     UPDATE core.transactions t
-       SET verification_hash = core.verification_hash(t.reference, t.amount, t.created_at)
+       SET verification_hash = core.verification_hash(
+           p_reference => t.reference, p_amount => t.amount, p_created_at => t.created_at
+       )
      WHERE t.id IN (
         SELECT o.id
           FROM core.transactions o
          WHERE o.verification_hash IS NULL
-           AND core.verification_hash(o.reference, o.amount, o.created_at) IS NOT NULL
+           AND core.verification_hash(
+               p_reference => o.reference, p_amount => o.amount, p_created_at => o.created_at
+           ) IS NOT NULL
          ORDER BY o.id
          LIMIT p_limit
            FOR NO KEY UPDATE SKIP LOCKED

@@ -52,14 +52,16 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
     SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
     v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
     v_held := h.amount + coalesce(h.fee_held, 0);
-    SELECT * INTO v_rule FROM core.fee_of(v_type, w.currency, p_amount, v_now);
+    SELECT * INTO v_rule FROM core.fee_of(
+        p_type => v_type, p_currency => w.currency, p_amount => p_amount, p_at => v_now
+    );
     v_payer := CASE v_rule.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END;
     -- A wallet without a floor has no limit: least() passes over NULL.
     v_fee := least(v_rule.fee, CASE v_rule.payer
@@ -73,18 +75,13 @@ BEGIN
     UPDATE core.wallets SET held = held - v_held WHERE id = h.wallet_id;
     PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
-        (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
-        (ARRAY[v_type, 'FEE'])[1:v_legs],
-        (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
-        (ARRAY[p_to, 'FEES'])[1:v_legs],
-        (ARRAY[NULL, NULL]::text[])[1:v_legs],
-        (ARRAY[p_amount, v_fee])[1:v_legs],
-        (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
-        (ARRAY[p_key, NULL])[1:v_legs],
-        (ARRAY[p_digest, NULL])[1:v_legs],
-        (ARRAY[NULL, NULL]::uuid[])[1:v_legs],
-        (ARRAY[1, 1])[1:v_legs],
-        (ARRAY[p_narrative, NULL])[1:v_legs]
+        p_references => (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
+        p_types => (ARRAY[v_type, 'FEE'])[1:v_legs], p_debits => (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
+        p_credits => (ARRAY[p_to, 'FEES'])[1:v_legs], p_fallbacks => NULL,
+        p_amounts => (ARRAY[p_amount, v_fee])[1:v_legs],
+        p_currencies => (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
+        p_keys => (ARRAY[p_key, NULL])[1:v_legs], p_digests => (ARRAY[p_digest, NULL])[1:v_legs],
+        p_groups => (ARRAY[1, 1])[1:v_legs], p_narratives => (ARRAY[p_narrative, NULL])[1:v_legs]
     );
     PERFORM set_config('daftari.door', 'open', true);
     IF v_post.outcomes[1] = 'created' THEN

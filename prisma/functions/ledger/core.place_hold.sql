@@ -29,7 +29,7 @@ BEGIN
     END IF;
 
     SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
+    v_fee := core.fee_to_hold(p_currency => w.currency, p_amount => p_amount, p_at => v_now);
     reason := CASE
         WHEN w.id IS NULL THEN 'unknown_wallet'
         WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
@@ -40,7 +40,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 

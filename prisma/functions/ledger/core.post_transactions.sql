@@ -19,7 +19,7 @@
 -- p_fallbacks[i]:  a wallet to credit when the credit wallet cannot take the money (frozen, closed, unknown,
 --                  other currency), NULL to refuse instead. Money that has already arrived needs a place.
 -- p_keys, p_digests: idempotency key and digest of the request, NULL where the reference is the key. A refusal is
---                  remembered under its key: who was told "no" must not find out later that it happened after all.
+--                  remembered under its key: a caller who got "no" must not find out later that it happened after all.
 -- p_groups:        neighbours with the same number are one posting of several legs (a transfer and its fee): all of
 --                  them are created or none, whatever any of them meets. When one is refused, those before it are
 --                  refused with it; when one is anything else that is not created, those before it are skipped, and
@@ -41,9 +41,9 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
     p_fallbacks  text[],
     p_amounts    numeric[],
     p_currencies text[],
-    p_keys       text[],
-    p_digests    text[],
-    p_reverses   uuid[],
+    p_keys       text[] DEFAULT NULL,
+    p_digests    text[] DEFAULT NULL,
+    p_reverses   uuid[] DEFAULT NULL,
     p_groups     integer[] DEFAULT NULL,
     p_narratives text[] DEFAULT NULL,
     OUT outcomes        text[],
@@ -73,36 +73,30 @@ DECLARE
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
+    w_found      text[];
     w_balances   numeric[];
     w_available  numeric[]; -- balance - held - floor; NULL: this wallet has no floor
     w_versions   bigint[];
     w_statuses   text[];    -- NULL: there is no such wallet
     w_currencies text[];
-    w_counts     integer[];
-    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i), and of its
-    -- reference among the references.
+    w_counts     integer[]; -- postings of this batch
+    v_last       timestamp; -- the latest moment that a wallet of the batch bears
+    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i).
     i_places     integer[];
+    -- The references, when one of them is taken or named twice; NULL otherwise, as nearly always. The place of each
+    -- item's reference, and what the references already moved: before this batch, or by the items before this one.
     i_references integer[];
-    -- What is in the table under the references of the batch; NULL, as nearly always, when there is nothing.
-    v_known      record;
-    -- Whether a reference of the batch is taken, or named twice in it. Only then, what each of them already moved: set
-    -- from the table, then by the items before this one.
-    v_looks_back boolean;
     r_amounts    numeric[];
     r_debits     text[];
     r_credits    text[];
+    -- The keys, in the same way.
+    i_keys       integer[];
+    k_digests    text[];
     -- Filled for created items.
     o_debit_versions  bigint[];
     o_credit_versions bigint[];
-    w_found      text[];
-    -- The keys of the batch, in the same way as the references.
-    v_keys       constant integer := coalesce(array_length(array_remove(p_keys, NULL), 1), 0);
-    v_used       record;
-    i_keys       integer[];
-    k_digests    text[];
-    k integer; g integer;
-    d integer; c integer; f integer; r integer; a numeric; v_reason text;
-    v_last timestamp; -- the latest moment that a wallet of the batch bears
+    -- Of the item that the loop is at: wallets' places, group, reference's place, key's place, amount.
+    d integer; c integer; f integer; g integer; r integer; k integer; a numeric; v_reason text;
 BEGIN
     IF n IS DISTINCT FROM coalesce(array_length(p_types, 1), 0) OR n <> coalesce(array_length(p_debits, 1), 0)
        OR n <> coalesce(array_length(p_credits, 1), 0) OR n <> coalesce(array_length(p_fallbacks, 1), n)
@@ -110,6 +104,10 @@ BEGIN
         RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
     END IF;
 
+    -- ---- 1. Places: each wallet of the batch gets a number, its rank in sorted order ----
+
+    SELECT t.places, t.names INTO i_places, w_ids FROM core.rank_names(p_debits || p_credits || p_fallbacks) AS t;
+    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
     outcomes := array_fill(NULL::text, ARRAY[n]);
     reasons := outcomes; credited := outcomes;
     debit_balances := array_fill(NULL::numeric, ARRAY[n]);
@@ -117,20 +115,9 @@ BEGIN
     o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
     o_credit_versions := o_debit_versions;
 
-    -- Each wallet of the batch gets a number: its rank in sorted order.
-    SELECT array_agg(CASE WHEN l.id IS NOT NULL THEN l.place END ORDER BY l.slot),
-           array_agg(l.id ORDER BY l.place) FILTER (WHERE l.is_first AND l.id IS NOT NULL)
-      INTO i_places, w_ids
-      FROM (
-        SELECT s.slot, s.id,
-               (dense_rank() OVER sorted)::integer AS place,
-               lag(s.id) OVER sorted IS DISTINCT FROM s.id AS is_first
-          FROM unnest(p_debits || p_credits || p_fallbacks) WITH ORDINALITY AS s (id, slot)
-        WINDOW sorted AS (ORDER BY s.id COLLATE "C")
-      ) l;
+    -- ---- 2. Locks: all wallets of the batch, in the one global order ----
 
-    -- The locks of the whole batch, in the one global order. A row that somebody else held is returned as he left
-    -- it, so what is read here is what we hold.
+    -- A row that somebody else held is returned as they left it, so what is read here is what we hold.
     SELECT array_agg(l.id ORDER BY l.id COLLATE "C"),
            array_agg(l.balance ORDER BY l.id COLLATE "C"),
            array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
@@ -147,7 +134,7 @@ BEGIN
            FOR NO KEY UPDATE
       ) l;
 
-    -- A wallet that there is not leaves a gap; everything after it moves up by one place.
+    -- Unknown wallets were not found, so the arrays have gaps: realign them with w_ids.
     IF w_found IS DISTINCT FROM w_ids THEN
         SELECT array_agg(l.balance ORDER BY s.place), array_agg(l.available ORDER BY s.place),
                array_agg(l.version ORDER BY s.place), array_agg(l.status ORDER BY s.place),
@@ -157,52 +144,14 @@ BEGIN
           LEFT JOIN unnest(w_found, w_balances, w_available, w_versions, w_statuses, w_currencies)
                AS l (id, balance, available, version, status, currency) ON l.id = s.id;
     END IF;
-    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
 
-    -- The references, after the locks: a statement sees what was committed before it began.
-    SELECT array_agg(t.reference::text) AS refs, array_agg(t.amount) AS amounts,
-           array_agg(t.debit_wallet_id::text) AS debits, array_agg(t.credit_wallet_id::text) AS credits
-      INTO v_known
-      FROM core.transactions t
-     WHERE t.reference = ANY (p_references);
-    v_looks_back := v_known.refs IS NOT NULL
-                    OR (SELECT count(DISTINCT q.reference COLLATE "C") FROM unnest(p_references) AS q (reference)) < n;
-    IF v_looks_back THEN
-        SELECT array_agg(s.place ORDER BY s.ord),
-               array_agg(t.amount ORDER BY s.place) FILTER (WHERE s.is_first),
-               array_agg(t.debit ORDER BY s.place) FILTER (WHERE s.is_first),
-               array_agg(t.credit ORDER BY s.place) FILTER (WHERE s.is_first)
-          INTO i_references, r_amounts, r_debits, r_credits
-          FROM (
-            SELECT q.ord, q.reference,
-                   (dense_rank() OVER sorted)::integer AS place,
-                   lag(q.reference) OVER sorted IS DISTINCT FROM q.reference AS is_first
-              FROM unnest(p_references) WITH ORDINALITY AS q (reference, ord)
-            WINDOW sorted AS (ORDER BY q.reference COLLATE "C")
-          ) s
-          LEFT JOIN unnest(v_known.refs, v_known.amounts, v_known.debits, v_known.credits)
-               AS t (reference, amount, debit, credit) ON t.reference = s.reference;
-    END IF;
+    -- ---- 3. What is known: after the locks, for a statement sees what was committed before it began ----
 
-    IF v_keys > 0 THEN
-        SELECT array_agg(q.idempotency_key::text) AS keys, array_agg(q.digest::text) AS digests
-          INTO v_used
-          FROM core.requests q
-         WHERE q.idempotency_key = ANY (p_keys);
-        IF v_used.keys IS NOT NULL
-           OR (SELECT count(DISTINCT t.key COLLATE "C") FROM unnest(p_keys) AS t (key)) < v_keys THEN
-            SELECT array_agg(CASE WHEN s.key IS NOT NULL THEN s.place END ORDER BY s.ord),
-                   array_agg(q.digest ORDER BY s.place) FILTER (WHERE s.is_first)
-              INTO i_keys, k_digests
-              FROM (
-                SELECT t.ord, t.key,
-                       (dense_rank() OVER sorted)::integer AS place,
-                       row_number() OVER (PARTITION BY t.key ORDER BY t.ord) = 1 AS is_first
-                  FROM unnest(p_keys) WITH ORDINALITY AS t (key, ord)
-                WINDOW sorted AS (ORDER BY t.key COLLATE "C")
-              ) s
-              LEFT JOIN unnest(v_used.keys, v_used.digests) AS q (key, digest) ON q.key = s.key;
-        END IF;
+    SELECT t.places, t.amounts, t.debits, t.credits
+      INTO i_references, r_amounts, r_debits, r_credits
+      FROM core.known_references(p_references) AS t;
+    IF p_keys IS NOT NULL THEN
+        SELECT t.places, t.digests INTO i_keys, k_digests FROM core.known_keys(p_keys) AS t;
     END IF;
 
     posted_at := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
@@ -210,6 +159,8 @@ BEGIN
         posted_at := v_last;
     END IF;
     v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
+
+    -- ---- 4. The loop: item by item, as if each came alone ----
 
     FOR i IN 1 .. n LOOP
         d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
@@ -230,7 +181,7 @@ BEGIN
                 END IF;
             END IF;
 
-            IF v_looks_back THEN
+            IF i_references IS NOT NULL THEN
                 r := i_references[i];
                 IF r_amounts[r] IS NOT NULL THEN
                     outcomes[i] := CASE
@@ -281,7 +232,7 @@ BEGIN
             credited[i] := w_ids[c];
             debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
             credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
-            IF v_looks_back THEN
+            IF i_references IS NOT NULL THEN
                 r_amounts[r] := a; r_debits[r] := p_debits[i]; r_credits[r] := w_ids[c];
             END IF;
             CONTINUE;
@@ -295,7 +246,7 @@ BEGIN
             w_balances[c] := w_balances[c] - a; w_available[c] := w_available[c] - a;
             w_versions[d] := w_versions[d] - 1; w_counts[d] := w_counts[d] - 1;
             w_versions[c] := w_versions[c] - 1; w_counts[c] := w_counts[c] - 1;
-            IF v_looks_back THEN
+            IF i_references IS NOT NULL THEN
                 r_amounts[i_references[j]] := NULL;
             END IF;
             IF outcomes[i] = 'refused' THEN
@@ -311,12 +262,16 @@ BEGIN
         END LOOP;
     END LOOP;
 
+    -- ---- 5. Writing: transactions, keys, balances ----
+
     SELECT array_agg(
                CASE WHEN t.outcome = 'created' THEN core.uuid_v7(v_milliseconds, t.ord::integer & 4095) END
                ORDER BY t.ord
            ),
            array_agg(
-               CASE WHEN t.outcome = 'created' THEN core.verification_hash(t.reference, t.amount, posted_at) END
+               CASE WHEN t.outcome = 'created' THEN core.verification_hash(
+                   p_reference => t.reference, p_amount => t.amount, p_created_at => posted_at
+               ) END
                ORDER BY t.ord
            )
       INTO ids, hashes
@@ -342,7 +297,7 @@ BEGIN
       )
      WHERE t.id IS NOT NULL;
 
-    IF v_keys > 0 THEN
+    IF p_keys IS NOT NULL THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
         SELECT t.key, t.digest, CASE t.outcome WHEN 'created' THEN 'POSTED' ELSE 'REFUSED' END,
                CASE WHEN t.outcome <> 'created' THEN t.reason END,
@@ -350,7 +305,7 @@ BEGIN
           FROM unnest(p_keys, p_digests, outcomes, reasons, p_references)
                AS t (key, digest, outcome, reason, reference)
          WHERE t.key IS NOT NULL AND t.outcome IN ('created', 'refused')
-         -- In one order for everybody: who waits for a key must not hold one that its holder waits for.
+         -- In one order for everybody: a batch that waits for a key must not hold one that the key's holder waits for.
          ORDER BY t.key COLLATE "C";
     END IF;
 

@@ -88,7 +88,9 @@ BEGIN
                    'FEES', f.fee, t.currency, NULL, NULL, NULL
               FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
                    AS t (reference, debit, credit, amount, currency, item)
-             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount, v_now) AS f
+             CROSS JOIN LATERAL core.fee_of(
+                 p_type => 'TRANSFER', p_currency => t.currency, p_amount => t.amount, p_at => v_now
+             ) AS f
           ) l;
         v_items := v_batch.items;
         v_legs := coalesce(array_length(v_items, 1), 0);
@@ -102,9 +104,10 @@ BEGIN
     SELECT *
       INTO v_post
       FROM core.post_transactions(
-        v_batch.refs, v_batch.types, v_batch.debits, v_batch.credits, array_fill(NULL::text, ARRAY[v_legs]),
-        v_batch.amounts, v_batch.currencies, v_batch.keys, v_batch.digests, array_fill(NULL::uuid, ARRAY[v_legs]),
-        v_items, v_batch.narratives
+          p_references => v_batch.refs, p_types => v_batch.types, p_debits => v_batch.debits,
+          p_credits => v_batch.credits, p_fallbacks => NULL,
+          p_amounts => v_batch.amounts, p_currencies => v_batch.currencies, p_keys => v_batch.keys,
+          p_digests => v_batch.digests, p_groups => v_items, p_narratives => v_batch.narratives
       );
 
     outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;

@@ -47,14 +47,16 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
     SELECT * INTO v_post FROM core.post_transactions(
-        ARRAY[p_reference], ARRAY['REVERSAL'], ARRAY[t.credit_wallet_id::text], ARRAY[t.debit_wallet_id::text],
-        ARRAY[NULL]::text[], ARRAY[p_amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[t.id],
-        NULL, ARRAY[p_narrative]
+        p_references => ARRAY[p_reference], p_types => ARRAY['REVERSAL'],
+        p_debits => ARRAY[t.credit_wallet_id::text], p_credits => ARRAY[t.debit_wallet_id::text],
+        p_fallbacks => NULL, p_amounts => ARRAY[p_amount], p_currencies => ARRAY[t.currency::text],
+        p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest], p_reverses => ARRAY[t.id],
+        p_narratives => ARRAY[p_narrative]
     );
     -- Its key may have been spent on other wallets than ours since it was looked for.
     outcome := CASE

@@ -87,12 +87,14 @@ BEGIN
         WHEN 'HOLD' THEN
             SELECT f.outcome, f.reason, f.hold_id, NULL AS reference INTO r
               FROM core.place_hold(
-                p_keys[i], p_digests[i], p_wallets[i], p_amounts[i], p_expiries[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_wallet => p_wallets[i], p_amount => p_amounts[i],
+                  p_expires_at => p_expiries[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'CAPTURE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, f.reference INTO r
               FROM core.capture_hold(
-                p_keys[i], p_digests[i], p_holds[i], p_wallets[i], p_amounts[i], p_references[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_hold_id => p_holds[i], p_to => p_wallets[i],
+                  p_amount => p_amounts[i], p_reference => p_references[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
@@ -109,11 +111,15 @@ BEGIN
             END IF;
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
               FROM core.reverse_transaction(
-                p_keys[i], p_digests[i], p_originals[i], p_amounts[i], p_references[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_original => p_originals[i],
+                  p_amount => p_amounts[i], p_reference => p_references[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'ASSIGN' THEN
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
-              FROM core.assign_suspense(p_originals[i], p_wallets[i], p_keys[i], p_digests[i]) AS f;
+              FROM core.assign_suspense(
+                  p_receipt => p_originals[i], p_wallet => p_wallets[i], p_key => p_keys[i],
+                  p_digest => p_digests[i]
+              ) AS f;
         ELSE
             RAISE EXCEPTION 'there is no operation of kind %', p_kinds[i] USING ERRCODE = '22023';
         END CASE;

@@ -51,7 +51,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 

@@ -31,7 +31,8 @@ BEGIN
     SELECT *
       INTO v_done
       FROM core.record_transfers(
-        p_keys, p_digests, p_references, p_debits, p_credits, p_amounts, p_currencies, p_narratives
+          p_keys => p_keys, p_digests => p_digests, p_references => p_references, p_debits => p_debits,
+          p_credits => p_credits, p_amounts => p_amounts, p_currencies => p_currencies, p_narratives => p_narratives
       );
 
     IF true = ANY (p_notify) THEN
@@ -53,8 +54,9 @@ BEGIN
            AND (t.reason IS NULL OR t.reason NOT IN ('invalid_amount', 'same_wallet'));
         IF v_news.templates IS NOT NULL THEN
             PERFORM services.queue_movement_sms(
-                v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
-                v_news.balances, v_news.reasons, v_news.priorities
+                p_templates => v_news.templates, p_wallets => v_news.wallets, p_references => v_news.refs,
+                p_amounts => v_news.amounts, p_currencies => v_news.currencies, p_others => v_news.others,
+                p_balances => v_news.balances, p_reasons => v_news.reasons, p_priorities => v_news.priorities
             );
         END IF;
     END IF;

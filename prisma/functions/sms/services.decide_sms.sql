@@ -58,7 +58,10 @@ BEGIN
     IF p_decision = 'send_again' THEN
         PERFORM pg_notify('daftari_sms', '');
     END IF;
-    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
+    PERFORM services.add_sms_spend(
+        p_at => v_now, p_currencies => ARRAY[p_currency], p_messages => ARRAY[1], p_parts => ARRAY[p_parts],
+        p_costs => ARRAY[p_cost]
+    );
     RETURN NULL;
 END
 $$;

@@ -36,7 +36,9 @@ BEGIN
       FROM (
         SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
           FROM services.sms_logs s
-         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
+         CROSS JOIN LATERAL services.delivery_of(
+             p_provider => s.provider, p_message_id => s.provider_message_id, p_recipient => s.recipient
+         ) r
          WHERE s.id = ANY (p_ids)
       ) d
      WHERE l.id = d.id;

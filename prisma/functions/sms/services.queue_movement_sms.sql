@@ -16,8 +16,8 @@ CREATE OR REPLACE FUNCTION services.queue_movement_sms(
     p_currencies   text[],
     p_others       text[],
     p_balances     numeric[],
-    p_reasons      text[], -- why nothing moved, NULL where it did
-    p_priorities   smallint[]
+    p_reasons      text[] DEFAULT NULL, -- why nothing moved, NULL where it did
+    p_priorities   smallint[] DEFAULT NULL -- 0 by default
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -72,12 +72,16 @@ BEGIN
     )
     SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
            services.sms_text(
-               m.formats, p.language, t.reference, t.amount, t.currency, t.wallet,
-               CASE WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name) ELSE t.other END,
-               t.balance,
-               CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
+               p_formats => m.formats, p_language => p.language, p_reference => t.reference, p_amount => t.amount,
+               p_currency => t.currency, p_wallet => t.wallet,
+               p_name => CASE
+                   WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name)
+                   ELSE t.other
+               END,
+               p_balance => t.balance,
+               p_reason => CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
            ),
-           'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, coalesce(t.priority, 0)
       FROM unnest(
         p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
       ) WITH ORDINALITY

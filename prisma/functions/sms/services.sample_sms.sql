@@ -5,8 +5,9 @@ LANGUAGE sql
 IMMUTABLE
 AS $$
     SELECT services.sms_text(
-        services.compile_sms_template(p_text), p_language,
-        CASE WHEN p_key LIKE 'deposit%' THEN 'QKJ41HARMI' ELSE 'DF-0123456789AB' END, 9999999.99, 'KES', '2048173651',
-        'Wamaitha Nyokabi Njoroge', 99999999.99, 'wallet_frozen'
+        p_formats => services.compile_sms_template(p_text), p_language => p_language,
+        p_reference => CASE WHEN p_key LIKE 'deposit%' THEN 'QKJ41HARMI' ELSE 'DF-0123456789AB' END,
+        p_amount => 9999999.99, p_currency => 'KES', p_wallet => '2048173651', p_name => 'Wamaitha Nyokabi Njoroge',
+        p_balance => 99999999.99, p_reason => 'wallet_frozen'
     )
 $$;

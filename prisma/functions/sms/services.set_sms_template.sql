@@ -13,7 +13,9 @@ BEGIN
     IF coalesce(btrim(p_by), '') = '' OR coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'who changes a text, and why, must be named' USING ERRCODE = '22023';
     END IF;
-    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(p_key, p_language, p_text) AS f;
+    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(
+        p_key => p_key, p_language => p_language, p_text => p_text
+    ) AS f;
     IF fault IS NOT NULL THEN
         RETURN;
     END IF;

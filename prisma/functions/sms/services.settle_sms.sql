@@ -37,8 +37,9 @@ DECLARE
     v_was    text[]; -- the phases before
     v_fold   uuid[];
     v_after  integer[]; -- elements whose answer came after the next attempt began
-    i        integer;
 BEGIN
+    -- ---- 1. Locks: the providers' ids, then the messages ----
+
     IF EXISTS (
         SELECT 1 FROM unnest(p_outcomes) AS t (outcome)
          WHERE t.outcome IS NULL OR t.outcome NOT IN ('accepted', 'refused', 'retry', 'unknown')
@@ -51,6 +52,8 @@ BEGIN
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
     PERFORM services.lock_message_ids(p_message_ids, false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
+
+    -- ---- 2. Answers to attempts that are under way or of unknown outcome ----
 
     PERFORM set_config('daftari.door', 'open', true);
     WITH answers AS MATERIALIZED (
@@ -134,62 +137,17 @@ BEGIN
         PERFORM services.fold_delivery(v_fold);
     END IF;
 
-    -- The answer to an attempt after which a person had the message sent again. Its unique row is what keeps it from
-    -- being booked twice.
+    -- ---- 3. Answers that come after the next attempt has begun ----
+
     IF coalesce(array_length(v_ords, 1), 0) < n AND 'accepted' = ANY (p_outcomes) THEN
-        PERFORM set_config('daftari.door', 'open', true);
-        WITH booked AS (
-            INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
-            SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
-              FROM unnest(p_ids, p_attempts, p_outcomes, p_message_ids) AS t (id, attempt, outcome, message_id)
-              JOIN services.sms_logs s ON s.id = t.id AND s.attempts > t.attempt
-             WHERE t.outcome = 'accepted'
-               AND EXISTS (
-                   SELECT 1 FROM services.sms_events e
-                    WHERE e.sms_id = s.id AND e.attempt = t.attempt AND e.kind = 'DECIDED'
-               )
-            ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING
-            RETURNING sms_id, attempt
-        )
-        SELECT array_agg(f.ord)
-          INTO v_after
-          FROM (
-            SELECT min(t.ord)::integer AS ord
-              FROM booked b
-              JOIN unnest(p_ids, p_attempts, p_outcomes) WITH ORDINALITY AS t (id, attempt, outcome, ord)
-                ON t.id = b.sms_id AND t.attempt = b.attempt AND t.outcome = 'accepted'
-             GROUP BY b.sms_id, b.attempt
-          ) f;
-        -- One at a time: two attempts of one message may both be among them.
-        FOREACH i IN ARRAY coalesce(v_after, '{}') LOOP
-            UPDATE services.sms_logs l
-               SET cost = CASE WHEN a.adds_cost THEN coalesce(l.cost, 0) + round(p_costs[i], 4) ELSE l.cost END,
-                   currency = CASE WHEN a.adds_cost THEN p_currencies[i] ELSE l.currency END,
-                   parts = coalesce(l.parts + p_parts[i], p_parts[i], l.parts),
-                   -- The customer has been told: it need not be sent again, and has not failed.
-                   phase = CASE WHEN a.tells THEN 'DONE' ELSE l.phase END,
-                   status = CASE WHEN a.tells THEN 'SENT' ELSE l.status END,
-                   provider_message_id = CASE
-                       WHEN a.tells THEN coalesce(p_message_ids[i], l.provider_message_id) ELSE l.provider_message_id
-                   END,
-                   sent_at = CASE WHEN a.tells THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
-                   settled_at = CASE WHEN a.tells THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
-                   error_code = CASE WHEN NOT a.tells THEN l.error_code END,
-                   error_message = CASE WHEN NOT a.tells THEN l.error_message END
-              FROM (
-                SELECT p_costs[i] IS NOT NULL
-                           AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
-                       s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
-                  FROM services.sms_logs s
-                 WHERE s.id = p_ids[i]
-              ) a
-             WHERE l.id = p_ids[i];
-        END LOOP;
-        PERFORM set_config('daftari.door', '', true);
-        PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_after) AS t (ord);
+        v_after := services.settle_late_sms(
+            p_now => v_now, p_ids => p_ids, p_attempts => p_attempts, p_outcomes => p_outcomes,
+            p_message_ids => p_message_ids, p_costs => p_costs, p_currencies => p_currencies, p_parts => p_parts
+        );
     END IF;
 
-    -- Only for what is out of the ordinary.
+    -- ---- 4. The record: events for what is out of the ordinary, the answer, the day's spending ----
+
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
     SELECT p_ids[t.ord],
@@ -216,10 +174,10 @@ BEGIN
 
     v_ords := v_ords || v_after;
     PERFORM services.add_sms_spend(
-        v_now, array_agg(p_currencies[t.ord]),
-        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN 1 ELSE 0 END),
-        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN p_parts[t.ord] END),
-        array_agg(CASE WHEN p_outcomes[t.ord] <> 'unknown' THEN p_costs[t.ord] END)
+        p_at => v_now, p_currencies => array_agg(p_currencies[t.ord]),
+        p_messages => array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN 1 ELSE 0 END),
+        p_parts => array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN p_parts[t.ord] END),
+        p_costs => array_agg(CASE WHEN p_outcomes[t.ord] <> 'unknown' THEN p_costs[t.ord] END)
     )
        FROM unnest(v_ords) AS t (ord);
 END

@@ -42,7 +42,7 @@ BEGIN
         fault := 'missing_placeholder';
         SELECT string_agg('{' || u || '}', ', ') INTO detail FROM unnest(v_facts.needed) AS u WHERE u <> ALL (v_used);
     ELSE
-        v_length := char_length(services.sample_sms(p_key, p_language, p_text));
+        v_length := char_length(services.sample_sms(p_key => p_key, p_language => p_language, p_text => p_text));
         IF v_length > 160 THEN
             fault := 'too_long';
             detail := v_length || ' characters with long facts; 160 fit';

@@ -13,7 +13,7 @@
 -- times as much.
 CREATE OR REPLACE FUNCTION services.sms_text(
     p_formats text[], p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_name text,
-    p_balance numeric, p_reason text
+    p_balance numeric, p_reason text DEFAULT NULL
 )
 RETURNS text
 LANGUAGE plpgsql

@@ -10,15 +10,15 @@ DECLARE
 BEGIN
     SELECT * INTO t FROM core.transactions x WHERE x.reference = NEW.capture_reference;
     PERFORM services.queue_movement_sms(
-        ARRAY[CASE t.type WHEN 'WITHDRAWAL' THEN 'withdrawal' ELSE 'transfer_out' END, 'transfer_in'],
-        ARRAY[t.debit_wallet_id, t.credit_wallet_id]::text[], ARRAY[t.reference, t.reference]::text[],
-        ARRAY[t.amount, t.amount], ARRAY[t.currency, t.currency]::text[],
-        ARRAY[t.credit_wallet_id, t.debit_wallet_id]::text[],
-        ARRAY[
+        p_templates => ARRAY[CASE t.type WHEN 'WITHDRAWAL' THEN 'withdrawal' ELSE 'transfer_out' END, 'transfer_in'],
+        p_wallets => ARRAY[t.debit_wallet_id, t.credit_wallet_id]::text[],
+        p_references => ARRAY[t.reference, t.reference]::text[], p_amounts => ARRAY[t.amount, t.amount],
+        p_currencies => ARRAY[t.currency, t.currency]::text[],
+        p_others => ARRAY[t.credit_wallet_id, t.debit_wallet_id]::text[],
+        p_balances => ARRAY[
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.debit_wallet_id),
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.credit_wallet_id)
-        ],
-        ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
+        ]
     );
     RETURN NULL;
 END

@@ -8,16 +8,19 @@ AS $$
 BEGIN
     IF NEW.type = 'REVERSAL' THEN
         PERFORM services.queue_movement_sms(
-            ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
-            ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
-            ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
+            p_templates => ARRAY['reversal_debit', 'reversal_credit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[],
+            p_others => ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
     ELSE
         PERFORM services.queue_movement_sms(
-            ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
-            ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.credit_balance_after], ARRAY[NULL]::text[], ARRAY[0]::smallint[]
+            p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],
+            p_currencies => ARRAY[NEW.currency]::text[], p_others => ARRAY[NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.credit_balance_after]
         );
     END IF;
     RETURN NULL;

@@ -43,7 +43,10 @@ BEGIN
            updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
      WHERE id = p_wallet;
     PERFORM set_config('daftari.door', '', true);
-    PERFORM core.note_wallet_change(p_wallet, c.changed, c.old_value, c.new_value, p_reason, p_actor)
+    PERFORM core.note_wallet_change(
+        p_wallet => p_wallet, p_column => c.changed, p_from => c.old_value, p_to => c.new_value,
+        p_reason => p_reason, p_actor => p_actor
+    )
        FROM (
         VALUES ('holder_name', w.holder_name, n.holder_name), ('phone', w.phone, n.phone),
                ('language', w.language::text, n.language::text)

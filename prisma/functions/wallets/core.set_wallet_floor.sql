@@ -33,7 +33,8 @@ BEGIN
          WHERE id = p_wallet;
         PERFORM set_config('daftari.door', '', true);
         PERFORM core.note_wallet_change(
-            p_wallet, 'min_balance', w.min_balance::text, round(p_floor, 2)::text, p_reason, p_actor
+            p_wallet => p_wallet, p_column => 'min_balance', p_from => w.min_balance::text,
+            p_to => round(p_floor, 2)::text, p_reason => p_reason, p_actor => p_actor
         );
     END IF;
 END

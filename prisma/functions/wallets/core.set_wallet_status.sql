@@ -29,7 +29,10 @@ BEGIN
            SET status = p_status, updated_at = greatest(updated_at, clock_timestamp() AT TIME ZONE 'UTC')
          WHERE id = p_wallet;
         PERFORM set_config('daftari.door', '', true);
-        PERFORM core.note_wallet_change(p_wallet, 'status', w.status, p_status, p_reason, p_actor);
+        PERFORM core.note_wallet_change(
+            p_wallet => p_wallet, p_column => 'status', p_from => w.status, p_to => p_status, p_reason => p_reason,
+            p_actor => p_actor
+        );
     END IF;
 END
 $$;

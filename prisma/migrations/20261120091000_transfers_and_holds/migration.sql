@@ -152,7 +152,7 @@ BEGIN
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         IF p_key IS NOT NULL THEN
-            PERFORM core.refuse_request(p_key, p_digest, reason);
+            PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         END IF;
         RETURN;
     END IF;
@@ -170,8 +170,9 @@ BEGIN
 
     reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
-        ARRAY[reference], ARRAY['ASSIGNMENT'], ARRAY['SUSPENSE'], ARRAY[p_wallet], ARRAY[NULL]::text[],
-        ARRAY[t.amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[NULL]::uuid[]
+        p_references => ARRAY[reference], p_types => ARRAY['ASSIGNMENT'], p_debits => ARRAY['SUSPENSE'],
+        p_credits => ARRAY[p_wallet], p_fallbacks => NULL, p_amounts => ARRAY[t.amount],
+        p_currencies => ARRAY[t.currency::text], p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest]
     );
     -- Its key may have been spent on other wallets than ours since it was looked for.
     outcome := CASE
@@ -258,14 +259,16 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
     SELECT * INTO w FROM core.wallets WHERE id = h.wallet_id;
     v_type := CASE WHEN (SELECT kind FROM core.wallets WHERE id = p_to) = 'CUSTOMER' THEN 'TRANSFER' ELSE 'WITHDRAWAL' END;
     v_held := h.amount + coalesce(h.fee_held, 0);
-    SELECT * INTO v_rule FROM core.fee_of(v_type, w.currency, p_amount, v_now);
+    SELECT * INTO v_rule FROM core.fee_of(
+        p_type => v_type, p_currency => w.currency, p_amount => p_amount, p_at => v_now
+    );
     v_payer := CASE v_rule.payer WHEN 'SENDER' THEN h.wallet_id ELSE p_to END;
     -- A wallet without a floor has no limit: least() passes over NULL.
     v_fee := least(v_rule.fee, CASE v_rule.payer
@@ -279,18 +282,13 @@ BEGIN
     UPDATE core.wallets SET held = held - v_held WHERE id = h.wallet_id;
     PERFORM set_config('daftari.door', '', true);
     SELECT * INTO v_post FROM core.post_transactions(
-        (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
-        (ARRAY[v_type, 'FEE'])[1:v_legs],
-        (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
-        (ARRAY[p_to, 'FEES'])[1:v_legs],
-        (ARRAY[NULL, NULL]::text[])[1:v_legs],
-        (ARRAY[p_amount, v_fee])[1:v_legs],
-        (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
-        (ARRAY[p_key, NULL])[1:v_legs],
-        (ARRAY[p_digest, NULL])[1:v_legs],
-        (ARRAY[NULL, NULL]::uuid[])[1:v_legs],
-        (ARRAY[1, 1])[1:v_legs],
-        (ARRAY[p_narrative, NULL])[1:v_legs]
+        p_references => (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
+        p_types => (ARRAY[v_type, 'FEE'])[1:v_legs], p_debits => (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
+        p_credits => (ARRAY[p_to, 'FEES'])[1:v_legs], p_fallbacks => NULL,
+        p_amounts => (ARRAY[p_amount, v_fee])[1:v_legs],
+        p_currencies => (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
+        p_keys => (ARRAY[p_key, NULL])[1:v_legs], p_digests => (ARRAY[p_digest, NULL])[1:v_legs],
+        p_groups => (ARRAY[1, 1])[1:v_legs], p_narratives => (ARRAY[p_narrative, NULL])[1:v_legs]
     );
     PERFORM set_config('daftari.door', 'open', true);
     IF v_post.outcomes[1] = 'created' THEN
@@ -554,7 +552,7 @@ BEGIN
     END IF;
 
     SELECT * INTO w FROM core.wallets WHERE id = p_wallet AND kind = 'CUSTOMER';
-    v_fee := core.fee_to_hold(w.currency, p_amount, v_now);
+    v_fee := core.fee_to_hold(p_currency => w.currency, p_amount => p_amount, p_at => v_now);
     reason := CASE
         WHEN w.id IS NULL THEN 'unknown_wallet'
         WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
@@ -565,7 +563,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
@@ -673,7 +671,9 @@ BEGIN
                    'FEES', f.fee, t.currency, NULL, NULL, NULL
               FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
                    AS t (reference, debit, credit, amount, currency, item)
-             CROSS JOIN LATERAL core.fee_of('TRANSFER', t.currency, t.amount, v_now) AS f
+             CROSS JOIN LATERAL core.fee_of(
+                 p_type => 'TRANSFER', p_currency => t.currency, p_amount => t.amount, p_at => v_now
+             ) AS f
           ) l;
         v_items := v_batch.items;
         v_legs := coalesce(array_length(v_items, 1), 0);
@@ -687,9 +687,10 @@ BEGIN
     SELECT *
       INTO v_post
       FROM core.post_transactions(
-        v_batch.refs, v_batch.types, v_batch.debits, v_batch.credits, array_fill(NULL::text, ARRAY[v_legs]),
-        v_batch.amounts, v_batch.currencies, v_batch.keys, v_batch.digests, array_fill(NULL::uuid, ARRAY[v_legs]),
-        v_items, v_batch.narratives
+          p_references => v_batch.refs, p_types => v_batch.types, p_debits => v_batch.debits,
+          p_credits => v_batch.credits, p_fallbacks => NULL,
+          p_amounts => v_batch.amounts, p_currencies => v_batch.currencies, p_keys => v_batch.keys,
+          p_digests => v_batch.digests, p_groups => v_items, p_narratives => v_batch.narratives
       );
 
     outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;
@@ -792,14 +793,16 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
     SELECT * INTO v_post FROM core.post_transactions(
-        ARRAY[p_reference], ARRAY['REVERSAL'], ARRAY[t.credit_wallet_id::text], ARRAY[t.debit_wallet_id::text],
-        ARRAY[NULL]::text[], ARRAY[p_amount], ARRAY[t.currency::text], ARRAY[p_key], ARRAY[p_digest], ARRAY[t.id],
-        NULL, ARRAY[p_narrative]
+        p_references => ARRAY[p_reference], p_types => ARRAY['REVERSAL'],
+        p_debits => ARRAY[t.credit_wallet_id::text], p_credits => ARRAY[t.debit_wallet_id::text],
+        p_fallbacks => NULL, p_amounts => ARRAY[p_amount], p_currencies => ARRAY[t.currency::text],
+        p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest], p_reverses => ARRAY[t.id],
+        p_narratives => ARRAY[p_narrative]
     );
     -- Its key may have been spent on other wallets than ours since it was looked for.
     outcome := CASE
@@ -901,12 +904,14 @@ BEGIN
         WHEN 'HOLD' THEN
             SELECT f.outcome, f.reason, f.hold_id, NULL AS reference INTO r
               FROM core.place_hold(
-                p_keys[i], p_digests[i], p_wallets[i], p_amounts[i], p_expiries[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_wallet => p_wallets[i], p_amount => p_amounts[i],
+                  p_expires_at => p_expiries[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'CAPTURE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, f.reference INTO r
               FROM core.capture_hold(
-                p_keys[i], p_digests[i], p_holds[i], p_wallets[i], p_amounts[i], p_references[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_hold_id => p_holds[i], p_to => p_wallets[i],
+                  p_amount => p_amounts[i], p_reference => p_references[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
@@ -923,11 +928,15 @@ BEGIN
             END IF;
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
               FROM core.reverse_transaction(
-                p_keys[i], p_digests[i], p_originals[i], p_amounts[i], p_references[i], p_narratives[i]
+                  p_key => p_keys[i], p_digest => p_digests[i], p_original => p_originals[i],
+                  p_amount => p_amounts[i], p_reference => p_references[i], p_narrative => p_narratives[i]
               ) AS f;
         WHEN 'ASSIGN' THEN
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
-              FROM core.assign_suspense(p_originals[i], p_wallets[i], p_keys[i], p_digests[i]) AS f;
+              FROM core.assign_suspense(
+                  p_receipt => p_originals[i], p_wallet => p_wallets[i], p_key => p_keys[i],
+                  p_digest => p_digests[i]
+              ) AS f;
         ELSE
             RAISE EXCEPTION 'there is no operation of kind %', p_kinds[i] USING ERRCODE = '22023';
         END CASE;
@@ -1027,7 +1036,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 

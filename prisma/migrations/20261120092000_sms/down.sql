@@ -37,6 +37,7 @@ DROP FUNCTION services.tell_of_transaction;
 DROP FUNCTION services.tell_of_capture;
 DROP FUNCTION services.sms_cost_report;
 DROP FUNCTION services.settle_sms;
+DROP FUNCTION services.settle_late_sms;
 DROP FUNCTION services.set_sms_template;
 DROP FUNCTION services.sms_template_fault;
 DROP FUNCTION services.sms_placeholders;

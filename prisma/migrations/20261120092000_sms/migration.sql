@@ -523,7 +523,9 @@ BEGIN
       FROM (
         SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
           FROM services.sms_logs s
-         CROSS JOIN LATERAL services.delivery_of(s.provider, s.provider_message_id, s.recipient) r
+         CROSS JOIN LATERAL services.delivery_of(
+             p_provider => s.provider, p_message_id => s.provider_message_id, p_recipient => s.recipient
+         ) r
          WHERE s.id = ANY (p_ids)
       ) d
      WHERE l.id = d.id;
@@ -620,7 +622,10 @@ BEGIN
     IF p_decision = 'send_again' THEN
         PERFORM pg_notify('daftari_sms', '');
     END IF;
-    PERFORM services.add_sms_spend(v_now, ARRAY[p_currency], ARRAY[1], ARRAY[p_parts], ARRAY[p_cost]);
+    PERFORM services.add_sms_spend(
+        p_at => v_now, p_currencies => ARRAY[p_currency], p_messages => ARRAY[1], p_parts => ARRAY[p_parts],
+        p_costs => ARRAY[p_cost]
+    );
     RETURN NULL;
 END
 $$;
@@ -777,7 +782,7 @@ $$;
 -- times as much.
 CREATE OR REPLACE FUNCTION services.sms_text(
     p_formats text[], p_language text, p_reference text, p_amount numeric, p_currency text, p_wallet text, p_name text,
-    p_balance numeric, p_reason text
+    p_balance numeric, p_reason text DEFAULT NULL
 )
 RETURNS text
 LANGUAGE plpgsql
@@ -818,8 +823,8 @@ CREATE OR REPLACE FUNCTION services.queue_movement_sms(
     p_currencies   text[],
     p_others       text[],
     p_balances     numeric[],
-    p_reasons      text[], -- why nothing moved, NULL where it did
-    p_priorities   smallint[]
+    p_reasons      text[] DEFAULT NULL, -- why nothing moved, NULL where it did
+    p_priorities   smallint[] DEFAULT NULL -- 0 by default
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -874,12 +879,16 @@ BEGIN
     )
     SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
            services.sms_text(
-               m.formats, p.language, t.reference, t.amount, t.currency, t.wallet,
-               CASE WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name) ELSE t.other END,
-               t.balance,
-               CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
+               p_formats => m.formats, p_language => p.language, p_reference => t.reference, p_amount => t.amount,
+               p_currency => t.currency, p_wallet => t.wallet,
+               p_name => CASE
+                   WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name)
+                   ELSE t.other
+               END,
+               p_balance => t.balance,
+               p_reason => CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
            ),
-           'PENDING', v_now, v_now, t.reference, t.template, p.language, t.priority
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, coalesce(t.priority, 0)
       FROM unnest(
         p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
       ) WITH ORDINALITY
@@ -1031,7 +1040,8 @@ BEGIN
     SELECT *
       INTO v_done
       FROM core.record_transfers(
-        p_keys, p_digests, p_references, p_debits, p_credits, p_amounts, p_currencies, p_narratives
+          p_keys => p_keys, p_digests => p_digests, p_references => p_references, p_debits => p_debits,
+          p_credits => p_credits, p_amounts => p_amounts, p_currencies => p_currencies, p_narratives => p_narratives
       );
 
     IF true = ANY (p_notify) THEN
@@ -1053,8 +1063,9 @@ BEGIN
            AND (t.reason IS NULL OR t.reason NOT IN ('invalid_amount', 'same_wallet'));
         IF v_news.templates IS NOT NULL THEN
             PERFORM services.queue_movement_sms(
-                v_news.templates, v_news.wallets, v_news.refs, v_news.amounts, v_news.currencies, v_news.others,
-                v_news.balances, v_news.reasons, v_news.priorities
+                p_templates => v_news.templates, p_wallets => v_news.wallets, p_references => v_news.refs,
+                p_amounts => v_news.amounts, p_currencies => v_news.currencies, p_others => v_news.others,
+                p_balances => v_news.balances, p_reasons => v_news.reasons, p_priorities => v_news.priorities
             );
         END IF;
     END IF;
@@ -1075,9 +1086,10 @@ LANGUAGE sql
 IMMUTABLE
 AS $$
     SELECT services.sms_text(
-        services.compile_sms_template(p_text), p_language,
-        CASE WHEN p_key LIKE 'deposit%' THEN 'QKJ41HARMI' ELSE 'DF-0123456789AB' END, 9999999.99, 'KES', '2048173651',
-        'Wamaitha Nyokabi Njoroge', 99999999.99, 'wallet_frozen'
+        p_formats => services.compile_sms_template(p_text), p_language => p_language,
+        p_reference => CASE WHEN p_key LIKE 'deposit%' THEN 'QKJ41HARMI' ELSE 'DF-0123456789AB' END,
+        p_amount => 9999999.99, p_currency => 'KES', p_wallet => '2048173651', p_name => 'Wamaitha Nyokabi Njoroge',
+        p_balance => 99999999.99, p_reason => 'wallet_frozen'
     )
 $$;
 
@@ -1147,7 +1159,7 @@ BEGIN
         fault := 'missing_placeholder';
         SELECT string_agg('{' || u || '}', ', ') INTO detail FROM unnest(v_facts.needed) AS u WHERE u <> ALL (v_used);
     ELSE
-        v_length := char_length(services.sample_sms(p_key, p_language, p_text));
+        v_length := char_length(services.sample_sms(p_key => p_key, p_language => p_language, p_text => p_text));
         IF v_length > 160 THEN
             fault := 'too_long';
             detail := v_length || ' characters with long facts; 160 fit';
@@ -1171,7 +1183,9 @@ BEGIN
     IF coalesce(btrim(p_by), '') = '' OR coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'who changes a text, and why, must be named' USING ERRCODE = '22023';
     END IF;
-    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(p_key, p_language, p_text) AS f;
+    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(
+        p_key => p_key, p_language => p_language, p_text => p_text
+    ) AS f;
     IF fault IS NOT NULL THEN
         RETURN;
     END IF;
@@ -1183,6 +1197,77 @@ BEGIN
     INSERT INTO services.sms_template_changes (key, language, text, changed_by, reason)
     VALUES (p_key, p_language, p_text, p_by, p_reason);
     PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Books the provider's acceptance of attempts after which a person had the message sent again, each once. For
+-- services.settle_sms, which holds the messages' locks; its parameters are that function's.
+--
+-- After: which elements were booked, NULL for none. The message counts as sent unless the next attempt says otherwise.
+CREATE OR REPLACE FUNCTION services.settle_late_sms(
+    p_now timestamp, p_ids uuid[], p_attempts integer[], p_outcomes text[], p_message_ids text[], p_costs numeric[],
+    p_currencies text[], p_parts integer[]
+)
+RETURNS integer[]
+LANGUAGE plpgsql
+VOLATILE
+AS $$
+DECLARE
+    v_late integer[];
+    i      integer;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    -- The unique row is what keeps an answer from being booked twice.
+    WITH booked AS (
+        INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
+        SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
+          FROM unnest(p_ids, p_attempts, p_outcomes, p_message_ids) AS t (id, attempt, outcome, message_id)
+          JOIN services.sms_logs s ON s.id = t.id AND s.attempts > t.attempt
+         WHERE t.outcome = 'accepted'
+           AND EXISTS (
+               SELECT 1 FROM services.sms_events e
+                WHERE e.sms_id = s.id AND e.attempt = t.attempt AND e.kind = 'DECIDED'
+           )
+        ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING
+        RETURNING sms_id, attempt
+    )
+    SELECT array_agg(f.ord)
+      INTO v_late
+      FROM (
+        SELECT min(t.ord)::integer AS ord
+          FROM booked b
+          JOIN unnest(p_ids, p_attempts, p_outcomes) WITH ORDINALITY AS t (id, attempt, outcome, ord)
+            ON t.id = b.sms_id AND t.attempt = b.attempt AND t.outcome = 'accepted'
+         GROUP BY b.sms_id, b.attempt
+      ) f;
+    -- One at a time: two attempts of one message may both be among them.
+    FOREACH i IN ARRAY coalesce(v_late, '{}') LOOP
+        UPDATE services.sms_logs l
+           SET cost = CASE WHEN a.adds_cost THEN coalesce(l.cost, 0) + round(p_costs[i], 4) ELSE l.cost END,
+               currency = CASE WHEN a.adds_cost THEN p_currencies[i] ELSE l.currency END,
+               parts = coalesce(l.parts + p_parts[i], p_parts[i], l.parts),
+               -- The customer has been told: it need not be sent again, and has not failed.
+               phase = CASE WHEN a.tells THEN 'DONE' ELSE l.phase END,
+               status = CASE WHEN a.tells THEN 'SENT' ELSE l.status END,
+               provider_message_id = CASE
+                   WHEN a.tells THEN coalesce(p_message_ids[i], l.provider_message_id) ELSE l.provider_message_id
+               END,
+               sent_at = CASE WHEN a.tells THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
+               settled_at = CASE WHEN a.tells THEN coalesce(l.settled_at, p_now) ELSE l.settled_at END,
+               error_code = CASE WHEN NOT a.tells THEN l.error_code END,
+               error_message = CASE WHEN NOT a.tells THEN l.error_message END
+          FROM (
+            SELECT p_costs[i] IS NOT NULL
+                       AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
+                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
+              FROM services.sms_logs s
+             WHERE s.id = p_ids[i]
+          ) a
+         WHERE l.id = p_ids[i];
+    END LOOP;
+    PERFORM set_config('daftari.door', '', true);
+    PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_late) AS t (ord);
+    RETURN v_late;
 END
 $$;
 
@@ -1225,8 +1310,9 @@ DECLARE
     v_was    text[]; -- the phases before
     v_fold   uuid[];
     v_after  integer[]; -- elements whose answer came after the next attempt began
-    i        integer;
 BEGIN
+    -- ---- 1. Locks: the providers' ids, then the messages ----
+
     IF EXISTS (
         SELECT 1 FROM unnest(p_outcomes) AS t (outcome)
          WHERE t.outcome IS NULL OR t.outcome NOT IN ('accepted', 'refused', 'retry', 'unknown')
@@ -1239,6 +1325,8 @@ BEGIN
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
     PERFORM services.lock_message_ids(p_message_ids, false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
+
+    -- ---- 2. Answers to attempts that are under way or of unknown outcome ----
 
     PERFORM set_config('daftari.door', 'open', true);
     WITH answers AS MATERIALIZED (
@@ -1322,62 +1410,17 @@ BEGIN
         PERFORM services.fold_delivery(v_fold);
     END IF;
 
-    -- The answer to an attempt after which a person had the message sent again. Its unique row is what keeps it from
-    -- being booked twice.
+    -- ---- 3. Answers that come after the next attempt has begun ----
+
     IF coalesce(array_length(v_ords, 1), 0) < n AND 'accepted' = ANY (p_outcomes) THEN
-        PERFORM set_config('daftari.door', 'open', true);
-        WITH booked AS (
-            INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
-            SELECT s.id, 'LATE_ANSWER', t.attempt, concat_ws(', ', 'accepted after the next attempt had begun', t.message_id)
-              FROM unnest(p_ids, p_attempts, p_outcomes, p_message_ids) AS t (id, attempt, outcome, message_id)
-              JOIN services.sms_logs s ON s.id = t.id AND s.attempts > t.attempt
-             WHERE t.outcome = 'accepted'
-               AND EXISTS (
-                   SELECT 1 FROM services.sms_events e
-                    WHERE e.sms_id = s.id AND e.attempt = t.attempt AND e.kind = 'DECIDED'
-               )
-            ON CONFLICT (sms_id, attempt) WHERE kind = 'LATE_ANSWER' DO NOTHING
-            RETURNING sms_id, attempt
-        )
-        SELECT array_agg(f.ord)
-          INTO v_after
-          FROM (
-            SELECT min(t.ord)::integer AS ord
-              FROM booked b
-              JOIN unnest(p_ids, p_attempts, p_outcomes) WITH ORDINALITY AS t (id, attempt, outcome, ord)
-                ON t.id = b.sms_id AND t.attempt = b.attempt AND t.outcome = 'accepted'
-             GROUP BY b.sms_id, b.attempt
-          ) f;
-        -- One at a time: two attempts of one message may both be among them.
-        FOREACH i IN ARRAY coalesce(v_after, '{}') LOOP
-            UPDATE services.sms_logs l
-               SET cost = CASE WHEN a.adds_cost THEN coalesce(l.cost, 0) + round(p_costs[i], 4) ELSE l.cost END,
-                   currency = CASE WHEN a.adds_cost THEN p_currencies[i] ELSE l.currency END,
-                   parts = coalesce(l.parts + p_parts[i], p_parts[i], l.parts),
-                   -- The customer has been told: it need not be sent again, and has not failed.
-                   phase = CASE WHEN a.tells THEN 'DONE' ELSE l.phase END,
-                   status = CASE WHEN a.tells THEN 'SENT' ELSE l.status END,
-                   provider_message_id = CASE
-                       WHEN a.tells THEN coalesce(p_message_ids[i], l.provider_message_id) ELSE l.provider_message_id
-                   END,
-                   sent_at = CASE WHEN a.tells THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
-                   settled_at = CASE WHEN a.tells THEN coalesce(l.settled_at, v_now) ELSE l.settled_at END,
-                   error_code = CASE WHEN NOT a.tells THEN l.error_code END,
-                   error_message = CASE WHEN NOT a.tells THEN l.error_message END
-              FROM (
-                SELECT p_costs[i] IS NOT NULL
-                           AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
-                       s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
-                  FROM services.sms_logs s
-                 WHERE s.id = p_ids[i]
-              ) a
-             WHERE l.id = p_ids[i];
-        END LOOP;
-        PERFORM set_config('daftari.door', '', true);
-        PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_after) AS t (ord);
+        v_after := services.settle_late_sms(
+            p_now => v_now, p_ids => p_ids, p_attempts => p_attempts, p_outcomes => p_outcomes,
+            p_message_ids => p_message_ids, p_costs => p_costs, p_currencies => p_currencies, p_parts => p_parts
+        );
     END IF;
 
-    -- Only for what is out of the ordinary.
+    -- ---- 4. The record: events for what is out of the ordinary, the answer, the day's spending ----
+
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_events (sms_id, kind, attempt, detail)
     SELECT p_ids[t.ord],
@@ -1404,10 +1447,10 @@ BEGIN
 
     v_ords := v_ords || v_after;
     PERFORM services.add_sms_spend(
-        v_now, array_agg(p_currencies[t.ord]),
-        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN 1 ELSE 0 END),
-        array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN p_parts[t.ord] END),
-        array_agg(CASE WHEN p_outcomes[t.ord] <> 'unknown' THEN p_costs[t.ord] END)
+        p_at => v_now, p_currencies => array_agg(p_currencies[t.ord]),
+        p_messages => array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN 1 ELSE 0 END),
+        p_parts => array_agg(CASE WHEN p_outcomes[t.ord] = 'accepted' THEN p_parts[t.ord] END),
+        p_costs => array_agg(CASE WHEN p_outcomes[t.ord] <> 'unknown' THEN p_costs[t.ord] END)
     )
        FROM unnest(v_ords) AS t (ord);
 END
@@ -1456,15 +1499,15 @@ DECLARE
 BEGIN
     SELECT * INTO t FROM core.transactions x WHERE x.reference = NEW.capture_reference;
     PERFORM services.queue_movement_sms(
-        ARRAY[CASE t.type WHEN 'WITHDRAWAL' THEN 'withdrawal' ELSE 'transfer_out' END, 'transfer_in'],
-        ARRAY[t.debit_wallet_id, t.credit_wallet_id]::text[], ARRAY[t.reference, t.reference]::text[],
-        ARRAY[t.amount, t.amount], ARRAY[t.currency, t.currency]::text[],
-        ARRAY[t.credit_wallet_id, t.debit_wallet_id]::text[],
-        ARRAY[
+        p_templates => ARRAY[CASE t.type WHEN 'WITHDRAWAL' THEN 'withdrawal' ELSE 'transfer_out' END, 'transfer_in'],
+        p_wallets => ARRAY[t.debit_wallet_id, t.credit_wallet_id]::text[],
+        p_references => ARRAY[t.reference, t.reference]::text[], p_amounts => ARRAY[t.amount, t.amount],
+        p_currencies => ARRAY[t.currency, t.currency]::text[],
+        p_others => ARRAY[t.credit_wallet_id, t.debit_wallet_id]::text[],
+        p_balances => ARRAY[
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.debit_wallet_id),
             (SELECT w.balance FROM core.wallets w WHERE w.id = t.credit_wallet_id)
-        ],
-        ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
+        ]
     );
     RETURN NULL;
 END
@@ -1480,16 +1523,19 @@ AS $$
 BEGIN
     IF NEW.type = 'REVERSAL' THEN
         PERFORM services.queue_movement_sms(
-            ARRAY['reversal_debit', 'reversal_credit'], ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
-            ARRAY[NEW.reference, NEW.reference]::text[], ARRAY[NEW.amount, NEW.amount],
-            ARRAY[NEW.currency, NEW.currency]::text[], ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.debit_balance_after, NEW.credit_balance_after], ARRAY[NULL, NULL]::text[], ARRAY[0, 0]::smallint[]
+            p_templates => ARRAY['reversal_debit', 'reversal_credit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[],
+            p_others => ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
     ELSE
         PERFORM services.queue_movement_sms(
-            ARRAY['suspense_assigned'], ARRAY[NEW.credit_wallet_id]::text[], ARRAY[NEW.reference]::text[],
-            ARRAY[NEW.amount], ARRAY[NEW.currency]::text[], ARRAY[NEW.debit_wallet_id]::text[],
-            ARRAY[NEW.credit_balance_after], ARRAY[NULL]::text[], ARRAY[0]::smallint[]
+            p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],
+            p_currencies => ARRAY[NEW.currency]::text[], p_others => ARRAY[NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.credit_balance_after]
         );
     END IF;
     RETURN NULL;

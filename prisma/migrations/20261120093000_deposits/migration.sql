@@ -232,13 +232,179 @@ BEGIN
            array_agg(
                CASE
                    WHEN r.reason IS NOT NULL THEN (
-                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(t.account, t.payer, t.hash) AS s
+                       SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(
+                           p_account => t.account, p_phone => t.payer, p_phone_hash => t.hash
+                       ) AS s
                    )
                END ORDER BY t.ord
            )
       INTO wallets, phones, reasons, suggestions
       FROM unnest(p_accounts, p_payers, p_hashes) WITH ORDINALITY AS t (account, payer, hash, ord)
      CROSS JOIN LATERAL core.route_account(t.account) AS r;
+END
+$$;
+
+-- What each payment of a batch became when it was not simply posted. For services.record_deposits, after its log rows.
+--
+-- A receipt that was there before, in the table or earlier in the batch, is compared with what is recorded of it; a
+-- transaction without its log row (a database from before the ledger) by its amount.
+--
+-- p_receipts: NULL for what is no receipt. p_outcomes: of the door. p_held: the ids of what is held. p_logged: receipts
+--             that are in the log and were never posted.
+CREATE OR REPLACE FUNCTION services.compare_deposits(
+    p_receipts text[], p_amounts numeric[], p_short_codes text[], p_outcomes text[], p_held uuid[], p_logged text[]
+)
+RETURNS text[]
+LANGUAGE plpgsql
+STABLE
+AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(
+                   CASE
+                       WHEN t.held IS NOT NULL THEN 'held'
+                       WHEN t.receipt IS NULL THEN 'refused'
+                       WHEN x.id IS NULL AND l.outcome = 'HELD' THEN CASE
+                           WHEN l.amount = t.amount AND l.short_code = t.short_code THEN 'duplicate'
+                           ELSE 'conflict'
+                       END
+                       WHEN x.id IS NULL AND t.receipt = ANY (p_logged) THEN 'conflict'
+                       WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
+                       WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
+                            AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
+                       ELSE 'conflict'
+                   END ORDER BY t.ord
+               )
+          FROM unnest(p_receipts, p_amounts, p_short_codes, p_outcomes, p_held)
+               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, held, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
+          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
+    );
+END
+$$;
+
+-- Queues the messages about deposits, in the transaction that posted them. For services.record_deposits.
+--
+-- Arrays of equal length, one element a deposit; p_ids is NULL for what was not posted. The holder of the wallet is told,
+-- or, when the money waits in suspense, the payer. A payer whose number came as a hash is told where the provider accepts
+-- hashes; a masked number cannot be sent to, and the row says so.
+CREATE OR REPLACE FUNCTION services.queue_deposit_sms(
+    p_now           timestamp,
+    p_ids           uuid[],
+    p_receipts      text[],
+    p_amounts       numeric[],
+    p_payer_phones  text[],
+    p_phone_hashes  text[],
+    p_payer_names   text[],
+    p_holder_phones text[],
+    p_languages     text[], -- of the holders
+    p_credited      text[],
+    p_balances      numeric[]
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+AS $$
+BEGIN
+    INSERT INTO services.sms_logs (
+        id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
+        transaction_reference, template, language
+    )
+    SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
+           services.sms_text(
+               p_formats => m.formats, p_language => t.language, p_reference => t.receipt, p_amount => t.amount,
+               p_currency => 'KES', p_wallet => t.credited, p_name => services.sms_name(t.payer_name),
+               p_balance => CASE WHEN t.template = 'deposit' THEN t.balance END
+           ),
+           CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
+           CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
+           CASE WHEN t.is_number OR t.is_hash THEN NULL ELSE 'masked_number' END,
+           CASE
+               WHEN t.is_number OR t.is_hash THEN NULL
+               ELSE 'M-PESA masked the payer''s number, so we cannot notify them. The money stays in suspense until they contact us.'
+           END,
+           p_now, p_now, t.receipt, t.template, t.language
+      FROM (
+        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
+               r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
+          FROM (
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
+                   CASE WHEN p.credited = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
+                   CASE WHEN p.credited = 'SUSPENSE' THEN 'en' ELSE p.language END AS language,
+                   CASE
+                       WHEN p.credited <> 'SUSPENSE' THEN p.holder_phone
+                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
+                       ELSE p.payer_phone
+                   END AS recipient
+              FROM unnest(
+                p_ids, p_receipts, p_amounts, p_payer_phones, p_phone_hashes, p_payer_names, p_holder_phones,
+                p_languages, p_credited, p_balances
+              ) AS p (
+                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
+              )
+             WHERE p.id IS NOT NULL
+          ) r
+      ) t
+      LEFT JOIN services.sms_templates m
+        ON m.key = t.template AND m.language = t.language AND m.key IN ('deposit', 'deposit_suspense')
+     WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
+END
+$$;
+
+-- Which payments of a batch may be posted. For services.record_deposits, before the door.
+--
+-- p_max: the largest amount that is posted without a person.
+--
+-- After: is_plain when all may be, as nearly always; then receipts and amounts are as given. Otherwise receipts has NULL
+--        for what is no receipt, and amounts NULL for what is not to be posted. logged has the receipts that are in the
+--        log and were never posted, NULL for none.
+CREATE OR REPLACE FUNCTION services.screen_deposits(
+    p_receipts text[], p_amounts numeric[], p_max numeric, p_is_release boolean,
+    OUT receipts text[], OUT amounts numeric[], OUT logged text[], OUT is_plain boolean
+)
+LANGUAGE plpgsql
+STABLE
+AS $$
+BEGIN
+    receipts := p_receipts;
+    amounts := p_amounts;
+    -- Amounts above the limit, and rows from before the ledger: a database that logged payments and credited them in
+    -- another way. To credit them now could be once too often. A row that somebody else adds after this look makes the
+    -- insert into the log fail, and the batch is tried again.
+    IF NOT p_is_release THEN
+        SELECT array_agg(l.mpesa_receipt::text)
+          INTO logged
+          FROM services.mpesa_logs l
+         WHERE (l.outcome IS NULL OR l.outcome = 'HELD') AND l.mpesa_receipt = ANY (p_receipts);
+    END IF;
+    IF logged IS NOT NULL THEN
+        SELECT array_agg(l.receipt)
+          INTO logged
+          FROM unnest(logged) AS l (receipt)
+          LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (logged)
+         WHERE x.id IS NULL;
+    END IF;
+    SELECT logged IS NULL AND NOT p_is_release
+           AND coalesce(bool_and(t.amount <= p_max AND t.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$'), false)
+      INTO is_plain
+      FROM unnest(p_receipts, p_amounts) AS t (receipt, amount);
+    IF is_plain THEN
+        RETURN;
+    END IF;
+    -- Without an amount the door lets nothing through. After a payment that is held its receipt is taken. Receipts of
+    -- older systems, which a person posts, are what they are.
+    SELECT array_agg(CASE WHEN t.is_receipt THEN t.receipt END ORDER BY t.ord),
+           array_agg(
+               CASE
+                   WHEN t.is_receipt AND (t.receipt = ANY (logged)) IS NOT TRUE AND t.largest <= p_max THEN t.amount
+               END ORDER BY t.ord
+           )
+      INTO receipts, amounts
+      FROM (
+        SELECT i.*, p_is_release OR i.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$' AS is_receipt,
+               max(i.amount) OVER (PARTITION BY i.receipt ORDER BY i.ord) AS largest
+          FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS i (receipt, amount, ord)
+      ) t;
 END
 $$;
 
@@ -303,30 +469,26 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    n         constant integer := coalesce(array_length(p_receipts, 1), 0);
-    c_float   constant text := 'MPESA-FLOAT';
-    c_suspense constant text := 'SUSPENSE';
-    v_now     timestamp;
-    v_ms      bigint;
-    v_targets text[];
-    v_reasons text[];
-    v_phones  text[]; -- of the wallets' holders
-    v_languages text[];
+    n             constant integer := coalesce(array_length(p_receipts, 1), 0);
+    c_suspense    constant text := 'SUSPENSE';
+    v_max         constant numeric := least(
+        CASE WHEN NOT p_is_release THEN coalesce(p_max_amount, 10000000) END, 1000000000000
+    );
+    v_now         timestamp;
+    v_ms          bigint;
+    v_targets     text[];
+    v_reasons     text[];
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
-    v_outcomes text[];
-    v_logged   text[]; -- receipts with a log row and no transaction
-    c_largest  constant numeric := 1000000000000;
-    v_max      constant numeric := CASE
-        WHEN p_is_release THEN c_largest
-        ELSE least(coalesce(p_max_amount, 10000000), c_largest)
-    END;
-    v_is_plain boolean; -- every payment is to be posted, as nearly always
-    v_amounts  numeric[] := p_amounts; -- NULL for what is not to be posted
-    v_receipts text[] := p_receipts;   -- NULL for what is no receipt
-    v_held     uuid[]; -- for what is held, the id of its rows
-    v_post    record;
+    v_phones      text[]; -- of the wallets' holders
+    v_languages   text[];
+    v_screened    record; -- receipts, amounts, logged and is_plain: see services.screen_deposits
+    v_post        record; -- what the door answered
+    v_held        uuid[]; -- for what is held, the id of its rows
+    v_outcomes    text[];
 BEGIN
-    -- Nearly everybody types the number exactly; who did not is looked for in the other ways.
+    -- ---- 1. Routing: the wallet that each account means ----
+
+    -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried.
     SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
            array_agg(w.language::text ORDER BY t.ord)
       INTO v_targets, v_phones, v_languages
@@ -335,7 +497,7 @@ BEGIN
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
-          FROM core.route_accounts(p_accounts, p_phones, p_phone_hashes) AS r;
+          FROM core.route_accounts(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
         SELECT array_agg(w.language::text ORDER BY t.ord)
           INTO v_languages
           FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
@@ -343,70 +505,39 @@ BEGIN
         v_targets := array_replace(v_targets, NULL, c_suspense);
     END IF;
 
-    -- What was kept without being posted: amounts above the limit, and rows that are older than the ledger, from a
-    -- database that logged payments and credited them in another way. To credit them now could be once too often. A row
-    -- that somebody else adds after this look makes the insert below fail, and the batch is tried again.
-    IF NOT p_is_release THEN
-        SELECT array_agg(l.mpesa_receipt::text)
-          INTO v_logged
-          FROM services.mpesa_logs l
-         WHERE (l.outcome IS NULL OR l.outcome = 'HELD') AND l.mpesa_receipt = ANY (p_receipts);
-    END IF;
-    IF v_logged IS NOT NULL THEN
-        SELECT array_agg(l.receipt)
-          INTO v_logged
-          FROM unnest(v_logged) AS l (receipt)
-          LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (v_logged)
-         WHERE x.id IS NULL;
-    END IF;
-    SELECT v_logged IS NULL AND NOT p_is_release
-           AND bool_and(t.amount <= v_max AND t.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$')
-      INTO v_is_plain
-      FROM unnest(p_receipts, p_amounts) AS t (receipt, amount);
-    IF v_is_plain IS NOT TRUE THEN
-        -- Without an amount the door lets nothing through. After a payment that is held its receipt is taken. Receipts
-        -- of older systems, which a person posts, are what they are.
-        SELECT array_agg(CASE WHEN t.is_receipt THEN t.receipt END ORDER BY t.ord),
-               array_agg(
-                   CASE
-                       WHEN t.is_receipt AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND t.largest <= v_max THEN t.amount
-                   END ORDER BY t.ord
-               )
-          INTO v_receipts, v_amounts
-          FROM (
-            SELECT i.*, p_is_release OR i.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$' AS is_receipt,
-                   max(i.amount) OVER (PARTITION BY i.receipt ORDER BY i.ord) AS largest
-              FROM unnest(p_receipts, p_amounts) WITH ORDINALITY AS i (receipt, amount, ord)
-          ) t;
-    END IF;
+    -- ---- 2. Posting: what may be posted goes through the door ----
 
-    SELECT *
-      INTO v_post
+    SELECT * INTO v_screened
+      FROM services.screen_deposits(
+        p_receipts => p_receipts, p_amounts => p_amounts, p_max => v_max, p_is_release => p_is_release
+      );
+    SELECT * INTO v_post
       FROM core.post_transactions(
-        p_receipts, array_fill('DEPOSIT'::text, ARRAY[n]), array_fill(c_float, ARRAY[n]),
-        v_targets, array_fill(c_suspense, ARRAY[n]),
-        v_amounts,
-        array_fill('KES'::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]), array_fill(NULL::text, ARRAY[n]),
-        array_fill(NULL::uuid, ARRAY[n])
+        p_references => p_receipts, p_types => array_fill('DEPOSIT'::text, ARRAY[n]),
+        p_debits => array_fill('MPESA-FLOAT'::text, ARRAY[n]), p_credits => v_targets,
+        p_fallbacks => array_fill(c_suspense, ARRAY[n]), p_amounts => v_screened.amounts,
+        p_currencies => array_fill('KES'::text, ARRAY[n])
       );
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
-    IF v_is_plain IS NOT TRUE THEN
+    IF NOT v_screened.is_plain THEN
         -- The first of a receipt that is nowhere, if its amount is one that the column holds.
         SELECT array_agg(
                    CASE
                        WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
                             AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
-                            AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND NOT p_is_release
+                            AND (t.receipt = ANY (v_screened.logged)) IS NOT TRUE AND NOT p_is_release
                            THEN core.uuid_v7(v_ms, (t.ord & 4095)::integer)
                    END ORDER BY t.ord
                )
           INTO v_held
           FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.receipt ORDER BY i.ord) = 1 AS is_first
-              FROM unnest(v_receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
+              FROM unnest(v_screened.receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
           ) t;
     END IF;
+
+    -- ---- 3. The log, and the messages ----
 
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
@@ -438,76 +569,22 @@ BEGIN
       )
      WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
 
-    -- The holder of the wallet is told, or, when the money waits, the payer. One whose number came as a hash is told
-    -- where the provider accepts hashes; a masked number cannot be sent to, and the row says so.
-    INSERT INTO services.sms_logs (
-        id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
-        transaction_reference, template, language
-    )
-    SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
-           services.sms_text(
-               m.formats, t.language, t.receipt, t.amount, 'KES', t.credited, services.sms_name(t.payer_name),
-               CASE WHEN t.template = 'deposit' THEN t.balance END, NULL
-           ),
-           CASE WHEN t.is_number OR t.is_hash THEN 'PENDING' ELSE 'FAILED' END,
-           CASE WHEN t.is_number OR t.is_hash THEN 'QUEUED' ELSE 'DONE' END,
-           CASE WHEN t.is_number OR t.is_hash THEN NULL ELSE 'masked_number' END,
-           CASE
-               WHEN t.is_number OR t.is_hash THEN NULL
-               ELSE 'M-PESA masks the payer''s number: he cannot be told that his money waits until he asks.'
-           END,
-           v_now, v_now, t.receipt, t.template, t.language
-      FROM (
-        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
-               r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
-          FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
-                   CASE WHEN p.credited = c_suspense THEN 'deposit_suspense' ELSE 'deposit' END AS template,
-                   CASE WHEN p.credited = c_suspense THEN 'en' ELSE p.language END AS language,
-                   CASE
-                       WHEN p.credited <> c_suspense THEN p.holder_phone
-                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
-                       ELSE p.payer_phone
-                   END AS recipient
-              FROM unnest(
-                v_post.ids, p_receipts, p_amounts, p_phones, p_phone_hashes, p_names, v_phones, v_languages,
-                v_post.credited, v_post.credit_balances
-              ) AS p (
-                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
-              )
-             WHERE p.id IS NOT NULL
-          ) r
-      ) t
-      LEFT JOIN services.sms_templates m
-        ON m.key = t.template AND m.language = t.language AND m.key IN ('deposit', 'deposit_suspense')
-     WHERE t.recipient IS NOT NULL OR t.phone_hash IS NOT NULL;
+    PERFORM services.queue_deposit_sms(
+        p_now => v_now, p_ids => v_post.ids, p_receipts => p_receipts, p_amounts => p_amounts,
+        p_payer_phones => p_phones, p_phone_hashes => p_phone_hashes, p_payer_names => p_names,
+        p_holder_phones => v_phones, p_languages => v_languages,
+        p_credited => v_post.credited, p_balances => v_post.credit_balances
+    );
 
-    -- What each payment became. A receipt that was there before, in the table or earlier in this batch, is
-    -- compared with what is recorded of it; a transaction without its log row (an older database) by its amount.
+    -- ---- 4. The inbox: what each payment became ----
+
     v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR v_is_plain IS NOT TRUE THEN
-        SELECT array_agg(
-                   CASE
-                       WHEN t.held IS NOT NULL THEN 'held'
-                       WHEN t.receipt IS NULL THEN 'refused'
-                       WHEN x.id IS NULL AND l.outcome = 'HELD' THEN CASE
-                           WHEN l.amount = t.amount AND l.short_code = t.short_code THEN 'duplicate'
-                           ELSE 'conflict'
-                       END
-                       WHEN x.id IS NULL AND t.receipt = ANY (v_logged) THEN 'conflict'
-                       WHEN t.door_outcome NOT IN ('exists', 'exists_different') THEN t.door_outcome
-                       WHEN x.amount = t.amount AND x.type = 'DEPOSIT'
-                            AND coalesce(l.short_code, t.short_code) = t.short_code THEN 'duplicate'
-                       ELSE 'conflict'
-                   END ORDER BY t.ord
-               )
-          INTO v_outcomes
-          FROM unnest(v_receipts, p_amounts, p_short_codes, v_post.outcomes, v_held)
-               WITH ORDINALITY AS t (receipt, amount, short_code, door_outcome, held, ord)
-          LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (v_receipts)
-          LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (v_receipts);
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR NOT v_screened.is_plain THEN
+        v_outcomes := services.compare_deposits(
+            p_receipts => v_screened.receipts, p_amounts => p_amounts, p_short_codes => p_short_codes,
+            p_outcomes => v_outcomes, p_held => v_held, p_logged => v_screened.logged
+        );
     END IF;
-
     INSERT INTO services.mpesa_callbacks (
         id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
     )
@@ -528,12 +605,14 @@ BEGIN
            -- What is recorded of the receipt is not what this message said.
            CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END
       FROM unnest(
-        v_post.ids, v_receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
+        v_post.ids, v_screened.receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
         v_post.reasons, v_post.credited, v_held, p_amounts, p_short_codes
       ) WITH ORDINALITY AS t (
         id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, ord
       );
     PERFORM set_config('daftari.door', '', true);
+
+    -- ---- 5. The answer ----
 
     RETURN QUERY
     SELECT t.ord::integer,
@@ -551,7 +630,7 @@ BEGIN
            t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
       FROM unnest(
         v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_receipts
+        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_screened.receipts
       ) WITH ORDINALITY AS t (
         id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
       )
@@ -623,7 +702,7 @@ BEGIN
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 
@@ -632,10 +711,14 @@ BEGIN
         IF p_decision = 'RELEASED' THEN
             SELECT r.outcome INTO v_result
               FROM services.record_deposits(
-                ARRAY[l.mpesa_receipt::text], ARRAY[l.amount], ARRAY[coalesce(l.short_code, '')::text],
-                ARRAY[coalesce(l.account, '')], ARRAY[l.paid_at], ARRAY[l.phone::text], ARRAY[l.phone_hash::text],
-                ARRAY[l.payer_name], ARRAY['{}'], ARRAY['RELEASE'], ARRAY[NULL]::text[], ARRAY[1],
-                ARRAY[octet_length(convert_to(p_by, 'UTF8'))], convert_to(p_by, 'UTF8'), NULL, true
+                  p_receipts => ARRAY[l.mpesa_receipt::text], p_amounts => ARRAY[l.amount],
+                  p_short_codes => ARRAY[coalesce(l.short_code, '')::text],
+                  p_accounts => ARRAY[coalesce(l.account, '')], p_paid_at => ARRAY[l.paid_at],
+                  p_phones => ARRAY[l.phone::text], p_phone_hashes => ARRAY[l.phone_hash::text],
+                  p_names => ARRAY[l.payer_name], p_payloads => ARRAY['{}'], p_kinds => ARRAY['RELEASE'],
+                  p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+                  p_body_lengths => ARRAY[octet_length(convert_to(p_by, 'UTF8'))],
+                  p_bodies => convert_to(p_by, 'UTF8'), p_is_release => true
               ) AS r;
             IF v_result NOT IN ('credited', 'suspense') THEN
                 RAISE EXCEPTION 'the payment was not posted: %', v_result USING ERRCODE = '40001';
@@ -713,19 +796,22 @@ BEGIN
     ELSIF reason IS NULL AND p_decision = 'CORRECTED' AND v_more <> 0 THEN
         reference := 'CR-' || c.receipt;
         SELECT * INTO v_post FROM core.post_transactions(
-            ARRAY[reference], ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
-            ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
-            ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
-            ARRAY[NULL]::text[], ARRAY[abs(v_more)], ARRAY[t.currency::text], ARRAY[NULL]::text[],
-            ARRAY[NULL]::text[], ARRAY[CASE WHEN v_more < 0 THEN t.id END], NULL, ARRAY['Correction of ' || c.receipt]
+            p_references => ARRAY[reference],
+            p_types => ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
+            p_debits => ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
+            p_credits => ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
+            p_fallbacks => NULL, p_amounts => ARRAY[abs(v_more)],
+            p_currencies => ARRAY[t.currency::text], p_reverses => ARRAY[CASE WHEN v_more < 0 THEN t.id END],
+            p_narratives => ARRAY['Correction of ' || c.receipt]
         );
         IF v_post.outcomes[1] = 'created' THEN
             outcome := 'posted';
             IF v_more > 0 THEN
                 PERFORM services.queue_movement_sms(
-                    ARRAY['deposit'], ARRAY[t.credit_wallet_id]::text[], ARRAY[reference], ARRAY[v_more],
-                    ARRAY[t.currency]::text[], ARRAY[t.debit_wallet_id]::text[], v_post.credit_balances,
-                    ARRAY[NULL]::text[], ARRAY[0]::smallint[]
+                    p_templates => ARRAY['deposit'], p_wallets => ARRAY[t.credit_wallet_id]::text[],
+                    p_references => ARRAY[reference], p_amounts => ARRAY[v_more],
+                    p_currencies => ARRAY[t.currency]::text[], p_others => ARRAY[t.debit_wallet_id]::text[],
+                    p_balances => v_post.credit_balances
                 );
             END IF;
         ELSE
@@ -737,7 +823,7 @@ BEGIN
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         reference := NULL;
-        PERFORM core.refuse_request(p_key, p_digest, reason);
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
         RETURN;
     END IF;
 

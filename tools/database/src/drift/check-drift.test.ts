@@ -72,6 +72,21 @@ describe('drift is found out', () => {
     expect(problem).toMatch(/^core\.long\.sql has 402 lines, \d+ is the most/);
   });
 
+  it('when a call leaves its arguments without names', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(
+      'functions/core.caller.sql',
+      `CREATE FUNCTION core.caller() RETURNS text LANGUAGE sql AS $$
+        -- core.verification_hash(a, b, c) in a comment is no call
+        SELECT core.verification_hash(p_reference => 'a, b, c', p_amount => 1, p_created_at => now()),
+               core.uuid_v7(1, 2), core.verification_hash('a', (SELECT 1), now())
+      $$;`,
+    );
+    expect(await problemsOf(/name their arguments/, temporary.project)).toEqual([
+      'core.caller.sql calls core.verification_hash with 3 arguments and does not name them',
+    ]);
+  });
+
   it('when the limit of lines could be lower', async () => {
     const [problem] = await checkFunctionLengths(repository.functions, 100_000);
     expect(problem).toMatch(/^the longest function has \d{3} lines: lower MOST_LINES/);

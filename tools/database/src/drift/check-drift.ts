@@ -10,6 +10,7 @@ import { runPrisma } from '../prisma-cli.ts';
 import type { Project } from '../project.ts';
 import { checkFunctionLengths } from './function-lengths.ts';
 import { checkFunctionSources } from './function-sources.ts';
+import { checkNamedCalls } from './named-calls.ts';
 import { NOTES } from './notes.ts';
 import { checkModelTimes, checkUtcTimes } from './utc-times.ts';
 import { checkWayBack, readStages } from './way-back.ts';
@@ -32,6 +33,7 @@ export const driftChecks: readonly DriftCheck[] = [
   { claim: 'prisma/schema.sql is the migrated database', run: checkDumpFile },
   { claim: 'prisma/functions has each function as it is deployed', run: checkSources },
   { claim: 'no function is longer than the longest may be', run: checkLengths },
+  { claim: 'calls from SQL to SQL name their arguments', run: checkCalls },
   { claim: 'prisma/schema has the tables as they are', run: checkModels },
   { claim: 'models, defaults and functions take the time in UTC', run: checkTimes },
   { claim: 'each way back leads to what was before, and up again to the same', run: checkUpDownUp },
@@ -75,6 +77,10 @@ function checkLengths({ project }: DriftContext): Promise<string[]> {
 
 function checkSources({ project, url }: DriftContext): Promise<string[]> {
   return withConnection(url, (client) => checkFunctionSources(client, project.functions));
+}
+
+function checkCalls({ project }: DriftContext): Promise<string[]> {
+  return checkNamedCalls(project.functions);
 }
 
 async function checkModels({ project, url }: DriftContext): Promise<string[]> {
