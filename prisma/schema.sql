@@ -1174,7 +1174,7 @@ BEGIN
 
     outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;
     balances := v_post.debit_balances; credit_balances := v_post.credit_balances;
-    -- A fee of the sender's leaves his balance lower still, one of the receiver's the other.
+    -- A fee that the sender pays lowers the sender's balance further; one that the receiver pays, the receiver's.
     IF v_legs > n THEN
         SELECT array_agg(t.outcome ORDER BY t.item), array_agg(t.reason ORDER BY t.item), array_agg(t.id ORDER BY t.item),
                array_agg(t.hash ORDER BY t.item),
@@ -1491,7 +1491,7 @@ BEGIN
               FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
-            -- locked out of order. The batch is undone and said again, and sees them from the start.
+            -- locked out of order. The batch is rolled back and repeated, and sees them from the start.
             IF EXISTS (
                 SELECT FROM core.transactions t
                  WHERE t.reference = p_originals[i]
@@ -2336,10 +2336,10 @@ DECLARE
     v_door  text;
 BEGIN
     IF 'transfer_refused' = ANY (p_templates) THEN
-        -- Whoever calls this while the door is open has more to write.
+        -- A caller that has opened the door has more to write.
         v_door := coalesce(current_setting('daftari.door', true), '');
         PERFORM set_config('daftari.door', 'open', true);
-        -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
+        -- The first batch locks the row of a wallet; the next one sees what it wrote. In order of wallets, so that
         -- two batches never wait for each other.
         WITH first AS (
             SELECT DISTINCT ON (t.wallet) t.wallet, t.ord
@@ -3754,7 +3754,7 @@ BEGIN
             VALUES (p_key, p_digest, 'POSTED', p_number);
         END IF;
         PERFORM set_config('daftari.door', '', true);
-        -- Whoever took the number may have taken it for this very key.
+        -- The call that took the number may have taken it for this very key.
         outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
     END IF;
     IF outcome IS NULL THEN

@@ -21,8 +21,8 @@
 --   duplicate  this receipt with the same amount and short code is there already; nothing moved
 --   conflict   this receipt is there with another amount or short code (recorded_*), or was logged before there was
 --              a ledger and has no transaction; nothing moved
---   refused    no money moved and none could (reason), for instance a sum that the column cannot hold, or a receipt
---              that is none: 6 to 20 of A-Z and 0-9
+--   refused    no money moved and none could (reason), for instance a sum that the column cannot hold, or an invalid
+--              receipt: not 6 to 20 of A-Z and 0-9
 -- One row an element comes back, in no order: ord says which. suggestions are wallet numbers joined by commas.
 -- The transaction, the log, the SMS and the inbox row of a new payment share one id.
 CREATE OR REPLACE FUNCTION services.record_deposits(
@@ -34,7 +34,7 @@ CREATE OR REPLACE FUNCTION services.record_deposits(
     p_phones       text[],
     p_phone_hashes text[],
     p_names        text[],
-    p_payloads     text[], -- NULL: the body itself is fit for jsonb
+    p_payloads     text[], -- NULL: the body itself is valid for jsonb
     p_kinds        text[],
     p_sources      text[],
     p_body_starts  integer[],

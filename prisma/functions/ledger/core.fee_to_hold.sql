@@ -2,7 +2,7 @@
 -- the rules in force at p_at (UTC), whether it becomes a TRANSFER or a WITHDRAWAL; 0 for none.
 --
 -- Within a bracket the fee grows with the amount, so it is greatest at the bracket's upper end or at the whole amount.
--- A lower bracket may be dearer than a higher one: all of them count. What the receiver pays is none of it.
+-- A lower bracket may be dearer than a higher one: all of them count. Fees that the receiver pays do not count.
 CREATE OR REPLACE FUNCTION core.fee_to_hold(p_currency text, p_amount numeric, p_at timestamp)
 RETURNS numeric
 LANGUAGE plpgsql

@@ -58,7 +58,7 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
--- One plan for every size of batch, made once a connection: planning anew would cost more than it saves. It may be
+-- One plan for every size of batch, made once a connection: planning again would cost more than it saves. It may be
 -- made while the tables are empty, and must not read them from end to end when they have grown: so every table is
 -- asked for an array of keys, which an index answers, and what it answers is joined by hashing.
 SET plan_cache_mode = force_generic_plan

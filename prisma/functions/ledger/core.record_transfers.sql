@@ -112,7 +112,7 @@ BEGIN
 
     outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;
     balances := v_post.debit_balances; credit_balances := v_post.credit_balances;
-    -- A fee of the sender's leaves his balance lower still, one of the receiver's the other.
+    -- A fee that the sender pays lowers the sender's balance further; one that the receiver pays, the receiver's.
     IF v_legs > n THEN
         SELECT array_agg(t.outcome ORDER BY t.item), array_agg(t.reason ORDER BY t.item), array_agg(t.id ORDER BY t.item),
                array_agg(t.hash ORDER BY t.item),

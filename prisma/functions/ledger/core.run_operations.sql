@@ -101,7 +101,7 @@ BEGIN
               FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
-            -- locked out of order. The batch is undone and said again, and sees them from the start.
+            -- locked out of order. The batch is rolled back and repeated, and sees them from the start.
             IF EXISTS (
                 SELECT FROM core.transactions t
                  WHERE t.reference = p_originals[i]

@@ -1,4 +1,4 @@
--- core.record_transfers, and the customers are told: both sides of a transfer, and the sender when his was refused.
+-- core.record_transfers, with messages to the customers: both sides of a transfer, or the sender when it was refused.
 --
 -- p_notify[i]: false for a transfer that nobody shall hear of. A refusal is told as what can wait, and only where
 --              the customer asked for something sensible: not for an amount or a pair of wallets that could never be.

@@ -4,7 +4,7 @@
 -- other side of the movement: the text has its holder's name, as customers of mobile money expect once money has
 -- moved; where p_reasons[i] says why nothing moved it has the number alone, for a refusal must not tell whose it is.
 --
--- A refusal costs whoever asks for it nothing and us a message, so a wallet is told of one in an hour at most.
+-- A refusal costs its caller nothing and us a message, so a wallet gets at most one an hour.
 --
 -- Before: the movements are made.
 -- After:  one PENDING row an element; none for a wallet that is not a customer's.
@@ -37,10 +37,10 @@ DECLARE
     v_door  text;
 BEGIN
     IF 'transfer_refused' = ANY (p_templates) THEN
-        -- Whoever calls this while the door is open has more to write.
+        -- A caller that has opened the door has more to write.
         v_door := coalesce(current_setting('daftari.door', true), '');
         PERFORM set_config('daftari.door', 'open', true);
-        -- The row of a wallet is locked by whoever is first; the other sees what they wrote. In order of wallets, so that
+        -- The first batch locks the row of a wallet; the next one sees what it wrote. In order of wallets, so that
         -- two batches never wait for each other.
         WITH first AS (
             SELECT DISTINCT ON (t.wallet) t.wallet, t.ord

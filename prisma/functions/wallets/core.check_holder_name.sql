@@ -1,4 +1,4 @@
--- Trigger function: a customer's name that is none is refused when it is written. Names from before the rule stay.
+-- Trigger function: refuses to write an invalid name of a customer. Names from before the rule stay.
 CREATE OR REPLACE FUNCTION core.check_holder_name()
 RETURNS trigger
 LANGUAGE plpgsql

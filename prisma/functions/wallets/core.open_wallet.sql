@@ -38,7 +38,7 @@ BEGIN
             VALUES (p_key, p_digest, 'POSTED', p_number);
         END IF;
         PERFORM set_config('daftari.door', '', true);
-        -- Whoever took the number may have taken it for this very key.
+        -- The call that took the number may have taken it for this very key.
         outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
     END IF;
     IF outcome IS NULL THEN

@@ -398,7 +398,7 @@ BEGIN
 END
 $$;
 
--- Trigger function: a customer's name that is none is refused when it is written. Names from before the rule stay.
+-- Trigger function: refuses to write an invalid name of a customer. Names from before the rule stay.
 CREATE OR REPLACE FUNCTION core.check_holder_name()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -694,7 +694,7 @@ BEGIN
             VALUES (p_key, p_digest, 'POSTED', p_number);
         END IF;
         PERFORM set_config('daftari.door', '', true);
-        -- Whoever took the number may have taken it for this very key.
+        -- The call that took the number may have taken it for this very key.
         outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
     END IF;
     IF outcome IS NULL THEN
@@ -768,7 +768,7 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
--- One plan for every size of batch, made once a connection: planning anew would cost more than it saves. It may be
+-- One plan for every size of batch, made once a connection: planning again would cost more than it saves. It may be
 -- made while the tables are empty, and must not read them from end to end when they have grown: so every table is
 -- asked for an array of keys, which an index answers, and what it answers is joined by hashing.
 SET plan_cache_mode = force_generic_plan

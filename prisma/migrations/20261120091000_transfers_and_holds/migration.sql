@@ -467,7 +467,7 @@ $$;
 -- the rules in force at p_at (UTC), whether it becomes a TRANSFER or a WITHDRAWAL; 0 for none.
 --
 -- Within a bracket the fee grows with the amount, so it is greatest at the bracket's upper end or at the whole amount.
--- A lower bracket may be dearer than a higher one: all of them count. What the receiver pays is none of it.
+-- A lower bracket may be dearer than a higher one: all of them count. Fees that the receiver pays do not count.
 CREATE OR REPLACE FUNCTION core.fee_to_hold(p_currency text, p_amount numeric, p_at timestamp)
 RETURNS numeric
 LANGUAGE plpgsql
@@ -695,7 +695,7 @@ BEGIN
 
     outcomes := v_post.outcomes; reasons := v_post.reasons; ids := v_post.ids; hashes := v_post.hashes;
     balances := v_post.debit_balances; credit_balances := v_post.credit_balances;
-    -- A fee of the sender's leaves his balance lower still, one of the receiver's the other.
+    -- A fee that the sender pays lowers the sender's balance further; one that the receiver pays, the receiver's.
     IF v_legs > n THEN
         SELECT array_agg(t.outcome ORDER BY t.item), array_agg(t.reason ORDER BY t.item), array_agg(t.id ORDER BY t.item),
                array_agg(t.hash ORDER BY t.item),
@@ -918,7 +918,7 @@ BEGIN
               FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
-            -- locked out of order. The batch is undone and said again, and sees them from the start.
+            -- locked out of order. The batch is rolled back and repeated, and sees them from the start.
             IF EXISTS (
                 SELECT FROM core.transactions t
                  WHERE t.reference = p_originals[i]
