@@ -2,7 +2,7 @@
 -- After:  sms_logs as it was specified. Messages stay, with their status, cost and provider id; delivery reports, events,
 --         opt-outs, texts, the book of spending and what the new columns say are gone. A message without a number, which the
 --         old table cannot hold, keeps its row with an empty recipient. Refused while a request may be under way or its
---         outcome is unknown: whoever reads PENDING there would send it again.
+--         outcome is unknown: code of before would read PENDING and send it again.
 --
 -- Derived, computed again by migration.sql: services.sms_logs.phase, services.sms_logs.next_attempt_at
 
@@ -12,9 +12,6 @@ BEGIN
         RAISE EXCEPTION 'there are messages of unknown outcome' USING ERRCODE = 'DF012',
             HINT = 'Stop the senders, let the leases end, and decide on the messages with services.decide_sms first.';
     END IF;
-    IF EXISTS (SELECT 1 FROM services.sms_logs WHERE recipient IS NULL) THEN
-        UPDATE services.sms_logs SET recipient = '' WHERE recipient IS NULL;
-    END IF;
 END
 $$;
 
@@ -23,6 +20,7 @@ DROP TRIGGER transactions_told ON core.transactions;
 DROP TRIGGER sms_logs_never_deleted ON services.sms_logs;
 DROP TRIGGER sms_logs_through_the_door ON services.sms_logs;
 DROP TRIGGER sms_logs_follow_status ON services.sms_logs;
+UPDATE services.sms_logs SET recipient = '' WHERE recipient IS NULL;
 DROP TABLE services.sms_last_told;
 DROP TABLE services.sms_template_changes;
 DROP TABLE services.sms_templates;
