@@ -1,4 +1,4 @@
-import { DaftariError, createSchemaCheck, findApiKey } from '@repo/db';
+import { DaftariError, ERROR_CATALOGUE, createSchemaCheck, findApiKey, isDaftariError } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
@@ -7,7 +7,6 @@ import type { AppDependencies } from './dependencies.ts';
 import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
-import { mapError, mpesaProblems } from './problems.ts';
 import { addReleaseRoutes } from './release-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
 
@@ -32,8 +31,7 @@ export async function createApp(
     // The keys that the wallet service makes.
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
-    problems: mpesaProblems(),
-    mapError,
+    domain: { catalogue: ERROR_CATALOGUE, isError: isDaftariError },
     trustProxy: settings.trustProxy,
     callbackRoots,
     ...log,

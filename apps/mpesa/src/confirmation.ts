@@ -1,9 +1,9 @@
 import { isDaftariError, storeCallback } from '@repo/db';
-import type { Deposit, DepositIntake, DepositResult } from '@repo/db';
+import type { Deposit, DepositIntake, DepositResult, ErrorCode } from '@repo/db';
+import { notStored } from '@repo/http';
 import type { Callback } from './callback.ts';
 import { parseC2b } from './parse-c2b.ts';
 import type { C2bMessage } from './parse-c2b.ts';
-import { isWithoutStorage, unavailable } from './problems.ts';
 import { quarantine } from './quarantine.ts';
 import type { CallbackContext } from './quarantine.ts';
 
@@ -34,10 +34,23 @@ async function recordDeposit(
   try {
     return await context.intake.record(depositOf(message, callback));
   } catch (error) {
-    if (isWithoutStorage(error)) throw unavailable(error);
+    if (isWithoutStorage(error)) throw notStored(error);
     await keepFailed(context, { callback, receipt: message.receipt, error });
     return null;
   }
+}
+
+/** Of what passes, this comes from a database that answers: it may take the callback by itself. */
+const OF_A_DATABASE_THAT_ANSWERS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'database_busy',
+  'schema_outdated',
+]);
+
+/** Whether storing the callback by itself would fail as well, or it may be recorded already. */
+function isWithoutStorage(error: unknown): boolean {
+  if (!isDaftariError(error)) return false;
+  if (error.kind === 'doubtful') return true;
+  return error.kind === 'busy' && !OF_A_DATABASE_THAT_ANSWERS.has(error.code);
 }
 
 /**
@@ -57,7 +70,7 @@ async function keepFailed(
   try {
     await storeCallback(db, { kind, receipt, outcome: 'FAILED', error: code, source, body: body.bytes });
   } catch (cause) {
-    throw unavailable(cause);
+    throw notStored(cause);
   }
 }
 

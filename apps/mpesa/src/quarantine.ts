@@ -1,13 +1,12 @@
 import { storeCallback } from '@repo/db';
 import type { Db } from '@repo/db';
-import { httpProblem } from '@repo/http';
+import { httpProblem, notStored } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
 import type { Callback } from './callback.ts';
 import { findReceipt } from './message/receipt.ts';
 import { unreadableReasons } from './message/reasons.ts';
 import type { UnreadableReason } from './message/reasons.ts';
-import { unavailable } from './problems.ts';
 
 /** What the handlers of callbacks work with. */
 export interface CallbackContext {
@@ -41,7 +40,7 @@ export async function quarantine(
       body: body.bytes,
     });
   } catch (error) {
-    throw unavailable(error);
+    throw notStored(error);
   }
   context.metrics.quarantined.inc({ reason });
   context.log.warn({ kind, receipt, reason }, unreadableReasons[reason]);

@@ -1,4 +1,4 @@
-import { DaftariError, createSchemaCheck, findApiKey } from '@repo/db';
+import { DaftariError, ERROR_CATALOGUE, createSchemaCheck, findApiKey, isDaftariError } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { addCallbackRoutes, callbackRoots } from './callbacks/routes.ts';
@@ -6,7 +6,6 @@ import { addCostRoutes } from './messages/cost-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
 import { addMessageListRoutes } from './messages/list-routes.ts';
 import { addMessageRoutes } from './messages/routes.ts';
-import { mapError, smsProblems } from './problems.ts';
 import { createSmsMetrics } from './sms-metrics.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
 import { addTemplateRoutes } from './messages/template-routes.ts';
@@ -38,8 +37,7 @@ export async function createApp(
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
-    problems: smsProblems(),
-    mapError,
+    domain: { catalogue: ERROR_CATALOGUE, isError: isDaftariError },
     callbackRoots,
     ...log,
   });

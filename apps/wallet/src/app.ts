@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { DaftariError, createSchemaCheck, findApiKey } from '@repo/db';
+import { DaftariError, ERROR_CATALOGUE, createSchemaCheck, findApiKey, isDaftariError } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { HttpServer, Server, ServerOptions } from '@repo/http';
 import { ReceiptError } from '@repo/receipts';
@@ -9,7 +9,7 @@ import { addFeeRoutes } from './ledger/fee-routes.ts';
 import { addHoldRoutes } from './ledger/hold-routes.ts';
 import { refuseOtherForms } from './json-only.ts';
 import { createLookupLimits } from './wallets/lookup-limits.ts';
-import { mapError, walletProblems } from './problems.ts';
+import { mapAmount, receiptProblems } from './problems.ts';
 import { addPublicLimit } from './receipts/public-limit.ts';
 import { addReceiptRoutes } from './receipts/receipt-routes.ts';
 import { addStatementRoutes } from './receipts/statement-routes.ts';
@@ -40,8 +40,9 @@ export async function createApp(
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
-    problems: walletProblems(),
-    mapError,
+    domain: { catalogue: ERROR_CATALOGUE, isError: isDaftariError },
+    mapError: mapAmount,
+    problems: receiptProblems,
     ...(settings.trustProxy === undefined ? {} : { trustProxy: settings.trustProxy }),
     ...log,
   });

@@ -15,9 +15,10 @@ import { followConnections } from './running/connections.ts';
 import type { Connections } from './running/connections.ts';
 import { DeadlineError } from './running/deadline.ts';
 import { addDocs } from './docs.ts';
+import { problemKindsOf } from './problems/domain-problems.ts';
 import type { TrustedError } from './problems/error-log.ts';
 import { createErrorHandler, sendProblem, toProblem } from './problems/errors.ts';
-import type { ErrorMapper } from './problems/errors.ts';
+import type { ErrorRules } from './problems/errors.ts';
 import { addHealthRoutes } from './running/health.ts';
 import type { ReadinessCheck } from './running/health.ts';
 import type { HttpServer } from './http-server.ts';
@@ -32,7 +33,7 @@ import { HttpProblem, httpProblem, sharedProblems } from './problems/problem.ts'
 import type { ProblemKind } from './problems/problem.ts';
 import { addProblemPages } from './problems/problem-pages.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends ErrorRules {
   /** The name of the service, in logs and metrics. */
   readonly service: string;
   /** One sentence for the API description. */
@@ -54,10 +55,8 @@ export interface ServerOptions {
    * told to whoever asks.
    */
   readonly readiness: ReadinessCheck;
-  /** The kinds of problems that the service has besides the shared ones, by code. */
+  /** The kinds of problems that the service has besides the shared ones and the refusals of its domain, by code. */
   readonly problems?: Readonly<Record<string, ProblemKind>>;
-  /** Translates errors of the domain into answers. */
-  readonly mapError?: ErrorMapper;
   /** Addresses or networks of proxies whose `X-Forwarded-For` is believed; none when absent. */
   readonly trustProxy?: readonly string[];
   /** What precedes the token in the paths of callbacks (`/c2b`): below it a path may be written untidily. */
@@ -105,7 +104,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(createErrorHandler(options.mapError));
+  app.setErrorHandler(createErrorHandler(options));
   takeJsonBodies(app);
   app.setNotFoundHandler(() => {
     // A route with a wildcard, such as the files of the documentation, has looked for itself and found nothing.
@@ -114,7 +113,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   addRequestHooks(app, followPaths(app), callbackRoots);
   addLifecycleHooks(app, lifecycle);
 
-  const problems = { ...sharedProblems, ...options.problems };
+  const refusals = options.domain === undefined ? {} : problemKindsOf(options.domain);
+  const problems = { ...refusals, ...sharedProblems, ...options.problems };
   await addDocs(app, { ...options, title: `Daftari ${options.service}`, codes: Object.keys(problems) });
   addProblemPages(app, problems);
   addMetrics(app, metrics, requireKey('read'));
@@ -153,7 +153,7 @@ function buildFastify(options: ServerOptions): HttpServer {
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, _request, reply) => {
-      void sendProblem(reply, toProblem(error, options.mapError));
+      void sendProblem(reply, toProblem(error, options));
     },
   }).withTypeProvider<ZodTypeProvider>();
 }

@@ -1,12 +1,11 @@
-import { recordDeliveryReport, recordOptOut } from '@repo/db';
+import { isDaftariError, recordDeliveryReport, recordOptOut } from '@repo/db';
 import type { Db, DeliveryOutcome } from '@repo/db';
-import { httpProblem, lowerCase } from '@repo/http';
+import { httpProblem, lowerCase, notStored } from '@repo/http';
 import type { RawBody } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import { reasonTexts } from '../providers/report-reasons.ts';
 import type { UnreadableReason } from '../providers/report-reasons.ts';
 import { readDeliveryReport, readOptOut } from '../providers/africas-talking/reports.ts';
-import { isWithoutStorage, unavailable } from '../problems.ts';
 import { harmless } from '../providers/send-codes.ts';
 import type { SmsMetrics } from '../sms-metrics.ts';
 
@@ -96,10 +95,15 @@ export async function quarantine(
 
 /** Something about this callback in particular went wrong: it is kept as it came, so that nobody has to repeat it. */
 async function keepAnyway(context: CallbackContext, body: RawBody, error: unknown): Promise<void> {
-  if (isWithoutStorage(error)) throw unavailable(error);
+  if (isOfTheMoment(error)) throw notStored(error);
   const id = await store(context, body, 'not_recorded');
   context.metrics.quarantined.inc({ reason: 'not_recorded' });
   context.log.error({ err: error, report: id }, 'a callback could not be recorded; it is kept as it came');
+}
+
+/** Whether nothing can be stored at this moment, or it may be stored already. */
+function isOfTheMoment(error: unknown): boolean {
+  return isDaftariError(error) && (error.kind === 'busy' || error.kind === 'doubtful');
 }
 
 /** The reason takes the place of the provider's own in a report that could not be read. */
@@ -117,7 +121,7 @@ async function store({ db, metrics }: CallbackContext, { bytes }: RawBody, reaso
     metrics.reports.inc({ outcome: lowerCase(outcome) });
     return id;
   } catch (cause) {
-    throw unavailable(cause);
+    throw notStored(cause);
   }
 }
 

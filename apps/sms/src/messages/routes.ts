@@ -1,11 +1,10 @@
-import { findSms, queueSms, smsHistory } from '@repo/db';
+import { DaftariError, findSms, queueSms, smsHistory } from '@repo/db';
 import { callerOf, lowerCase, optionalIdempotencyHeaders, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { eventBody, eventSchema, messageBody, messageSchema } from './view.ts';
-import { unknownMessage } from '../problems.ts';
 import { keyProblems, secured } from '../responses.ts';
 
 /** A text that the database can hold: no NUL, and no half of a character. */
@@ -96,7 +95,7 @@ export function addMessageRoutes(app: HttpServer, { db, requireKey }: RouteConte
 
   app.get('/messages/:id', { onRequest: requireKey('read'), schema: showSchema }, async (request) => {
     const sms = await findSms(db, request.params.id);
-    if (sms === null) throw unknownMessage();
+    if (sms === null) throw new DaftariError('unknown_sms');
     const isAdmin = hasScope(request, 'admin');
     const body = messageBody(sms, { showsNumber: isAdmin });
     if (!isAdmin) return body;

@@ -1,5 +1,5 @@
 import { DaftariError, isDaftariError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../error-codes/catalogue.ts';
 
 /** What may be told of a database error: no message and no detail, because both can quote the values of a row. */
 export class ScrubbedCause extends Error {

@@ -1,5 +1,5 @@
 import { DaftariError, isDaftariError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../error-codes/catalogue.ts';
 
 export interface GroupCommitOptions {
   /** Items that may wait; beyond it `submit` refuses with `queue_full`. Default: 20,000. */
@@ -30,15 +30,6 @@ interface Waiting<Item, Result> {
   readonly resolve: (result: Result) => void;
   readonly reject: (error: DaftariError) => void;
 }
-
-/** After these nothing is wrong with any item of the batch, and splitting it would only ask in vain more often. */
-const BLAMELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'outcome_unknown',
-  'database_unavailable',
-  'pool_exhausted',
-  'database_busy',
-  'schema_outdated',
-]);
 
 /** After a lost connection the batch is said again, as often as this: every item is still done once. */
 const TRIES_AFTER_LOSS = 3;
@@ -148,13 +139,14 @@ async function runPersistently<Item, Result>(
     } catch (error) {
       if (!isBlameless(error)) throw error;
       // Once an answer was lost, an error that says "nothing was recorded" speaks for its own try only.
-      if (error.code !== 'outcome_unknown') throw lost ?? error;
+      if (error.kind !== 'doubtful') throw lost ?? error;
       if (attempt === TRIES_AFTER_LOSS) throw error;
       lost = error;
     }
   }
 }
 
+/** Whether nothing is wrong with any item of the batch: splitting it would only ask in vain more often. */
 function isBlameless(error: unknown): error is DaftariError {
-  return isDaftariError(error) && BLAMELESS.has(error.code);
+  return isDaftariError(error) && (error.kind === 'busy' || error.kind === 'doubtful');
 }

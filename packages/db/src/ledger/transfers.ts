@@ -1,6 +1,6 @@
 import { arrayLiteral } from '../connection/array-literal.ts';
 import { DaftariError, isDaftariError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../error-codes/catalogue.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
 import type { GroupCommitOptions } from '../connection/group-commit.ts';
 import { refusal } from '../refusals.ts';

@@ -1,7 +1,7 @@
 import { query, read } from '../connection/handle.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
 import { DaftariError } from '../errors.ts';
-import { readBack } from '../refusals.ts';
+import { readBack, refusal } from '../refusals.ts';
 import { isUuid, requireText } from '../request.ts';
 import { INNER_COLUMNS, findSms, smsOf } from './messages.ts';
 import type { Sms } from './messages.ts';
@@ -111,14 +111,10 @@ export async function decideSms(db: Handle, request: SmsDecisionRequest): Promis
     cost?.parts ?? null,
   ]);
   if (answer === undefined) throw new DaftariError('database_error');
-  if (answer.reason !== null) throw new DaftariError(reasonOf(answer.reason));
+  if (answer.reason !== null) throw refusal(answer.reason);
   const sms = await readBack(() => findSms(db, request.id));
   if (sms === null) throw new DaftariError('unknown_sms');
   return sms;
-}
-
-function reasonOf(reason: string): 'unknown_sms' | 'nothing_to_decide' | 'database_error' {
-  return reason === 'unknown_sms' || reason === 'nothing_to_decide' ? reason : 'database_error';
 }
 
 function isCost({ amount, currency, parts }: NonNullable<SmsDecisionRequest['cost']>): boolean {

@@ -1,17 +1,27 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
 import { commonHeaders } from '../common-headers.ts';
+import { problemOfDomain } from './domain-problems.ts';
+import type { Domain } from './domain-problems.ts';
 import { HttpProblem, httpProblem, problemBody, problemOfStatus } from './problem.ts';
 import type { ProblemFinding } from './problem.ts';
 
-/** Translates an error of the domain into its HTTP answer; null leaves it to the shared rules. */
-export type ErrorMapper = (error: unknown) => HttpProblem | null;
+/** Translates an error into its HTTP answer; null leaves it to the shared rules. */
+type ErrorMapper = (error: unknown) => HttpProblem | null;
+
+/** What a service says of its errors. */
+export interface ErrorRules {
+  /** The errors of the domain, which are answered alike in every service. */
+  readonly domain?: Domain;
+  /** What this service answers in another way; it comes first. */
+  readonly mapError?: ErrorMapper;
+}
 
 /** Finds the answer for anything that was thrown. What is not known becomes a plain 500: no internals leave. */
-export function toProblem(error: unknown, mapError?: ErrorMapper): HttpProblem {
+export function toProblem(error: unknown, { domain, mapError }: ErrorRules = {}): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  const mapped = mapError?.(error) ?? null;
-  if (mapped !== null) return mapped;
+  const known = mapError?.(error) ?? (domain === undefined ? null : problemOfDomain(domain, error));
+  if (known !== null) return known;
   if (isResponseSerializationError(error)) return httpProblem('internal_error', { cause: error });
   const findings = validationFindings(error);
   if (findings !== null) return httpProblem('invalid_request', { findings, cause: error });
@@ -32,9 +42,9 @@ export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyR
  * Builds the error handler of a server: logs once and answers with problem details. A 5xx that was thrown on
  * purpose (not ready, say) is a warning; one that nobody foresaw is an error.
  */
-export function createErrorHandler(mapError?: ErrorMapper) {
+export function createErrorHandler(rules: ErrorRules = {}) {
   return function answerWithProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
-    const problem = isCutOff(error, request) ? cutOffProblem(error) : toProblem(error, mapError);
+    const problem = isCutOff(error, request) ? cutOffProblem(error) : toProblem(error, rules);
     const line = { err: error, problem: problem.code };
     if (problem.status < 500) request.log.debug(line, 'the request was refused');
     else if (problem === error) request.log.warn(line, 'the request could not be served');

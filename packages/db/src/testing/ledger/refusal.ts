@@ -1,5 +1,5 @@
 import { isDaftariError } from '../../errors.ts';
-import type { ErrorCode } from '../../errors.ts';
+import type { ErrorCode } from '../../error-codes/catalogue.ts';
 
 /** The code with which a request is refused. One that is not refused, or fails in another way, fails the test. */
 export async function refusalOf(request: Promise<unknown>): Promise<ErrorCode> {

@@ -1,0 +1,18 @@
+import { DEPOSIT_ERRORS } from './deposits.ts';
+import { LEDGER_ERRORS } from './ledger.ts';
+import { REQUEST_ERRORS } from './requests.ts';
+import { SERVICE_ERRORS } from './service.ts';
+import { SMS_ERRORS } from './sms.ts';
+import { WALLET_ERRORS } from './wallets.ts';
+
+/** Every error that this package throws on purpose, by its code. */
+export const ERROR_CATALOGUE = {
+  ...SERVICE_ERRORS,
+  ...REQUEST_ERRORS,
+  ...WALLET_ERRORS,
+  ...LEDGER_ERRORS,
+  ...DEPOSIT_ERRORS,
+  ...SMS_ERRORS,
+};
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
