@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createDb, createSchemaCheck } from '@repo/db';
-import { closeGracefully } from '@repo/http';
+import { createDb } from '@repo/db';
+import { databaseOptions, runService } from '@repo/http';
 import { createApp } from './app.ts';
 import { chooseProvider } from './providers/choose-provider.ts';
 import { readEnvironment } from './env.ts';
@@ -13,11 +13,7 @@ import { startSending } from './sender/start-sending.ts';
 const longestGraceMs = 18_000;
 
 const environment = readEnvironment();
-const db = createDb({
-  url: environment.DATABASE_URL,
-  maxConnections: environment.DATABASE_CONNECTIONS,
-  pooler: environment.DATABASE_POOLER === 'transaction',
-});
+const db = createDb(databaseOptions(environment));
 const { server, metrics } = await createApp({
   db,
   settings: {
@@ -37,29 +33,23 @@ const sending = isSending
   : null;
 const monitor = isSending ? null : startMonitor({ db, provider: null, metrics, log: app.log });
 
-// While the last requests are answered nothing new is begun. Then everything is recorded, and the database closes.
+// While the last requests are answered nothing new is begun.
 app.addHook('preClose', (done) => {
   sending?.stop();
   done();
 });
-app.addHook('onClose', async () => {
-  await Promise.all([monitor?.stop(), sending?.close(longestGraceMs)]);
-  await provider.close();
-  await db.close();
-});
-closeGracefully(server, { signals: ['SIGTERM', 'SIGINT'] });
 
 if (environment.isProduction && environment.SMS_PROVIDER === 'console') {
   app.log.warn('SMS_PROVIDER is console: messages are marked as sent, and nobody gets any');
 }
-try {
-  await app.listen({ host: environment.HOST, port: environment.SMS_PORT });
-} catch (error) {
-  app.log.fatal({ err: error }, 'cannot listen; set HOST and SMS_PORT to an address and port that are free');
-  process.exit(1);
-}
-
-// A database that comes later is no reason to end: until then readiness and requests are answered 503.
-await createSchemaCheck(db)().catch((error: unknown) => {
-  app.log.warn({ err: error }, 'the database cannot be used yet; requests are answered 503 until it can');
+await runService(server, {
+  host: environment.HOST,
+  port: environment.SMS_PORT,
+  portVariable: 'SMS_PORT',
+  close: async () => {
+    // What came of the last attempts is recorded before the database closes.
+    await Promise.all([monitor?.stop(), sending?.close(longestGraceMs)]);
+    await provider.close();
+    await db.close();
+  },
 });

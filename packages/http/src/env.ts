@@ -56,8 +56,13 @@ export function loadEnvironment<S extends EnvironmentSchema>(service: string, sc
   try {
     return parseEnvironment(service, schema);
   } catch (error) {
-    if (!(error instanceof EnvironmentError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(exitConfig);
+    return exitOnWrongSettings(error);
   }
+}
+
+/** Ends a program that cannot use its settings; throws any other error on. */
+export function exitOnWrongSettings(error: unknown): never {
+  if (!(error instanceof EnvironmentError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  return process.exit(exitConfig);
 }

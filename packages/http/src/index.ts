@@ -6,7 +6,13 @@ export { addCallbackScope } from './bodies/callback-scope.ts';
 export { csvAnswer, jsonOrCsv, prefersCsv } from './answers/csv.ts';
 export type { CsvList } from './answers/csv.ts';
 export { DeadlineError, within } from './running/deadline.ts';
-export { EnvironmentError, isProduction, loadEnvironment, parseEnvironment } from './env.ts';
+export {
+  EnvironmentError,
+  exitOnWrongSettings,
+  isProduction,
+  loadEnvironment,
+  parseEnvironment,
+} from './env.ts';
 export { validationFindings } from './problems/errors.ts';
 export type { HttpServer } from './http-server.ts';
 export {
@@ -39,10 +45,12 @@ export type { Server, ServerOptions } from './server.ts';
 export {
   apiKeySetting,
   callbackTokenSetting,
+  databaseOptions,
   listSetting,
   portSetting,
   serviceSettings,
   trustProxySetting,
   wholeNumber,
 } from './service-settings.ts';
-export { closeGracefully, stopServer } from './running/shutdown.ts';
+export { runService } from './running/run-service.ts';
+export { stopServer } from './running/shutdown.ts';

@@ -72,6 +72,8 @@ export interface Server {
   readonly app: HttpServer;
   readonly connections: Connections;
   readonly lifecycle: Lifecycle;
+  /** Whether the service can do its work now: the `readiness` that it was built with. */
+  readonly checkReadiness: ReadinessCheck;
   /** The server's own registry, for metrics of the domain. */
   readonly metrics: Registry;
   /** Builds the hook that guards a route: `{ onRequest: requireKey('deposits:read') }`. */
@@ -119,7 +121,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   addProblemPages(app, problems);
   addMetrics(app, metrics, requireKey('read'));
   addHealthRoutes(app, lifecycle, options.readiness);
-  return { app, connections, lifecycle, metrics, requireKey };
+  return { app, connections, lifecycle, checkReadiness: options.readiness, metrics, requireKey };
 }
 
 function buildFastify(options: ServerOptions): HttpServer {

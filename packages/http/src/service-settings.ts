@@ -112,3 +112,16 @@ export const serviceSettings = {
     .default('info')
     .describe('fatal, error, warn, info, debug, trace or silent'),
 };
+
+/** Where the database is and how to reach it, in the words of `createDb`. */
+export function databaseOptions(environment: {
+  readonly DATABASE_URL: string;
+  readonly DATABASE_CONNECTIONS: number;
+  readonly DATABASE_POOLER: 'none' | 'transaction';
+}) {
+  return {
+    url: environment.DATABASE_URL,
+    maxConnections: environment.DATABASE_CONNECTIONS,
+    pooler: environment.DATABASE_POOLER === 'transaction',
+  };
+}

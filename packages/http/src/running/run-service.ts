@@ -1,0 +1,35 @@
+import type { Server } from '../server.ts';
+import { closeGracefully } from './shutdown.ts';
+
+export interface ServiceRun {
+  readonly host: string;
+  readonly port: number;
+  /** The variable that sets the port, for the advice when it is taken. */
+  readonly portVariable: string;
+  /** Ends what the requests use, after the last answer: first the queues, so that all is committed, then the database. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Runs a service until a signal ends it in order (see `closeGracefully`); resolves when it listens and its readiness was
+ * asked once. A process that cannot listen ends with 1 and says what to set.
+ */
+export async function runService(
+  server: Server,
+  { host, port, portVariable, close }: ServiceRun,
+): Promise<void> {
+  const { app, checkReadiness } = server;
+  app.addHook('onClose', close);
+  closeGracefully(server, { signals: ['SIGTERM', 'SIGINT'] });
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const advice = `set HOST and ${portVariable} to an address and port that are free`;
+    app.log.fatal({ err: error }, `cannot listen; ${advice}`);
+    process.exit(1);
+  }
+  // A database that comes later is no reason to end.
+  await checkReadiness().catch((error: unknown) => {
+    app.log.warn({ err: error }, 'the database cannot be used yet; requests are answered 503 until it can');
+  });
+}
