@@ -63,8 +63,11 @@ export async function runNode(
 }
 
 export interface ServiceOptions {
-  readonly app: 'wallet' | 'mpesa' | 'sms';
+  /** A folder of `apps/`. */
+  readonly app: string;
   readonly port: string;
+  /** Answers 200 as soon as the service can be used. Default: /health/ready. */
+  readonly readyPath?: string;
   /** Further settings of this service. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Where its log goes; nowhere when absent. */
@@ -84,8 +87,7 @@ export async function startService(
       DATABASE_URL: databaseUrl,
       API_KEY: settings.apiKey,
       MPESA_CALLBACK_TOKEN: settings.callbackToken,
-      MPESA_PORT: options.port,
-      WALLET_PORT: options.port,
+      [`${options.app.toUpperCase().replaceAll('-', '_')}_PORT`]: options.port,
       // The simulator calls from this machine, which is no address of M-PESA.
       MPESA_SOURCE_CHECK: 'off',
       ...options.environment,
@@ -100,7 +102,8 @@ export async function startService(
     stream.on('data', (chunk: Buffer) => (options.log ? options.log.write(chunk) : log.push(chunk)));
   }
   const url = `http://127.0.0.1:${options.port}`;
-  await untilReady(child, { url, log, app: options.app, stop: settings.stop });
+  const readyUrl = url + (options.readyPath ?? '/health/ready');
+  await untilReady(child, { url: readyUrl, log, app: options.app, stop: settings.stop });
   return {
     url,
     stop: () => end(child, 'SIGTERM'),
@@ -166,7 +169,7 @@ async function untilReady(child: ChildProcess, { url, app, log, stop }: Start): 
 
 async function isReady(url: string): Promise<boolean> {
   try {
-    const { statusCode, body } = await request(`${url}/health/ready`);
+    const { statusCode, body } = await request(url);
     await body.dump();
     return statusCode === 200;
   } catch {
