@@ -3,13 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { environmentSchema as mpesaSchema } from '../apps/mpesa/src/env.ts';
-import { environmentSchema as smsSchema } from '../apps/sms/src/env.ts';
-import { environmentSchema as walletSchema } from '../apps/wallet/src/env.ts';
+import { appNames } from './apps.ts';
 import { ROOT } from './env.ts';
+import { readSchemaOf } from './settings.ts';
 
-const strictness = { isProduction: false };
-const schemas = [mpesaSchema(strictness), smsSchema(strictness), walletSchema(strictness)];
+const schemas = await Promise.all((await appNames()).map(readSchemaOf));
 
 const example = parseEnv(await readFile(join(ROOT, '.env.example'), 'utf8'));
 

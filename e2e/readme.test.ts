@@ -13,6 +13,8 @@ const exampleSettings = {
   extends: '../../tsconfig.base.json',
   compilerOptions: {
     paths: {
+      '@repo/csv': ['../../packages/csv/src/csv-text.ts'],
+      '@repo/http': ['../../packages/http/src/index.ts'],
       '@repo/receipts': ['../../packages/receipts/src/index.ts'],
       '@repo/schema-engine/config': ['../../tools/schema-engine/src/config.ts'],
     },
