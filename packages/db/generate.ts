@@ -47,7 +47,7 @@ async function takeLock(): Promise<void> {
       await mkdir(LOCK);
       return;
     } catch {
-      // Somebody else generates. Whether they still live, the age of their lock tells.
+      // Another process generates. The age of its lock shows whether it is still alive.
       const age = await stat(LOCK).then(
         ({ mtimeMs }) => Date.now() - mtimeMs,
         () => 0,

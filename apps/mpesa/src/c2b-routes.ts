@@ -18,7 +18,7 @@ const usualDeadlineMs = 3_000;
 /** The largest callback that is read as a message: real ones have less than one KiB. */
 const maxBytes = 65_536;
 
-/** Below these everything comes from M-PESA, or from whoever else has the token. */
+/** Requests below these paths come from M-PESA, or from another holder of the token. */
 export const callbackRoots: readonly string[] = ['/c2b'];
 
 const acknowledged = { ResultCode: 0, ResultDesc: 'Accepted' } as const;

@@ -49,7 +49,7 @@ test('it posts the C2B messages of a folder and shows what the database says of 
   expect(out).toMatch(/3-broken.*QUARANTINED \(body_not_json\)/);
 });
 
-test('messages that were refused are told and end it with 1', async () => {
+test('refused messages are reported, and the exit code is 1', async () => {
   await using service = await startTestService();
   const { out, code } = await run(service, 'wrong-token');
   expect(out).toContain('3 messages sent, 3 lost or refused');

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 
 /**
  * The addresses that M-PESA names in its documentation as the senders of callbacks. Others have been seen, and the
- * list changes: that is why the check only logs unless told otherwise.
+ * list changes: that is why the check only logs by default.
  */
 export const officialSources = [
   '196.201.214.200',

@@ -134,7 +134,7 @@ async function lockInbox({ database }: TestService) {
         database.query(
           `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
         );
-      await until('somebody who waits for the inbox', waiting, { isFit: (rows) => rows.length > 0 });
+      await until('a session that waits for the inbox', waiting, { isFit: (rows) => rows.length > 0 });
     },
     release: () => holder.query('COMMIT'),
     [Symbol.asyncDispose]: () => holder.end(),

@@ -99,7 +99,7 @@ test.each([
   ['an unknown receipt', '/deposits/NEVERSEEN1/release', { reason: 'x' }, 404],
   ['no reason', '/deposits/NEVERSEEN1/release', { reason: ' ' }, 422],
   ['an unknown callback', `/callbacks/${randomUUID()}/resolution`, { decision: 'keep', reason: 'x' }, 404],
-  ['an id that is none', '/callbacks/x/resolution', { decision: 'keep', reason: 'x' }, 404],
+  ['an invalid id', '/callbacks/x/resolution', { decision: 'keep', reason: 'x' }, 404],
   ['an unknown decision', '/callbacks/x/resolution', { decision: 'burn', reason: 'x' }, 422],
 ])('a decision about %s is refused', async (...[, path, body, status]) => {
   await using service = await startTestService();

@@ -12,8 +12,8 @@ const shownDigits = 3;
 
 /**
  * What a payer typed, for those who may not see who paid: it can be a phone number or a name. A wallet number is shown,
- * for it is no secret to whoever may read wallets; of anything else the first letter of each word and the last three
- * digits are.
+ * because it is no secret to callers who may read wallets. Of anything else only the first letter of each word and the
+ * last three digits are shown.
  */
 export function maskAccount(account: string): string {
   const typed = account.replace(/[\s-]/g, '');

@@ -19,7 +19,7 @@ export interface Quarantined {
   readonly reason: UnreadableReason;
   /** The receipt, if at least that could be read. */
   readonly receipt: string | null;
-  /** What there is to know besides, such as how much of it was kept. */
+  /** Further facts, such as how much of it was kept. */
   readonly note?: string;
 }
 
@@ -64,7 +64,7 @@ export async function refuseDamaged(context: CallbackContext, callback: Callback
   });
 }
 
-/** Keeps a callback that came to a path that is none, or with another method than POST. */
+/** Keeps a callback that came to an unknown path, or with another method than POST. */
 export async function keepStray(context: CallbackContext, callback: Callback, method: string): Promise<void> {
   const reason = method === 'POST' ? 'unknown_path' : 'method_not_post';
   await quarantine(context, callback, { reason, receipt: findReceipt(callback.body.bytes) });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
 import { keyProblems } from './key-problems.ts';
 
-/** Why somebody decides so: stored with the name of the key. */
+/** The reason for the decision: stored with the name of the key. */
 export const reasonBody = {
   reason: z
     .string()

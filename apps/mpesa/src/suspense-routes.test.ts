@@ -46,7 +46,7 @@ async function keyWith(service: TestService, scope: Scope): Promise<string> {
   return (await createApiKey(service.db, { name: scope, scopes: [scope] })).key;
 }
 
-test('a payment to an account that leads nowhere waits until it is assigned, and then no more', async () => {
+test('a payment to an account that leads nowhere waits until it is assigned, and not afterwards', async () => {
   await using service = await startTestService();
   const wallet = await openCustomerWallet(service.db);
   const receipt = await payAstray(service);

@@ -84,7 +84,7 @@ export function environmentSchema(strictness: Strictness) {
   return z
     .object({
       ...common(strictness),
-      // A service that only pretends to send must have been told so.
+      // No default in production: a service there pretends to send only if it is configured to.
       SMS_PROVIDER: (strictness.isProduction ? providers : providers.default('console')).describe(
         description,
       ),

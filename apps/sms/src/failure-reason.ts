@@ -1,4 +1,4 @@
-/** What people are told about a failure: whether the customer, the network or our account is the cause. */
+/** Shows people the cause of a failure: the customer, the network or our account. */
 export interface FailureReason {
   /** As the provider writes it. */
   readonly name: string;

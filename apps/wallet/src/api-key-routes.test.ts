@@ -134,7 +134,7 @@ test('nobody grants what they do not have', async () => {
 
 test.each([
   ['no scope', { scopes: [] }],
-  ['a scope that there is not', { scopes: ['root'] }],
+  ['an unknown scope', { scopes: ['root'] }],
   ['no name', { name: '' }],
   ['a key of its own', { key: 'my-own-key' }],
 ])('a key with %s is not made', async (_what, change) => {
@@ -146,7 +146,7 @@ test.each([
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);
 });
 
-test('an id that is none is refused', async () => {
+test('an invalid id is refused', async () => {
   await using service = await startTestService();
   const answer = await service.ask('/api-keys/till-7', { method: 'DELETE' });
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);

@@ -35,10 +35,7 @@ const createSchema = {
 
 const revokeSchema = {
   operationId: 'revokeApiKey',
-  ...secured(
-    'keys',
-    'Revokes an API key: within seconds nobody gets in with it. Said again it does nothing.',
-  ),
+  ...secured('keys', 'Revokes an API key: within seconds nobody gets in with it. A repeat does nothing.'),
   params: z.object({ id: z.guid().describe('the id of the key') }),
   response: {
     204: z.undefined().describe('The key is of no use from now on.'),

@@ -40,7 +40,7 @@ export type Scope = (typeof scopes)[number];
 /** What the routes share. */
 export interface RouteContext {
   readonly db: Db;
-  /** Whose receipts they are, and whose name no customer may have; null where the service was not told. */
+  /** Whose receipts they are, and whose name no customer may have; null if not configured. */
   readonly issuer: Issuer | null;
   readonly limits: LookupLimits;
   readonly metrics: WalletMetrics;

@@ -41,7 +41,7 @@ test("a revoked key is nobody's, and revoking it again does nothing", async () =
   expect(await findApiKey(database.db, other.key)).toMatchObject({ id: other.id });
 });
 
-test('an id that is none revokes nothing and is no error', async () => {
+test('an invalid id revokes nothing and is no error', async () => {
   await revokeApiKey(database.db, 'no-uuid');
   await revokeApiKey(database.db, '00000000-0000-7000-8000-000000000000');
 });

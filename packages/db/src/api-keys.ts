@@ -29,8 +29,8 @@ export interface CreatedApiKey {
 }
 
 /**
- * Makes a key for somebody. What is kept of it is its SHA-256, so a repeat with the same idempotency key is told the id
- * and no more: if the first answer was lost, revoke that key and make another.
+ * Makes a key. Only its SHA-256 is kept, so a repeat with the same idempotency key gets the id but not the key: if the
+ * first answer was lost, revoke that key and make another.
  *
  * @throws DaftariError `invalid_request` naming the field; `key_reused`
  */

@@ -102,7 +102,7 @@ test.for([
   ['digits of another script', '١٠', 'malformed'],
   ['full-width digits', '１０', 'malformed'],
   ['18 digits', '100000000000000000', 'too_large'],
-  ['18 digits of which the first is zero', '010000000000000000', 'too_large'],
+  ['18 digits that begin with a zero', '010000000000000000', 'too_large'],
 ] as const)('%s is refused, and the error says as what', ([, amount, fault]) => {
   expect(faultOf(amount)).toBe(fault);
 });

@@ -16,7 +16,7 @@ test('an amount that was read and is refused by the door all the same is one tha
 test('work that is done and cannot be read back is never said to be undone', async () => {
   const wallet = await openFunded(database, '100.00');
   const change = { wallet, reason: 'a lost phone' };
-  // One connection for everybody, which somebody takes for long as soon as the wallet has been frozen.
+  // One connection for all, which another statement takes for long as soon as the wallet has been frozen.
   const narrow = createDb({ url: database.url, maxConnections: 1, connectTimeoutMs: 5_000 });
   const holder = await connect(database.url);
   await holder.query('SELECT pg_advisory_lock(7)');

@@ -14,8 +14,8 @@ export interface JsonBody {
 const byteOrderMark = '\uFEFF';
 
 /**
- * A payment message is flat. Deep nesting is somebody's attempt to exhaust the stack of whoever walks through it,
- * here or in the database.
+ * A payment message is flat. Deep nesting is an attempt to exhaust the stack of the code that walks through it, here or
+ * in the database.
  */
 const maxDepth = 32;
 

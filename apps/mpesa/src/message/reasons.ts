@@ -31,16 +31,16 @@ export const unreadableReasons = {
   short_code_missing: 'BusinessShortCode is missing or empty. Look the receipt up in the M-PESA portal.',
   short_code_invalid: 'BusinessShortCode is not 1 to 20 plain letters and digits. Look at the message.',
   unknown_path:
-    'It came to a path that is none, with the right token: see which URLs are registered. If it tells of a payment, look the receipt up in the M-PESA portal.',
+    'It came to an unknown path, with the right token: see which URLs are registered. If it reports a payment, look the receipt up in the M-PESA portal.',
   method_not_post:
-    'It came with another method than POST: see what stands between M-PESA and the service. If it tells of a payment, look the receipt up in the M-PESA portal.',
+    'It came with another method than POST: see what stands between M-PESA and the service. If it reports a payment, look the receipt up in the M-PESA portal.',
   source_not_allowed:
     'The sender is not in MPESA_SOURCE_ALLOWLIST. Extend the list if it is M-PESA, else change the token.',
 } as const;
 
 export type UnreadableReason = keyof typeof unreadableReasons;
 
-/** What came of reading something: its value, or why there is none. */
+/** The result of reading something: its value, or the reason why it cannot be read. */
 export type Read<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: UnreadableReason };
 

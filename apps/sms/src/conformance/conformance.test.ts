@@ -65,7 +65,7 @@ test('it reads every message of a folder and shows what was understood', async (
   expect(out).toMatch(/5-report.*Failed, rank 61, UserInBlackList/);
 });
 
-test('what is read otherwise than the sample says is told and ends it with 1', async () => {
+test('a difference between the sample and what was read is reported, and the exit code is 1', async () => {
   const { out, code } = await run({
     '1-cost': { ...sent(recipient), raw: JSON.stringify(sent({ ...recipient, cost: 'KES 0.8000' }).body) },
     '2-report': { ...form('at-delivery-report', { id: '1', status: 'Sent' }), raw: 'id=1' },

@@ -42,7 +42,7 @@ test('a message is queued with 202, sent, and shown with what became of it', asy
   expect(Date.parse(String(shown.body['createdAt']))).not.toBeNaN();
 });
 
-test('what was said of a message is kept with it', async () => {
+test('the facts about a message are kept with it', async () => {
   await using service = await startTestService();
   const facts = {
     template: 'campaign-1',
@@ -129,7 +129,7 @@ test.each([
   ['half of a character', { recipient: '254711222333', message: '\ud800' }],
   ['NUL in the text', { recipient: '254711222333', message: 'a\0' }],
   ['a field that is not known', { recipient: '254711222333', message: 'Hello', sender: 'me' }],
-  ['a template that is none', { recipient: '254711222333', message: 'Hello', template: '=1+1' }],
+  ['an invalid template', { recipient: '254711222333', message: 'Hello', template: '=1+1' }],
   ['a language that is not spoken', { recipient: '254711222333', message: 'Hello', language: 'fr' }],
 ])('%s is refused with 422 as problem details', async (_what, body) => {
   await using service = await startTestService();
@@ -155,7 +155,7 @@ test('a key that may only read sees neither the number nor the text, and queues 
   expect((await service.ask('/messages?status=unknown', { key })).status).toBe(403);
 });
 
-test('without a key nothing is told', async () => {
+test('a request without a valid key is refused', async () => {
   await using service = await startTestService();
   const paths = [
     '/messages/018f0000-0000-7000-8000-000000000001',

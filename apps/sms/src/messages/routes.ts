@@ -99,7 +99,7 @@ export function addMessageRoutes(app: HttpServer, { db, requireKey }: RouteConte
     const isAdmin = hasScope(request, 'admin');
     const body = messageBody(sms, { showsNumber: isAdmin });
     if (!isAdmin) return body;
-    // Whoever only follows messages up needs neither the number nor the text, which names people and balances.
+    // Callers who only follow messages up need neither the number nor the text, which names people and balances.
     const history = await smsHistory(db, sms.id);
     return {
       ...body,

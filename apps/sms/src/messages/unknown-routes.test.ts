@@ -27,7 +27,7 @@ interface TestDecision {
   readonly note?: string;
   readonly providerMessageId?: string;
   readonly cost?: unknown;
-  /** The configured one unless it is said. */
+  /** Default: the configured one. */
   readonly key?: string;
 }
 

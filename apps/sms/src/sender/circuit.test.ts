@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createCircuit } from './circuit.ts';
 import type { Verdict } from './circuit.ts';
 
-/** A circuit with a clock that goes when it is told to. */
+/** A circuit with a clock that the test moves. */
 function startCircuit(options = {}) {
   const clock = { now: 0 };
   const circuit = createCircuit({

@@ -20,7 +20,7 @@ export interface DispatchOptions {
   readonly circuit?: CircuitOptions | undefined;
 }
 
-/** Sends requests, no more at once than it may and none while the provider is down. */
+/** Sends requests: at most as many at once as it may, and none while the provider is down. */
 export interface Dispatch {
   /** How many messages can leave now. */
   readonly freeSlots: number;

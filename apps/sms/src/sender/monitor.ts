@@ -22,8 +22,8 @@ export interface MonitorPauses {
 }
 
 /**
- * Looks at the queue, the day's spending and the provider's balance now and then, so that whoever reads the metrics
- * waits for neither the database nor the provider. What cannot be seen keeps the value that it had.
+ * Reads the queue, the day's spending and the provider's balance at intervals, so that the metrics wait for neither the
+ * database nor the provider. A value that cannot be read stays as it was.
  */
 export function startMonitor(deps: MonitorDependencies, pauses: MonitorPauses = {}): Repeating {
   const { queueMs = 15_000, balanceMs = 300_000 } = pauses;

@@ -12,7 +12,7 @@ export interface SenderMetrics {
   readonly budget: Gauge<'currency'>;
   readonly budgetSpent: Gauge<'currency'>;
   readonly budgetPaused: Gauge;
-  /** Shows what a sender is doing at the moment somebody looks. */
+  /** Shows what a sender is doing at the moment the metrics are read. */
   watch(sender: SenderView): void;
 }
 

@@ -55,7 +55,7 @@ export interface Sender {
 
 /**
  * Sends what is queued, as long as it runs. Each message that is claimed leaves at once: the claim is the record of the
- * attempt, so no more is claimed than there are free slots. Any number of senders may run side by side.
+ * attempt, so it claims at most as many messages as it has free slots. Any number of senders may run side by side.
  */
 export function startSender(deps: SenderDependencies, settings: SenderSettings): Sender {
   const run = new SenderRun(deps, settings);

@@ -27,7 +27,7 @@ function providerOf(changes: Partial<ProviderFacts>) {
 test.each([
   ['more parts than there can be', { parts: 40_000 }],
   ['a cost that no message has', { cost: '1000000.0000' }],
-  ['a currency that is none', { currency: 'shillings' }],
+  ['an invalid currency', { currency: 'shillings' }],
 ])(
   'an acceptance with %s is recorded without it, and the message is not sent again',
   async (_what, changes) => {

@@ -13,8 +13,8 @@ export interface Settlements {
 }
 
 /**
- * An answer of the provider is known to this process alone until it is recorded, so it is said again until it is:
- * recording is idempotent. What does not fit the database, by the provider's words or sums, is recorded without them.
+ * Until an answer of the provider is recorded, only this process knows it, so recording is retried until it succeeds or
+ * is refused; it is idempotent. An answer whose words or sums do not fit the database is recorded without them.
  */
 export function createSettlements(settler: SmsSettler, log: FastifyBaseLogger): Settlements {
   const persist = createPersistence(settler, log);
@@ -60,7 +60,7 @@ type Recorded =
 
 const backOff = { firstMs: 100, longestMs: 5_000 };
 
-/** Builds what says a settlement until it is recorded, or refused for what it is. */
+/** Builds the function that retries a settlement until it is recorded or refused. */
 function createPersistence(settler: SmsSettler, log: FastifyBaseLogger) {
   let isFailing = false;
 
@@ -75,7 +75,7 @@ function createPersistence(settler: SmsSettler, log: FastifyBaseLogger) {
         if (isRefused(error)) return { settled: null, why: { err: error } };
         // One line for an outage, whatever waits.
         if (!isFailing)
-          log.error({ err: error }, 'answers cannot be recorded; they are said again until they are');
+          log.error({ err: error }, 'answers cannot be recorded; recording is retried until it succeeds');
         isFailing = true;
       }
       await sleep(pauseAfter(tries, backOff));

@@ -1,7 +1,9 @@
 import anyAscii from 'any-ascii';
 import { isGsmText } from './gsm-alphabet.ts';
 
-/** Signs whose plain form is settled here, because the library has none in GSM-7 or one that says something else. */
+/**
+ * Signs whose plain form is defined here, because the library's form is missing, outside GSM-7 or means something else.
+ */
 const plainSigns: Readonly<Record<string, string>> = {
   '`': "'",
   '´': "'",
@@ -70,7 +72,7 @@ function isMainlyLatin(text: string): boolean {
   return latin * 2 >= letters;
 }
 
-/** The plain form of a character outside GSM-7; null when there is none. */
+/** The plain form of a character outside GSM-7, or null. */
 function plainForm(character: string): string | null {
   const settled = plainSigns[character];
   if (settled !== undefined) return settled;

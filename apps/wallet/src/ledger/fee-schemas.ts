@@ -56,7 +56,7 @@ export const listSchema = {
     at: moment.optional().describe('in force at this moment; default: now'),
     all: wordParameter(['true', 'false'])
       .optional()
-      .describe('`true` for every rule that there was, is or will be; default: false'),
+      .describe('`true` for every past, present and future rule; default: false'),
   }),
   response: {
     200: jsonOrCsv(

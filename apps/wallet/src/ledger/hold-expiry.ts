@@ -10,7 +10,7 @@ const usualPauseMs = 15_000;
 interface HoldExpiryOptions {
   /** Default: 15,000. */
   readonly pauseMs?: number;
-  /** Told after each round how many holds are over and cannot be given back. */
+  /** Called after each round with the number of holds that are over and cannot be given back. */
   readonly onStuck?: (count: number) => void;
 }
 
@@ -26,7 +26,7 @@ export function startHoldExpiry(
 ): Repeating {
   let known = new Set<string>();
 
-  function tell(failed: ReadonlyMap<string, FailedExpiry>): void {
+  function reportStuck(failed: ReadonlyMap<string, FailedExpiry>): void {
     for (const { holdId, failure } of failed.values()) {
       if (known.has(holdId)) continue;
       log.error({ hold: holdId, failure }, 'a hold is over and cannot be given back; look at its wallet');
@@ -45,7 +45,7 @@ export function startHoldExpiry(
         for (const each of done.failed) stuck.set(each.holdId, each);
         if (expired > 0) log.info({ expired }, 'holds have expired');
       }
-      tell(stuck);
+      reportStuck(stuck);
     } catch (error) {
       log.warn({ err: error }, 'holds that are over could not be given back; the next round tries again');
     }

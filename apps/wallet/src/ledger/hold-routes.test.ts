@@ -67,7 +67,7 @@ test('a payout leaves through the float', async () => {
   expect(paid.body).toMatchObject({ type: 'withdrawal', amount: '60.00', balanceAfter: '40.00' });
 });
 
-test('a hold that is given up frees the money, as often as it is said', async () => {
+test('giving up a hold frees the money once, and a repeat gets the same answer', async () => {
   await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const id = await place(service, { wallet, amount: '60.00' });
@@ -78,7 +78,7 @@ test('a hold that is given up frees the money, as often as it is said', async ()
   expect(again.body).toEqual(first.body);
 });
 
-test('a repeat is told what was answered then, and the hold is shown as it is now', async () => {
+test('a repeat gets the first answer, and the hold is shown as it is now', async () => {
   await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const placing = posting({ wallet, amount: '60.00' });
@@ -106,7 +106,7 @@ test('a repeat is told what was answered then, and the hold is shown as it is no
   });
 });
 
-test('a hold is shown to whoever may read, and one that there is not is not found', async () => {
+test('a hold is shown to callers who may read, and an unknown hold is not found', async () => {
   await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const id = await place(service, { wallet, amount: '60.00' });
@@ -205,7 +205,7 @@ test('what a hold does not allow is refused and changes nothing', async () => {
   expect([released.status, released.body['code']]).toEqual([409, 'hold_closed']);
 });
 
-test('of a capture and a release that race one wins, and the other is told', async () => {
+test('when a capture and a release race, one wins and the other is refused', async () => {
   await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
@@ -227,7 +227,7 @@ test('of a capture and a release that race one wins, and the other is told', asy
   expect((await service.ask(`/wallets/${wallet}/balance`)).body['held']).toBe('0.00');
 });
 
-test('one key that is used at the same time for holds in many wallets serves one of them, and the others are told', async () => {
+test('one key that is used at the same time for holds in many wallets serves one of them, and refuses the others', async () => {
   await using service = await startTestService();
   const wallets = await Promise.all(Array.from({ length: 8 }, () => openCustomer(service.db, '10.00')));
   const key = randomUUID();

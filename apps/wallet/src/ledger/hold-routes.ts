@@ -89,7 +89,7 @@ const captureSchema = {
 
 const releaseSchema = {
   operationId: 'releaseHold',
-  ...secured('holds', 'Gives up a hold: the money is free again. Said again, the answer is the same.'),
+  ...secured('holds', 'Gives up a hold: the money is free again. A repeat gets the same answer.'),
   params,
   response: {
     200: holdSchema,

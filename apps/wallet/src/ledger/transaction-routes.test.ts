@@ -166,7 +166,7 @@ test('twenty reversals at once send the money back once', async () => {
   expect(await balanceOf(service, from)).toBe('100.00');
 });
 
-test('who was told that there is nothing to send back is told so forever, also when it comes', async () => {
+test('a reversal refused because its transaction was missing stays refused, also when the transaction comes', async () => {
   await using service = await startTestService();
   const { from, to, reference } = await pay(service);
   await makeOld(service, reference, 'DF-LATE00000000');

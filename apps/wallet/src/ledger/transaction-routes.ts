@@ -89,8 +89,8 @@ export function addTransactionRoutes(
   app.post('/transactions/:reference/reversal', reversal, (request, reply) =>
     limits.countMisses(request, async () => {
       const { amount: part, narrative: text } = request.body ?? {};
-      // The one that is sent back must be the one that is shown under the same name. Where there is none it is the
-      // ledger that says so: it remembers under the key that it did.
+      // The transaction that is sent back must be the one that is shown under the same name. If no transaction has this
+      // name, the ledger refuses, because it remembers the refusal under the key.
       const named = readReference(request.params.reference);
       const reference = (await findTransaction(db, named))?.reference ?? named[1];
       const posted = await ledger.reverseTransaction({

@@ -214,7 +214,7 @@ test('200 callers with one key and request move the money once and all hear the 
   expect(await balanceOf(service, to)).toBe('1.00');
 });
 
-test('many callers cannot together spend more than there is', async () => {
+test('many callers cannot together spend more than the balance', async () => {
   await using service = await startTestService();
   const from = await openCustomer(service.db, '10.00');
   const to = await openCustomer(service.db);

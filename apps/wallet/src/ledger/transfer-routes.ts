@@ -21,7 +21,7 @@ const transferSchema = {
         .string()
         .regex(/^[A-Z]{3}$/, 'must be three capital letters, such as KES')
         .optional()
-        .describe('ISO 4217; KES unless said, as the wallets are'),
+        .describe('ISO 4217, the currency of the wallets; default: KES'),
       narrative: narrative.optional(),
     })
     .meta({ examples: [{ from: '4412098848', to: '9912091234', amount: '150.00', narrative: 'Rent' }] }),

@@ -24,7 +24,7 @@ export const maskedFacts = z.object({
     .object({ amount: money, paidBy: z.enum(['from', 'to']) })
     .nullable()
     .describe('what was charged with it, and which side paid that'),
-  narrative: z.string().nullable().describe('what it was for, in the words of whoever asked for it'),
+  narrative: z.string().nullable().describe('what it was for, as its caller worded it'),
   issuer: z
     .object({ name: z.string(), contact: z.string().nullable() })
     .nullable()

@@ -5,19 +5,19 @@ import type { HttpServer } from '@repo/http';
 export interface PublicLimitOptions {
   /** Requests of one address in a minute to each route that is limited. */
   readonly perMinute: number;
-  /** Told of each refusal. */
+  /** Called for each refusal. */
   readonly onLimited: () => void;
 }
 
 const never = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false };
 
-/** What a route that is open to the public has in its `config`, to be limited by the address of whoever asks. */
+/** The `config` of a public route, so that its requests are limited by the client's address. */
 export const limitedByAddress = { rateLimit: {} };
 
 /**
  * Limits open routes by address, or by network of /64 for IPv6; behind proxies of `TRUST_PROXY` by that of the client.
- * Beyond the limit they answer 429 `rate_limited`, until a minute after the first request that was counted. Each process
- * counts for itself, the last 5,000 addresses.
+ * Beyond the limit they answer 429 `rate_limited`, until a minute after the first request that was counted. Each
+ * process counts for itself, the last 5,000 addresses.
  */
 export async function addPublicLimit(
   app: HttpServer,

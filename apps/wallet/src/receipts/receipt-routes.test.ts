@@ -98,7 +98,7 @@ test('the page and the PDF follow the paper and the language, and the page may s
   expect((await bytesOn('a4')).equals(await bytesOn('roll'))).toBe(false);
 });
 
-test('a receipt that there is not, in a form that there is not, or for no paper is refused as a problem', async () => {
+test('an unknown receipt, form or paper is refused as a problem', async () => {
   await using service = await startTestService();
   const { reference } = await pay(service);
   const codeOf = async (path: string, headers: Record<string, string> = {}) => {

@@ -26,7 +26,7 @@ const receiptSchema = {
   operationId: 'getReceipt',
   ...secured('receipts', 'The signed receipt of a transaction, as JSON, as a page or as a PDF.'),
   description:
-    'The form is chosen by `Accept`, or by `.json`, `.html` or `.pdf` behind the reference. The page and the PDF are in the language of the wallet that paid, or of the one that was paid where the payer has none, and can be had in another with `lang`.',
+    'The form is chosen by `Accept`, or by `.json`, `.html` or `.pdf` behind the reference. The page and the PDF are in the language of the wallet that paid, or of the one that was paid if the payer has no language. `lang` chooses another.',
   params: z.object({ reference: z.string().describe('the reference, with or without an extension') }),
   querystring: z.strictObject({
     paper: z
@@ -153,7 +153,7 @@ async function sendReceipt(
 interface Name {
   /** The references that the whole name may be. */
   readonly whole: readonly string[];
-  /** Those that it may be without its extension; none when it has none. */
+  /** The references that it may be without its extension; empty if it has no extension. */
   readonly cut: readonly string[];
   readonly extension: Extension | null;
 }

@@ -15,7 +15,7 @@ export interface ReceiptSource {
 }
 
 /**
- * Makes the signed receipt of the transaction that has the first of the references that there is. Throws 404
+ * Makes the signed receipt of the transaction with the first of the references that exists. Throws 404
  * `unknown_transaction`, 409 `receipt_not_ready` for a transaction older than the hashes, or 500
  * `transaction_altered` when the row does not agree with its hash.
  */
@@ -45,8 +45,8 @@ function languageOf({ kind, language }: Party): Language | null {
 }
 
 /**
- * What a receipt is made of. Null as long as the transaction has no hash, and for a row that was changed past the
- * guards of the ledger, which the log is told: people must look, whoever asked for what.
+ * The facts of a receipt. Null as long as the transaction has no hash, and for a row that was changed past the guards
+ * of the ledger. Such a row is always logged, because people must look at it.
  */
 export function soundFacts(transaction: TransactionView, log: FastifyBaseLogger): ReceiptFacts | null {
   const { reference, type, amount, currency, createdAt, verificationHash: hash, from, to } = transaction;

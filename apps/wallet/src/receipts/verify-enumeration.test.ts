@@ -42,7 +42,7 @@ async function check(service: TestService, client: string): Promise<Response> {
   return service.fetch(`/verify/DF-000000000000/${wrong}`, { key: null, headers });
 }
 
-test('an address may check so many receipts in a minute, and is then told how long to wait', async () => {
+test('an address may check a limited number of receipts a minute, and then learns how long to wait', async () => {
   await using service = await startTestService({ verifyRate: 3, trustProxy: ['loopback'] });
   for (let time = 0; time < 3; time += 1) expect((await check(service, '192.0.2.1')).status).toBe(200);
   const refused = await check(service, '192.0.2.1');
@@ -50,7 +50,7 @@ test('an address may check so many receipts in a minute, and is then told how lo
   expect(refused.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(await refused.json()).toMatchObject({ code: 'rate_limited' });
-  // Somebody else is not held up by it, nor is anything that asks for a key.
+  // Other addresses are not held up by it, nor are routes that ask for a key.
   expect((await check(service, '192.0.2.2')).status).toBe(200);
   expect((await service.fetch('/.well-known/jwks.json', { key: null })).status).toBe(200);
   const metrics = await (await service.fetch('/metrics')).text();

@@ -27,13 +27,13 @@ test('a genuine receipt is confirmed to anybody, with masked facts only', async 
   });
   const page = await (await service.fetch(`/verify/${reference}/${hash}`, asPage)).text();
   for (const text of [JSON.stringify(verdict.body), page]) {
-    // What it was for is on the receipt, so that somebody who changed it there can be found out.
+    // What it was for is on the receipt, so that a change of it there can be found out.
     expect(text).toContain('Rent');
     for (const secret of [from, to, 'Wanjiku', 'Otieno', '254700']) expect(text).not.toContain(secret);
   }
 });
 
-test('what somebody types in small letters, or a hash in capitals, is the same receipt', async () => {
+test('a reference in small letters, or a hash in capitals, is the same receipt', async () => {
   await using service = await startTestService();
   const { reference, hash } = await pay(service);
   const path = `/verify/${reference.toLowerCase()}/${hash.toUpperCase()}`;
@@ -79,7 +79,7 @@ test.each([
   for (const other of others) expect(other).toEqual(first);
 });
 
-test('a row that was changed after its hash was written is genuine no more, and the log says so', async () => {
+test('a row that was changed after its hash was written is no longer genuine, and the log says so', async () => {
   await using service = await startTestService();
   const { reference, hash } = await pay(service);
   await service.query(`
@@ -135,7 +135,7 @@ test('the page comes in the language of the reader, runs nothing, is small, and 
     ]) {
       const response = await service.fetch(path, { key: null, headers: { 'accept-language': header ?? '' } });
       const page = await response.text();
-      // No type was asked for: whoever reads this is a person.
+      // No type was asked for: the reader is a person.
       expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
       expect(response.headers.get('vary')).toBe('accept, accept-language');
       expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
@@ -166,7 +166,7 @@ test('the language that the link asks for comes before that of the reader, and a
   }
 });
 
-test('a form that there is not is refused', async () => {
+test('an unknown form is refused', async () => {
   await using service = await startTestService();
   const answer = await service.ask('/verify/DF-000000000000/0', {
     key: null,

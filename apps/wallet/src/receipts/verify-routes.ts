@@ -76,8 +76,8 @@ interface Presented {
 }
 
 /**
- * The same steps for every reference, known or not: one look-up of a hash and one comparison. More is done, and more
- * time taken, only for somebody who has presented the right hash and so has seen the receipt.
+ * The same steps for every reference, known or not: one look-up of a hash and one comparison. More work and time go
+ * only to callers who have presented the right hash and so have seen the receipt.
  */
 async function check(source: Source, { reference, hash }: Presented): Promise<Verdict> {
   const references = readReference(reference);

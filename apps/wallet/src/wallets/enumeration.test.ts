@@ -97,7 +97,7 @@ test.each(naming)(
   },
 );
 
-test('a look-up asks the database once, also for a wallet that there is, whatever its status', async () => {
+test('a look-up asks the database once, also for an existing wallet, whatever its status', async () => {
   const { asked, watched } = watchDatabase();
   await using service = await startTestService({}, watched);
   const [active, frozen, closed] = [

@@ -19,7 +19,7 @@ export interface LookupLimits {
 export interface LookupLimitOptions {
   /** Look-ups of one key in a minute, and as many misses elsewhere. */
   readonly perMinute: number;
-  /** Told of each refusal. */
+  /** Called for each refusal. */
   readonly onLimited: () => void;
   readonly now?: () => number;
 }
@@ -27,9 +27,9 @@ export interface LookupLimitOptions {
 const missCodes = new Set(['unknown_wallet', 'unknown_transaction', 'unknown_hold']);
 
 /**
- * Own buckets and not a plug-in: what counts is known only after the answer, and a refusal must be told before any
- * work, so counting and refusing are two steps. Headers that count down are left out on purpose: they would tell a
- * miss from a hit.
+ * Own buckets and not a plug-in: what counts is known only after the answer, and a refusal must come before any work,
+ * so counting and refusing are two steps. Headers that count down are left out on purpose: they would tell a miss from
+ * a hit.
  */
 export function createLookupLimits({ perMinute, onLimited, now }: LookupLimitOptions): LookupLimits {
   const clock = now === undefined ? {} : { now };

@@ -37,7 +37,7 @@ async function outcomeOf(asked: Promise<'hit'>): Promise<Outcome> {
   }
 }
 
-test('of a crowd that asks at once and misses no more are let in than one after the other', async () => {
+test('of many requests that miss at once only as many are let in as one after the other', async () => {
   const gate = openGate(10);
   const asked = Array.from({ length: 1_000 }, () => outcomeOf(gate('a key', () => work(false, 1))));
   const outcomes = await Promise.all(asked);

@@ -4,7 +4,7 @@ export interface MissGateOptions {
   readonly limiter: RateLimiter;
   /** Whether the error means that what was asked for does not exist. */
   readonly isMiss: (error: unknown) => boolean;
-  /** Throws what a caller is told who has missed too often. */
+  /** Throws the refusal for a caller who has missed too often. */
   readonly refuse: (key: string) => never;
 }
 
@@ -61,7 +61,7 @@ export function createMissGate({ limiter, isMiss, refuse }: MissGateOptions): Mi
   };
 }
 
-/** Wakes whoever waits longest. He looks for himself whether there is room, and waits on if there is none. */
+/** Wakes the caller that waits longest. It checks for itself whether there is room, and otherwise waits on. */
 function callNext(line: Line): void {
   line.waiting.shift()?.();
 }

@@ -11,7 +11,7 @@ export interface RateLimiter {
   waitMs(key: string): number;
   /** How many tokens there are, whole ones. */
   room(key: string): number;
-  /** Spends one token; whoever spends looks first whether there is room. */
+  /** Spends one token. Callers check first whether there is room. */
   spend(key: string): void;
 }
 

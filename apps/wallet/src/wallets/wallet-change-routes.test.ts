@@ -57,7 +57,7 @@ test.each([
   ['another language', { language: 'fr', reason: 'x' }, 'invalid_request'],
   ['no name', { holderName: null, reason: 'x' }, 'invalid_request'],
   ['a name that is a link', { holderName: 'WIN bit.ly/Z9x', reason: 'x' }, 'invalid_wallet'],
-  ['a phone that is none', { phone: 'call me', reason: 'x' }, 'invalid_wallet'],
+  ['an invalid phone', { phone: 'call me', reason: 'x' }, 'invalid_wallet'],
 ])('a change with %s is refused', async (_what, body, code) => {
   await using service = await startTestService();
   const number = await openCustomer(service.db);

@@ -43,7 +43,7 @@ test('a wallet is opened in the language that its holder reads', async () => {
   expect(french.status).toBe(422);
 });
 
-test('a repeated request makes one API key, and is told which instead of its secret', async () => {
+test('a repeated request makes one API key, and shows which one instead of its secret', async () => {
   await using service = await startTestService();
   const request = posting({ name: 'till 7', scopes: ['read'] }, 'key-1');
   const first = await service.ask('/api-keys', request);

@@ -22,7 +22,7 @@ test('a wallet is opened empty, with a number that has a check digit', async () 
 });
 
 test.each([
-  ['a phone that is none', { phone: 'call me' }, ['invalid_wallet', 'phone']],
+  ['an invalid phone', { phone: 'call me' }, ['invalid_wallet', 'phone']],
   ['a name of spaces', { holderName: '   ' }, ['invalid_wallet', 'holderName']],
   ['no name', { holderName: undefined }, ['invalid_request', 'body/holderName']],
   ['another currency', { currency: 'USD' }, ['invalid_request', 'body/currency']],
@@ -138,7 +138,7 @@ test('a wallet with money in it does not close', async () => {
   expect([answer.status, answer.body['code']]).toEqual([409, 'wallet_not_empty']);
 });
 
-test.each(['freeze', 'unfreeze', 'close'])('%s needs a reason, and a wallet that there is', async (verb) => {
+test.each(['freeze', 'unfreeze', 'close'])('%s needs a reason and an existing wallet', async (verb) => {
   await using service = await startTestService();
   const number = await openCustomer(service.db);
   const change = (wallet: string, body: unknown) =>

@@ -80,7 +80,7 @@ function namedWallet({ number, holderName, status, currency }: Wallet) {
   return { number, holderName, status: lowerCase(status), currency };
 }
 
-/** A wallet as it may be shown to whoever wants to pay into it. */
+/** A wallet as it may be shown to callers who want to pay into it. */
 export function maskWallet({ number, holderName, status, currency }: Wallet) {
   return { number, holderName: maskName(holderName) ?? '***', status: lowerCase(status), currency };
 }

@@ -60,7 +60,7 @@ interface Damage {
   readonly found: (scenario: AuditScenario) => readonly string[];
 }
 
-/** What somebody does around the guards, and all that must be said of it. */
+/** Damage done around the guards, and every finding that must report it. */
 const damages: readonly Damage[] = [
   {
     damage: 'a balance is raised',
@@ -369,7 +369,7 @@ test('rows from before this ledger need no hash, no log and no callback', async 
 test('nothing is written, and nobody is kept from writing', async () => {
   await play();
   await database.sql('BEGIN');
-  // Every row is locked by somebody else, who writes on afterwards.
+  // Another session locks every row, and writes on afterwards.
   await database.sql('SELECT FROM core.wallets FOR UPDATE');
   await database.sql('SELECT FROM core.transactions FOR UPDATE');
   expect(faultsOf(await auditLedger(database.db))).toEqual([]);

@@ -31,7 +31,7 @@ export interface AuditedCheck {
   readonly about: string;
   /** What to do about a finding. */
   readonly advice: string;
-  /** How many faults there are, of which `findings` has the first. */
+  /** The number of all faults; `findings` has the first of them. */
   readonly faults: number;
   readonly findings: readonly AuditFinding[];
 }
@@ -49,8 +49,9 @@ export interface LedgerAudit {
 const TIMEOUT_MS = 24 * 3_600_000;
 
 /**
- * Checks that wallets, transactions, holds, requests, M-PESA logs, callbacks and SMS costs agree with each other. Changes
- * nothing and locks nothing; all checks see one moment, however long they take: about a minute for a million transactions.
+ * Checks that wallets, transactions, holds, requests, M-PESA logs, callbacks and SMS costs agree with each other.
+ * Changes nothing and locks nothing; all checks see one moment, however long they take: about a minute for a million
+ * transactions.
  *
  * @throws DaftariError `schema_outdated` where the ledger is not deployed
  */
@@ -61,7 +62,7 @@ export async function auditLedger(db: Db, options: AuditOptions = {}): Promise<L
   });
 }
 
-/** The audit inside a transaction, of which it is the last thing: it changes the settings. */
+/** The audit inside a transaction. It must be the last step there, because it changes the settings. */
 export async function auditSnapshot(handle: Handle, options: AuditOptions = {}): Promise<LedgerAudit> {
   const { limit = 20, onCheck } = options;
   const checks = [...LEDGER_CHECKS, ...DEPOSIT_CHECKS, ...REQUEST_CHECKS];

@@ -187,7 +187,7 @@ test('the error inside a transaction tells no personal data to the work either',
   expect(seen.map(everythingOf).join('')).not.toContain('MARKER');
 });
 
-test('what is told of a database error is enough to find it: SQLSTATE, table, constraint, the place in the code', async () => {
+test('what is reported of a database error is enough to find it: SQLSTATE, table, constraint, the place in the code', async () => {
   const error = await errorOf(() =>
     run(database.db, `INSERT INTO services.sms_logs (message, status) VALUES ('x', 'LOST') RETURNING id`),
   );

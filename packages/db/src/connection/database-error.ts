@@ -1,10 +1,10 @@
 import { DaftariError, isDaftariError } from '../errors.ts';
 import type { ErrorCode } from '../error-codes/catalogue.ts';
 
-/** What may be told of a database error: no message and no detail, because both can quote the values of a row. */
+/** What may be shown of a database error: no message and no detail, because both can quote the values of a row. */
 export class ScrubbedCause extends Error {
   override readonly name = 'ScrubbedCause';
-  /** SQLSTATE, or the code of the network error; null when the error had none. */
+  /** SQLSTATE, or the code of the network error; null when the error had no code. */
   readonly code: string | null;
   readonly constraint: string | null;
   readonly table: string | null;
@@ -97,21 +97,21 @@ const POOLER_UNSET =
   'DATABASE_URL leads to a pooler in transaction mode: set DATABASE_POOLER=transaction (pooler: true for createDb). Nothing was recorded.';
 
 /**
- * Whether this is what a pooler in transaction mode makes of a client that takes it for a server: it refuses our start-up
- * parameters, or hands out a connection on which our statement was not prepared, or another's was.
+ * Whether this is what a pooler in transaction mode makes of a client that takes it for a server: it refuses our
+ * start-up parameters, or hands out a connection on which our statement was not prepared, or another's was.
  */
 export function isOfPooler(error: Error, code: string | null): boolean {
   if (code === '08P01') return error.message.includes('unsupported startup parameter');
   return code === '26000' || code === '42P05';
 }
 
-/** Whether pg, Prisma or its adapter threw this; anything else is the business of whoever threw it. */
+/** Whether pg, Prisma or its adapter threw this. Anything else is left to the code that threw it. */
 export function isOfDatabase(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   return /^(PrismaClient|DriverAdapter)|^error$/.test(error.name) || LOST_CONNECTION.test(error.message);
 }
 
-/** Of two who take one new key at the same moment the later one is undone; said again, it finds the key taken. */
+/** When two requests take one new key at the same moment, the later one is undone. Retried, it finds the key taken. */
 const RACED_KEYS: readonly (string | null)[] = [
   'requests_pkey',
   'transactions_reference_key',

@@ -54,7 +54,7 @@ async function takeAll(db: Db, count: number): Promise<() => Promise<void>> {
   };
 }
 
-test('when all connections are in use, everybody is told so in time, and served afterwards', async () => {
+test('when all connections are in use, every caller is refused in time, and served afterwards', async () => {
   const db = createDb({ url: database.url, maxConnections: 2, connectTimeoutMs: 5_000 });
   const release = await takeAll(db, 2);
   const refused = await Promise.allSettled(ways.map(([, work]) => work(db)));
@@ -107,7 +107,7 @@ test.for(ways)('behind a proxy that hangs up, %s says that the database is unava
   await db.close();
 });
 
-test('many callers of a server that does not answer are all told that it is unavailable', async () => {
+test('many callers of a server that does not answer all learn that it is unavailable', async () => {
   await using proxy = await startDatabaseProxy(database.url);
   proxy.swallow();
   const db = createDb({ url: proxy.url, maxConnections: 2, connectTimeoutMs: 150 });

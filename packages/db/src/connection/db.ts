@@ -32,8 +32,8 @@ export interface Db extends Handle {
   /** The schema that holds Prisma's own table, as the URL names it. */
   readonly schema: string;
   /**
-   * Opens a connection beside the pool for whoever needs one for as long as it lasts, as LISTEN does; the caller ends
-   * it. Null behind a pooler in transaction mode, which has no such thing.
+   * Opens a connection beside the pool for callers that need one for as long as it lasts, as LISTEN does; the caller
+   * ends it. Null behind a pooler in transaction mode, which offers no such connection.
    */
   readonly connect: (() => Promise<Client>) | null;
   /** Ends all connections of the pool; statements under way are waited for. */
@@ -70,7 +70,7 @@ export function createDb(options: DbOptions): Db {
     async run({ name, text }, values) {
       const statement = { text, values: [...values], ...(named ? { name } : {}) };
       try {
-        // One statement is one transaction: when a deadlock undid it, it can simply be said again.
+        // One statement is one transaction: when a deadlock undid it, it can simply be retried.
         const result = await retry(() => pool.query<Record<string, unknown>>(statement), isTransient);
         return result.rows;
       } catch (error) {

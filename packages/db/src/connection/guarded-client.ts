@@ -4,8 +4,8 @@ import { DaftariError } from '../errors.ts';
 /**
  * A client that refuses to take a rollback for a commit.
  *
- * PostgreSQL answers COMMIT with "ROLLBACK", and no error, when an earlier statement of the transaction failed and
- * somebody caught that error. The caller would be told that money moved which did not.
+ * PostgreSQL answers COMMIT with "ROLLBACK", and no error, when an earlier statement of the transaction failed and its
+ * error was caught. The caller would believe that money moved which did not.
  */
 export class GuardedClient extends Client {
   // pg declares many overloads; this passes all of them through and looks only at what comes back from a COMMIT.

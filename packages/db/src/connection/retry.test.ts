@@ -22,7 +22,7 @@ test('what fails is tried again, up to five times', async () => {
   expect(await retry(work, () => true)).toBe(5);
 });
 
-test('after five failures the last one is told', async () => {
+test('after five failures the last one is thrown', async () => {
   const { work, calls } = failing(9);
   await expect(retry(work, () => true)).rejects.toThrow('failure 5');
   expect(calls()).toBe(5);

@@ -189,7 +189,7 @@ test('a transaction that takes longer than it may is rolled back and says so', a
   expect(await countRows(database.sql, deposit.receipt)).toEqual(nothing);
 });
 
-test('a connection that is cut between two statements is a lost connection, whoever speaks next', async () => {
+test('a connection that is cut between two statements is a lost connection, whatever comes next', async () => {
   for (const speak of [
     (tx: Handle) => select(tx, 'SELECT 1'),
     async (tx: Handle) => void (await tx.prisma.wallet.count()),

@@ -169,7 +169,7 @@ const unfit: readonly (readonly [string, string, DepositFacts])[] = [
   ['an account with NUL', 'account', { account: 'a\0' }],
   ['an account with half a character', 'account', { account: 'a\udc00' }],
   ['an account of 1,001 characters', 'account', { account: 'a'.repeat(1_001) }],
-  ['a time that is none', 'paidAt', { paidAt: new Date(Number.NaN) }],
+  ['an invalid time', 'paidAt', { paidAt: new Date(Number.NaN) }],
   ['a time in the year 10000', 'paidAt', { paidAt: new Date('+010000-01-01T00:00:00Z') }],
   ['a time before the year 1', 'paidAt', { paidAt: new Date('0000-12-31T00:00:00Z') }],
   ['a phone of 21 characters', 'payer.phone', { phone: '1'.repeat(21) }],

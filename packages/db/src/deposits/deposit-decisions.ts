@@ -7,7 +7,7 @@ import { query } from '../connection/handle.ts';
 
 /** Who decides, why, and the name of the request, so that it can be repeated. */
 interface Decision {
-  /** A name or an id of whoever decides, 100 characters at most. */
+  /** A name or an id of the person who decides, 100 characters at most. */
   readonly decidedBy: string;
   /** 500 characters at most. */
   readonly reason: string;
@@ -32,7 +32,9 @@ export interface CallbackResolution extends Decision {
 
 /** What was decided, now or before. */
 export interface Decided {
-  /** The transaction that it posted: the receipt, or `CR-` and the receipt for a correction; null when no money moved. */
+  /**
+   * The transaction that it posted: the receipt, or `CR-` and the receipt for a correction; null when no money moved.
+   */
   readonly reference: string | null;
   /** Whether it was decided so before. */
   readonly replayed: boolean;
@@ -62,7 +64,8 @@ export async function releaseDeposit(db: Handle, release: DepositRelease): Promi
  * Decides about a message of the inbox that waits for a person: a conflict, or one that could not be used.
  *
  * @throws DaftariError `unknown_callback`, `nothing_to_resolve`, `already_resolved`, `not_correctable`,
- * `insufficient_funds` (a correction never overdraws), `wallet_frozen`, `wallet_closed`, `key_reused`, `invalid_request`
+ * `insufficient_funds` (a correction never overdraws), `wallet_frozen`, `wallet_closed`, `key_reused`,
+ * `invalid_request`
  */
 export async function resolveCallback(db: Handle, resolution: CallbackResolution): Promise<Decided> {
   const { id, decision, reason, decidedBy, idempotencyKey } = resolution;

@@ -14,7 +14,7 @@ import { connect, openTestDb, sqlOf, valueOf } from '../testing/database/test-db
 import type { Sql } from '../testing/database/test-db.ts';
 import { balanceOf, openCustomer } from '../testing/database/wallet-fixtures.ts';
 
-/** What a caller may be told while the database comes and goes. */
+/** The errors that a caller may get while the database comes and goes. */
 const EXCUSES = ['outcome_unknown', 'database_unavailable', 'pool_exhausted', 'database_busy'];
 
 async function recordAll(

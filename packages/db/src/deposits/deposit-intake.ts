@@ -10,9 +10,12 @@ export type DepositIntakeOptions = GroupCommitOptions & DepositOptions;
 
 /** Records deposits for many callers at once, each of whom awaits one. */
 export interface DepositIntake {
-  /** Resolves after the commit that recorded the deposit; throws as `recordDeposit` does, and `queue_full` or `intake_closed`. */
+  /**
+   * Resolves after the commit that recorded the deposit; throws as `recordDeposit` does, and `queue_full` or
+   * `intake_closed`.
+   */
   record(deposit: Deposit): Promise<DepositResult>;
-  /** Takes no more, waits until all that was taken is recorded. */
+  /** Accepts nothing new, and waits until everything accepted is recorded. */
   close(): Promise<void>;
   /** Deposits taken and not yet answered. */
   readonly depth: number;

@@ -22,7 +22,10 @@ export interface Deposit {
 export interface Payer {
   /** Digits (`2547...`) or the mask as sent (`2547 ***** 126`), at most 20 characters; null when absent or hashed. */
   readonly phone: string | null;
-  /** SHA-256 in lower-case hex, whole or masked in the middle as sent; null when the number came plain, masked or not at all. */
+  /**
+   * SHA-256 in lower-case hex, whole or masked in the middle as sent; null when the number came plain, masked or not at
+   * all.
+   */
   readonly phoneHash: string | null;
   /** Names as sent, joined by one space; null when none was sent. */
   readonly name: string | null;
@@ -111,7 +114,7 @@ export type DepositResult =
       readonly recorded: { readonly amount: string; readonly shortCode: string };
     }
   | {
-      /** No money moved and none could, whatever is tried: a sum that the wallet's column cannot hold. In the inbox as FAILED. */
+      /** No money moved, and no retry can move it: the wallet's column cannot hold the sum. In the inbox as FAILED. */
       readonly outcome: 'refused';
       readonly receipt: string;
       readonly reason: string;

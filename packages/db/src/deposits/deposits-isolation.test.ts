@@ -45,7 +45,7 @@ test.for(LEVELS)('at %s payments that come one by one are recorded as ever', asy
 });
 
 test.for(LEVELS)(
-  'at %s whoever loses the race five times is told database_busy; nobody is credited twice',
+  'at %s a deposit that loses the race five times gets database_busy; nobody is credited twice',
   async ([level]) => {
     await using own = await openAt(level);
     const account = await openCustomer(own.db);

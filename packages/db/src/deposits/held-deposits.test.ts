@@ -208,7 +208,7 @@ test('a receipt that was logged by hand and has no transaction can be released',
   expect((await recordDeposit(database.db, report)).outcome).toBe('duplicate');
 });
 
-test('a batch from any caller with a receipt that is none posts the others and keeps it as FAILED', async () => {
+test('a batch from any caller with an invalid receipt posts the others and keeps that one as FAILED', async () => {
   await using own = await openTestDb();
   const account = await openCustomer(own.db);
   const texts = fc.oneof(

@@ -2,7 +2,7 @@ import type { Handle, Statement } from '../connection/handle.ts';
 import { DaftariError } from '../errors.ts';
 import { query } from '../connection/handle.ts';
 
-/** Which route a message came by; UNKNOWN where it was none. */
+/** Which route a message came by; UNKNOWN if it came by no route. */
 export type CallbackKind = 'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'API' | 'UNKNOWN';
 
 /** A message that moves no money: one that cannot be understood, that only asked, or whose recording failed. */

@@ -92,7 +92,7 @@ test('without a payload of its own the body is the payload', async () => {
   expect(logs[0]?.['raw_payload']).toEqual({ TransID: 'é🦁', n: 1 });
 });
 
-test("the customer is told by SMS to the wallet's phone, whoever paid", async () => {
+test("the customer gets the SMS at the wallet's phone, also when another phone paid", async () => {
   const account = await openCustomer(database.db, { phone: '0722000999' });
   const { receipt } = sampleDeposit();
   await recordDeposit(
@@ -178,7 +178,7 @@ test('a payment that nobody can place waits in suspense, in every row that tells
   });
 });
 
-test('who paid into suspense is told so, without a word of a balance', async () => {
+test('a payer into suspense gets an SMS about it, without a word of a balance', async () => {
   const deposit = sampleDeposit({ account: 'nobody', phone: '254733111222', amount: '99.00' });
   await recordDeposit(database.db, deposit);
   const { sms } = await depositRows(database.sql, deposit.receipt);

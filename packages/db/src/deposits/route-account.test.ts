@@ -77,7 +77,7 @@ test('numbers with letters are told apart by case', async () => {
 });
 
 test.for([['MPESA-FLOAT'], ['SUSPENSE'], ['FEES'], [' SUSPENSE '], ['mpesa-float'], ['MPESAFLOAT']])(
-  'whoever types %s pays nobody of that name',
+  'a payment to the account %s reaches nobody of that name',
   async ([account]) => {
     expect(await destination(account ?? '')).toBe('unknown_account');
   },

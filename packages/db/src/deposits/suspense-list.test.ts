@@ -92,7 +92,7 @@ test('pages hold every payment once, also when others arrive and are assigned in
   expect(await allPages(db, { limit: 1 })).toHaveLength(7);
 });
 
-test.each(['', '-1', 'x', '1e3', '1234567890123456789'])('the cursor "%s" is none', async (cursor) => {
+test.each(['', '-1', 'x', '1e3', '1234567890123456789'])('the cursor "%s" is invalid', async (cursor) => {
   await using database = await openTestDb();
   expect(await refusalOf(listSuspense(database.db, { cursor }))).toBe('invalid_request');
 });
@@ -137,7 +137,7 @@ test('a page looks no further than it may, and tells the way on', async () => {
   }
   await sql(SEND_BACK, [oldest]);
   const first = await listSuspense(db);
-  // Of 2,101 that came in the latest 2,000 were looked at, and none of them waits.
+  // Of 2,101 payments only the latest 2,000 were looked at, and none of them waits.
   expect(first).toEqual({ payments: [], nextCursor: '102' });
   expect(await allPages(db)).toEqual([oldest]);
 });

@@ -10,7 +10,7 @@ import type { Suggestion } from './suggestions.ts';
 export interface SuspensePayment {
   readonly receipt: string;
   readonly amount: string;
-  /** What of it was not sent back to the payer. Only a payment of which nothing was sent back can be assigned. */
+  /** The part that was not sent back to the payer. Only a payment without any part sent back can be assigned. */
   readonly remaining: string;
   readonly currency: string;
   /** When the customer paid; null for payments before this was kept. */
@@ -33,9 +33,9 @@ export interface SuspensePage {
 }
 
 export interface SuspenseRequest {
-  /** Also those that were assigned or sent back; only those that wait unless said. */
+  /** Also those that were assigned or sent back. Default: only those that wait. */
   readonly all?: boolean;
-  /** Payments a page, 1 to 200; 50 unless said. */
+  /** Payments a page, 1 to 200. Default: 50. */
   readonly limit?: number;
   readonly cursor?: string;
 }
@@ -44,7 +44,7 @@ export interface SuspenseRequest {
  * Payments in suspense, page by page, the latest first. A page does not shift when payments arrive or are assigned: the
  * cursor is the version of the suspense wallet, whose index serves it.
  *
- * @throws DaftariError `invalid_request` for a cursor that is none
+ * @throws DaftariError `invalid_request` for an invalid cursor or limit
  */
 export async function listSuspense(db: Handle, request: SuspenseRequest = {}): Promise<SuspensePage> {
   const { all = false, limit: asked = 50, cursor = LAST } = request;

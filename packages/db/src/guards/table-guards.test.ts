@@ -74,7 +74,7 @@ test("Prisma's models cannot write them either", async () => {
   expect(writing.map(({ status }) => status)).toEqual(writing.map(() => 'rejected'));
 });
 
-test('a receipt and a key that somebody tried to write by hand are as good as new', async () => {
+test('a receipt and a key can be used after a failed attempt to write them by hand', async () => {
   const [from, to] = [await openFunded(database, '10.00'), await openFunded(database, '10.00')];
   const request = sampleTransfer({ from, to, amount: '1.00' });
   const receipt = newReceipt();

@@ -29,7 +29,7 @@ test('a payment moves from suspense to its wallet', async () => {
   expect(await balanceOf(sql, wallet)).toBe('150.00');
 });
 
-test('said again it answers the same and moves nothing', async () => {
+test('a repeated assignment gets the same answer and moves nothing', async () => {
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   const posted = await assignSuspense(database.db, { receipt, wallet });
   const typed = ` ${receipt.toLowerCase()} `;
@@ -56,7 +56,7 @@ test('a payment that was credited to its wallet is not in suspense', async () =>
   expect(await refusalOf(again)).toBe('not_in_suspense');
 });
 
-test('a receipt that there is not and a reference that is no receipt are unknown', async () => {
+test('a missing receipt and a reference that is no receipt are unknown', async () => {
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   const { reference } = await assignSuspense(database.db, { receipt, wallet });
   expect(await refusalOf(assignSuspense(database.db, { receipt: 'NEVERSEEN1', wallet }))).toBe(
@@ -89,7 +89,7 @@ test('nothing is assigned to nobody, to a system wallet or to another currency',
   expect(await to(foreign)).toBe('currency_mismatch');
 });
 
-test('of assignments to several wallets that meet one wins, and the others are told', async () => {
+test('when assignments to several wallets meet, one wins and the others are refused', async () => {
   const receipt = await payIntoSuspense(database.db);
   await payIntoSuspense(database.db);
   const wallets = [];
@@ -134,7 +134,7 @@ test('of an assignment and a reversal that meet exactly one gets the money', asy
   }
 });
 
-test('a payment of which a part was sent back is not assigned', async () => {
+test('a payment that was sent back in part is not assigned', async () => {
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   await reverseTransaction(database.db, { reference: receipt, amount: '0.01', idempotencyKey: newKey() });
   expect(await refusalOf(assignSuspense(database.db, { receipt, wallet }))).toBe('already_reversed');
@@ -194,7 +194,7 @@ test('a payment with the longest receipt is assigned as often as any other', asy
   }
 });
 
-test('with a key a late repeat is told what was answered then, and assigns nothing again', async () => {
+test('with a key a late repeat gets the first answer, and assigns nothing again', async () => {
   const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
   const request = { receipt, wallet, idempotencyKey: newKey() };
   const posted = await assignSuspense(database.db, request);

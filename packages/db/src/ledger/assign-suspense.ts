@@ -9,15 +9,15 @@ export interface AssignmentRequest {
   readonly receipt: string;
   readonly wallet: string;
   /**
-   * With a key a repeat is told what was answered then, whatever has happened since; without one it would assign the
-   * payment once more if the assignment has been reversed meanwhile.
+   * With a key a repeat gets the first answer, whatever has happened since. Without a key it would assign the payment
+   * again if the assignment has been reversed meanwhile.
    */
   readonly idempotencyKey?: string;
 }
 
 /**
- * Moves a payment that waits in suspense to the wallet that it was meant for, once: said again with the same wallet it
- * answers the same.
+ * Moves a payment that waits in suspense to the wallet that it was meant for, once. A repeat with the same wallet gets
+ * the same answer.
  *
  * @throws DaftariError `unknown_transaction`, `not_in_suspense`, `already_assigned` (to another wallet),
  * `already_reversed`, `unknown_wallet`, `wallet_frozen`, `wallet_closed`, `currency_mismatch`, `key_reused`,

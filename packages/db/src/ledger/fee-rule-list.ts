@@ -6,7 +6,7 @@ import { ruleOf } from './fee-rules.ts';
 import type { FeeRule } from './fee-rules.ts';
 import { requireTime } from '../request.ts';
 
-/** What somebody did to a fee rule. */
+/** What a person did to a fee rule. */
 export interface FeeRuleEvent {
   /** RESTORED: the rule that was to replace it was ended before it began. */
   readonly kind: 'SET' | 'REPLACED' | 'ENDED' | 'RESTORED';
@@ -25,7 +25,7 @@ export interface FeeRuleView extends FeeRule {
 export interface FeeRuleListRequest {
   /** The rules in force at this moment. Default: now. */
   readonly at?: Date | undefined;
-  /** Every rule that there was, is or will be, whatever `at` is. Default: false. */
+  /** Every past, present and future rule, whatever `at` is. Default: false. */
   readonly isAll?: boolean | undefined;
 }
 

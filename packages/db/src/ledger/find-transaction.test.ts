@@ -78,7 +78,7 @@ test.each(['DF-000000000000', '', 'a\0b', '\ud800', 'x'.repeat(1_000), "' OR tru
   },
 );
 
-test('of several references the first that there is finds its transaction', async () => {
+test('of several references the first that exists finds its transaction', async () => {
   const from = await openFunded(database, '100.00');
   const to = await openCustomer(database.db);
   const [one, other] = [

@@ -38,8 +38,8 @@ export interface Party {
 }
 
 /**
- * Finds a transaction by its reference (a deposit's is its M-PESA receipt), or null. Of several references it finds
- * the first that there is, in one query however many there are.
+ * Finds a transaction by its reference (a deposit's is its M-PESA receipt), or null. Of several references it finds the
+ * first that exists, in one query however many they are.
  */
 export async function findTransaction(
   db: Handle,
@@ -78,9 +78,9 @@ export async function findTransaction(
 }
 
 /**
- * The verification hash of the transaction that has the first of the references that there is; null where there is no
- * such transaction, or none with a hash. One statement whatever is asked, which reads nothing but the hash, so that the
- * time of the answer does not tell a known reference from an unknown one.
+ * The verification hash of the transaction with the first of the references that exists; null if there is no such
+ * transaction or it has no hash. One statement whatever is asked, which reads nothing but the hash, so that the time of
+ * the answer does not tell a known reference from an unknown one.
  */
 export async function findVerificationHash(
   db: Handle,

@@ -2,8 +2,8 @@ import type { Handle, Statement } from '../connection/handle.ts';
 import { query } from '../connection/handle.ts';
 
 /**
- * Gives the oldest transactions without a verification hash theirs, as many as `limit`, and says how many it gave.
- * Call it until it gives none; it can be stopped between calls and taken up again, by several at once.
+ * Adds the verification hash to the oldest transactions without one, at most `limit`, and returns how many it filled.
+ * Call it until `filled` is 0. It can be stopped between calls and continued, by several processes at once.
  */
 export async function backfillHashes(
   db: Handle,

@@ -16,7 +16,7 @@ const NOBODY = '00000000-0000-7000-8000-000000000000';
 
 const held = (amount?: string, expiresAt?: Date) => openHeld(database, { amount, expiresAt });
 
-test('the whole of a hold is paid out unless said otherwise', async () => {
+test('the whole of a hold is paid out by default', async () => {
   const { wallet, placed } = await held();
   const posted = await captureHold(database.db, { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() });
   expect(posted).toMatchObject({ type: 'WITHDRAWAL', from: wallet, to: FLOAT, amount: '40.00' });
@@ -102,7 +102,7 @@ test('more than is held is not captured, and the hold stays', async () => {
 });
 
 test.each([NOBODY, 'no-uuid', ''])(
-  'a hold that there is not ("%s") is neither captured nor released',
+  'an unknown hold ("%s") is neither captured nor released',
   async (holdId) => {
     const capture = captureHold(database.db, { holdId, to: FLOAT, idempotencyKey: newKey() });
     expect(await refusalOf(capture)).toBe('unknown_hold');
@@ -146,7 +146,7 @@ test('a hold of a frozen wallet is not paid out, and can be given back', async (
   expect((await releaseHold(database.db, { holdId: placed.id })).available).toBe('100.00');
 });
 
-test('a refused capture is remembered: its key is told the same when the wallet has thawed', async () => {
+test('a refused capture is remembered: its key gets the same answer when the wallet has thawed', async () => {
   const { wallet, placed } = await held();
   await setStatus(sql, wallet, 'FROZEN');
   const capture = { holdId: placed.id, to: FLOAT, idempotencyKey: newKey() };

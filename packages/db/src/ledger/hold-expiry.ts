@@ -15,8 +15,8 @@ export interface ExpiredHolds {
 }
 
 /**
- * Gives back the money of holds whose time is over, a hundred at most; call it until it finds none. A hold that cannot
- * be given back stops no other: it is told in `failed`, and tried again by the next call.
+ * Gives back the money of holds whose time is over, a hundred at most. Call it until `expired` is 0. A hold that cannot
+ * be given back stops no other: `failed` lists it, and the next call tries it again.
  */
 export async function expireHolds(db: Handle): Promise<ExpiredHolds> {
   const failed: FailedExpiry[] = [];

@@ -61,7 +61,7 @@ test('what a part of a hold costs is taken, and the rest of both is free again',
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '78.00', held: '0.00' });
 });
 
-test('a released hold gives its fee back, and a repeat is told what was available then', async () => {
+test('a released hold gives its fee back, and a repeat gets what was available then', async () => {
   await addFeeRule(sql, { type: 'TRANSFER', flat: '4.00' });
   const { request, placed } = await place('50.00');
   expect(await releaseHold(database.db, { holdId: placed.id })).toMatchObject({ available: '100.00' });

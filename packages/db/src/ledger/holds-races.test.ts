@@ -67,7 +67,7 @@ test('one capture that arrives on six connections at once pays once and answers 
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '60.00', held: '0.00' });
 });
 
-test('holds that together ask for more than there is get exactly what there is', async () => {
+test('holds that together ask for more than is available get no more than that', async () => {
   const wallet = await openFunded(database, '100.00');
   const place = (db: typeof database.db) => hold(db, { wallet, amount: '30.00', idempotencyKey: newKey() });
   const told = await meet(

@@ -124,7 +124,7 @@ test('a hold whose time has passed since it was placed is answered as it was, an
   await releaseHold(database.db, { holdId: placed.id });
 });
 
-test('a hold is found as it is now, and one that there is not is not found', async () => {
+test('a hold is found as it is now, and an unknown hold is not found', async () => {
   const { placed } = await held();
   const { replayed, ...view } = placed;
   expect(replayed).toBe(false);
@@ -156,7 +156,7 @@ test('a released hold is released for good, and saying so again answers the same
   expect(await lookupWallet(database.db, wallet)).toMatchObject({ balance: '100.00', held: '0.00' });
 });
 
-test('a repeat is told what was answered then, whatever has happened to the wallet and the hold since', async () => {
+test('a repeat gets the first answer, whatever has happened to the wallet and the hold since', async () => {
   const { wallet, request, placed } = await held();
   const other = await held();
   const change = async () => {
@@ -185,7 +185,7 @@ test('a repeat is told what was answered then, whatever has happened to the wall
   });
 });
 
-test('a hold from before what was answered was kept is told what is available now', async () => {
+test('a repeat of a hold from before answers were kept gets what is available now', async () => {
   const { request, placed } = await held();
   await sql('BEGIN');
   await sql(`SELECT set_config('daftari.door', 'open', true)`);

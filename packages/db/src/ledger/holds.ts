@@ -27,7 +27,7 @@ export interface HoldView {
   readonly available: string;
 }
 
-/** A hold as it was when the request was done: a repeat of the request is told the same. */
+/** A hold as it was when the request was done: a repeat of the request gets the same. */
 export interface Hold extends HoldView {
   /** Whether this is the answer to an earlier request. */
   readonly replayed: boolean;
@@ -37,7 +37,7 @@ export interface HoldRequest {
   readonly wallet: string;
   readonly amount: string;
   readonly idempotencyKey: string;
-  /** When it ends by itself, in the future; never unless said. */
+  /** When it ends by itself, in the future. Default: never. */
   readonly expiresAt?: Date;
   readonly narrative?: string;
 }
@@ -46,7 +46,7 @@ export interface CaptureRequest {
   readonly holdId: string;
   /** A customer's wallet, or a system wallet such as `MPESA-FLOAT` for money that leaves. */
   readonly to: string;
-  /** The whole unless said. */
+  /** Default: the whole hold. */
   readonly amount?: string;
   readonly idempotencyKey: string;
   readonly narrative?: string;
@@ -60,8 +60,8 @@ export type Capture = Posted & { readonly hold: Hold };
  * reserved with it (`quoteFee` tells how much), so that what is held can be paid out. Once for its key; a refusal is
  * remembered (see `transaction` for refusals inside one).
  *
- * @throws DaftariError `insufficient_funds` (for the amount and its fee), `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `invalid_amount`,
- * `expiry_passed`, `key_reused`, `invalid_request`
+ * @throws DaftariError `insufficient_funds` (for the amount and its fee), `wallet_frozen`, `wallet_closed`,
+ * `unknown_wallet`, `invalid_amount`, `expiry_passed`, `key_reused`, `invalid_request`
  */
 export async function hold(db: Handle, request: HoldRequest): Promise<Hold> {
   return runOperation(db, placing, request);
@@ -69,8 +69,8 @@ export async function hold(db: Handle, request: HoldRequest): Promise<Hold> {
 
 /**
  * Pays out of a hold, whole or part, once for its key; the rest goes back to the wallet and the hold is closed. The fee
- * is that of now, and the holder pays what was reserved for it at most. Of a
- * capture, a release and the expiry that race, one wins and the others are told `hold_closed`.
+ * is that of now, and the holder pays what was reserved for it at most. When a capture, a release and the expiry race,
+ * one wins and the others get `hold_closed`.
  *
  * @throws DaftariError `unknown_hold`, `hold_closed`, `exceeds_hold`, `key_reused`, and those of `transfer`
  */
@@ -79,7 +79,7 @@ export async function captureHold(db: Handle, request: CaptureRequest): Promise<
 }
 
 /**
- * Gives a hold's money back to its wallet. Said again it answers the same.
+ * Gives a hold's money back to its wallet. A repeat gets the same answer.
  *
  * @throws DaftariError `unknown_hold`, or `hold_closed` when it was captured or its expiry gave the money back
  */
@@ -87,7 +87,7 @@ export async function releaseHold(db: Handle, request: { readonly holdId: string
   return runOperation(db, releasing, request);
 }
 
-/** A hold as it is now, or null when there is none with this id. */
+/** A hold as it is now, or null when no hold has this id. */
 export async function findHold(db: Handle, { id }: { readonly id: string }): Promise<HoldView | null> {
   if (!isUuid(id)) return null;
   const [row] = await query<HoldRow>(db, FIND, [id]);

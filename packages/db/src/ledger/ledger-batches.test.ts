@@ -106,7 +106,7 @@ async function stateOf({ wallets, holds }: World) {
        FROM core.transactions WHERE credit_wallet_id = ANY ($1)`,
     [wallets],
   );
-  // Rows of one batch are of one millisecond: versions are their order, and of holds there is none.
+  // Rows of one batch share a millisecond: versions order the postings, and holds have no order.
   const inOrder = (rows: Row[]) => rows.map((row) => JSON.stringify(rename(row))).toSorted();
   return { balances, reserved: inOrder(reserved), postings: inOrder(postings) };
 }
@@ -262,7 +262,7 @@ test('a transaction that is posted while its reversal waits for other wallets is
   }
 });
 
-test('arrays of different lengths and kinds that there are not are refused whole', async () => {
+test('arrays of different lengths and unknown kinds are refused whole', async () => {
   const wallet = await openFunded(database, '10.00');
   const uneven = sql(`
     SELECT * FROM core.run_operations(

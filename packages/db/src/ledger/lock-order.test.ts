@@ -13,7 +13,7 @@ test('transfers, captures, reversals, batches and freezes over the same wallets 
   await using database = await openTestDb();
   const wallets: string[] = [];
   for (let i = 0; i < 4; i += 1) wallets.push(await openFunded(database, '1000.00'));
-  // Pairs in both directions, for each of which there is something to capture and something to send back.
+  // Pairs in both directions. Each pair has something to capture and something to send back.
   const pairs = wallets.flatMap((from) => wallets.filter((to) => to !== from).map((to) => ({ from, to })));
   const work: { readonly text: string; readonly values: readonly unknown[] }[] = [];
   for (let i = 0; work.length < CONNECTIONS * ROUNDS; i += 1) {

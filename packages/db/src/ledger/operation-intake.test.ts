@@ -76,7 +76,7 @@ test('operations of all kinds go together, and each is answered as by a call of 
   expect(await balanceOf(sql, to)).toBe('36.00');
 });
 
-test('those who are refused are told so, and those beside them are done', async () => {
+test('refused operations get their refusals, and those beside them are done', async () => {
   const wallet = await openFunded(database, '10.00');
   await withIntake(async (intake) => {
     const settled = await Promise.allSettled([
@@ -192,7 +192,7 @@ test('two intakes of two processes that share keys do each request once', async 
   await second.close();
 });
 
-test('an intake that is closed answers what it has taken and takes no more', async () => {
+test('a closed intake answers what it has accepted and accepts nothing new', async () => {
   const wallet = await openFunded(database, '100.00');
   const intake = createLedgerIntake(database.db, { maxBatch: 5 });
   const taken = Array.from({ length: 23 }, () => intake.hold(holding(wallet)));

@@ -22,7 +22,7 @@ export interface LedgerIntake {
   releaseHold(request: { readonly holdId: string }): Promise<Hold>;
   reverseTransaction(request: ReversalRequest): Promise<Reversal>;
   assignSuspense(request: AssignmentRequest): Promise<Posted>;
-  /** Takes no more, waits until all that was taken is answered. */
+  /** Accepts nothing new, and waits until everything accepted is answered. */
   close(): Promise<void>;
   /** Operations taken and not yet answered. */
   readonly depth: number;

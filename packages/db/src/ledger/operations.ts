@@ -23,7 +23,7 @@ export interface Operation {
   readonly narrative: string | null;
 }
 
-/** An operation of which nothing is said but its kind. */
+/** An operation of one kind with the given facts. All other facts are null. */
 export function operation(kind: Operation['kind'], facts: Partial<Operation>): Operation {
   return { ...NOTHING, ...facts, kind };
 }

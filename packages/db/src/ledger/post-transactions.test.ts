@@ -114,7 +114,7 @@ test('the last cent can be spent', async () => {
   expect(posted).toMatchObject([{ outcome: 'created', debitBalance: '0.00' }]);
 });
 
-test('one cent more than there is cannot', async () => {
+test('one cent more than the balance cannot', async () => {
   const { from, to } = await pair();
   const posted = await post(database.sql, [{ reference: newReceipt(), from, to, amount: '100.01' }]);
   expect(posted).toEqual([refused('insufficient_funds')]);

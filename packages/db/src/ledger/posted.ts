@@ -11,7 +11,7 @@ export interface Posted {
   readonly currency: string;
   /** What was left in `from`, its fee paid. */
   readonly balanceAfter: string;
-  /** The fee that was posted with it, whoever paid it; `0.00` for none. */
+  /** The fee that was posted with it, whichever side paid it; `0.00` without a fee. */
   readonly fee: string;
   readonly createdAt: Date;
   readonly verificationHash: string;

@@ -50,7 +50,7 @@ const newSteps = fc.array(
   ),
   { minLength: 10, maxLength: 20, size: 'max' },
 );
-/** Steps, some of which are said again at the end. */
+/** Steps, some of them repeated at the end. */
 const steps = fc
   .tuple(newSteps, fc.array(fc.nat(19), { maxLength: 8, size: 'max' }))
   .map(([all, again]) => [...all, ...again.flatMap((i) => all.slice(i, i + 1))]);

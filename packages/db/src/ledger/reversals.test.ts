@@ -24,7 +24,7 @@ async function sent(amount = '40.00') {
   return { from, to, reference };
 }
 
-test('a transfer is reversed whole unless said otherwise, and the two are linked both ways', async () => {
+test('a transfer is reversed whole by default, and the two are linked both ways', async () => {
   const { from, to, reference } = await sent();
   const back = await reverseTransaction(database.db, {
     reference,
@@ -76,7 +76,7 @@ test('the same key and request send the money back once and answer the same', as
   expect(await refusalOf(reverseTransaction(database.db, { ...request, narrative: 'x' }))).toBe('key_reused');
 });
 
-test('a repeated reversal is told what was left then, and not what is left now', async () => {
+test('a repeated reversal gets what was left then, and not what is left now', async () => {
   const { reference } = await sent();
   const requests = ['10.00', '5.00', '25.00'].map((amount) => ({
     reference,
@@ -137,7 +137,7 @@ test('a reversal is not reversed', async () => {
   expect(await refusalOf(again)).toBe('not_reversible');
 });
 
-test('a transaction that there is not is not reversed, and the key is spent on that answer', async () => {
+test('an unknown transaction is not reversed, and the key is spent on that answer', async () => {
   const request = { reference: 'DF-000000000000', idempotencyKey: newKey() };
   expect(await refusalOf(reverseTransaction(database.db, request))).toBe('unknown_transaction');
   expect(await refusalOf(reverseTransaction(database.db, request))).toBe('unknown_transaction');

@@ -8,7 +8,7 @@ import { requestDigest, requireAmount, requireText } from '../request.ts';
 
 export interface ReversalRequest {
   readonly reference: string;
-  /** All that is left unless said. */
+  /** Default: all that is left. */
   readonly amount?: string;
   readonly idempotencyKey: string;
   readonly narrative?: string;

@@ -37,7 +37,7 @@ const OPERATIONS = {
 } as const;
 
 test.each(['capture', 'reversal', 'assignment'] as const)(
-  'of a transfer and the %s of other wallets that meet under one key one is done, and the other is told why not',
+  'when a transfer and the %s of other wallets meet under one key, one is done and the other gets the reason why not',
   async (kind) => {
     const outcomes = new Set<string>();
     for (let round = 0; round < 40; round += 1) {

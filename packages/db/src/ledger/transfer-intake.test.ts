@@ -39,7 +39,7 @@ test('what many callers ask for at the same time is committed together', async (
   await intake.close();
 });
 
-test('those who are refused are told so, and those beside them are done', async () => {
+test('refused transfers get their refusals, and those beside them are done', async () => {
   const { from, to } = await pair();
   const intake = createTransferIntake(database.db);
   const requests: Transfer[] = [
@@ -112,7 +112,7 @@ test('two intakes of two processes that share keys do each request once', async 
   await second.close();
 });
 
-test('an intake that is closed answers what it has taken and takes no more', async () => {
+test('a closed intake answers what it has accepted and accepts nothing new', async () => {
   const { from, to } = await pair();
   const intake = createTransferIntake(database.db, { maxBatch: 5 });
   const taken = Array.from({ length: 23 }, () =>

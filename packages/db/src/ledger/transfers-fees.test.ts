@@ -76,7 +76,7 @@ test('a fee that the receiver pays leaves the sender what they would have withou
   expect(await balanceOf(sql, to)).toBe('96.50');
 });
 
-test('a repeat shows the same fee and the same balance, whoever paid', async () => {
+test('a repeat shows the same fee and the same balance, whichever side paid', async () => {
   for (const payer of ['SENDER', 'RECEIVER'] as const) {
     await clearFeeRules(sql);
     await addFeeRule(sql, { flat: '1.00', rate: '0.01', payer });

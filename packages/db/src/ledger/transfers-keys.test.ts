@@ -13,7 +13,7 @@ import type { Transfer } from './transfers.ts';
 const database = useTestDb();
 const { sql } = database;
 
-/** What each of several callers was told: the reference, or the code of the refusal. */
+/** The answer to each of several callers: the reference, or the code of the refusal. */
 async function told(requests: readonly Promise<{ readonly reference: string }>[]): Promise<string[]> {
   const settled = await Promise.allSettled(requests);
   return settled.map((one) =>
@@ -154,7 +154,7 @@ test('one refused request that arrives on eight connections at the same moment i
   expect(new Set(answers)).toEqual(new Set(['insufficient_funds']));
 });
 
-test('of two requests with one key at the same moment one is done and the other is told', async () => {
+test('of requests with one key at the same moment one is done and the others are refused', async () => {
   const idempotencyKey = newKey();
   // They share no wallet, so nothing but the key itself is between them.
   const requests: Transfer[] = [];
@@ -171,7 +171,7 @@ test('of two requests with one key at the same moment one is done and the other 
   expect(await countPosted(sql, idempotencyKey)).toBe(1);
 });
 
-test('of two transactions that use one key for two requests the later one is told, although it began first', async () => {
+test('of two transactions that use one key for two requests the later one is refused, although it began first', async () => {
   const idempotencyKey = newKey();
   const open = async () =>
     sampleTransfer({

@@ -53,7 +53,7 @@ test('an amount with zeros behind the second decimal is the same amount', async 
   expect(posted.amount).toBe('1.25');
 });
 
-test('a cent more than there is is refused, and nothing moves', async () => {
+test('a cent more than the balance is refused, and nothing moves', async () => {
   const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
   const request = sampleTransfer({ from, to, amount: '100.01' });
   expect(await refusalOf(transfer(database.db, request))).toBe('insufficient_funds');
@@ -84,7 +84,7 @@ test.each([
   expect([await balanceOf(sql, from), await balanceOf(sql, to)]).toEqual(['100.00', '0.00']);
 });
 
-test('a wallet that there is not is refused on either side', async () => {
+test('an unknown wallet is refused on either side', async () => {
   const wallet = await openFunded(database, '100.00');
   const [sent, received] = [
     { from: wallet, to: 'NOBODY' },
@@ -116,7 +116,7 @@ test('money does not move from a wallet to itself', async () => {
   expect(await refusalOf(transfer(database.db, request))).toBe('same_wallet');
 });
 
-test('a transfer in another currency is refused, and its key is told so forever', async () => {
+test('a transfer in another currency is refused, and its key gets this answer forever', async () => {
   const [from, to] = [await openFunded(database, '100.00'), await openCustomer(database.db)];
   const request = { ...sampleTransfer({ from, to }), currency: 'USD' };
   expect(await refusalOf(transfer(database.db, request))).toBe('currency_mismatch');
@@ -231,7 +231,7 @@ test('each answer of a batch belongs to its own request, also where some never r
   ]);
 });
 
-test('a batch of none and a batch of nothing but unfit requests cost no round trip', async () => {
+test('an empty batch and a batch of nothing but invalid requests cost no round trip', async () => {
   expect(await transfers(database.db, [])).toEqual([]);
   const [result] = await transfers(database.db, [sampleTransfer({ from: '', to: '' })]);
   expect(result).toMatchObject({ ok: false, code: 'invalid_request', error: { field: 'from' } });

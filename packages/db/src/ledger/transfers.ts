@@ -16,12 +16,12 @@ export interface Transfer {
   readonly to: string;
   /** Decimal string, at most two decimals, above zero. */
   readonly amount: string;
-  /** The caller's own name for this request, 1 to 255 characters: said again it gives the same answer. */
+  /** The caller's own name for this request, 1 to 255 characters. A repeat gets the same answer. */
   readonly idempotencyKey: string;
-  /** ISO 4217, KES unless said; that of both wallets, or the transfer is refused. */
+  /** ISO 4217. Default: KES. It must be that of both wallets, or the transfer is refused. */
   readonly currency?: string;
   readonly narrative?: string;
-  /** False for a transfer of which the customers shall not be told by SMS. It is no part of the request's digest. */
+  /** False for a transfer that shall send the customers no SMS. It is no part of the request's digest. */
   readonly notify?: boolean;
 }
 
@@ -46,8 +46,8 @@ export async function transfer(db: Handle, request: Transfer): Promise<Posted> {
 }
 
 /**
- * Several transfers as if one after the other, in one round trip and one database transaction. Refusals are answers here
- * and are remembered with the rest, also inside `transaction`, if that commits.
+ * Several transfers as if one after the other, in one round trip and one database transaction. Refusals are answers
+ * here and are remembered with the rest, also inside `transaction`, if that commits.
  */
 export async function transfers(db: Handle, requests: readonly Transfer[]): Promise<TransferResult[]> {
   const checked = requests.map(check);

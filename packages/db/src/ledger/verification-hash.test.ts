@@ -122,7 +122,7 @@ test.for([
   expect(() => verificationHash(input)).toThrow(expect.objectContaining({ code: 'invalid_hash_input' }));
 });
 
-test('an amount that is none is refused', () => {
+test('an invalid amount is refused', () => {
   expect(() => verificationHash({ ...golden, amount: '1500.005' })).toThrow(
     expect.objectContaining({ code: 'invalid_amount' }),
   );

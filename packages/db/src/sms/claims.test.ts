@@ -177,7 +177,7 @@ test('a sender with nothing to do learns exactly when the next message is due', 
   expect(nextDueMs).toBeLessThanOrEqual(90_000);
 });
 
-test('a message that somebody else has just locked is no reason to ask again at once', async () => {
+test('a message that another session has just locked is no reason to ask again at once', async () => {
   const id = await queueOne(database.db);
   const other = await connect(database.url);
   try {

@@ -91,8 +91,8 @@ export async function claimSms(db: Handle, request: SmsClaimRequest): Promise<Sm
 }
 
 /**
- * Takes attempts whose lease is over for what they are, of unknown outcome: they are never sent again by themselves.
- * Every sender may call it; a thousand at most unless said otherwise.
+ * Marks attempts whose lease is over as unknown: they are never sent again by themselves. Every sender may call it.
+ * Default: a thousand at most.
  */
 export async function expireSmsLeases(
   db: Handle,

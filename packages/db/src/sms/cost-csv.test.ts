@@ -14,7 +14,7 @@ test('each row is a line, and what cost nothing comes last', () => {
   );
 });
 
-test('a template that whoever queues messages has named is no formula', () => {
+test('a template that a caller has named like a formula is no formula', () => {
   const csv = smsCostCsv({ rows: [{ key: '=1+1', ...sums }], totals: [], uncosted: [] });
   expect(csv).toBe("key,messages,parts,expected_parts,cost,currency\r\n'=1+1,2,3,2,2.4000,KES\r\n");
 });

@@ -104,7 +104,7 @@ test('what is spent is read by days, the latest first', async () => {
   expect(await smsSpend(database.db)).toEqual([]);
 });
 
-test.for(['x', '2026-02-30', '2026-3-1'])('a day that is none is refused: %s', async (day) => {
+test.for(['x', '2026-02-30', '2026-3-1'])('an invalid day is refused: %s', async (day) => {
   await expect(smsSpend(database.db, { from: day })).rejects.toMatchObject({
     code: 'invalid_request',
     field: 'from',

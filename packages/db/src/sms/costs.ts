@@ -60,8 +60,8 @@ export async function smsCostReport(
 }
 
 /**
- * What was charged by the day on which the provider's answer came, which is what a budget looks at; today unless said
- * otherwise, both days included, the latest first.
+ * What was charged by the day on which the provider's answer came, which is what a budget looks at. Both days are
+ * included, the latest comes first. Default: today.
  *
  * @throws DaftariError `invalid_request` naming the field
  */

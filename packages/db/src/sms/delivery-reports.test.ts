@@ -145,7 +145,7 @@ test.for([
   [{ providerMessageId: ' ', status: 'Success' }],
   [{ providerMessageId: 'ATXid_1', status: null }],
   [{ providerMessageId: null, status: null }],
-])('a report of which too little can be read is quarantined: %j', async ([facts]) => {
+])('a report with too few readable fields is quarantined: %j', async ([facts]) => {
   const recorded = await report(database.db, { status: null, ...facts });
   expect(recorded).toMatchObject({ outcome: 'QUARANTINED', smsId: null });
 });

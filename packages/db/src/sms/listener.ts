@@ -68,7 +68,7 @@ async function attend(
     client.on('notification', onNotice);
     await client.query(`LISTEN ${channel}`);
     onBegun();
-    // What was said before this moment nobody has heard.
+    // Notifications before this moment were missed.
     onNotice();
     await Promise.race([ended, stopped]);
     if (!signal.aborted) throw new DaftariError('database_unavailable');

@@ -4,8 +4,8 @@ import { requireText } from '../request.ts';
 import { query } from '../connection/handle.ts';
 
 /**
- * Remembers that somebody wants no more messages. What is unimportant (priority 1) is not sent to this number any more,
- * from whatever name; what tells customers that their money moved goes on.
+ * Remembers that a customer wants no more messages. Unimportant messages (priority 1) no longer go to this number, from
+ * whatever name. Messages about moved money still do.
  *
  * @returns whether it was new
  * @throws DaftariError `invalid_request` naming the field

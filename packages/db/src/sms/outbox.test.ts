@@ -32,7 +32,7 @@ test('what waits is counted by phase, and what is done is not', async () => {
   expect(await smsOutbox(database.db)).toMatchObject({ queued: 2, sending: 1, unknown: 1 });
 });
 
-test('what has waited longest is told for the important and the unimportant, and what is not due yet is not', async () => {
+test('the longest wait is shown for important and for unimportant messages, and those not due yet do not count', async () => {
   const id = await queueOne(database.db);
   const unimportant = await queueOne(database.db, { priority: 1 });
   const later = await queueOne(database.db);
@@ -45,7 +45,7 @@ test('what has waited longest is told for the important and the unimportant, and
   expect(Math.round((oldestUnimportantDueMs ?? 0) / 3_600_000)).toBe(2);
 });
 
-test("a sender is told its own attempts under way, and nobody else's", async () => {
+test("a sender finds its own attempts under way, and nobody else's", async () => {
   const mine = await claimNew(database.db, {}, { sender: 'sender-1' });
   await claimNew(database.db, {}, { sender: 'sender-2' });
   const settled = await claimNew(database.db, {}, { sender: 'sender-1' });

@@ -11,7 +11,7 @@ const { sql } = database;
 
 beforeEach(() => drain(sql));
 
-test('a message is queued with what is said of it, and the rest is ordinary', async () => {
+test('a message is queued with the given facts, and the rest are the defaults', async () => {
   const { id, status } = await queueSms(database.db, { recipient: '0712 345 678', message: 'Habari “yako”' });
   expect(status).toBe('PENDING');
   const sms = await findSms(database.db, id);
@@ -135,7 +135,7 @@ test.for(['x', '', '12'])('an opt-out of the number "%s" is refused', async (num
   await expect(recording).rejects.toMatchObject({ code: 'invalid_request', field: 'number' });
 });
 
-test('there is no message with an id that is none', async () => {
+test('an invalid id finds no message', async () => {
   expect(await findSms(database.db, 'x')).toBeNull();
   expect(await findSms(database.db, '01990000-0000-7000-8000-000000000000')).toBeNull();
   expect(await smsHistory(database.db, 'x')).toEqual([]);

@@ -13,11 +13,11 @@ export interface NewSms {
    */
   readonly recipient: string;
   readonly message: string;
-  /** What kind of message it is, for the cost report; `message` unless said. */
+  /** What kind of message it is, for the cost report. Default: `message`. */
   readonly template?: string;
-  /** English unless said. */
+  /** Default: English. */
   readonly language?: SmsLanguage;
-  /** 0, important, unless said. */
+  /** Default: 0, important. */
   readonly priority?: SmsPriority;
   readonly transactionReference?: string;
   /**
@@ -93,7 +93,7 @@ function idOf(key: string | undefined): string | null {
   ].join('-');
 }
 
-/** Wakes the senders that listen, when the handle's transaction commits. A wake-up that is lost delays, no more. */
+/** Wakes the senders that listen, when the handle's transaction commits. A lost wake-up only delays. */
 export async function wakeSmsSenders(db: Handle): Promise<void> {
   await query(db, WAKE, []);
 }

@@ -132,7 +132,7 @@ test('an answer that is recorded twice counts once', async () => {
   expect(await spent()).toBe('0.8000');
 });
 
-test('nobody settles what was not claimed, or an attempt that there was not', async () => {
+test('a settlement of an unclaimed message or an unknown attempt is ignored', async () => {
   const message = await claimNew(database.db);
   const stranger = '01990000-0000-7000-8000-000000000000';
   const results = await settleSms(database.db, [
@@ -145,7 +145,7 @@ test('nobody settles what was not claimed, or an attempt that there was not', as
   expect(await spent()).toBe('0.0000');
 });
 
-test('an answer of an attempt before the last, which was told to be retried, is ignored', async () => {
+test('an answer of an attempt before the last, which was settled as a retry, is ignored', async () => {
   const message = await claimNew(database.db);
   await settleSms(database.db, [{ ...plain(message), outcome: 'retry' }]);
   await claim(database.db);

@@ -16,7 +16,10 @@ export interface SmsSettlement {
   readonly attempt: number;
   readonly outcome: SmsOutcome;
   readonly providerMessageId?: string | null;
-  /** What the attempt was charged: decimal string, at most four decimals. Zero is a cost, null is none named. */
+  /**
+   * What the attempt was charged: decimal string, at most four decimals. Zero is a cost; null means that no cost was
+   * named.
+   */
   readonly cost?: string | null;
   /** ISO 4217. */
   readonly currency?: string | null;
@@ -37,8 +40,8 @@ export interface SmsSettlement {
 export interface SettledSms {
   readonly id: string;
   /**
-   * `settled`; `late`, when the outcome was taken for unknown before and the answer has resolved or completed it; or
-   * `ignored`, when this attempt has its answer already or there was none; or `invalid`, when a field of it cannot be:
+   * `settled`; `late`, when the outcome counted as unknown before and the answer has resolved or completed it;
+   * `ignored`, when this attempt has its answer already or does not exist; or `invalid`, when a field is invalid:
    * nothing of this one is recorded, and its neighbours are settled.
    */
   readonly result: 'settled' | 'late' | 'ignored' | 'invalid';

@@ -16,7 +16,7 @@ async function claimMany(count: number) {
   return (await claim(database.db, { limit: count })).messages;
 }
 
-test('settlements that are said together are recorded in a few round trips, each with its own result', async () => {
+test('settlements that come together are recorded in a few round trips, each with its own result', async () => {
   const messages = await claimMany(50);
   let calls = 0;
   const counting = {
@@ -44,7 +44,7 @@ test('one that no column can hold fails alone, never its neighbours', async () =
   expect(await findSms(database.db, bad.id)).toMatchObject({ phase: 'SENDING' });
 });
 
-test('said again after a lost connection, an answer is recorded and charged once', async () => {
+test('retried after a lost connection, an answer is recorded and charged once', async () => {
   const [message] = await claimMany(1);
   if (message === undefined) throw new Error('nothing was claimed');
   await using proxy = await startDatabaseProxy(database.url);

@@ -8,10 +8,10 @@ import type { SettledSms, SmsSettlement } from './settlements.ts';
 export interface SmsSettler {
   /**
    * Resolves after the commit. Throws `request_failed` when the database refuses this settlement in particular, and
-   * `queue_full` or `intake_closed`. Whatever it throws, it can be said again.
+   * `queue_full` or `intake_closed`. Whatever it throws, the settlement can be retried.
    */
   settle(settlement: SmsSettlement): Promise<SettledSms>;
-  /** Takes no more, waits until all that was taken is recorded. */
+  /** Accepts nothing new, and waits until everything accepted is recorded. */
   close(): Promise<void>;
   /** Settlements taken and not yet answered. */
   readonly depth: number;

@@ -39,7 +39,7 @@ test('messages about a transaction are found by its reference, in small letters 
 });
 
 test.for(['', 'x', '1_x', '99999999999999999_00000000-0000-4000-8000-000000000000'])(
-  'the cursor %j is none',
+  'the cursor %j is invalid',
   async (cursor) => {
     await expect(listSms(database.db, { by: { reference: 'X' }, cursor })).rejects.toMatchObject({
       code: 'invalid_request',

@@ -26,7 +26,7 @@ function wakeUps(): { onWake: () => void; count: () => number; next: () => Promi
 
 const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`;
 
-test('a sender is woken when it begins to listen, when a message is queued, and when it is told to', async () => {
+test('a sender is woken when it begins to listen, when a message is queued, and on request', async () => {
   const wakes = wakeUps();
   const first = wakes.next();
   const listener = listenForSms(database.db, wakes.onWake);
@@ -70,7 +70,7 @@ test('it is woken when the transaction commits, not before, and not for one that
   }
 });
 
-test('a connection that is cut is opened again, the loss is told, and what was missed wakes', async () => {
+test('a connection that is cut is opened again, the loss is reported, and what was missed wakes', async () => {
   const wakes = wakeUps();
   const errors: string[] = [];
   const listener = listenForSms(database.db, wakes.onWake, { onError: ({ code }) => errors.push(code) });

@@ -10,7 +10,7 @@ export interface SmsListener {
 
 /**
  * Calls `onWake` when messages are queued (`queueSms`, `wakeSmsSenders`), and after each time it has connected, because
- * what was said meanwhile is lost. It listens on a connection of its own and connects again by itself.
+ * notifications are lost meanwhile. It listens on a connection of its own and connects again by itself.
  *
  * It is for speed only: keep polling behind it. Through a pooler in transaction mode nothing would be heard.
  *

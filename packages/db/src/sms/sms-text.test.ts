@@ -174,7 +174,7 @@ test.for(
   expect(String(text).length).toBeLessThanOrEqual(160);
 });
 
-// What GSM-7 has of ASCII, without its extension table, of which each character counts two.
+// The ASCII characters of GSM-7, without its extension table, whose characters count two each.
 const GSM_7 = /^[A-Za-z0-9 .,'&/()+*:-]+$/;
 
 test('whatever the counterparty is called, the text stays in the alphabet of one-part messages', async () => {
@@ -213,7 +213,7 @@ test.for([
 test.for([
   ['en', 'a customer'],
   ['sw', 'mteja'],
-])('in %s a counterparty of whom nothing is known is %s', async ([language, called]) => {
+])('in %s an unknown counterparty is %s', async ([language, called]) => {
   const text = await textOf({ template: 'transfer_out', name: null, number: null, language: language ?? '' });
   expect(text).toContain(` ${called ?? ''}.`);
 });
@@ -249,7 +249,7 @@ test('what is worded badly is worded plainly, and never fails the money that it 
       expect(await textOf({ template, language, ...nothing })).toBeTypeOf('string');
 });
 
-test('the balance is left out where there is none', async () => {
+test('a missing balance is left out', async () => {
   expect(await textOf({ balance: null, name: null, number: null })).toBe(
     'QKJ41HARMI confirmed. KES 1,500.00 received in wallet 2048173651.',
   );

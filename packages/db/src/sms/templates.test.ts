@@ -81,7 +81,7 @@ test.for([
   expect(await findSmsTemplate(database.db, deposit)).toMatchObject({ text: original });
 });
 
-test('a message that there is not has no text', async () => {
+test('an unknown message has no text', async () => {
   const text = '{reference}';
   for (const other of [
     { ...deposit, key: 'winner' },

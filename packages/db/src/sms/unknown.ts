@@ -29,8 +29,8 @@ export interface UnknownSmsPage {
 }
 
 /**
- * `sent`: it has been, as far as anybody can tell. `send_again`: it goes back into the queue, and may reach the customer
- * twice. `failed`: it has not been sent and is not worth sending any more.
+ * `sent`: it has been, as far as anybody can tell. `send_again`: it goes back into the queue, and may reach the
+ * customer twice. `failed`: it has not been sent and is not worth sending any more.
  */
 export type SmsDecision = 'sent' | 'send_again' | 'failed';
 
@@ -50,7 +50,7 @@ export interface SmsDecisionRequest {
 /**
  * Messages of unknown outcome, page by page, the longest waiting first: 100 a page (the default), and 1,000 at most.
  *
- * @throws DaftariError `invalid_request` for a cursor that is none
+ * @throws DaftariError `invalid_request` for an invalid cursor
  */
 export async function listUnknownSms(
   db: Handle,

@@ -21,7 +21,7 @@ test('senders that listen hear of a deposit that the intake has recorded', async
   await listener.close();
 });
 
-test('what is said while it pauses is said when it closes at the latest, and all of it together', async () => {
+test('wake-ups during a pause go out together, at the latest when it closes', async () => {
   await using own = await openTestDb();
   const listening = await connect(own.url);
   const heard: string[] = [];

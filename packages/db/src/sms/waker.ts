@@ -1,15 +1,15 @@
 import type { Handle } from '../connection/handle.ts';
 import { wakeSmsSenders } from './queue.ts';
 
-/** Tells the senders that there is something to send, now and then at most. */
+/** Wakes the senders when there is something to send, at most once in a pause. */
 export interface SmsWaker {
   /** Returns at once. The senders hear of it within the pause. */
   wake(): void;
-  /** Says what is still to be said. */
+  /** Sends a wake-up that is still wanted. */
   close(): Promise<void>;
 }
 
-/** Between two wake-ups; milliseconds. A deposit alone is told at once, and a thousand a second cost ten. */
+/** Milliseconds between two wake-ups. A deposit alone wakes at once, and a thousand a second cost ten wake-ups. */
 const PAUSE_MS = 100;
 
 /**
@@ -21,25 +21,25 @@ export function createSmsWaker(db: Handle): SmsWaker {
   let isWanted = false;
   let underWay: Promise<void> = Promise.resolve();
 
-  function say(): void {
+  function notify(): void {
     isWanted = false;
     pause = setTimeout(() => {
       pause = null;
-      if (isWanted) say();
+      if (isWanted) notify();
     }, PAUSE_MS);
     pause.unref();
-    // A wake-up that is lost delays a message until the next poll, no more.
+    // A lost wake-up only delays a message until the next poll.
     underWay = underWay.then(() => wakeSmsSenders(db)).catch(() => undefined);
   }
 
   return {
     wake() {
-      if (pause === null) say();
+      if (pause === null) notify();
       else isWanted = true;
     },
     async close() {
       if (pause !== null) clearTimeout(pause);
-      if (isWanted) say();
+      if (isWanted) notify();
       if (pause !== null) clearTimeout(pause);
       await underWay;
     },

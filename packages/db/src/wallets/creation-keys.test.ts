@@ -37,7 +37,7 @@ async function meetAtKey<Answer>(work: (db: Db) => Promise<Answer>): Promise<Ans
 const countOf = (table: string) => valueOf(sql, `SELECT count(*)::int FROM ${table}`);
 
 test.for(['alone', 'in a transaction'])(
-  'of ten who open one wallet for one key at once, %s, one opens it and all are told its number',
+  'of ten who open one wallet for one key at once, %s, one opens it and all get its number',
   async (way) => {
     const request = { holderName: 'Otieno', phone: newPhone(), idempotencyKey: newKey() };
     const before = Number(await countOf('core.wallets'));
@@ -50,7 +50,7 @@ test.for(['alone', 'in a transaction'])(
   },
 );
 
-test('of ten who open one wallet of a given number for one key at once all are told that it is there', async () => {
+test('of ten who open one wallet of a given number for one key at once one opens it and all get it', async () => {
   const request = { holderName: 'Otieno', phone: newPhone(), number: 'OURS', idempotencyKey: newKey() };
   const asking = Array.from({ length: 10 }, () => openWallet(database.db, request));
   expect((await Promise.all(asking)).filter(({ replayed }) => !replayed)).toHaveLength(1);
@@ -67,7 +67,7 @@ test('of ten who make one API key for one key at once one is shown it, and there
   expect(await findApiKey(database.db, shown[0] ?? '')).toMatchObject({ name: 'till 7' });
 });
 
-test('a repeat is told of the wallet as it is now', async () => {
+test('a repeat gets the wallet as it is now', async () => {
   const request = { holderName: 'Otieno', phone: newPhone(), idempotencyKey: newKey() };
   const first = await openWallet(database.db, request);
   const from = await openFunded(database, '5.00');

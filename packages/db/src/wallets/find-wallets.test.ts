@@ -96,7 +96,7 @@ test('system wallets are not found', async () => {
   expect(await numbersOf({ prefix: '', limit: 100 })).not.toContain('FEES');
 });
 
-test('twenty wallets are answered unless said otherwise, and a hundred at most', async () => {
+test('a search answers twenty wallets by default, and a hundred at most', async () => {
   expect(await numbersOf({ prefix: '3' })).toHaveLength(20);
   expect(await numbersOf({ prefix: '3', limit: 7 })).toHaveLength(7);
   expect(await numbersOf({ prefix: '3', limit: 0 })).toHaveLength(1);

@@ -74,7 +74,7 @@ test("Prisma's model can neither edit nor make a wallet", async () => {
   expect(codes).toEqual(writing.map(() => 'DF003'));
 });
 
-test('a floor that somebody tried to take away still holds', async () => {
+test('a floor still holds after an attempt to take it away', async () => {
   const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
   await sql(FLOOR_GONE).catch(() => undefined);
   const moving = transfer(database.db, sampleTransfer({ from, to, amount: '1000000.00' }));
@@ -146,7 +146,7 @@ test.for([
   expect(await eventsOf(number)).toEqual([]);
 });
 
-test('SQL is told the same', async () => {
+test('callers from SQL get the same refusals', async () => {
   const number = await openCustomer(database.db);
   const change = (name: string | null, phone: string | null) =>
     valueOf(sql, `SELECT reason FROM core.change_wallet($1, $2, $3, NULL, 'x')`, [number, name, phone]);

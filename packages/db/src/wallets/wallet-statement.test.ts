@@ -201,7 +201,7 @@ test.each([
   ['limit', { limit: 1.5 }],
   ['from', { from: new Date(Number.NaN) }],
   ['to', { to: new Date(8.64e15) }],
-])('a `%s` that is none is refused by its name', async (field, facts) => {
+])('an invalid `%s` is refused by its name', async (field, facts) => {
   const wallet = await openCustomer(database.db);
   const request = walletStatement(database.db, { wallet, ...facts });
   await expect(request).rejects.toMatchObject({ code: 'invalid_request', field });

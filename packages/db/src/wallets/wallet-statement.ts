@@ -32,11 +32,11 @@ export interface WalletStatement {
 
 export interface StatementRequest {
   readonly wallet: string;
-  /** From this moment on; from the beginning unless said. */
+  /** From this moment on. Default: from the beginning. */
   readonly from?: Date;
-  /** Until just before this moment; until now unless said. */
+  /** Until just before this moment. Default: until now. */
   readonly to?: Date;
-  /** Lines a page, 1 to 500; 50 unless said. */
+  /** Lines a page, 1 to 500. Default: 50. */
   readonly limit?: number;
   readonly cursor?: string;
 }
@@ -45,7 +45,7 @@ export interface StatementRequest {
  * The postings of a wallet in a period, page by page, in their order in the wallet. A page does not shift when new
  * postings arrive: the cursor is the version of the wallet.
  *
- * @throws DaftariError `unknown_wallet`, or `invalid_request` for a cursor that is none
+ * @throws DaftariError `unknown_wallet`, or `invalid_request` for an invalid cursor
  */
 export async function walletStatement(db: Handle, request: StatementRequest): Promise<WalletStatement> {
   if (request.cursor !== undefined && !/^\d{1,18}$/.test(request.cursor)) {
@@ -136,8 +136,8 @@ const postingAt = (column: string, version: string) => `coalesce(
 
 // How many postings of the wallet came before a moment. Time never falls while the version grows (the door sees to it,
 // whatever the clock says), so halving finds it in a few steps, each a look into an index; walking there would read
-// every posting since. Where times from before this ledger fall, the statement is cut at one of the places that fit, and
-// its balances and lines still agree.
+// every posting since. Where times from before this ledger fall, the statement is cut at one of the places that fit,
+// and its balances and lines still agree.
 const versionBefore = (isBefore: string) => `(
         WITH RECURSIVE search (low, high) AS (
             SELECT 0::bigint, w.version

@@ -8,7 +8,7 @@ interface HeldFacts {
   readonly expiresAt?: Date | undefined;
 }
 
-/** A wallet with 100.00 in it of which some is held, 40.00 unless said. */
+/** A wallet with 100.00 in it and a hold of `amount`, 40.00 by default. */
 export async function openHeld(test: Pick<TestDb, 'db' | 'sql'>, { amount = '40.00', expiresAt }: HeldFacts) {
   const wallet = await openFunded(test, '100.00');
   const request = { wallet, amount, idempotencyKey: newKey(), ...(expiresAt && { expiresAt }) };

@@ -70,7 +70,7 @@ export function sqlOf(client: Client): Sql {
   let last: Promise<unknown> = Promise.resolve();
   return (text, values = []) => {
     const next = last.then(() => client.query<Record<string, unknown>>(text, [...values]));
-    // Whoever asked hears of the failure; whoever asks next does not care.
+    // The caller of a statement gets its failure; the caller of the next one does not.
     last = next.catch(() => undefined);
     return next.then(({ rows }) => rows);
   };

@@ -24,7 +24,7 @@ interface ModelTransaction {
   readonly answer: Answer;
 }
 
-/** How a request is done: why not, and what it changes and is told. */
+/** How a request is done: the reason why not, or what it changes and answers. */
 interface Work {
   readonly refuse: () => string | null;
   readonly done: () => Answer;
@@ -33,13 +33,13 @@ interface Work {
 interface ModelRequest {
   readonly digest: string;
   readonly refusal: string | null;
-  /** As it was answered, which is what a repeat is told. */
+  /** As it was answered, which is also what a repeat gets. */
   readonly answer: Answer;
 }
 
 /**
- * The ledger as one clerk with one book would keep it, one operation after the other. He is told what the ledger
- * answered only to learn the names that it gave to what is new.
+ * The ledger as one clerk with one book would keep it, one operation after the other. The clerk sees the ledger's
+ * answers only to learn the names that it gave to what is new.
  */
 export class LedgerModel {
   readonly book: LedgerBook;
@@ -333,7 +333,7 @@ export class LedgerModel {
   }
 }
 
-/** An answer as a repeat is told it. */
+/** An answer as a repeat gets it. */
 function again(answer: Answer): Answer {
   const { hold } = answer;
   return {

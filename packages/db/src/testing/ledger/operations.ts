@@ -71,7 +71,7 @@ function doorOf(db: Handle): Door {
 
 /**
  * Asks the ledger. A refusal is an answer; what went wrong in another way is thrown, for the transaction to repeat.
- * What goes through an intake is ended early by whoever made the intake, in the transaction of its batch.
+ * A hold that goes through an intake is ended early by the maker of the intake, in the transaction of its batch.
  */
 export async function perform(db: Handle, operation: Operation, intake?: Door): Promise<Answer[]> {
   try {

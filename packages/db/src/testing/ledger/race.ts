@@ -4,7 +4,7 @@ import { isDaftariError } from '../../errors.ts';
 import { untilWaiting } from '../database/lock-waiters.ts';
 import { connect } from '../database/test-db.ts';
 
-/** What a caller was told: `done`, or the code of the refusal. Anything else fails the test. */
+/** What a caller got: `done`, or the code of the refusal. Anything else fails the test. */
 type Told = string;
 
 async function toldOf(request: Promise<unknown>): Promise<Told> {
@@ -19,7 +19,7 @@ async function toldOf(request: Promise<unknown>): Promise<Told> {
 
 /**
  * Starts every request on a connection of its own while the wallet (or each of several) is locked, waits until all of
- * them wait for it, and lets them go: they truly meet. Answers what each was told, in the order of the requests.
+ * them wait for it, and lets them go: they truly meet. Returns what each got, in the order of the requests.
  */
 export async function meet(
   url: string,

@@ -32,7 +32,7 @@ export async function openRing(url: string): Promise<string[]> {
   return numbers;
 }
 
-/** What is wrong with the ledger, how much is in it, and how often somebody waited in a circle. */
+/** What is wrong with the ledger, how much is in it, and how often sessions waited in a circle. */
 export async function ringFaults(
   url: string,
 ): Promise<{ faults: string[]; total: string; deadlocks: number }> {

@@ -3,7 +3,7 @@ import { formatCents } from '../../money.ts';
 import type { Answer, Operation, Payment } from './operations.ts';
 import { newReceipt } from '../deposits/sample-deposit.ts';
 
-/** A step before it is known which holds and transactions there are; `a`, `b` and `c` choose among what there is. */
+/** A step, made before its holds and transactions are known: `a`, `b` and `c` choose among those that exist. */
 export const steps = fc.record({
   kind: fc.constantFrom(
     'deposit',

@@ -19,7 +19,7 @@ export function newMessageId(): string {
   return `ATXid_${String(messageIds).padStart(32, '0')}`;
 }
 
-/** Queues a message of which nothing is special but what the test says. */
+/** Queues an ordinary message with the facts that the test names. */
 export async function queueOne(db: Handle, sms: Partial<NewSms> = {}): Promise<string> {
   const { id } = await queueSms(db, { recipient: newPhone(), message: 'Hello', ...sms });
   return id;
