@@ -14,7 +14,7 @@ import { ROOT } from './env.ts';
 const run = promisify(execFile);
 const apps = ['mpesa', 'sms', 'wallet'];
 
-// Sources that came without their history cannot be checked out once more.
+// Sources that came without their history cannot be checked out again.
 describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
   it('with core.autocrlf has the line ends of ours, and the Prisma CLI runs in it', async () => {
     await using checkout = await createCheckout(['tools/schema-engine']);

@@ -58,13 +58,13 @@ const viaNpm = ['npm', 'run', 'dev'] as const;
 const directly = [process.execPath, join(ROOT, 'e2e/dev.ts')] as const;
 
 it.each([
-  { what: 'npm, which has started it, is told to end', command: viaNpm, end: 'SIGTERM', of: 'process' },
+  { what: 'npm, which has started it, gets SIGTERM', command: viaNpm, end: 'SIGTERM', of: 'process' },
   { what: 'npm, which has started it, is killed', command: viaNpm, end: 'SIGKILL', of: 'process' },
   { what: 'the terminal is closed', command: viaNpm, end: 'SIGHUP', of: 'group' },
   { what: 'Ctrl-C reaches everything on the terminal', command: viaNpm, end: 'SIGINT', of: 'group' },
   { what: 'it is killed itself', command: directly, end: 'SIGKILL', of: 'process' },
 ] as const)(
-  'nothing that dev has started is left, and nothing is told twice, when $what',
+  'nothing that dev has started is left, and nothing is printed twice, when $what',
   async ({ command, end, of }) => {
     await using database = await createTestDatabase();
     const ports = await freePorts(5);
@@ -114,9 +114,9 @@ it('dev says which ports are taken, by which setting, before it starts anything'
     SIMULATOR_PORT: payer,
   }).ended;
   for (const server of others) server.close();
-  expect(printed).toContain(`WALLET_PORT=${wallets} for the wallet service: somebody listens there`);
-  expect(printed).toContain(`SMS_SIMULATOR_PORT=${provider} for the simulated SMS provider: somebody`);
-  expect(printed).toContain(`SIMULATOR_PORT=${payer} for the simulated M-PESA: somebody`);
+  expect(printed).toContain(`WALLET_PORT=${wallets} for the wallet service: another program listens there`);
+  expect(printed).toContain(`SMS_SIMULATOR_PORT=${provider} for the simulated SMS provider: another program`);
+  expect(printed).toContain(`SIMULATOR_PORT=${payer} for the simulated M-PESA: another program`);
   expect(printed).toContain(`SMS_PORT=${mpesa} for the SMS service: MPESA_PORT has the same`);
   expect(printed).not.toMatch(/^\s+at /m);
   expect(code).toBe(1);

@@ -90,7 +90,7 @@ async function play(settings: Settings): Promise<boolean> {
   });
 }
 
-/** Says what comes now, unless it was told to stop. */
+/** Says what comes now, unless it was asked to stop. */
 function next({ stop }: Settings, what: string): void {
   stop.throwIfAborted();
   step(what);

@@ -5,7 +5,7 @@ import { confirmationOf, createPayment, createRandom, openTarget, sendStorm } fr
 import type { Payment } from '@repo/simulator';
 import { OrderError, readPayOrder } from './pay-order.ts';
 
-/** A simulated M-PESA that pays when it is told to: `POST /pay {"account", "amount", "copies"?}`. */
+/** A simulated M-PESA that pays on request: `POST /pay {"account", "amount", "copies"?}`. */
 export interface Payer {
   readonly url: string;
   close(): Promise<void>;

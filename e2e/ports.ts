@@ -38,7 +38,7 @@ async function whyTaken(port: number, host: string): Promise<string | null> {
     return null;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EADDRINUSE') return 'somebody listens there already';
+    if (code === 'EADDRINUSE') return 'another program listens there already';
     if (code === 'EACCES') return 'this account may not listen there';
     if (code === 'EADDRNOTAVAIL') return `HOST=${host} is no address of this machine`;
     throw error;

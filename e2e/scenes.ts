@@ -61,7 +61,7 @@ export async function playScenes(
   const message = confirmationOf(deposit);
   scenes.push(
     sceneOf(deposit, {
-      title: 'a deposit, and the same message once more',
+      title: 'a deposit, and the same message again',
       wallet: wallets.wanjiku,
       answers: [await sendConfirmation(first, message), await sendConfirmation(second, message)],
       inbox: { CREDITED: 1, DUPLICATE: 1 },
@@ -149,7 +149,7 @@ export async function playCrash(
   return {
     title: `${String(CRASH)} payments, a service killed among them, the lost repeated`,
     receipts: payments.map(({ receipt }) => receipt),
-    // Each payment counts once: what matters is that somebody acknowledged it in the end.
+    // Each payment counts once: what matters is that a process acknowledged it in the end.
     sent: CRASH,
     acknowledged: heard,
     inbox: null,

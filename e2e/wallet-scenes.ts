@@ -48,7 +48,7 @@ export async function playTransfers(
 
   const overdraft = await post('/transfers', { ...order, amount: '1000000.00' });
   scenes.push({
-    title: 'a transfer of more than there is',
+    title: 'a transfer of more than the balance',
     answered: `${String(overdraft.status)} ${textOf(overdraft, 'code')}`,
     posted: null,
     isRight: overdraft.status === 422 && overdraft.body['code'] === 'insufficient_funds',

@@ -3,7 +3,7 @@ import { createClients, granted, readPages } from './clients.ts';
 import type { Clients } from './clients.ts';
 import type { components } from './generated/wallet.ts';
 
-// What somebody writes who has nothing but the descriptions of the services: `node program.ts <wallet's URL>
+// A program written with nothing but the descriptions of the services: `node program.ts <wallet's URL>
 // <mpesa's URL> <sms's URL> <API key> <number of a wallet with money>`. It prints what it has seen as JSON.
 
 type Problem = components['schemas']['Problem'];

@@ -20,7 +20,7 @@ export interface Audit {
   readonly bookCost: string;
   readonly rowsCost: string;
   readonly spendCost: string;
-  /** Charged for attempts that a person had sent again without a look: nobody was told of them. */
+  /** Charged for attempts that a person had sent again without a look: nobody learned of these charges. */
   readonly untoldCost: string;
   /** Whether rows and spending are the same, and with the untold the provider's book, to the fourth decimal. */
   readonly costsAgree: boolean;

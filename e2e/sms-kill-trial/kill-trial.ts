@@ -71,7 +71,7 @@ export async function runKillTrial(options: TrialOptions): Promise<TrialReport> 
     const leftAfterKills = await countLeft(databaseUrl);
     say(`${String(kills)} killed, ${String(leftAfterKills)} messages left`);
     await untilDone(databaseUrl, person);
-    // Whoever was started at the very end hears the signal only when it runs.
+    // A sender that was started at the very end hears the signal only when it runs.
     await Promise.all(senders.map((sender) => sender.url));
     const codes = await Promise.all(senders.map((sender) => sender.stop()));
     const report = await audit(databaseUrl, await readBook(providerUrl));

@@ -1,7 +1,7 @@
 import { formatCost, parseCost, readBook, sumCosts } from './book.ts';
 import { trialKey } from './processes.ts';
 
-/** What somebody at a desk has decided, through the API. */
+/** What a person at a desk has decided, through the API. */
 export interface Decisions {
   /** Found in the provider's books. */
   sent: number;

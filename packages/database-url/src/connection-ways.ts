@@ -106,7 +106,7 @@ function isRefusal(error: unknown): boolean {
   return NO_TLS.test(error.message) || (typeof code === 'string' && /^(ERR_TLS|ERR_SSL|EPROTO)/.test(code));
 }
 
-/** That there is no TLS tells less than what happened without it. */
+/** An error about missing TLS says less than what happened without TLS. */
 function saysMore(error: unknown): boolean {
   return !(error instanceof Error && NO_TLS.test(error.message));
 }

@@ -64,7 +64,7 @@ function toUrl(connectionString: string): URL {
   // A user without a host is no URL to the parser; libpq means the socket or this machine by it.
   const url = URL.parse(text) ?? URL.parse(text.replace(/^([^/?#]*\/\/[^/?#]*@)(?=[/?]|$)/, '$1localhost'));
   if (url === null) {
-    // host1:5432,host2:5432 is a port that is none to the parser.
+    // To the parser, host1:5432,host2:5432 has an invalid port.
     throw /^[^/?#]*\/\/(?:[^/?#]*@)?[^/?#@]*,/.test(text)
       ? severalHosts()
       : syntax(`it cannot be parsed; ${ENCODING}`);

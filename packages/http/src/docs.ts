@@ -98,7 +98,7 @@ function withCodes(codes: readonly string[]): SwaggerTransformObject {
   };
 }
 
-/** One may be used by others that are themselves not used, so this is asked until there is none. */
+/** Schemas that nothing uses. One may be named by another unused one, so this is repeated until it finds nothing. */
 function findUnused(document: object, schemas: Readonly<Record<string, unknown>>): string[] {
   const text = JSON.stringify(document);
   return Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`));

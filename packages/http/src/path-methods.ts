@@ -12,7 +12,7 @@ export interface PathMethods {
 
 /**
  * Follows the routes that are added to a server from now on. The framework can only be asked for one method at a time,
- * so its router library is asked here once more, with all methods of a path under one name.
+ * so its router library is asked here too, with all methods of a path under one name.
  */
 export function followPaths(app: FastifyInstance): PathMethods {
   const paths = findMyWay(routerOptions);

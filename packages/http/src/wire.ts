@@ -45,7 +45,7 @@ const problem = z.looseObject({
   requestId: z.string(),
 });
 
-/** What is wrong with an answer to a client's mistake; nothing when it is none or is as it must be. */
+/** What is wrong with an answer to a client's mistake; empty without a mistake or if the answer is as it must be. */
 export function findAnswerFaults(method: string, { status, headers, body }: WireAnswer): string[] {
   const faults: string[] = [];
   if (!(status >= 100 && status < 500)) faults.push(`the status is ${String(status)}`);
@@ -131,7 +131,7 @@ const oddSegments = [
   'a'.repeat(300),
 ];
 
-/** Requests to a server of which many are wrong in some way; `paths` are templates such as `/wallets/{number}`. */
+/** Requests to a server, many of them wrong in some way; `paths` are templates such as `/wallets/{number}`. */
 export function wireRequests(paths: readonly string[]): fc.Arbitrary<WireRequest> {
   const segment = fc.oneof(fc.constantFrom(...oddSegments), fc.stringMatching(/^[!-~]{1,12}$/));
   const path = fc

@@ -82,7 +82,7 @@ test.each<[string, () => Promise<string[]>, RegExp]>([
   ['no keys', async () => [jwks], /usage: /],
   ['an unknown option', async () => [jwks, '--key', jwks], /usage: /],
   ['a receipt that is not there', async () => [join(folder, 'absent.pdf'), '--keys', jwks], /cannot be read/],
-  ['keys that are none', async () => [jwks, '--keys', await file('empty.json', '{}')], /keys cannot be used/],
+  ['invalid keys', async () => [jwks, '--keys', await file('empty.json', '{}')], /keys cannot be used/],
   [
     'a file far too large',
     async () => [await file('large', Buffer.alloc(5_000_000)), '--keys', jwks],

@@ -26,7 +26,7 @@ export interface MaskedFacts {
   readonly paidAt?: string | null;
   readonly fee?: ReceiptFee | null;
   readonly narrative?: string | null;
-  /** Whose receipt it is; null where the service was not told. */
+  /** Whose receipt it is; null if not configured. */
   readonly issuer?: Issuer | null;
 }
 

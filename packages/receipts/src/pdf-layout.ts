@@ -155,7 +155,7 @@ interface RowPlace {
   readonly style: Style;
 }
 
-/** The QR code with what is said about it beside it, or below it on a roll. */
+/** The QR code with its explanation beside it, or below it on a roll. */
 function placeCode(marks: Mark[], { shown, words, y, style: { fonts, shape } }: CodePlace): number {
   const { margin, textSize, codeSide, stacked } = shape;
   const inner = shape.width - 2 * margin;

@@ -57,7 +57,7 @@ export interface ReceiptFacts {
   /** When the payer paid, by M-PESA's clock, which is before it was recorded; null where nobody says. */
   readonly paidAt?: Date | null;
   readonly fee?: ReceiptFee | null;
-  /** What it was for, in the words of whoever asked for it. */
+  /** What it was for, as its caller worded it. */
   readonly narrative?: string | null;
 }
 

@@ -120,7 +120,7 @@ describe('the signature of a genuine receipt', () => {
       (page: string) => page.replace('</style>', 'dl { display: none }</style>'),
     ],
     ['another address', (page: string) => page.replaceAll(baseUrl, 'https://wallet.example.com')],
-  ])('in a page with %s is a forgery, and the signed facts are told', async (_what, forge) => {
+  ])('in a page with %s is a forgery, and the signed facts are reported', async (_what, forge) => {
     const verification = await verifyReceiptFile(jwks, bytes(forge(receiptHtml(receipt))));
     expect(verification).toEqual({ genuine: false, reason: 'altered_copy', signed: receipt });
   });
@@ -144,7 +144,7 @@ test.each([
   expect(await verdictOn(file)).toBe('not_signed');
 });
 
-test('a PDF of somebody else holds no signed receipt', async () => {
+test('a foreign PDF holds no signed receipt', async () => {
   const document = await PDFDocument.create();
   document.addPage();
   expect(await verdictOn(await document.save())).toBe('not_signed');

@@ -18,7 +18,7 @@ interface Found {
   readonly showsOnly: (receipt: Receipt) => Promise<boolean>;
 }
 
-/** Of a file that holds a genuine signature but shows something else: what was really signed. */
+/** `signed` is set when the signature is genuine but the file shows something else: it holds what was really signed. */
 export type FileVerification = Verification & { readonly signed?: Receipt };
 
 /**

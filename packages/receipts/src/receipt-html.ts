@@ -14,9 +14,9 @@ import { wordings } from './wording.ts';
 import type { Wording } from './wording.ts';
 
 export interface RenderOptions {
-  /** A4 unless said otherwise; `roll` is an 80 mm till roll. */
+  /** Default: A4. `roll` is an 80 mm till roll. */
   readonly paper?: Paper;
-  /** English unless said otherwise. */
+  /** Default: English. */
   readonly language?: Language;
 }
 

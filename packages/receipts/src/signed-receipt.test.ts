@@ -30,7 +30,7 @@ function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value), 'utf8').toString('base64url');
 }
 
-/** What somebody who has the key, but not our code, could sign. */
+/** What a person who has the key, but not our code, could sign. */
 function signAnything(value: unknown, changes: object = {}): Promise<string> {
   return new CompactSign(Buffer.from(JSON.stringify(value)))
     .setProtectedHeader({ ...header, alg: 'EdDSA', ...changes })
@@ -42,7 +42,7 @@ async function verdictOn(jws: string): Promise<string> {
   return verification.genuine ? 'genuine' : verification.reason;
 }
 
-test('a receipt is genuine, and says again what was signed', async () => {
+test('a receipt is genuine, and shows what was signed', async () => {
   expect(await verifySignedReceipt(jwks, receipt.jws)).toEqual({ genuine: true, receipt });
 });
 

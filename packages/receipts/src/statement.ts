@@ -23,7 +23,7 @@ export interface StatementEntry {
 export interface Statement {
   readonly issuer: Issuer | null;
   readonly wallet: string;
-  /** As it may be shown to whoever asked. */
+  /** As it may be shown to the caller. */
   readonly holder: string;
   readonly currency: string;
   /** The first moment of the period, and the first one after it, in ISO 8601; null for an open end. */

@@ -9,12 +9,12 @@ import type { Receipt } from './signed-receipt.ts';
 import { readPublicJwks } from './signing-keys.ts';
 import { wordings } from './wording.ts';
 
-/** Receipts are some ten kilobytes; what is far larger is none, and is not read into memory. */
+/** Receipts are some ten kilobytes. A far larger file is no receipt, and is not read into memory. */
 const LARGEST_FILE_BYTES = 4_194_304;
 
 const usage = `usage: verify-command.ts <receipt.pdf|receipt.html|receipt.json|receipt.jws> --keys <jwks.json>
 Checks a receipt without network or database. The keys are what the wallet service publishes at
-/.well-known/jwks.json; get them from the service itself, never from whoever gave you the receipt.
+/.well-known/jwks.json; get them from the service itself, never from the person who gave you the receipt.
 Exit code: 0 genuine, 1 not genuine, 2 it could not be checked.`;
 
 /** Answers the exit code. */

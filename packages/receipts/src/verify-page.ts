@@ -50,7 +50,7 @@ export function verifyPage({ verdict, language, issuer = null }: VerifyPage): st
 export interface VerifyPage {
   readonly verdict: Verdict;
   readonly language: Language;
-  /** Whose receipts they are; null where the service was not told. */
+  /** Whose receipts they are; null if not configured. */
   readonly issuer?: Issuer | null;
 }
 

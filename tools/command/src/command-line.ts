@@ -11,7 +11,7 @@ interface Shape<Options extends ParseArgsOptionsConfig> {
   readonly allowPositionals: true;
 }
 
-/** What was typed after a command's name: its options, and the words that are none. */
+/** What was typed after a command's name: its options, and the other words. */
 export type CommandLine<Options extends ParseArgsOptionsConfig> = ReturnType<
   typeof parseArgs<Shape<Options>>
 >;
@@ -30,7 +30,7 @@ export function readCommandLine<const Options extends ParseArgsOptionsConfig = N
   { options, names = 0 }: { readonly options?: Options; readonly names?: number } = {},
 ): CommandLine<Options> {
   const args = process.argv.slice(2);
-  // Also beside something wrong: whoever asks for help gets it.
+  // Help is printed even beside an invalid option.
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(`${usage}\n`);
     process.exit(0);

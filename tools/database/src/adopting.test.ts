@@ -14,7 +14,7 @@ import { verifyDatabase } from './verify/verify-database.ts';
 const migrations = await readMigrations(repository.migrations);
 const [base] = migrations;
 
-/** A database as somebody has run it for years: the tables of the base, and rows that nobody here has seen. */
+/** A database that has run for years: the tables of the base, and rows that nobody here has seen. */
 const EXISTING = `
   ${base?.sql ?? ''}
   INSERT INTO core.wallets (id, holder_name, phone, balance, status, currency, created_at) VALUES
@@ -90,7 +90,7 @@ describe('a database that is in use', () => {
     await db.close();
   });
 
-  it('is told by db:deploy where to read, when it has no history', async () => {
+  it('gets the place to read from db:deploy when it has no history', async () => {
     await using database = await createTestDatabase({ empty: true });
     await execute(database.url, 'CREATE TABLE public.theirs (id int)');
     const { exitCode, stdout } = await runCommandLine('deploy', database.url);

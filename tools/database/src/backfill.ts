@@ -39,7 +39,7 @@ await runCommand(async () => {
     print(
       left === 0
         ? 'Every transaction has its verification hash.'
-        : `${String(left)} transactions have none, because their time is no moment ('infinity').`,
+        : `${String(left)} transactions have no hash, because their time is no moment ('infinity').`,
     );
     return 0;
   } finally {

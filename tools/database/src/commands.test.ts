@@ -24,7 +24,7 @@ describe('db:deploy', () => {
     );
   });
 
-  it('names what somebody has changed by hand, which deploying does not mend', async () => {
+  it('names what was changed by hand, which deploying does not mend', async () => {
     await using database = await createTestDatabase();
     await execute(database.url, 'DROP TRIGGER wallets_through_the_door ON core.wallets');
     const { exitCode, stdout } = await runCommandLine('deploy', database.url);

@@ -32,7 +32,7 @@ describe('a connection that cannot be had', () => {
   });
 
   it.each(['127.0.0.1:5432', 'mysql://user:sesame@host/db', 'postgresql://user:ses/ame@host/db', ''])(
-    'says that the URL is none, and does not repeat it: %s',
+    'says that the URL is invalid, and does not repeat it: %s',
     async (url) => {
       const failure = await failureOf(url);
       expect(failure).toMatchObject({ code: 'URL_INVALID' });

@@ -36,7 +36,7 @@ await runCommand(async () => {
     onWait: sayWaiting,
     patienceMilliseconds,
   });
-  // After a failure the CLI has said all there is to say, perhaps that there is no database.
+  // After a failure the CLI has already given the reason, such as a missing database.
   if (exitCode !== 0) {
     if (output.includes('P3005'))
       print('To put a database that is in use under these migrations: docs/adopting.md.');

@@ -50,7 +50,7 @@ describe('a deployment', () => {
     const { exitCode, stderr } = await runCommandLine('deploy', database.url, ['--wait', '4']);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^Waiting for another deploy or rollback: process \d+, application "left-behind"/);
-    expect(stderr).toContain('somebody else is migrating this database');
+    expect(stderr).toContain('another process is migrating this database');
     // What it says to do is enough.
     const advice = /SELECT pg_terminate_backend\(\d+\)/.exec(stderr)?.[0] ?? '';
     await execute(database.url, advice);
@@ -58,7 +58,7 @@ describe('a deployment', () => {
     await other.end();
   });
 
-  it('is told by Prisma itself, too, who has the lock', async () => {
+  it('learns from Prisma itself, too, who has the lock', async () => {
     await using database = await createTestDatabase();
     const other = await lockedBy(database.url, 'somebody');
     const run = await runPrisma(repository, ['migrate', 'deploy'], { url: database.url, output: 'keep' });

@@ -14,7 +14,7 @@ const errorCodes = {
   MIGRATION_NOT_APPLIED: 'no such migration is applied',
   MIGRATION_UNFINISHED: 'a migration has failed or has not finished, so nothing was changed',
   MIGRATION_UNREADABLE: 'the migrations folder cannot be used',
-  MIGRATIONS_LOCKED: 'somebody else is migrating this database',
+  MIGRATIONS_LOCKED: 'another process is migrating this database',
   NOTHING_APPLIED: 'there is nothing to walk back',
   OPTION_INVALID: 'an option cannot be used',
   POOLED: 'this cannot run through a connection pooler',

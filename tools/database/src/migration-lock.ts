@@ -13,7 +13,7 @@ const pollMilliseconds = 200;
 /** Waits that are over sooner are not worth a word. */
 const quietMilliseconds = 2_000;
 
-/** How often to say again that somebody is waited for. */
+/** How often to repeat that another session is waited for. */
 const remindMilliseconds = 10_000;
 
 export type LockOptions = {
@@ -26,8 +26,8 @@ export type LockOptions = {
 /**
  * Takes Prisma's migration lock for this session, so that no deploy can run at the same time.
  *
- * It asks again and again instead of waiting within a statement: a statement that waits holds a snapshot, for which the
- * CREATE INDEX CONCURRENTLY of whoever has the lock would wait in turn.
+ * It asks again and again instead of waiting within a statement: a statement that waits holds a snapshot, and a CREATE
+ * INDEX CONCURRENTLY of the session that has the lock would wait for this snapshot in turn.
  *
  * @throws {MigrateError} POOLED, or MIGRATIONS_LOCKED after the time to wait
  */

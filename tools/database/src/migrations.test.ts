@@ -14,7 +14,7 @@ const script = fc
   .map((lines) => lines.join('\n'));
 
 describe('the migrations folder', () => {
-  it('is read in the order of the names, with the ways back that there are', async () => {
+  it('is read in the order of the names, with the ways back that exist', async () => {
     await using temporary = await TemporaryProject.create({ empty: true });
     await temporary.writeMigration('20240102000000_two', { sql: 'SELECT 2;' });
     await temporary.writeMigration('20240101000000_one', { sql: 'SELECT 1;', down: 'SELECT -1;' });
@@ -37,7 +37,7 @@ describe('the migrations folder', () => {
   });
 });
 
-/** Files that an editor or a checkout can leave, and what must be said of them. */
+/** Files that an editor or a checkout can leave, and what must be reported about them. */
 const unreadable = [
   ['a byte order mark', Buffer.from('\uFEFFSELECT 1;', 'utf8'), 'begins with a byte order mark'],
   ['UTF-16', Buffer.from('\uFEFFSELECT 1;', 'utf16le'), 'is in UTF-16'],

@@ -67,7 +67,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     expect(await runCommandLine('verify', pooler.url)).toMatchObject({ exitCode: 0 });
   });
 
-  it('a service without the setting is told which one, whatever the pooler makes of it', async () => {
+  it('a service without the setting learns which one it needs, whatever the pooler makes of it', async () => {
     await using database = await createTestDatabase();
     await using strict = await startPgBouncer(database.url, { mode: 'transaction', size: 2 });
     const refused = createDb({ url: strict.url });

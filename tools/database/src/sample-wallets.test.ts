@@ -24,7 +24,7 @@ describe('the sample wallets', () => {
     }
   });
 
-  it('have numbers with a check digit, of which none is a slip of the finger away from another', async () => {
+  it('have numbers with a check digit, none of them a slip of the finger away from another', async () => {
     await using database = await createTestDatabase();
     const numbers = sampleWallets.map(({ number }) => `('${number}')`).join(', ');
     await execute(database.url, `SELECT core.open_wallet(n, 'Achieng', NULL) FROM (VALUES ${numbers}) v (n)`);

@@ -13,7 +13,7 @@ export function developmentUrl(serverUrl: string): string {
   return databaseUrl(serverUrl, developmentDatabase);
 }
 
-/** The database of DATABASE_URL, or else the development server's, which runs as long as somebody uses it. */
+/** The database of DATABASE_URL, or else the development server's, which runs as long as a process uses it. */
 export async function openTarget(project: Project): Promise<Target> {
   const { databaseUrl: url } = readEnvironment(project.root);
   if (url !== undefined) return { url, [Symbol.asyncDispose]: () => Promise.resolve() };

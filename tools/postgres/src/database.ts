@@ -27,7 +27,7 @@ export async function createDatabase(serverUrl: string, name: string): Promise<s
  * Creates a database with all that `template` holds and answers its URL. Any number of clones may be under way, but
  * nobody may be connected to the template.
  *
- * @throws {PostgresError} TEMPLATE_BUSY when somebody stays connected to the template.
+ * @throws {PostgresError} TEMPLATE_BUSY when a session stays connected to the template.
  */
 export async function cloneDatabase(
   serverUrl: string,
@@ -51,7 +51,7 @@ export async function cloneDatabase(
   }
 }
 
-/** Removes a database if there is one of this name, and disconnects whoever uses it. */
+/** Removes the database of this name, if it exists, and disconnects its users. */
 export async function dropDatabase(serverUrl: string, name: string): Promise<void> {
   await execute(serverUrl, `DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
 }

@@ -33,7 +33,7 @@ rm -f "$lease"
 export type Kept = {
   /** Is fulfilled when no process of the server is left, however it ended; it keeps no program running. */
   down: Promise<void>;
-  /** The same for somebody who waits for it. */
+  /** The same for a caller that waits for it: it keeps the program running. */
   untilDown: () => Promise<void>;
   isDown: () => boolean;
 };

@@ -27,7 +27,7 @@ const staleMilliseconds = 60_000;
 export async function createLease(directory: string, account: Account | undefined): Promise<Lease> {
   const path = join(directory, `${filePrefix}${randomBytes(6).toString('hex')}`);
   await runAs(account, 'mkfifo', ['-m', '600', path]);
-  // Opened for both directions, because opening for one waits until somebody opens the other.
+  // Opened for both directions, because opening for one waits until another process opens the other.
   return leaseOn(path, openSync(path, constants.O_RDWR));
 }
 
@@ -36,7 +36,7 @@ export function leaseSetting(lease: Lease): string {
 }
 
 /**
- * A share in the server that runs in `directory`: 'unkept' when somebody started that server by other means, and
+ * A share in the server that runs in `directory`: 'unkept' when that server was started by other means, and
  * 'closing' when its last user has just left.
  */
 export async function joinLease(directory: string): Promise<Lease | 'closing' | 'unkept'> {

@@ -29,7 +29,7 @@ async function claim(place: string): Promise<void> {
     if (codeOf(error) !== 'EEXIST') throw error;
     const folder = await lstat(place);
     if (folder.isDirectory() && folder.uid === process.geteuid?.()) return;
-    throw new PostgresError('DIRECTORY_UNREACHABLE', `${place} belongs to somebody else. Remove it.`, {
+    throw new PostgresError('DIRECTORY_UNREACHABLE', `${place} belongs to another user. Remove it.`, {
       cause: error,
     });
   }

@@ -30,7 +30,9 @@ export function isTaken(pid: number): boolean {
   }
 }
 
-/** Whether the process lives. One that has ended keeps its number until its parent has asked how, and lives no more. */
+/**
+ * Whether the process lives. One that has ended keeps its number until its parent has asked how, but no longer lives.
+ */
 export function isAlive(pid: number): boolean {
   return isTaken(pid) && !hasEndedUnasked(pid);
 }
@@ -44,7 +46,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-// The state is the first word after the name, which is in parentheses and may hold anything. Only Linux tells it thus.
+// The state is the first word after the name, which is in parentheses and may hold anything. Only Linux has this file.
 function hasEndedUnasked(pid: number): boolean {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -12,7 +12,7 @@ export interface DatabaseProxy extends AsyncDisposable {
   readonly greetings: readonly Buffer[];
   /** Ends all connections, and each new one as soon as it is there. */
   cut(): void;
-  /** Swallows all that is said from now on, and keeps the connections open. */
+  /** Swallows all data from now on, and keeps the connections open. */
   swallow(): void;
   restore(): void;
 }

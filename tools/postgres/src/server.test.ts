@@ -22,7 +22,7 @@ const settings = [
 ];
 const settingsQuery = `SELECT ${settings.map((name) => `current_setting('${name}') AS ${name}`).join(', ')}`;
 
-test('a server is UTF-8, in UTC, on the loopback interface, and durable unless told otherwise', async () => {
+test('a server is UTF-8, in UTC, on the loopback interface, and durable by default', async () => {
   await using folder = await createFolder();
   await using server = await startServer({ dataDirectory: join(folder.path, 'data') });
   const [row] = await execute(server.url, settingsQuery);

@@ -156,7 +156,7 @@ async function startShared(directory: string): Promise<DevelopmentServer | undef
     });
     return shareOf(postmaster, { url, directory, started: true, release: lease.release });
   } catch (error) {
-    // Somebody was faster: the next turn joins their server.
+    // Another process was faster: the next turn joins its server.
     if (codeOf(error) === 'ALREADY_RUNNING') return undefined;
     throw error;
   }

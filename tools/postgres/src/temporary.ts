@@ -59,7 +59,7 @@ function isMine(uid: number): boolean {
   return self === 0 || self === uid;
 }
 
-/** Undefined when somebody who clears up at the same time was faster. */
+/** Undefined when another process that clears up at the same time was faster. */
 async function inspect(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);

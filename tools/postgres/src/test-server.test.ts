@@ -19,7 +19,7 @@ async function templates(): Promise<Record<string, unknown>[]> {
   );
 }
 
-test('on a server of somebody else all databases of the run are removed at the end', async () => {
+test('on a server that was started elsewhere all databases of the run are removed at the end', async () => {
   await using folder = await createFolder();
   const { testServer, close } = await openTestServer({ adminUrl: serverUrl, rootDirectory: folder.path });
   const { prefix, template } = testServer;

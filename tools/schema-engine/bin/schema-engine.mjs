@@ -3,7 +3,7 @@
 //
 // The sources are TypeScript that Node runs directly, but whichever `node` comes first on PATH may be too old for
 // that. So this launcher is plain JavaScript that Node 18 can read: it runs the engine in this process where it can,
-// and otherwise starts itself once more under a newer Node that it finds near the project.
+// and otherwise starts itself again under a newer Node that it finds near the project.
 import { restartEnvironment, wasRestarted } from './environment.mjs';
 import { findNewerNode, runsTypeScript, startUnder, stripTypesBelow } from './node-runtime.mjs';
 import { failBeforeStart } from './start-failure.mjs';

@@ -6,7 +6,7 @@ import { createDatabase, dropDatabase } from './database-creation.ts';
 import { errors } from './errors.ts';
 import { logFailure, logInfo } from './stderr-log.ts';
 
-/** What can be done without an engine; the value is said when it has been done. */
+/** The commands that need no engine. Each returns the message for its success. */
 const COMMANDS: Readonly<Record<string, (target: ConnectionTarget) => Promise<string>>> = {
   'can-connect-to-database': async (target) => {
     const connection = await Connection.open(target);

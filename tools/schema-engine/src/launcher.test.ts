@@ -12,7 +12,7 @@ import { command, launch } from './fixtures/launch.ts';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** A Node told not to run TypeScript is to the launcher what an old one is. */
+/** To the launcher, a Node that must not run TypeScript is the same as an old one. */
 const OLD_NODE = ['--no-strip-types'];
 
 const CAN_CONNECT = 'can-connect-to-database';

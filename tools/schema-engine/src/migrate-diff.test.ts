@@ -42,7 +42,7 @@ describe('migrate diff', () => {
     expect(await owner.databases()).toEqual([owner.databaseName('main')]);
   });
 
-  it('says that a database is needed where one is and none is configured', async () => {
+  it('says that a database is needed when none is configured', async () => {
     await using project = await PrismaProject.create({
       models: MODELS,
       migrations: { '20240101000000_base': TABLE },

@@ -2,7 +2,7 @@ import { EngineError } from './errors.ts';
 
 /**
  * The engine's log: one JSON object a line on standard error, in the form the CLI parses. The CLI throws the first line
- * of a `cli` sub-command away, so something must be said before an error.
+ * of a `cli` sub-command away, so another line must come before an error.
  */
 export function logInfo(message: string): void {
   write({ level: 'INFO', target: 'schema_engine', fields: { message } });

@@ -8,8 +8,8 @@ const yearOfA = 2006;
 const lastYear = 2031;
 
 /**
- * A receipt as M-PESA would number a payment of that time: ten characters, of which the first three tell the year,
- * month and day in East Africa Time. Throws `RangeError` for a year that has no letter (before 2006, after 2031).
+ * A receipt as M-PESA would number a payment of that time: ten characters. The first three stand for the year, month
+ * and day in East Africa Time. Throws `RangeError` for a year that has no letter (before 2006, after 2031).
  */
 export function receiptFor(paidAt: Date, random: Random): string {
   const digits = eatDigits(paidAt);

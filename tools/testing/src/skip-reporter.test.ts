@@ -44,7 +44,7 @@ async function run(environment: Readonly<Record<string, string>>, ...args: strin
 
 const line = '*** NOT TESTED: 2 of 3 tests of some.check.ts were skipped';
 
-test('skipped tests are said, and are no failure where nobody forbids them', async () => {
+test('skipped tests are reported, and are no failure where nobody forbids them', async () => {
   const { said, code } = await run({});
   expect(said).toContain(`${line} ***`);
   expect(said).not.toContain('whole.check.ts');

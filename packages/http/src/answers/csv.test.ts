@@ -63,7 +63,7 @@ test.each(['application/json', '*/*', 'text/csv;q=0.5, application/json'])(
   },
 );
 
-test('who wants neither JSON nor CSV is told 406', async () => {
+test('a client that wants neither JSON nor CSV gets 406', async () => {
   await using service = await startListing();
   const response = await fetch(`${service.url}/payers`, { headers: { accept: 'image/png' } });
   expect(response.status).toBe(406);

@@ -27,7 +27,7 @@ test.each([
   expect(repeatsIn(text)).toEqual([]);
 });
 
-test('each member is told with its depth and its value', () => {
+test('each member is reported with its depth and its value', () => {
   expect([...jsonMembers('{"a": {"b": [1, {"c": "}"}]} , "d": -1e3}')]).toMatchObject([
     { key: 'c', depth: 4, value: '"}"' },
     { key: 'b', depth: 2, value: '[1, {"c": "}"}]' },

@@ -106,7 +106,7 @@ test('a body without a declared length is measured', async () => {
 
 test.each([
   ['half of a declared length', 'Content-Length: 100\r\n\r\n{"TransID":', { length: 11, size: 100 }],
-  ['a chunk that is none', 'Transfer-Encoding: chunked\r\n\r\n5\r\n{"Tra\r\nZZZ\r\n', { length: 5, size: 5 }],
+  ['a malformed chunk', 'Transfer-Encoding: chunked\r\n\r\n5\r\n{"Tra\r\nZZZ\r\n', { length: 5, size: 5 }],
 ])('of a body that breaks off after %s what came is taken', async (_what, rest, { length, size }) => {
   const { port, taken } = await startServer();
   const socket = connect(port, '127.0.0.1');

@@ -10,11 +10,11 @@ export interface RawBody {
   readonly isCut: boolean;
   /** Whether the connection ended, or the time for a request was over, before the body was. */
   readonly isIncomplete: boolean;
-  /** How many bytes the sender said that there are, or how many came where it did not say. */
+  /** How many bytes the sender announced, or how many came if it did not say. */
   readonly size: number;
   /** The content type that came with it; it may be wrong, or none at all. */
   readonly contentType: string | null;
-  /** The address that it came from, that of the client behind trusted proxies; null when it cannot be told. */
+  /** The address that it came from, that of the client behind trusted proxies; null when it is unknown. */
   readonly source: string | null;
 }
 
@@ -43,7 +43,7 @@ export function takeRawBodies(scope: FastifyInstance, limit: number): void {
     readBody(request, payload, limit),
   );
   scope.addHook('preHandler', async (request) => {
-    // The framework reads no body of a GET, for instance, nor one whose length it is not told.
+    // The framework reads no body of a GET, for instance, nor one of unknown length.
     request.body ??= await readBody(request, request.raw, limit);
   });
 }
@@ -58,7 +58,7 @@ async function readBody(request: FastifyRequest, stream: Readable, limit: number
   let length = 0;
   let isIncomplete = false;
   try {
-    // What is beyond the limit is read as well, and thrown away: whoever still sends does not hear the answer.
+    // What is beyond the limit is read as well, and thrown away: a client that still sends does not hear the answer.
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       if (length < limit) chunks.push(chunk.subarray(0, limit - length));
       length += chunk.length;

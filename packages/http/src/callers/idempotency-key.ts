@@ -10,7 +10,7 @@ export const idempotencyHeaders = z.object({
     .string()
     .regex(pattern)
     .describe(
-      "the caller's own name for this request, such as a UUID; 1 to 255 visible ASCII characters. Said again with the same request, the answer is the same and nothing is done twice. All API keys share one set of names, so a number that merely counts up will not do",
+      "the caller's own name for this request, such as a UUID; 1 to 255 visible ASCII characters. Repeated with the same request, it gets the same answer and nothing is done twice. All API keys share one set of names, so a number that merely counts up will not do",
     ),
 });
 

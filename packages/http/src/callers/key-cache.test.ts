@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Caller } from './api-key.ts';
 import { createKeyCache } from './key-cache.ts';
 
-/** A store of keys that counts how often it was asked, and a clock that goes when it is told to. */
+/** A store of keys that counts how often it was asked, and a clock that the test moves. */
 function openStore(keys: Record<string, Caller>) {
   const store = { keys: new Map(Object.entries(keys)), asked: 0, time: 0 };
   const find = (key: string) => {

@@ -32,7 +32,7 @@ export function createKeyCache(findKey: FindKey, options: KeyCacheOptions): KeyC
   const remembered = new Map<string, Remembered>();
   const forgotten = new Set<string>();
 
-  async function findAnew(key: string, digest: string): Promise<Caller | null> {
+  async function findInStore(key: string, digest: string): Promise<Caller | null> {
     remembered.delete(digest);
     const caller = await findKey(key);
     if (caller === null || forgotten.has(caller.id)) return null;
@@ -46,7 +46,7 @@ export function createKeyCache(findKey: FindKey, options: KeyCacheOptions): KeyC
     async find(key) {
       const digest = secretDigest(key).toString('base64');
       const known = remembered.get(digest);
-      return known !== undefined && known.until > now() ? known.caller : findAnew(key, digest);
+      return known !== undefined && known.until > now() ? known.caller : findInStore(key, digest);
     },
     forget(callerId) {
       // A question that is under way may still be answered with the key as it was before.

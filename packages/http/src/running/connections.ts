@@ -30,7 +30,7 @@ export function followConnections(listener: HttpListener): Connections {
   };
 }
 
-/** An answer may be out while the body still comes: whoever sends the body might lose the answer to a cut. */
+/** An answer may be out while the body still comes: a client that sends the body might lose the answer to a cut. */
 function isOver(answer: ServerResponse): boolean {
   return answer.closed && answer.req.complete;
 }

@@ -54,7 +54,7 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
   );
 }
 
-/** What may be told to strangers: it says what to do and nothing of the database. */
+/** What strangers may read: it says what to do and nothing of the database. */
 function reasonOf(cause: unknown): { readonly reason?: string; readonly detail: string } {
   const code = cause instanceof Error && 'code' in cause ? cause.code : null;
   if (code === 'schema_outdated') {

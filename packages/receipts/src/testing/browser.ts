@@ -9,7 +9,7 @@ const places = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** Where a browser is installed; null, said loudly, where there is none. */
+/** Where a browser is installed. Without one it returns null and says so loudly. */
 export function findBrowser(): string | null {
   const found = places.find((place) => existsSync(place)) ?? null;
   if (found === null) {

@@ -50,7 +50,7 @@ const documented: Record<Carrier, readonly string[]> = {
 const builtInIndexMethods = ['btree', 'hash', 'gist', 'spgist', 'gin', 'brin'];
 
 /**
- * SQL for the documented ones of some options: `fillfactor=80, autovacuum_enabled=false`, NULL when there are none.
+ * SQL for the documented ones of some options: `fillfactor=80, autovacuum_enabled=false`, NULL without any.
  *
  * @param options an expression of type text[], each element `name=value`
  */

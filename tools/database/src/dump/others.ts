@@ -16,7 +16,7 @@ const COMMENTS = `
      AND NOT (i.type = 'schema' AND n.nspname = 'public')
      AND i.type NOT IN ('extension', 'cast', 'language', 'access method')`;
 
-// What no other reader knows is at least named, so that nothing that somebody adds goes unseen.
+// Objects that no other reader knows are at least named, so that no addition goes unseen.
 const OTHERS = `
   SELECT n.nspname AS schema, i.type AS kind, i.identity AS name,
          format('-- %s %s is there; its definition is not shown.', i.type, i.identity) AS sql

@@ -37,7 +37,7 @@ const SETTINGS = `
  * All that the schemas hold, as SQL, in an order that is always the same. The text is the same from every supported
  * version of PostgreSQL. Owners and privileges are not part of it, nor is Prisma's own table.
  *
- * @param schemas only these; all but PostgreSQL's own unless said otherwise
+ * @param schemas only these. Default: all but PostgreSQL's own.
  */
 export async function readDump(client: Client, schemas?: readonly string[]): Promise<DumpObject[]> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -58,7 +58,7 @@ export async function readDump(client: Client, schemas?: readonly string[]): Pro
   }
 }
 
-/** Whether an object is text that somebody wrote, and the server keeps as it is. */
+/** Whether an object is text that the server keeps as it was written. */
 function hasFreeText(kind: string): boolean {
   return kind === 'function' || kind === 'comment';
 }

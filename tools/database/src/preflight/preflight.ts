@@ -39,7 +39,7 @@ export async function findObstacles(options: { url: string; migrations: string }
       return obstacles;
     });
   } catch (error) {
-    // There is no database yet, or none that answers: Prisma makes it, or says so in its own words.
+    // The database is missing or does not answer: Prisma makes it, or says so in its own words.
     if (error instanceof MigrateError) return [];
     throw error;
   }
@@ -62,7 +62,7 @@ export function renderObstacles(obstacles: readonly Obstacle[]): string[] {
       ];
     }),
     '',
-    'Make a backup first. docs/adopting.md tells the whole way.',
+    'Make a backup first. docs/adopting.md describes every step.',
   ];
 }
 

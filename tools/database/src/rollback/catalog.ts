@@ -27,7 +27,7 @@ export type Column = {
   isGenerated: boolean;
 };
 
-/** What there is at one moment. */
+/** The tables and relations of one moment. */
 export type Snapshot = {
   tables: Table[];
   /** The oids of all relations, the server's own included. */
@@ -63,7 +63,7 @@ export async function readTables(client: Client): Promise<Table[]> {
   return rows;
 }
 
-/** The tables, and the oids by which later relations can be told from those of now. */
+/** The tables, and the oids that distinguish later relations from those of now. */
 export async function readSnapshot(client: Client): Promise<Snapshot> {
   const { rows } = await client.query<{ oid: number }>('SELECT oid FROM pg_class');
   return { tables: await readTables(client), relations: rows.map(({ oid }) => oid) };
@@ -71,7 +71,7 @@ export async function readSnapshot(client: Client): Promise<Snapshot> {
 
 /**
  * How many relations the open transaction has dropped that a snapshot does not know: its own working tables, or tables
- * that somebody else has made since. The lock on a dropped relation stays until the end.
+ * that another session has made since. The lock on a dropped relation stays until the end.
  */
 export async function countDroppedStrangers(client: Client, { relations }: Snapshot): Promise<number> {
   const { rows } = await client.query<{ count: number }>(

@@ -110,7 +110,7 @@ describe('a rollback among others', () => {
   it.each([
     { when: 'during the rehearsal', turn: 1 },
     { when: 'after the rehearsal', turn: 2 },
-  ])('drops no table that somebody has made $when, of which it knows nothing', async ({ turn }) => {
+  ])('drops no table that another session has made $when, unknown to it', async ({ turn }) => {
     await using database = await createTestDatabase({ empty: true });
     const { url } = database;
     // A working table of the script's own is no reason to give up.
@@ -161,7 +161,7 @@ describe('a rollback among others', () => {
     await using keeper = await connected(url);
     await using other = await connected(url);
     await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
-    // Whoever looks for a deadlock first is ended: not this one.
+    // The session that looks for a deadlock first is ended: not this one.
     await other.query(`SET deadlock_timeout = '1h'`);
     await other.query('BEGIN');
     await other.query('SELECT pg_advisory_xact_lock($1)', [second]);

@@ -18,7 +18,7 @@ describe('columns declared as derived', () => {
     );
   });
 
-  it('are none without a declaration', () => {
+  it('are empty without a declaration', () => {
     expect(derivedColumns('-- core.wallets.kind, core.wallets.version\nSELECT 1;')).toEqual(new Set());
   });
 

@@ -13,7 +13,7 @@ export type Effect = {
   columns: { table: Table; column: Column }[];
   /** Tables that stay and whose rows are written or replaced, as they were and as they are then. */
   written: { before: Table; after: Table }[];
-  /** How many relations go that were not there before: a script's own, or somebody else's new ones. */
+  /** How many relations go that were not there before: a script's own, or new ones of another session. */
   strangers: number;
 };
 

@@ -97,7 +97,7 @@ describe('walking back', () => {
     expect(await numberOf(database.url, 'SELECT count(*) AS n FROM core.transactions')).toBe(3);
   });
 
-  it('from the features keeps schema services for a table that somebody else has in it', async () => {
+  it('from the features keeps schema services for a foreign table in it', async () => {
     await using database = await createTestDatabase();
     await execute(database.url, 'CREATE TABLE services.ours AS SELECT 7 AS n');
     await rollBack({ url: database.url, migrations, to: base });
@@ -188,7 +188,7 @@ describe('a way back that fails', () => {
     expect(await appliedTo(database.url)).toEqual(names);
   });
 
-  it('with CONCURRENTLY is said to need a hand', async () => {
+  it('with CONCURRENTLY is refused, with the way to run it by hand', async () => {
     await using database = await createTestDatabase();
     await using temporary = await TemporaryProject.create();
     await temporary.write(

@@ -124,7 +124,7 @@ async function lockTables(client: Client): Promise<void> {
   if (names.length > 0) await client.query(`LOCK TABLE ${names.join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
 }
 
-/** A table that somebody has made since the rehearsal began could go without its rows having been counted. */
+/** A table that another session has made since the rehearsal began could go without its rows having been counted. */
 function assertNoNewTable(before: Snapshot, now: Snapshot): void {
   const known = new Set(before.tables.map(({ oid }) => oid));
   if (now.tables.some(({ oid }) => !known.has(oid))) throw schemaChanged();
@@ -144,7 +144,7 @@ function assertSame(rehearsed: Effect, real: Effect): void {
 function schemaChanged(): MigrateError {
   return new MigrateError(
     'SCHEMA_CHANGED',
-    'somebody else makes or changes tables. Try again when they have finished.',
+    'another session makes or changes tables. Try again when it has finished.',
   );
 }
 

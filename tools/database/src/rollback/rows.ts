@@ -14,7 +14,7 @@ export type Returned = {
 
 type Written = Effect['written'][number];
 
-// A migration brings a handful of rows. One that computes a table again is not told from one that loses it.
+// A migration brings a handful of rows. One that computes a table again cannot be distinguished from one that loses it.
 const ownRowsLimit = 1000;
 
 /** The primary key of a row of `t` as one JSON value. */

@@ -57,7 +57,7 @@ export async function countTables(client: Client, progress: Progress): Promise<C
   return counts;
 }
 
-/** What waits for somebody. */
+/** What waits for a person. */
 export async function countWaiting(client: Client): Promise<Count[]> {
   const counts: Count[] = [];
   for (const { of, table, sql } of waiting) {

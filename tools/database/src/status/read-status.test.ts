@@ -36,7 +36,7 @@ describe('the status of a database', () => {
     expect(status.migrations[0]).toMatchObject({ name: first?.name, state: 'missing from disk' });
   });
 
-  it('counts the rows of every table, and what waits for somebody', async () => {
+  it('counts the rows of every table, and what waits for a person', async () => {
     await using database = await createTestDatabase();
     await moveMoney(database.url);
     // One of the two messages goes out, and its sender is never heard of again.

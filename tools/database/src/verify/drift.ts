@@ -8,7 +8,7 @@ import { schemasOf } from '../dump/files.ts';
 import { readDump } from '../dump/read-dump.ts';
 import type { Check, Finding } from './finding.ts';
 
-/** What somebody has changed by hand: the live database against the committed dump, in the schemas of the dump. */
+/** What was changed by hand: the live database against the committed dump, in the schemas of the dump. */
 export async function checkDrift(client: Client, committed: readonly DumpObject[]): Promise<Check> {
   const found = await readDump(client, schemasOf(committed));
   const differences = compareDumps(committed, found).filter(

@@ -39,7 +39,7 @@ export const tables: SpecifiedTable[] = [
   { name: 'core.wallets', columns: { id: 'character varying(20)' } },
 ];
 
-/** Rows older than the migration have none. */
+/** Rows older than the migration have no hash. */
 export const nullable = { table: 'core.transactions', column: 'verification_hash' };
 
 export const indexes = [
@@ -61,7 +61,7 @@ export const statuses = {
   values: ['FAILED', 'PENDING', 'SENT'],
 };
 
-/** The value of the hash for one row, by which every implementation of it can be told right or wrong. */
+/** The value of the hash for one row, which shows whether an implementation of it is right. */
 export const goldenHash = {
   reference: 'QKJ41HARMI',
   amount: '1500.00',

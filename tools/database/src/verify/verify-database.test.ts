@@ -61,7 +61,7 @@ describe('a healthy database', () => {
     expect(await findingsOf(database.url)).toEqual([]);
   });
 
-  it('may have a credit line that somebody granted, which is noticed and is no fault', async () => {
+  it('may have a granted credit line, which is noticed and is no fault', async () => {
     await using database = await createTestDatabase();
     await execute(
       database.url,
@@ -92,7 +92,7 @@ function forDatabase(name: string, value: string): string {
 /** Past all guards, as a superuser. */
 const UNGUARDED = 'SET session_replication_role = replica;';
 
-// What somebody does by hand, and what must be said of it.
+// Changes by hand, and what must be reported about them.
 const damages = [
   {
     damage: 'a changed function',
@@ -471,7 +471,7 @@ describe('a damaged database', () => {
     expect(await faultsOf(database.url)).toEqual([]);
   });
 
-  it('is told what to do: the named source file makes a function right again', async () => {
+  it('is reported with the remedy: the named source file makes a function right again', async () => {
     await using database = await createTestDatabase();
     await execute(database.url, 'ALTER FUNCTION core.has_check_digit STABLE');
     const [finding] = await findingsOf(database.url);
@@ -555,7 +555,7 @@ describe('the migrations of a database', () => {
     ]);
   });
 
-  it('are all pending where nothing was ever deployed, and no more is said', async () => {
+  it('are all pending where nothing was ever deployed, and nothing else is reported', async () => {
     await using database = await createTestDatabase({ empty: true });
     const names = (await readMigrations(repository.migrations)).map(({ name }) => name);
     expect(await faultsOf(database.url)).toEqual(names.map((name) => `migration ${name} is pending`));

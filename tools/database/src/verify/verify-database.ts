@@ -37,7 +37,7 @@ export async function verifyDatabase({ url, project }: VerifyOptions): Promise<V
       checkHistory(migrations, attempts),
       state,
     ];
-    // Of a database that nothing was deployed to, more need not be said.
+    // A database that nothing was deployed to needs no further checks.
     if (appliedOf(attempts).length > 0) {
       const dump = await readDumpFile(project.dump);
       checks.push(
@@ -78,10 +78,10 @@ function isCurrent(migrations: readonly Migration[], attempts: readonly Attempt[
   return pendingOf(migrations, applied).length === 0 && applied.every(({ name }) => known.has(name));
 }
 
-/** Before or beyond the migrations on disk there is nothing to say of objects. */
+/** Before or beyond the migrations on disk objects cannot be compared. */
 function notCompared(): Check {
   const what =
     'the objects were not compared with prisma/schema.sql, which shows the database after all migrations';
-  const remedy = 'Look at what is said of the migrations first, then run db:verify again.';
+  const remedy = 'Look at the findings about the migrations first, then run db:verify again.';
   return { name: 'drift', summary: '', findings: [{ severity: 'notice', what, remedy }] };
 }

@@ -21,7 +21,9 @@ export function adapterFactory(session: Session): SqlMigrationAwareDriverAdapter
   };
 }
 
-/** Connects, and sees to it that the connection is closed, and `after` done, exactly once, whoever asks for it. */
+/**
+ * Connects, and sees to it that the connection is closed, and `after` done, exactly once, whichever side asks for it.
+ */
 async function openAdapter(
   session: Session,
   target: ConnectionTarget,

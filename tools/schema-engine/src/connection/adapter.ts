@@ -141,7 +141,8 @@ function driverError(error: unknown): unknown {
 
 /**
  * The engine puts the message of a failed script into the migration history and shows it when a migration fails on the
- * shadow database. For some SQLSTATEs it would put a shorter message of its own in its place, so it is not told which.
+ * shadow database. For some SQLSTATEs it would put a shorter message of its own in its place, so it does not get the
+ * SQLSTATE.
  */
 function scriptError(failure: ScriptFailure): DriverAdapterError {
   const message = `${describeScriptFailure(failure)}\n(SQLSTATE ${sqlState(failure.cause)})`;

@@ -43,7 +43,7 @@ export function unreadableText(migrations: readonly MigrationDirectory[]): Engin
   return faults.length > 0 ? errors.migrationText(faults) : undefined;
 }
 
-/** P3015, of which the WebAssembly engine tells the name of the file, which is always the same, but not the folder. */
+/** P3015. The WebAssembly engine names only the file, which is always the same, and not the folder. */
 export function missingFile(migrations: readonly MigrationDirectory[]): EngineError | undefined {
   const missing = migrations.filter(({ migrationFile }) => migrationFile.content.tag === 'error');
   return missing.length > 0 ? errors.migrationFileMissing(missing.map(({ path }) => path)) : undefined;

@@ -19,7 +19,7 @@ export interface BookSummary {
   readonly cost: string;
   /** Acceptances beyond the first of the same text to the same recipient: 0 if nothing was sent twice. */
   readonly duplicates: number;
-  /** Accepted, but the sender was told nothing that says so. */
+  /** Accepted, but the sender got no answer that says so. */
   readonly untold: number;
   /** Requests to send, whatever became of them. */
   readonly requests: number;

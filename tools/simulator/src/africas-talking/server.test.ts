@@ -183,7 +183,7 @@ test('an answer that never comes leaves the connection open until the end', asyn
   expect(await answered).toBe(false);
 });
 
-test('HTTP failures come as they are told, and those after the acceptance are in the book', async () => {
+test('HTTP failures come as configured, and those after the acceptance are in the book', async () => {
   const simulator = await start(
     always({ kind: 'http', status: 429, body: '{"error":"failed"}', retryAfter: '3' }),
   );

@@ -20,7 +20,7 @@ export interface AfricasTalkingSimulator extends AsyncDisposable {
   readonly book: () => BookSummary;
   /** The accepted messages in their order; empty with `keepMessages: false`. */
   readonly messages: () => readonly BookedMessage[];
-  /** Changes what is said and leaves the rest. It holds for requests that come from now on. */
+  /** Changes the given settings and leaves the rest. The changes hold for requests that come from now on. */
   readonly configure: (changes: Partial<Settings>) => void;
   /** Resolves when every report that is due was sent. */
   readonly reportsSent: () => Promise<void>;
@@ -111,7 +111,7 @@ async function send(context: Context, request: SendRequest | null, response: Ser
   void report(context, outcome, 'after');
 }
 
-/** Sends the reports whose turn it is; null when there are none, which is the rule under load. */
+/** Sends the reports whose turn it is; null when no report is due, which is the rule under load. */
 function report(
   { settings, reporter }: Context,
   { accepted }: SendOutcome,
