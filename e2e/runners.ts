@@ -19,7 +19,7 @@ const lookMs = 500;
 
 /**
  * Calls `whenGone` once when one of the package managers and their shells through which this process was started has
- * ended. Who was started otherwise, by a shell or a test, is left alone.
+ * ended. A process that was started otherwise, by a shell or a test, is left alone.
  */
 export function watchRunners(whenGone: () => void): Disposable {
   const over = new AbortController();

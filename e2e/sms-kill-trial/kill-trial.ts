@@ -23,7 +23,7 @@ export interface TrialOptions {
   readonly delayMs: number;
   /** Requests under way at once in one sender. */
   readonly concurrency: number;
-  /** Chooses who is killed. */
+  /** Chooses which sender is killed. */
   readonly seed: string;
   /** Of so many messages of unknown outcome one is sent again without a look into the books; 0 for none. */
   readonly carelessOneIn: number;
@@ -142,7 +142,8 @@ async function killForAWhile({ senders, start, running, person, options }: Killi
     (await countAttempts(options.databaseUrl)) > attempts || (await countLeft(options.databaseUrl)) === 0;
   for (let second = 0; second < options.seconds; second += 1) {
     await sleep(1_000);
-    // A busy machine takes longer than a second to start a sender, and who is never at work is never killed at work.
+    // A busy machine takes longer than a second to start a sender, and a sender that is never at work is never killed
+    // at work.
     await until('a sender at work', isAtWork);
     attempts = await countAttempts(options.databaseUrl);
     for (const index of pickTwo(random, senders.length)) {

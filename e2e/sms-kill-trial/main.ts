@@ -16,7 +16,7 @@ accounted for, on a database of its own.
   --concurrency <n>      requests under way at once in one sender (default: 16)
   --careless-one-in <n>  of so many messages of unknown outcome one is sent again without a look; 0 for none
                          (default: 25)
-  --seed <text>          chooses who is killed (default: kill-trial)
+  --seed <text>          chooses which sender is killed (default: kill-trial)
 
 Settings, from the environment or .env:
   DATABASE_URL   a server to make that database on, instead of the development server

@@ -229,7 +229,7 @@ test('a payment that no wallet can hold is acknowledged and kept as FAILED', asy
   expect(await balanceOf(service, account)).toBe(amount);
 });
 
-test('a deposit is shown only to who has a key, and an unknown receipt is a 404', async () => {
+test('a deposit is shown only to callers with a key, and an unknown receipt is a 404', async () => {
   await using service = await startTestService();
   expect((await fetch(`${service.url}/deposits/${receipt}`)).status).toBe(401);
   const response = await getDeposit(service, receipt);

@@ -69,7 +69,7 @@ function maskParty({ kind, number, name }: Party): MaskedParty {
 
 /**
  * The initial of each word, then stars: `John Mwangi` becomes `J*** M*****`. Three to five stars each, so that very
- * short and very long words do not tell their length. An initial that is no letter or digit becomes a star, which
+ * short and very long words do not show their length. An initial that is no letter or digit becomes a star, which
  * leaves nothing in the result that could be markup or turn the reading direction. Null when nothing is left.
  */
 export function maskName(name: string): string | null {

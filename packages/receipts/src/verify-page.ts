@@ -34,7 +34,7 @@ export type VerdictJson =
   | { readonly genuine: false };
 
 /**
- * The public page that tells in a second whether a receipt is genuine. It needs no script and no other file. For a
+ * The public page that shows in a second whether a receipt is genuine. It needs no script and no other file. For a
  * receipt that is not genuine the page is the same, byte for byte, whatever was asked.
  *
  * @throws ReceiptError `AMOUNT_INVALID` for a `reversedAmount` that is not a sum

@@ -38,7 +38,7 @@ function statementsOf(output: string): string {
 }
 
 describe('a database that is in use', () => {
-  it('is adopted as docs/adopting.md tells, from begin to end, and no row and no cent is lost', async () => {
+  it('is adopted as docs/adopting.md describes, from begin to end, and no row and no cent is lost', async () => {
     await using database = await createTestDatabase({ empty: true });
     const { url } = database;
     await execute(url, EXISTING);

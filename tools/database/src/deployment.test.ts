@@ -22,7 +22,7 @@ async function lockedBy(url: string, name: string): Promise<{ pid: string; end: 
 }
 
 describe('a deployment', () => {
-  it('waits for another deployer who has the lock, says who that is, and then goes on', async () => {
+  it('waits for another deployer that has the lock, names it, and then goes on', async () => {
     await using database = await createTestDatabase({ empty: true });
     await using temporary = await TemporaryProject.create({ empty: true });
     await temporary.writeMigration(base.name, base);

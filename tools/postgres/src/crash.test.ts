@@ -46,7 +46,7 @@ test('a pid file that names another program of the same account is no obstacle',
   other.kill();
 });
 
-/** A process named `postgres` that has ended and whose parent does not ask how; only Linux tells such a one. */
+/** A process named `postgres` that has ended and whose parent does not ask how; only Linux shows such a process. */
 async function leaveUnasked(folder: string, account: Account | undefined): Promise<number> {
   const program = join(folder, 'postgres');
   await copyFile('/bin/cat', program);

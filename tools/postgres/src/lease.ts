@@ -16,7 +16,7 @@ export type Lease = {
   release: () => boolean;
 };
 
-/** The setting by which a running server tells newcomers the name of its pipe. */
+/** The setting in which newcomers find the name of a running server's pipe. */
 const setting = 'daftari.lease';
 
 const filePrefix = 'lease.';

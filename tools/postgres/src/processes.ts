@@ -82,7 +82,7 @@ export async function isServed(directory: string): Promise<boolean> {
   return false;
 }
 
-/** What the operating system tells about a process: nothing when it has just ended or is none of our business. */
+/** What the operating system shows about a process: nothing when it has just ended or may not be seen. */
 async function look(read: () => Promise<string>): Promise<string | undefined> {
   try {
     return await read();

@@ -1,6 +1,6 @@
 /**
  * Sends what M-PESA sends, C2B validations and confirmations in all the forms in which they really come; and answers
- * what Africa's Talking answers to who sends an SMS.
+ * what Africa's Talking answers to clients that send an SMS.
  */
 export { behaviourByChance, behaviourByNumber } from './africas-talking/behaviour.ts';
 export type { Behaviour, ReceivedMessage, ReportPlan } from './africas-talking/behaviour.ts';

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts';
 import { receiptFor } from './receipt.ts';
 
-/** A payment as M-PESA knows it, before any message tells of it. */
+/** A payment as M-PESA knows it, before any message reports it. */
 export interface Payment {
   readonly receipt: string;
   readonly paidAt: Date;

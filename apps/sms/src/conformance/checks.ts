@@ -69,7 +69,7 @@ function checkResponse(message: string, sample: Sample, body: Fields): CheckedRo
     return {
       message,
       ...shown(read),
-      differs: differences(told(read), expected(recipient, data?.Message ?? '')),
+      differs: differences(factsOf(read), expected(recipient, data?.Message ?? '')),
     };
   });
 }
@@ -95,7 +95,7 @@ function expected(recipient: Fields, message: string) {
   };
 }
 
-function told(read: SendAnswer) {
+function factsOf(read: SendAnswer) {
   const facts = read.kind === 'accepted' ? read : read.facts;
   return {
     accepted: read.kind === 'accepted',

@@ -49,7 +49,7 @@ const invalid = problemResponse(
 const unknown = problemResponse('`unknown_template`: no message has this key, or not in this language.');
 
 const listSchema = {
-  ...secured('templates', 'The texts of all messages that tell customers about their money.'),
+  ...secured('templates', 'The texts of all messages to customers about their money.'),
   operationId: 'listTemplates',
   response: {
     200: z.object({ items: z.array(templateBody), nextCursor: z.null() }).meta({ id: 'TemplateList' }),

@@ -109,7 +109,7 @@ test.each([
     'nothing',
   ],
 ] as const satisfies readonly (readonly [string, SendAnswer, string])[])(
-  '%s tells so much of the provider',
+  '%s shows so much about the provider',
   (_what, answer, verdict) => {
     expect(verdictOf(answer)).toBe(verdict);
   },

@@ -17,7 +17,7 @@ type Level = 'within' | 'near' | 'spent';
 export function createBudgetWatch(options: BudgetWatchOptions): (claim: SmsClaim) => void {
   const { budget, log, metrics } = options;
   if (budget === null) return () => undefined;
-  let told: Level = 'within';
+  let logged: Level = 'within';
   // Numbers for a chart; what is decided by them is decided in the database, exactly.
   metrics.budget.set({ currency: budget.currency }, Number(budget.amount));
 
@@ -25,8 +25,8 @@ export function createBudgetWatch(options: BudgetWatchOptions): (claim: SmsClaim
     metrics.budgetSpent.set({ currency: budget.currency }, Number(spent ?? 0));
     metrics.budgetPaused.set(isPaused ? 1 : 0);
     const level: Level = isPaused ? 'spent' : isNearBudget ? 'near' : 'within';
-    if (level === told) return;
-    told = level;
+    if (level === logged) return;
+    logged = level;
     const facts = { spent, budget: budget.amount, currency: budget.currency };
     if (level === 'near') log.warn(facts, "four fifths of the day's budget for SMS are spent");
     if (level === 'spent') {

@@ -1,6 +1,6 @@
 import { withJitter } from './back-off.ts';
 
-/** What an answer tells of the provider; `nothing` when it was not asked. */
+/** What an answer shows about the provider; `nothing` when it was not asked. */
 export type Verdict = 'works' | 'fails' | 'nothing';
 
 export type CircuitState = 'closed' | 'open' | 'half_open';

@@ -120,7 +120,7 @@ test.each([
   },
 );
 
-test('a connection that is reset before the answer leaves the outcome unknown, for nobody can tell', async () => {
+test('a connection that is reset before the answer leaves the outcome unknown', async () => {
   await using service = await startTestService();
   service.simulator.configure({ behaviour: () => ({ kind: 'reset' }) });
   service.send();

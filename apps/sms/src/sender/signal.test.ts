@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createSignal } from './signal.ts';
 
-test('what is announced while nobody waits is heard by the next who does', async () => {
+test('an announcement while nobody waits reaches the next one who does', async () => {
   const signal = createSignal();
   signal.set();
   await signal.wait(null);

@@ -38,7 +38,7 @@ test('a rule is set once for its key, listed with who set it, and charged', asyn
   expect(sent.body).toMatchObject({ fee: '3.50', balanceAfter: '46.50' });
 });
 
-test('a quote tells what a transfer, a withdrawal and a hold would cost', async () => {
+test('a quote says what a transfer, a withdrawal and a hold would cost', async () => {
   await using service = await startTestService();
   const transfer = await service.ask('/fee-rules', rule({ payer: 'receiver' }));
   await service.ask('/fee-rules', rule({ type: 'withdrawal', flat: '9.00' }));

@@ -7,7 +7,7 @@ import type { RouteContext } from '../dependencies.ts';
 import { endSchema, listSchema, quoteSchema, setSchema } from './fee-schemas.ts';
 import { statusOf } from './posted.ts';
 
-/** Adds the routes that show, set and end fee rules, and tell what a transaction would cost. */
+/** Adds the routes that show, set and end fee rules, and quote what a transaction would cost. */
 export function addFeeRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
   const mayRead = requireKey('read');
 

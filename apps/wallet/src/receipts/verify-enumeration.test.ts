@@ -33,7 +33,7 @@ test('a known reference with a wrong hash costs the same statements as an unknow
   for (const presented of [`${reference}/${wrong}`, `${reference.toLowerCase()}/x`, `${'a'.repeat(60)}/x`]) {
     expect(await statementsOf(presented)).toEqual(unknown);
   }
-  // Only who has seen the receipt is worth more.
+  // Only callers who have seen the receipt are worth more.
   expect((await statementsOf(`${reference}/${hash}`)).length).toBeGreaterThan(1);
 });
 
@@ -64,7 +64,7 @@ test('a network of one IPv6 customer counts as one address', async () => {
   expect((await check(service, '2001:db8:1:3::1')).status).toBe(200);
 });
 
-test('who is behind no trusted proxy cannot choose their address', async () => {
+test('a client behind no trusted proxy cannot choose its address', async () => {
   await using service = await startTestService({ verifyRate: 1 });
   expect((await check(service, '192.0.2.1')).status).toBe(200);
   expect((await check(service, '192.0.2.2')).status).toBe(429);

@@ -45,7 +45,7 @@ test('of many requests that miss at once only as many are let in as one after th
   expect(outcomes.filter((each) => each === 'refused')).toHaveLength(990);
 });
 
-test('who misses nothing is never refused, however many ask at once', async () => {
+test('requests that miss nothing are never refused, however many come at once', async () => {
   const gate = openGate(10);
   const asked = Array.from({ length: 1_000 }, () => outcomeOf(gate('a key', () => work(true, 1))));
   expect(new Set(await Promise.all(asked))).toEqual(new Set(['hit']));

@@ -88,7 +88,7 @@ test.each([
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);
 });
 
-test('the balance tells what is there, what is held and what can be spent', async () => {
+test('the balance shows what is there, what is held and what can be spent', async () => {
   await using service = await startTestService();
   const number = await openCustomer(service.db, '100.00');
   await service.ask('/holds', posting({ wallet: number, amount: '30.00' }));

@@ -159,7 +159,7 @@ const secrets = fc
   .map(({ text, dress }) => ({ text, secret: dress(text) }));
 
 test.for(Object.keys(failures))(
-  '%s: the error is of the catalogue and tells no personal data',
+  '%s: the error is of the catalogue and shows no personal data',
   async (name) => {
     await fc.assert(
       fc.asyncProperty(secrets, async ({ text, secret }) => {
@@ -174,7 +174,7 @@ test.for(Object.keys(failures))(
   },
 );
 
-test('the error inside a transaction tells no personal data to the work either', async () => {
+test('the error inside a transaction shows no personal data to the work either', async () => {
   const seen: unknown[] = [];
   const failing = inTransaction(async (tx) => {
     await run(tx, 'SELECT $1::text::int', 'MARKER').catch((error: unknown) => {
@@ -231,7 +231,7 @@ test.for([
   expect(isTransient(error)).toBe(expected);
 });
 
-test('of several addresses that all refused the first tells the code', () => {
+test('of several addresses that all refused the first gives the code', () => {
   const refused = Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
   expect(databaseCode(new AggregateError([refused, new Error('y')]))).toBe('ECONNREFUSED');
 });

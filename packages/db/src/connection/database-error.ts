@@ -23,7 +23,7 @@ export class ScrubbedCause extends Error {
 
 /**
  * Where it happened. A stack begins with the message, which is left out; when it does not begin with the message as it
- * is now, nobody can tell what of it is a frame and what is a quoted value that only looks like one.
+ * is now, a frame cannot be distinguished from a quoted value that only looks like one.
  */
 function framesOf(error: Error): string[] {
   const stack = error.stack ?? '';

@@ -65,7 +65,7 @@ test('when all connections are in use, every caller is refused in time, and serv
   expect(refused).toEqual(ways.map(() => expected));
 });
 
-test('who waits less than the limit gets a connection in the end', async () => {
+test('a caller that waits less than the limit gets a connection in the end', async () => {
   const db = createDb({ url: database.url, maxConnections: 1 });
   const release = await takeAll(db, 1);
   const waiting = recordDeposit(db, sampleDeposit());

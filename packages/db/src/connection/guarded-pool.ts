@@ -65,7 +65,7 @@ export class GuardedPool extends Pool {
     });
   }
 
-  // The pool says the same words when it is full and when the server does not answer; the open connections tell which.
+  // The pool says the same words when it is full and when the server does not answer; the open connections show which.
   #explain(error: unknown): DaftariError {
     const isFull = this.#open.size >= this.options.max;
     if (!(error instanceof Error))

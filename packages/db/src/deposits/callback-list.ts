@@ -53,7 +53,7 @@ export interface CallbackListRequest {
   readonly limit?: number;
 }
 
-/** Ids tell the time too, to the millisecond at which a row was made, which can be later than its column says. */
+/** Ids hold the time too, to the millisecond at which a row was made, which can be later than its column says. */
 const SLACK_MS = 3_600_000;
 
 /**

@@ -135,7 +135,7 @@ test('an answer that was lost is not followed by the promise that nothing was re
   const db = createDb({ url: proxy.url, maxConnections: 1 });
   const intake = createDepositIntake(db);
   const account = await openCustomer(db);
-  // The deposit waits for this lock while its connection is cut; nobody can tell then what became of it.
+  // The deposit waits for this lock while its connection is cut; its outcome is unknown then.
   await database.sql('BEGIN');
   await database.sql('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [account]);
   const recording = recordAll(intake, [sampleDeposit({ account })]);

@@ -5,7 +5,7 @@ import { DaftariError } from '../errors.ts';
 import { requireTime } from '../request.ts';
 import { query } from '../connection/handle.ts';
 
-/** A payment of the list. What tells of the payer is personal data. */
+/** A payment of the list. What identifies the payer is personal data. */
 export interface DepositItem {
   readonly receipt: string;
   /** What it is now. */

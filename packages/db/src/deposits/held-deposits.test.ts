@@ -46,7 +46,7 @@ test.each([
   await intake.close();
 });
 
-test('what is held is kept whole, moves nothing and tells nobody', async () => {
+test('a held deposit is kept whole, moves nothing and sends nothing', async () => {
   const account = await openCustomer(database.db);
   const deposit = sampleDeposit({ account, amount: '20000000.00' });
   const { receipt } = deposit;

@@ -160,7 +160,7 @@ test('the wallet gains what the float loses', async () => {
   expect(Number(await balanceOf(database.sql, 'MPESA-FLOAT'))).toBe(float - 12.25);
 });
 
-test('a payment that nobody can place waits in suspense, in every row that tells of it', async () => {
+test('a payment that nobody can place waits in suspense, in every row about it', async () => {
   const deposit = sampleDeposit({ account: 'Tandem ', phone: '254733111222', amount: '99.00' });
   const result = await recordDeposit(database.db, deposit);
   const rows = await depositRows(database.sql, deposit.receipt);

@@ -162,7 +162,7 @@ test('an old number with a wrong check digit is a number all the same', async ()
   expect(await destination('6000000001')).toBe('6000000001');
 });
 
-test('asking for the route tells the same as paying, and moves nothing', async () => {
+test('asking for the route gives the same answer as paying, and moves nothing', async () => {
   const [active, frozen, closed, foreign] = await Promise.all(
     [1, 2, 3, 4].map(() => openCustomer(database.db)),
   );

@@ -127,7 +127,7 @@ test('a page walks along the index of what came into suspense, past nothing else
   }
 });
 
-test('a page looks no further than it may, and tells the way on', async () => {
+test('a page looks no further than it may, and gives the cursor of the next one', async () => {
   await using database = await openTestDb();
   const { db, sql } = database;
   const oldest = await payIntoSuspense(db);

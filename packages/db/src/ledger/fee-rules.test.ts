@@ -266,7 +266,7 @@ async function coverage(minAmount: string): Promise<(string | null)[]> {
   return quotes.map(({ ruleId }) => ruleId);
 }
 
-test('whatever is set and ended, one rule holds at a time, its history tells its end, and a plan can be undone', async () => {
+test('whatever is set and ended, one rule holds at a time, its history shows its end, and a plan can be undone', async () => {
   await fc.assert(
     fc.asyncProperty(changes, fc.nat(12), async (all, last) => {
       const minAmount = newBound();

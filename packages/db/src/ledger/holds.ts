@@ -57,7 +57,7 @@ export type Capture = Posted & { readonly hold: Hold };
 
 /**
  * Reserves money of a wallet: it stays in the balance and can no longer be spent. The fee that its capture may take is
- * reserved with it (`quoteFee` tells how much), so that what is held can be paid out. Once for its key; a refusal is
+ * reserved with it (`quoteFee` says how much), so that what is held can be paid out. Once for its key; a refusal is
  * remembered (see `transaction` for refusals inside one).
  *
  * @throws DaftariError `insufficient_funds` (for the amount and its fee), `wallet_frozen`, `wallet_closed`,

@@ -26,7 +26,7 @@ const refused = (reason: string) => ({
   creditBalance: null,
 });
 
-test('a posting moves the money and tells both balances after it', async () => {
+test('a posting moves the money and returns both balances after it', async () => {
   const { from, to } = await pair();
   const [posted] = await post(database.sql, [{ reference: newReceipt(), from, to, amount: '30.25' }]);
   expect(posted).toEqual({

@@ -68,7 +68,7 @@ test('of a reversed deposit its wallet’s holder is told, and the float is nobo
   expect(await newsOf(reference)).toMatchObject([{ wallet: account, template: 'reversal_debit' }]);
 });
 
-test('who is found to own a payment in suspense is told', async () => {
+test('the owner who is found for a payment in suspense is told', async () => {
   const wallet = await openCustomer(database.db);
   const deposit = sampleDeposit({ account: 'nobody', amount: '30.00' });
   await recordDeposit(database.db, deposit);

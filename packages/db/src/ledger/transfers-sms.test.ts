@@ -44,7 +44,7 @@ test('both sides of a transfer are told, each with the other’s name and the ba
   ]);
 });
 
-test('who was refused is told as what can wait, and not whose number it was', async () => {
+test('a refused payer gets an SMS that can wait, and that does not say whose number it was', async () => {
   const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
   await expect(transfer(database.db, sampleTransfer({ from, to, amount: '250.00' }))).rejects.toMatchObject({
     code: 'insufficient_funds',
@@ -75,7 +75,7 @@ test.for(['FROZEN', 'CLOSED'])(
   },
 );
 
-test('who cannot send because their own wallet is frozen is told so', async () => {
+test('a payer whose own wallet is frozen gets an SMS that says so', async () => {
   const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
   await setStatus(sql, from, 'FROZEN');
   await expect(transfer(database.db, sampleTransfer({ from, to }))).rejects.toThrow();
@@ -156,7 +156,7 @@ test('a request that could never be posted sends no message', async () => {
   expect(await newsTo(from)).toEqual([]);
 });
 
-test('the same request again tells nobody again', async () => {
+test('the same request again sends no SMS again', async () => {
   const [from, to] = [await openFunded(database, '10.00'), await openCustomer(database.db)];
   const request = sampleTransfer({ from, to, amount: '1.00', idempotencyKey: newKey() });
   await transfer(database.db, request);

@@ -3,7 +3,7 @@ import { DaftariError } from '../errors.ts';
 import { cleanText, requireText } from '../request.ts';
 import { query } from '../connection/handle.ts';
 
-/** What the network says became of a message, as the provider's callback tells it. */
+/** What the network says became of a message, as the provider's callback reports it. */
 export interface DeliveryReport {
   /** As in the claim. */
   readonly provider: string;

@@ -10,7 +10,7 @@ const { sql } = database;
 
 beforeEach(() => drain(sql));
 
-test('of an empty outbox there is nothing to tell', async () => {
+test('an empty outbox has nothing to show', async () => {
   expect(await smsOutbox(database.db)).toEqual({
     queued: 0,
     sending: 0,

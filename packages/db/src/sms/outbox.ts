@@ -35,7 +35,7 @@ export interface SmsAttempt {
 }
 
 /**
- * The attempts under way by this sender's name. After a claim whose answer was lost they tell the sender what it has
+ * The attempts under way by this sender's name. After a claim whose answer was lost they show the sender what it has
  * claimed without knowing: what it did not send it can settle as `retry`. Only for names that no other process has, and
  * only while no claim is under way.
  */

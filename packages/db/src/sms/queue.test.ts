@@ -73,7 +73,7 @@ test.for([
   await expect(queueing).rejects.toMatchObject({ code: 'invalid_request', field });
 });
 
-test('a message goes with the transaction that it tells about', async () => {
+test('a message goes with the transaction that it is about', async () => {
   const writing = transaction(database.db, async (tx) => {
     await queueSms(tx, { recipient: '0712345678', message: 'never' });
     throw new RangeError('the money did not move');

@@ -12,7 +12,7 @@ test('messages to a number are found however it is written, the newest first, pa
   const phone = newPhone();
   for (let count = 0; count < 5; count += 1)
     await queueSms(database.db, { recipient: phone, message: `news ${String(count)}` });
-  await queueSms(database.db, { recipient: newPhone(), message: 'of somebody else' });
+  await queueSms(database.db, { recipient: newPhone(), message: 'to another number' });
   for (const written of [phone, `+${phone}`, `0${phone.slice(3, 6)} ${phone.slice(6)}`]) {
     const seen: string[] = [];
     let cursor: string | null = null;

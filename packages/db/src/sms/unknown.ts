@@ -29,7 +29,7 @@ export interface UnknownSmsPage {
 }
 
 /**
- * `sent`: it has been, as far as anybody can tell. `send_again`: it goes back into the queue, and may reach the
+ * `sent`: it has been, as far as anybody knows. `send_again`: it goes back into the queue, and may reach the
  * customer twice. `failed`: it has not been sent and is not worth sending any more.
  */
 export type SmsDecision = 'sent' | 'send_again' | 'failed';

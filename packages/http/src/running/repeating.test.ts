@@ -22,7 +22,7 @@ test('rounds follow each other, and never two at once', async () => {
   expect(most).toBe(1);
 });
 
-test('stopping waits for the round under way, tells it, and lets no other begin', async () => {
+test('stopping waits for the round under way, signals it, and lets no other begin', async () => {
   const begun = Promise.withResolvers<AbortSignal>();
   const mayEnd = Promise.withResolvers<undefined>();
   let rounds = 0;

@@ -5,8 +5,8 @@ import { closeGracefully } from './shutdown.ts';
 
 /**
  * A service for the tests of the shutdown: `GET /hold` answers, and `GET /trickle` ends its answer, when the parent
- * process sends a message. `POST /echo` answers with its body, and tells the parent process when that begins to arrive.
- * The arguments are the grace period in milliseconds, and `stuck` for a close hook that never ends.
+ * process sends a message. `POST /echo` answers with its body, and reports to the parent process when that begins to
+ * arrive. The arguments are the grace period in milliseconds, and `stuck` for a close hook that never ends.
  */
 const [graceMs = '25000', hook] = process.argv.slice(2);
 const server = await createServer({

@@ -16,7 +16,7 @@ const TLS_CODES = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO|HOSTNAME
 /** What the driver says, without a code, when the server does not answer the request for TLS with yes. */
 const NO_TLS = /does not support SSL connections|error establishing an SSL connection/;
 
-/** Why a connection could not be opened, as Prisma's codes tell it. */
+/** Why a connection could not be opened, in Prisma's codes. */
 export function connectFailure(cause: unknown, target: ConnectionTarget): EngineError {
   if (cause instanceof EngineError) return cause;
   if (cause instanceof DatabaseError) {

@@ -114,7 +114,7 @@ describe('the migration lock', () => {
 });
 
 describe('the trace', () => {
-  it('tells what was asked and run, and holds no password', async () => {
+  it('shows what was asked and run, and holds no password', async () => {
     await using owner = await DatabaseOwner.create();
     const folder = await mkdtemp(join(tmpdir(), 'engine-trace-'));
     const file = join(folder, 'engine.log');

@@ -11,7 +11,7 @@ export type Handler = (request: RpcRequest, print: Print) => Promise<RpcOutcome>
 
 /**
  * Answers JSON-RPC requests, one a line, one after the other, until the input ends or `stop` fires. A request that is
- * under way when the input ends is finished: the database is then in a state that the history tells truly.
+ * under way when the input ends is finished: the database is then in a state that the history records truly.
  */
 export async function serveRequests(
   { input, output }: Streams,

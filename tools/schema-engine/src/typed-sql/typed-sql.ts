@@ -24,7 +24,7 @@ const MAKES_NULLS = /\b(left|right|full|rollup|cube|grouping)\b/i;
 type TypeNames = { enums: Map<number, string>; names: Map<number, string> };
 
 /**
- * The types of TypedSQL queries (`prisma generate --sql`). The WebAssembly engine cannot tell them, so the server is
+ * The types of TypedSQL queries (`prisma generate --sql`). The WebAssembly engine does not know them, so the server is
  * asked; nothing is run.
  */
 export async function introspectSql(

@@ -141,7 +141,7 @@ test('the JSON endpoint takes a hash of Safaricom and no other', async () => {
   expect(messages().map(({ recipient }) => recipient)).toEqual([hash, '+254700000126']);
 });
 
-test('an account that is used up refuses with 405, and the balance tells what is left', async () => {
+test('an account that is used up refuses with 405, and the balance shows what is left', async () => {
   const simulator = await start({ balance: 17_000n });
   const balance = async () => {
     const answer = await request(`${simulator.url}/version1/user?username=sandbox`, { headers });
@@ -284,7 +284,7 @@ test('chance is the same for the same seed, near its share, and new for each att
   expect(new Set(attempts).size).toBe(2);
 });
 
-test('it runs as a process of its own that tells its URL and its book', async () => {
+test('it runs as a process of its own that shows its URL and its book', async () => {
   const script = fileURLToPath(new URL('main.ts', import.meta.url));
   const child = spawn(process.execPath, [script, '--by-number', '--forget'], { env: {} });
   onTestFinished(() => void child.kill('SIGKILL'));
