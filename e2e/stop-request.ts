@@ -18,7 +18,7 @@ export function awaitStop(): StopRequest {
   const { promise: wanted, resolve } = Promise.withResolvers<void>();
   const controller = new AbortController();
   const stop = (): void => {
-    controller.abort(new CommandError('stopped', 'it was told to.'));
+    controller.abort(new CommandError('stopped', 'it was asked to.'));
     resolve();
   };
   for (const signal of signals) process.on(signal, stop);

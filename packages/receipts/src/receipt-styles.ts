@@ -79,7 +79,7 @@ const ROLL_MORE_MM = 60;
 /** Rows that are in ROLL_HEIGHT_MM, and what one more takes. */
 const ROLL_ROWS = 5;
 const ROLL_ROW_MM = 14;
-/** Of the broadest letters in print. */
+/** How many of the broadest letters in print. */
 const ROLL_LINE_CHARACTERS = 18;
 
 /** What receipts have since version 2. */

@@ -46,7 +46,7 @@ interface StatementWording {
   readonly wallet: string;
   readonly holder: string;
   readonly period: string;
-  /** Of a period without a first moment. */
+  /** The beginning of a period without a first moment. */
   readonly beginning: string;
   readonly opening: string;
   readonly closing: string;

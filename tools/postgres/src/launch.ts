@@ -144,7 +144,7 @@ function settings(port: number, durable: boolean): string[] {
   ];
 }
 
-// Of a setting that is given twice the server takes the last.
+// If a setting is given twice, the server takes the last one.
 function furtherSettings(further: Readonly<Record<string, string>> = {}): string[] {
   return Object.entries(further).map(([name, value]) => `${name}=${value}`);
 }

@@ -44,7 +44,7 @@ describe('db push and db pull', () => {
     expect(await project.read('prisma/schema.prisma')).toMatch(/at\s+DateTime\?\s+@db\.Timestamptz\(3\)/);
   });
 
-  it('push refuses to lose rows unless it is told to', async () => {
+  it('push refuses to lose rows unless it is allowed to', async () => {
     await using owner = await DatabaseOwner.create();
     const databaseUrl = await owner.createDatabase();
     await execute(

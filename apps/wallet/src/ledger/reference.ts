@@ -1,5 +1,5 @@
 /**
- * The references that somebody may mean by what they typed, in the order in which they are to be tried. Ours and
+ * The references that people may mean by what they typed, in the order in which they are to be tried. Ours and
  * M-PESA's are capitals, digits and hyphens, and people read them from paper; those from before this ledger may be any
  * text, and count as they are.
  */

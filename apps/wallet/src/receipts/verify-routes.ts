@@ -94,7 +94,7 @@ async function verdictOn({ db, log }: Source, references: readonly string[]): Pr
   return { genuine: true, facts, ...(reversed === 0n ? {} : { reversedAmount: decimal(reversed) }) };
 }
 
-/** Of the ledger's own decimal strings, which always have two decimals. */
+/** Takes the ledger's own decimal strings, which always have two decimals. */
 function cents(amount: string): bigint {
   return BigInt(amount.replace('.', ''));
 }

@@ -71,7 +71,7 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   P1017: 'outcome_unknown',
   P2028: 'transaction_timeout',
   P2034: 'database_busy',
-  // Of an error of the pool Prisma makes one of its own, which has the same code.
+  // Prisma turns an error of the pool into one of its own, with the same code.
   pool_exhausted: 'pool_exhausted',
   database_unavailable: 'database_unavailable',
 };

@@ -32,7 +32,7 @@ interface History {
 
 /**
  * A deposit and everything that concerned it. `held` and `rejected`: the amount was above the limit, and nobody has
- * decided yet, or somebody decided against it. `unposted`: it was logged without a transaction, in an older database.
+ * decided yet, or a person decided against it. `unposted`: it was logged without a transaction, in an older database.
  * `none`: callbacks came, but they report no payment.
  */
 export type DepositView =

@@ -15,9 +15,9 @@ export interface HashInput {
  * reference, the amount with exactly two decimals, and the time as `YYYY-MM-DDTHH:mm:ss.sssZ`, with nothing between.
  * `core.verification_hash` computes the same in SQL.
  *
- * It lets a reader check a receipt against typing errors and careless edits. It proves nothing against somebody who
- * can write the table, as there is no key in it: signed receipts are for that. The fields run together, so a receipt
- * `R` of 1500.00 and a receipt `R1` of 500.00 of the same millisecond have one hash.
+ * It lets a reader check a receipt against typing errors and careless edits. It proves nothing against a person who can
+ * write the table, as there is no key in it: signed receipts are for that. The fields run together, so a receipt `R` of
+ * 1500.00 and a receipt `R1` of 500.00 of the same millisecond have one hash.
  *
  * @throws DaftariError `invalid_amount` or `invalid_hash_input`
  */

@@ -88,7 +88,7 @@ test('a connection that is cut is opened again, the loss is reported, and what w
   }
 });
 
-test('it keeps trying when the database is not there, and stops when it is told to', async () => {
+test('it keeps trying when the database is not there, and stops on request', async () => {
   const db = createDb({ url: 'postgresql://nobody@127.0.0.1:1/none' });
   const told = Promise.withResolvers<string>();
   const listener = listenForSms(db, () => undefined, { onError: ({ code }) => told.resolve(code) });

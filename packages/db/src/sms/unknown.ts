@@ -62,7 +62,7 @@ export async function listUnknownSms(
   const places = [...Map.groupBy(rows, (row) => row.id)];
   const page = new Map(places.slice(0, limit));
   const where = { id: { in: [...page.keys()] }, phase: 'UNKNOWN' };
-  // What was decided since then is unknown no more.
+  // A message that was decided since then is no longer unknown.
   const found = await read(
     db.prisma.smsLog.findMany({ where, omit: INNER_COLUMNS, orderBy: [{ claimedAt: 'asc' }, { id: 'asc' }] }),
   );

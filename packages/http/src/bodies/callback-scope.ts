@@ -10,7 +10,7 @@ export interface CallbackScopeOptions {
   readonly roots: readonly string[];
   /** The secret in the path; a wrong one is answered like an unknown path. */
   readonly token: string;
-  /** Of a longer body the beginning is kept. */
+  /** Only the beginning of a longer body is kept. */
   readonly maxBytes: number;
   /** Keeps a body that came with the right token but to no route, or with another method than POST. */
   readonly keepStray: (request: FastifyRequest, body: RawBody) => Promise<void>;

@@ -28,7 +28,7 @@ export interface Leg {
 /** Wallets and the money that moves between them, as one clerk writes it in a book. */
 export class LedgerBook {
   readonly wallets = new Map<string, ModelWallet>();
-  /** Of the last movement that was done: its fee, and what was left to the sender after it. */
+  /** The fee of the last movement that was done, and what was left to the sender after it. */
   lastFee = 0n;
   lastBalance = 0n;
   readonly #fees: readonly ModelFee[];
