@@ -1,8 +1,8 @@
-import { readDeliveryReport, readOptOut } from '../providers/africas-talking/reports.ts';
-import { deliveryRank } from '../providers/africas-talking/delivery-status.ts';
-import { readBalance, readSendAnswer } from '../providers/africas-talking/answer.ts';
-import { createRequests } from '../providers/africas-talking/request.ts';
-import type { SendAnswer } from '../providers/provider.ts';
+import { readDeliveryReport, readOptOut } from '../reports.ts';
+import { deliveryRank } from '../delivery-status.ts';
+import { readBalance, readSendAnswer } from '../answer.ts';
+import { createRequests } from '../request.ts';
+import type { SendAnswer } from '../../provider.ts';
 
 /** A recorded message. */
 export interface Sample {

@@ -7,7 +7,7 @@ import type { CheckedRow, Sample } from './checks.ts';
 /**
  * Reads recorded messages of Africa's Talking, byte for byte, and shows what was understood.
  *
- *   node src/conformance.ts <folder>
+ *   node src/providers/africas-talking/conformance/conformance.ts <folder>
  *
  * The folder holds one JSON file a message: `category` (`at-response`, `at-delivery-report`, `at-optout` or
  * `at-request`), `raw`, `http_status` of a response, and `body`, the parsed form with which the
@@ -16,7 +16,7 @@ import type { CheckedRow, Sample } from './checks.ts';
  */
 const [folder] = process.argv.slice(2);
 if (folder === undefined) {
-  process.stderr.write('usage: node src/conformance.ts <folder>\n');
+  process.stderr.write('usage: node src/providers/africas-talking/conformance/conformance.ts <folder>\n');
   process.exit(64);
 }
 process.exitCode = (await runConformance(folder)) ? 0 : 1;
