@@ -2056,19 +2056,19 @@ $function$;
 
 -- ==== function: services.delivery_of ====
 CREATE OR REPLACE FUNCTION services.delivery_of(p_provider text, p_message_id text, p_recipient text)
- RETURNS TABLE(rank integer, status text, reason text, network text, received_at timestamp without time zone)
+ RETURNS TABLE(rank integer, state text, status text, reason text, explanation text, network text, received_at timestamp without time zone)
  LANGUAGE sql
  STABLE
 AS $function$
-    SELECT services.delivery_rank(r.status), r.status, r.reason,
+    SELECT services.delivery_rank(r.state), r.state, r.status, r.reason, r.explanation,
            (
-               SELECT services.network_of(n.network_code)
+               SELECT n.network
                  FROM services.sms_delivery_reports n
                 WHERE n.provider_message_id = p_message_id AND n.provider = p_provider
                   AND n.outcome NOT IN ('QUARANTINED', 'AMBIGUOUS')
                   AND (n.phone IS NULL OR p_recipient IS NULL OR n.phone = p_recipient)
-                  AND n.network_code IS NOT NULL
-                ORDER BY services.delivery_rank(n.status) DESC, n.network_code COLLATE "C" DESC
+                  AND n.network IS NOT NULL
+                ORDER BY services.delivery_rank(n.state) DESC, n.network COLLATE "C" DESC
                 LIMIT 1
            ),
            r.received_at
@@ -2076,27 +2076,27 @@ AS $function$
      WHERE r.provider_message_id = p_message_id AND r.provider = p_provider
        AND r.outcome NOT IN ('QUARANTINED', 'AMBIGUOUS')
        AND (r.phone IS NULL OR p_recipient IS NULL OR r.phone = p_recipient)
-     ORDER BY services.delivery_rank(r.status) DESC, r.status COLLATE "C" DESC, r.reason COLLATE "C" DESC NULLS LAST,
+     ORDER BY services.delivery_rank(r.state) DESC, r.status COLLATE "C" DESC, r.reason COLLATE "C" DESC NULLS LAST,
               r.received_at
      LIMIT 1
 $function$;
 
 -- ==== function: services.delivery_rank ====
-CREATE OR REPLACE FUNCTION services.delivery_rank(p_status text)
+CREATE OR REPLACE FUNCTION services.delivery_rank(p_state text)
  RETURNS integer
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-    SELECT CASE p_status
-        WHEN 'Sent' THEN 10
-        WHEN 'Submitted' THEN 20
-        WHEN 'Buffered' THEN 30
-        WHEN 'AbsentSubscriber' THEN 40 -- not final: the telephone may come back
-        WHEN 'Rejected' THEN 60
-        WHEN 'Failed' THEN 61
-        WHEN 'Expired' THEN 62
-        WHEN 'Success' THEN 100
-        ELSE 0
+    SELECT CASE p_state
+        WHEN 'unknown' THEN 0
+        WHEN 'accepted' THEN 10 -- the provider has it
+        WHEN 'submitted' THEN 20 -- the network has it
+        WHEN 'buffered' THEN 30 -- it waits at the network
+        WHEN 'absent' THEN 40 -- not final: the telephone may come back
+        WHEN 'rejected' THEN 60
+        WHEN 'failed' THEN 61
+        WHEN 'expired' THEN 62
+        WHEN 'delivered' THEN 100
     END
 $function$;
 
@@ -2162,10 +2162,10 @@ DECLARE
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.sms_logs l
-       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
+       SET delivery_state = d.state, delivery_status = d.status, delivery_reason = d.reason,
            delivery_updated_at = d.received_at,
            delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
-           network = left(d.network, 20),
+           network = d.network,
            phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
            status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
            sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
@@ -2173,7 +2173,9 @@ BEGIN
            error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
            error_message = CASE
                WHEN NOT d.decides THEN l.error_message
-               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
+               WHEN d.is_lost THEN concat_ws(
+                   ' ', 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.', d.explanation
+               )
            END
       FROM (
         SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
@@ -2249,22 +2251,6 @@ BEGIN
         END IF;
     END LOOP;
 END
-$function$;
-
--- ==== function: services.network_of ====
-CREATE OR REPLACE FUNCTION services.network_of(p_code text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-AS $function$
-    SELECT CASE p_code
-        WHEN '63902' THEN 'Safaricom'
-        WHEN '63903' THEN 'Airtel'
-        WHEN '63907' THEN 'Telkom'
-        WHEN '63999' THEN 'Equitel'
-        WHEN '99999' THEN 'Sandbox'
-        ELSE p_code
-    END
 $function$;
 
 -- ==== function: services.queue_deposit_sms ====
@@ -2394,8 +2380,8 @@ END
 $function$;
 
 -- ==== function: services.record_delivery_report ====
-CREATE OR REPLACE FUNCTION services.record_delivery_report(p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer, p_phone text, p_body bytea)
- RETURNS TABLE(id uuid, outcome text, sms_id uuid, known boolean)
+CREATE OR REPLACE FUNCTION services.record_delivery_report(p_provider text, p_message_id text, p_state text, p_status text, p_reason text, p_explanation text, p_network text, p_retry_count integer, p_phone text, p_body bytea)
+ RETURNS TABLE(id uuid, outcome text, sms_id uuid)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
@@ -2404,7 +2390,7 @@ CREATE OR REPLACE FUNCTION services.record_delivery_report(p_provider text, p_me
 AS $function$
 #variable_conflict use_column
 DECLARE
-    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
+    v_message_id constant text := nullif(left(btrim(p_message_id), 255), '');
     v_status     constant text := nullif(left(btrim(p_status), 50), '');
     v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
     v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
@@ -2415,8 +2401,7 @@ DECLARE
     l            services.sms_logs;
 BEGIN
     id := core.new_id();
-    known := services.delivery_rank(v_status) > 0;
-    IF v_message_id IS NULL OR v_status IS NULL THEN
+    IF v_message_id IS NULL OR v_status IS NULL OR p_state IS NULL THEN
         outcome := 'QUARANTINED';
     ELSE
         PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
@@ -2438,9 +2423,12 @@ BEGIN
             WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
             -- It has gone out again under another id while we waited for it.
             WHEN l.id IS NULL THEN 'PARKED'
-            WHEN l.delivery_rank IS NULL
-                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
-                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
+            WHEN l.delivery_state IS NULL
+                 OR (services.delivery_rank(p_state), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
+                    > (
+                        services.delivery_rank(l.delivery_state), l.delivery_status COLLATE "C",
+                        coalesce(l.delivery_reason, '') COLLATE "C"
+                    )
                 THEN 'APPLIED'
             ELSE 'STALE'
         END;
@@ -2448,12 +2436,13 @@ BEGIN
 
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_delivery_reports (
-        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
-        received_at
+        id, provider, provider_message_id, state, status, reason, explanation, network, retry_count, phone, sms_id,
+        outcome, body, received_at
     )
     VALUES (
-        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
-        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
+        id, p_provider, v_message_id, p_state, v_status, v_reason, nullif(left(btrim(p_explanation), 200), ''),
+        nullif(left(btrim(p_network), 20), ''), p_retry_count, v_phone, sms_id, outcome, p_body,
+        clock_timestamp() AT TIME ZONE 'UTC'
     );
     PERFORM set_config('daftari.door', '', true);
     -- A report that changes nothing else may still name the network.
@@ -3053,7 +3042,7 @@ BEGIN
           FROM (
             SELECT p_costs[i] IS NOT NULL
                        AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
-                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
+                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_state IS NULL AS tells
               FROM services.sms_logs s
              WHERE s.id = p_ids[i]
           ) a
@@ -3091,8 +3080,7 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'an outcome is accepted, refused, retry or unknown' USING ERRCODE = '22023';
     END IF;
-    -- Providers write "None" where there is no id.
-    SELECT array_agg(nullif(nullif(left(btrim(t.id), 255), ''), 'None') ORDER BY t.ord)
+    SELECT array_agg(nullif(left(btrim(t.id), 255), '') ORDER BY t.ord)
       INTO p_message_ids
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
     PERFORM services.lock_message_ids(p_message_ids, false);
@@ -3147,8 +3135,8 @@ BEGIN
                encoding = coalesce(left(a.encoding, 10), l.encoding),
                message = coalesce(a.text, l.message),
                -- What is known of the delivery is known of another id.
+               delivery_state = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_state END,
                delivery_status = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_status END,
-               delivery_rank = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_rank END,
                delivery_reason = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_reason END,
                delivered_at = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivered_at END,
                sent_at = CASE a.outcome
@@ -3618,9 +3606,11 @@ CREATE TABLE services.sms_delivery_reports (
     id uuid DEFAULT core.new_id() NOT NULL,
     provider character varying(30) NOT NULL,
     provider_message_id character varying(255),
+    state character varying(20),
     status character varying(50),
     reason character varying(100),
-    network_code character varying(20),
+    explanation character varying(200),
+    network character varying(20),
     retry_count integer,
     phone character varying(20),
     sms_id uuid,
@@ -3676,8 +3666,8 @@ CREATE TABLE services.sms_logs (
     encoding character varying(10),
     network character varying(20),
     error_code character varying(40),
+    delivery_state character varying(20),
     delivery_status character varying(50),
-    delivery_rank smallint,
     delivery_reason character varying(100),
     delivery_updated_at timestamp(3) without time zone,
     delivered_at timestamp(3) without time zone,
@@ -3891,6 +3881,10 @@ ALTER TABLE services.sms_delivery_reports
 -- ==== constraint: sms_delivery_reports_pkey on services.sms_delivery_reports ====
 ALTER TABLE services.sms_delivery_reports
     ADD CONSTRAINT sms_delivery_reports_pkey PRIMARY KEY (id);
+
+-- ==== constraint: sms_delivery_reports_state_check on services.sms_delivery_reports ====
+ALTER TABLE services.sms_delivery_reports
+    ADD CONSTRAINT sms_delivery_reports_state_check CHECK (((state)::text = ANY (ARRAY[('unknown'::character varying)::text, ('accepted'::character varying)::text, ('submitted'::character varying)::text, ('buffered'::character varying)::text, ('absent'::character varying)::text, ('rejected'::character varying)::text, ('failed'::character varying)::text, ('expired'::character varying)::text, ('delivered'::character varying)::text])));
 
 -- ==== constraint: sms_events_kind_check on services.sms_events ====
 ALTER TABLE services.sms_events

@@ -35,11 +35,11 @@ export async function addOldTexts(url: string, { first, count }: Texts): Promise
     `INSERT INTO services.sms_logs (
          recipient, message, template, transaction_reference, created_at, next_attempt_at, status, phase, attempts,
          claimed_by, claimed_at, answered_at, sent_at, settled_at, provider, provider_message_id, cost, currency, parts,
-         expected_parts, encoding, network, delivery_status, delivery_rank, delivery_updated_at, delivered_at
+         expected_parts, encoding, network, delivery_state, delivery_status, delivery_updated_at, delivered_at
      )
      SELECT recipient, message, 'deposit', reference, at, at, 'SENT', 'DONE', 1,
             '${OLD_SENDER}', at, at, at, at, 'africas-talking', 'ATXid_old' || md5(n::text), 0.8, 'KES', 1,
-            1, 'GSM-7', 'Safaricom', 'Success', 100, at, at
+            1, 'GSM-7', 'Safaricom', 'delivered', 'Success', at, at
        FROM (${newsOf({ first, count })}) t
       CROSS JOIN LATERAL (
           SELECT now() AT TIME ZONE 'UTC' - interval '1000 days' + n % 5000000 * interval '15 seconds' AS at

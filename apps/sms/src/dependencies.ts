@@ -1,5 +1,6 @@
 import type { Db } from '@repo/db';
 import type { KeyGuard } from '@repo/http';
+import type { CallbackReader } from './providers/provider.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
 
 /** How the service behaves. */
@@ -15,6 +16,8 @@ export interface AppSettings {
 /** What the service works with. The caller made it and closes it. */
 export interface AppDependencies {
   readonly db: Db;
+  /** Reads what the provider calls us with. */
+  readonly callbacks: CallbackReader;
   readonly settings: AppSettings;
 }
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { createDb } from '@repo/db';
 import { databaseOptions, runService } from '@repo/http';
 import { createApp } from './app.ts';
-import { chooseProvider } from './providers/choose-provider.ts';
+import { chooseCallbacks, chooseProvider } from './providers/choose-provider.ts';
 import { readEnvironment } from './env.ts';
 import { senderSettings } from './sender/settings.ts';
 import { startMonitor } from './sender/monitor.ts';
@@ -16,6 +16,7 @@ const environment = readEnvironment();
 const db = createDb(databaseOptions(environment));
 const { server, metrics } = await createApp({
   db,
+  callbacks: chooseCallbacks(environment),
   settings: {
     apiKey: environment.API_KEY,
     callbackToken: environment.SMS_CALLBACK_TOKEN,

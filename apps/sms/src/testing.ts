@@ -13,6 +13,7 @@ import { Registry } from 'prom-client';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
 import { createAfricasTalking } from './providers/africas-talking/client.ts';
+import { africasTalkingCallbacks } from './providers/africas-talking/reports.ts';
 import type { Provider } from './providers/provider.ts';
 import type { SenderSettings } from './sender/sender.ts';
 import { startSending } from './sender/start-sending.ts';
@@ -88,7 +89,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
   const db = createDb({ url: network.url, connectTimeoutMs: 60_000 });
   const lines: string[] = [];
   const { server, metrics } = await createApp(
-    { db, settings: { ...testSettings, ...settings } },
+    { db, callbacks: africasTalkingCallbacks, settings: { ...testSettings, ...settings } },
     { logDestination: { write: (line) => lines.push(line) } },
   );
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });

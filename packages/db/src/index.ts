@@ -82,7 +82,12 @@ export { closeWallet, freezeWallet, unfreezeWallet } from './wallets/wallet-stat
 export type { StatusChange } from './wallets/wallet-status.ts';
 export { backfillHashes, countUnhashed } from './ledger/hash-backfill.ts';
 export { recordDeliveryReport } from './sms/delivery-reports.ts';
-export type { DeliveryOutcome, DeliveryReport, RecordedReport } from './sms/delivery-reports.ts';
+export type {
+  DeliveryOutcome,
+  DeliveryReport,
+  DeliveryState,
+  RecordedReport,
+} from './sms/delivery-reports.ts';
 export { findSms, smsHistory } from './sms/messages.ts';
 export type { Sms, SmsEvent, SmsLanguage, SmsPhase, SmsPriority, SmsStatus } from './sms/messages.ts';
 export { claimSms, expireSmsLeases } from './sms/claims.ts';

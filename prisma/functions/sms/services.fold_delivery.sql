@@ -1,7 +1,7 @@
 -- Brings messages up to what the reports with their provider's id say.
 --
 -- Before: the rows are locked, and so is each provider's id (services.lock_message_ids).
--- After:  the delivery columns are those of services.delivery_of. A report whose status is known proves that the
+-- After:  the delivery columns are those of services.delivery_of. A report whose state is known proves that the
 --         provider has the message, so one that waits, for a person or to be sent again, is done; while a request may be
 --         under way its answer is awaited. SENT means handed to the provider and not reported as lost: a final "not
 --         delivered" makes it FAILED, because the customer has not been told, and whoever counts failures must find it.
@@ -20,10 +20,10 @@ DECLARE
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.sms_logs l
-       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
+       SET delivery_state = d.state, delivery_status = d.status, delivery_reason = d.reason,
            delivery_updated_at = d.received_at,
            delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
-           network = left(d.network, 20),
+           network = d.network,
            phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
            status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
            sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
@@ -31,7 +31,9 @@ BEGIN
            error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
            error_message = CASE
                WHEN NOT d.decides THEN l.error_message
-               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
+               WHEN d.is_lost THEN concat_ws(
+                   ' ', 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.', d.explanation
+               )
            END
       FROM (
         SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost

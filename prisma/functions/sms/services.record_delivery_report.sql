@@ -8,11 +8,14 @@
 --   MISMATCHED   the message with this id went to another number
 --   AMBIGUOUS    several messages have this id, and the report does not say which number it is about
 --   QUARANTINED  no id or no status could be read
+--
+-- p_state: what the report means in our words, those of services.delivery_rank.
+-- p_status, p_reason: the provider's own words. p_explanation: the reason in a sentence of ours.
 CREATE OR REPLACE FUNCTION services.record_delivery_report(
-    p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer,
-    p_phone text, p_body bytea
+    p_provider text, p_message_id text, p_state text, p_status text, p_reason text, p_explanation text, p_network text,
+    p_retry_count integer, p_phone text, p_body bytea
 )
-RETURNS TABLE (id uuid, outcome text, sms_id uuid, known boolean)
+RETURNS TABLE (id uuid, outcome text, sms_id uuid)
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -22,7 +25,7 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
+    v_message_id constant text := nullif(left(btrim(p_message_id), 255), '');
     v_status     constant text := nullif(left(btrim(p_status), 50), '');
     v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
     v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
@@ -33,8 +36,7 @@ DECLARE
     l            services.sms_logs;
 BEGIN
     id := core.new_id();
-    known := services.delivery_rank(v_status) > 0;
-    IF v_message_id IS NULL OR v_status IS NULL THEN
+    IF v_message_id IS NULL OR v_status IS NULL OR p_state IS NULL THEN
         outcome := 'QUARANTINED';
     ELSE
         PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
@@ -56,9 +58,12 @@ BEGIN
             WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
             -- It has gone out again under another id while we waited for it.
             WHEN l.id IS NULL THEN 'PARKED'
-            WHEN l.delivery_rank IS NULL
-                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
-                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
+            WHEN l.delivery_state IS NULL
+                 OR (services.delivery_rank(p_state), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
+                    > (
+                        services.delivery_rank(l.delivery_state), l.delivery_status COLLATE "C",
+                        coalesce(l.delivery_reason, '') COLLATE "C"
+                    )
                 THEN 'APPLIED'
             ELSE 'STALE'
         END;
@@ -66,12 +71,13 @@ BEGIN
 
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_delivery_reports (
-        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
-        received_at
+        id, provider, provider_message_id, state, status, reason, explanation, network, retry_count, phone, sms_id,
+        outcome, body, received_at
     )
     VALUES (
-        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
-        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
+        id, p_provider, v_message_id, p_state, v_status, v_reason, nullif(left(btrim(p_explanation), 200), ''),
+        nullif(left(btrim(p_network), 20), ''), p_retry_count, v_phone, sms_id, outcome, p_body,
+        clock_timestamp() AT TIME ZONE 'UTC'
     );
     PERFORM set_config('daftari.door', '', true);
     -- A report that changes nothing else may still name the network.

@@ -57,7 +57,7 @@ BEGIN
           FROM (
             SELECT p_costs[i] IS NOT NULL
                        AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
-                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
+                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_state IS NULL AS tells
               FROM services.sms_logs s
              WHERE s.id = p_ids[i]
           ) a

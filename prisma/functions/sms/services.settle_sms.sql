@@ -46,8 +46,7 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'an outcome is accepted, refused, retry or unknown' USING ERRCODE = '22023';
     END IF;
-    -- Providers write "None" where there is no id.
-    SELECT array_agg(nullif(nullif(left(btrim(t.id), 255), ''), 'None') ORDER BY t.ord)
+    SELECT array_agg(nullif(left(btrim(t.id), 255), '') ORDER BY t.ord)
       INTO p_message_ids
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
     PERFORM services.lock_message_ids(p_message_ids, false);
@@ -102,8 +101,8 @@ BEGIN
                encoding = coalesce(left(a.encoding, 10), l.encoding),
                message = coalesce(a.text, l.message),
                -- What is known of the delivery is known of another id.
+               delivery_state = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_state END,
                delivery_status = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_status END,
-               delivery_rank = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_rank END,
                delivery_reason = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_reason END,
                delivered_at = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivered_at END,
                sent_at = CASE a.outcome

@@ -55,7 +55,6 @@ DROP FUNCTION services.decide_sms;
 DROP FUNCTION services.lock_message_ids;
 DROP FUNCTION services.fold_delivery;
 DROP FUNCTION services.delivery_of;
-DROP FUNCTION services.network_of;
 DROP FUNCTION services.delivery_rank;
 DROP FUNCTION services.compile_sms_template;
 DROP FUNCTION services.claim_sms;
@@ -89,8 +88,8 @@ ALTER TABLE services.sms_logs
     DROP COLUMN delivered_at,
     DROP COLUMN delivery_updated_at,
     DROP COLUMN delivery_reason,
-    DROP COLUMN delivery_rank,
     DROP COLUMN delivery_status,
+    DROP COLUMN delivery_state,
     DROP COLUMN error_code,
     DROP COLUMN network,
     DROP COLUMN encoding,

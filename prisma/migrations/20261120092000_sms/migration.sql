@@ -34,8 +34,9 @@ ALTER TABLE services.sms_logs
     ADD COLUMN encoding VARCHAR(10),
     ADD COLUMN network VARCHAR(20),
     ADD COLUMN error_code VARCHAR(40),
+    -- What the report that counts means in our words, and the provider's own.
+    ADD COLUMN delivery_state VARCHAR(20),
     ADD COLUMN delivery_status VARCHAR(50),
-    ADD COLUMN delivery_rank SMALLINT,
     ADD COLUMN delivery_reason VARCHAR(100),
     ADD COLUMN delivery_updated_at TIMESTAMP(3),
     ADD COLUMN delivered_at TIMESTAMP(3),
@@ -90,9 +91,13 @@ CREATE TABLE services.sms_delivery_reports (
     provider VARCHAR(30) NOT NULL,
     -- What could be read of it; NULL where nothing could.
     provider_message_id VARCHAR(255),
+    -- What it means in our words.
+    state VARCHAR(20),
+    -- The provider's own words, and the reason in a sentence of ours.
     status VARCHAR(50),
     reason VARCHAR(100),
-    network_code VARCHAR(20),
+    explanation VARCHAR(200),
+    network VARCHAR(20),
     retry_count INTEGER,
     phone VARCHAR(20),
     -- The message that it was found to be about when it came.
@@ -104,7 +109,12 @@ CREATE TABLE services.sms_delivery_reports (
 
     CONSTRAINT sms_delivery_reports_pkey PRIMARY KEY (id),
     CONSTRAINT sms_delivery_reports_outcome_check
-        CHECK (outcome IN ('APPLIED', 'STALE', 'PARKED', 'MISMATCHED', 'AMBIGUOUS', 'QUARANTINED'))
+        CHECK (outcome IN ('APPLIED', 'STALE', 'PARKED', 'MISMATCHED', 'AMBIGUOUS', 'QUARANTINED')),
+    CONSTRAINT sms_delivery_reports_state_check CHECK (
+        state IN (
+            'unknown', 'accepted', 'submitted', 'buffered', 'absent', 'rejected', 'failed', 'expired', 'delivered'
+        )
+    )
 );
 
 CREATE INDEX sms_delivery_reports_message_idx ON services.sms_delivery_reports (provider_message_id)
@@ -411,44 +421,26 @@ AS $$
                    (3, '\[[^][]*\{name\}[^][]*\]'), (4, NULL)) AS f (ord, without)
 $$;
 
--- How much a delivery status counts. The higher one wins, so that reports may come in any order and the end is the same;
+-- How much a delivery state counts. The higher one wins, so that reports may come in any order and the end is the same;
 -- from 60 on it is final. A final "delivered" wins over a final "not delivered": the telephone has confirmed it.
 --
--- The words are Africa's Talking's. A word that is not among them is kept and counts least, as NULL does.
-CREATE OR REPLACE FUNCTION services.delivery_rank(p_status text)
+-- The words are ours. A provider's folder translates its own; a word that it does not list is unknown and counts least.
+CREATE OR REPLACE FUNCTION services.delivery_rank(p_state text)
 RETURNS integer
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 AS $$
-    SELECT CASE p_status
-        WHEN 'Sent' THEN 10
-        WHEN 'Submitted' THEN 20
-        WHEN 'Buffered' THEN 30
-        WHEN 'AbsentSubscriber' THEN 40 -- not final: the telephone may come back
-        WHEN 'Rejected' THEN 60
-        WHEN 'Failed' THEN 61
-        WHEN 'Expired' THEN 62
-        WHEN 'Success' THEN 100
-        ELSE 0
-    END
-$$;
-
--- The name of a Kenyan network by its code; a code that is not among them stays as it came. A number's prefix would not
--- tell: numbers can be ported.
-CREATE OR REPLACE FUNCTION services.network_of(p_code text)
-RETURNS text
-LANGUAGE sql
-IMMUTABLE
-PARALLEL SAFE
-AS $$
-    SELECT CASE p_code
-        WHEN '63902' THEN 'Safaricom'
-        WHEN '63903' THEN 'Airtel'
-        WHEN '63907' THEN 'Telkom'
-        WHEN '63999' THEN 'Equitel'
-        WHEN '99999' THEN 'Sandbox'
-        ELSE p_code
+    SELECT CASE p_state
+        WHEN 'unknown' THEN 0
+        WHEN 'accepted' THEN 10 -- the provider has it
+        WHEN 'submitted' THEN 20 -- the network has it
+        WHEN 'buffered' THEN 30 -- it waits at the network
+        WHEN 'absent' THEN 40 -- not final: the telephone may come back
+        WHEN 'rejected' THEN 60
+        WHEN 'failed' THEN 61
+        WHEN 'expired' THEN 62
+        WHEN 'delivered' THEN 100
     END
 $$;
 
@@ -458,21 +450,23 @@ $$;
 --              message, and one without a number counts.
 --
 -- The report of the highest rank counts, of equals the one whose words sort last. The network is the one that the
--- highest report with a network code names.
+-- highest report with a network names.
 CREATE OR REPLACE FUNCTION services.delivery_of(p_provider text, p_message_id text, p_recipient text)
-RETURNS TABLE (rank integer, status text, reason text, network text, received_at timestamp)
+RETURNS TABLE (
+    rank integer, state text, status text, reason text, explanation text, network text, received_at timestamp
+)
 LANGUAGE sql
 STABLE
 AS $$
-    SELECT services.delivery_rank(r.status), r.status, r.reason,
+    SELECT services.delivery_rank(r.state), r.state, r.status, r.reason, r.explanation,
            (
-               SELECT services.network_of(n.network_code)
+               SELECT n.network
                  FROM services.sms_delivery_reports n
                 WHERE n.provider_message_id = p_message_id AND n.provider = p_provider
                   AND n.outcome NOT IN ('QUARANTINED', 'AMBIGUOUS')
                   AND (n.phone IS NULL OR p_recipient IS NULL OR n.phone = p_recipient)
-                  AND n.network_code IS NOT NULL
-                ORDER BY services.delivery_rank(n.status) DESC, n.network_code COLLATE "C" DESC
+                  AND n.network IS NOT NULL
+                ORDER BY services.delivery_rank(n.state) DESC, n.network COLLATE "C" DESC
                 LIMIT 1
            ),
            r.received_at
@@ -480,7 +474,7 @@ AS $$
      WHERE r.provider_message_id = p_message_id AND r.provider = p_provider
        AND r.outcome NOT IN ('QUARANTINED', 'AMBIGUOUS')
        AND (r.phone IS NULL OR p_recipient IS NULL OR r.phone = p_recipient)
-     ORDER BY services.delivery_rank(r.status) DESC, r.status COLLATE "C" DESC, r.reason COLLATE "C" DESC NULLS LAST,
+     ORDER BY services.delivery_rank(r.state) DESC, r.status COLLATE "C" DESC, r.reason COLLATE "C" DESC NULLS LAST,
               r.received_at
      LIMIT 1
 $$;
@@ -488,7 +482,7 @@ $$;
 -- Brings messages up to what the reports with their provider's id say.
 --
 -- Before: the rows are locked, and so is each provider's id (services.lock_message_ids).
--- After:  the delivery columns are those of services.delivery_of. A report whose status is known proves that the
+-- After:  the delivery columns are those of services.delivery_of. A report whose state is known proves that the
 --         provider has the message, so one that waits, for a person or to be sent again, is done; while a request may be
 --         under way its answer is awaited. SENT means handed to the provider and not reported as lost: a final "not
 --         delivered" makes it FAILED, because the customer has not been told, and whoever counts failures must find it.
@@ -507,10 +501,10 @@ DECLARE
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.sms_logs l
-       SET delivery_status = d.status, delivery_rank = d.rank, delivery_reason = d.reason,
+       SET delivery_state = d.state, delivery_status = d.status, delivery_reason = d.reason,
            delivery_updated_at = d.received_at,
            delivered_at = CASE WHEN d.rank = 100 THEN d.received_at END,
-           network = left(d.network, 20),
+           network = d.network,
            phase = CASE WHEN d.decides THEN 'DONE' ELSE l.phase END,
            status = CASE WHEN NOT d.decides THEN l.status WHEN d.is_lost THEN 'FAILED' ELSE 'SENT' END,
            sent_at = CASE WHEN d.decides THEN coalesce(l.sent_at, l.claimed_at) ELSE l.sent_at END,
@@ -518,7 +512,9 @@ BEGIN
            error_code = CASE WHEN NOT d.decides THEN l.error_code WHEN d.is_lost THEN 'undelivered' END,
            error_message = CASE
                WHEN NOT d.decides THEN l.error_message
-               WHEN d.is_lost THEN 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.'
+               WHEN d.is_lost THEN concat_ws(
+                   ' ', 'The network reported ' || d.status || coalesce(', ' || d.reason, '') || '.', d.explanation
+               )
            END
       FROM (
         SELECT s.id, r.*, s.phase <> 'SENDING' AND r.rank >= 10 AS decides, r.rank BETWEEN 60 AND 99 AS is_lost
@@ -911,11 +907,14 @@ $$;
 --   MISMATCHED   the message with this id went to another number
 --   AMBIGUOUS    several messages have this id, and the report does not say which number it is about
 --   QUARANTINED  no id or no status could be read
+--
+-- p_state: what the report means in our words, those of services.delivery_rank.
+-- p_status, p_reason: the provider's own words. p_explanation: the reason in a sentence of ours.
 CREATE OR REPLACE FUNCTION services.record_delivery_report(
-    p_provider text, p_message_id text, p_status text, p_reason text, p_network_code text, p_retry_count integer,
-    p_phone text, p_body bytea
+    p_provider text, p_message_id text, p_state text, p_status text, p_reason text, p_explanation text, p_network text,
+    p_retry_count integer, p_phone text, p_body bytea
 )
-RETURNS TABLE (id uuid, outcome text, sms_id uuid, known boolean)
+RETURNS TABLE (id uuid, outcome text, sms_id uuid)
 LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -925,7 +924,7 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_message_id constant text := nullif(nullif(left(btrim(p_message_id), 255), ''), 'None');
+    v_message_id constant text := nullif(left(btrim(p_message_id), 255), '');
     v_status     constant text := nullif(left(btrim(p_status), 50), '');
     v_reason     constant text := nullif(left(btrim(p_reason), 100), '');
     v_digits     constant text := regexp_replace(p_phone, '[[:space:]-]', '', 'g');
@@ -936,8 +935,7 @@ DECLARE
     l            services.sms_logs;
 BEGIN
     id := core.new_id();
-    known := services.delivery_rank(v_status) > 0;
-    IF v_message_id IS NULL OR v_status IS NULL THEN
+    IF v_message_id IS NULL OR v_status IS NULL OR p_state IS NULL THEN
         outcome := 'QUARANTINED';
     ELSE
         PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
@@ -959,9 +957,12 @@ BEGIN
             WHEN array_length(v_ids, 1) > 1 THEN 'AMBIGUOUS'
             -- It has gone out again under another id while we waited for it.
             WHEN l.id IS NULL THEN 'PARKED'
-            WHEN l.delivery_rank IS NULL
-                 OR (services.delivery_rank(v_status), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
-                    > (l.delivery_rank::integer, l.delivery_status COLLATE "C", coalesce(l.delivery_reason, '') COLLATE "C")
+            WHEN l.delivery_state IS NULL
+                 OR (services.delivery_rank(p_state), v_status COLLATE "C", coalesce(v_reason, '') COLLATE "C")
+                    > (
+                        services.delivery_rank(l.delivery_state), l.delivery_status COLLATE "C",
+                        coalesce(l.delivery_reason, '') COLLATE "C"
+                    )
                 THEN 'APPLIED'
             ELSE 'STALE'
         END;
@@ -969,12 +970,13 @@ BEGIN
 
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.sms_delivery_reports (
-        id, provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body,
-        received_at
+        id, provider, provider_message_id, state, status, reason, explanation, network, retry_count, phone, sms_id,
+        outcome, body, received_at
     )
     VALUES (
-        id, p_provider, v_message_id, v_status, v_reason, nullif(left(btrim(p_network_code), 20), ''), p_retry_count,
-        v_phone, sms_id, outcome, p_body, clock_timestamp() AT TIME ZONE 'UTC'
+        id, p_provider, v_message_id, p_state, v_status, v_reason, nullif(left(btrim(p_explanation), 200), ''),
+        nullif(left(btrim(p_network), 20), ''), p_retry_count, v_phone, sms_id, outcome, p_body,
+        clock_timestamp() AT TIME ZONE 'UTC'
     );
     PERFORM set_config('daftari.door', '', true);
     -- A report that changes nothing else may still name the network.
@@ -1259,7 +1261,7 @@ BEGIN
           FROM (
             SELECT p_costs[i] IS NOT NULL
                        AND (coalesce(s.cost, 0) = 0 OR s.currency IS NOT DISTINCT FROM p_currencies[i]) AS adds_cost,
-                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_rank IS NULL AS tells
+                   s.phase = 'QUEUED' OR s.status = 'FAILED' AND s.delivery_state IS NULL AS tells
               FROM services.sms_logs s
              WHERE s.id = p_ids[i]
           ) a
@@ -1319,8 +1321,7 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'an outcome is accepted, refused, retry or unknown' USING ERRCODE = '22023';
     END IF;
-    -- Providers write "None" where there is no id.
-    SELECT array_agg(nullif(nullif(left(btrim(t.id), 255), ''), 'None') ORDER BY t.ord)
+    SELECT array_agg(nullif(left(btrim(t.id), 255), '') ORDER BY t.ord)
       INTO p_message_ids
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
     PERFORM services.lock_message_ids(p_message_ids, false);
@@ -1375,8 +1376,8 @@ BEGIN
                encoding = coalesce(left(a.encoding, 10), l.encoding),
                message = coalesce(a.text, l.message),
                -- What is known of the delivery is known of another id.
+               delivery_state = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_state END,
                delivery_status = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_status END,
-               delivery_rank = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_rank END,
                delivery_reason = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivery_reason END,
                delivered_at = CASE WHEN a.message_id <> l.provider_message_id THEN NULL ELSE l.delivered_at END,
                sent_at = CASE a.outcome

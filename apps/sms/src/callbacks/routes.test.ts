@@ -51,6 +51,7 @@ test.each([
   const answer = await post(service, 'delivery-reports', body);
   expect([answer.status, answer.body]).toEqual([200, { status: 'stored' }]);
   expect((await service.ask(`/messages/${id}`)).body).toMatchObject({
+    deliveryState: 'delivered',
     deliveryStatus: 'Success',
     network: 'Safaricom',
     deliveredAt: expect.any(String) as string,
@@ -58,6 +59,22 @@ test.each([
   expect(await readReports(service)).toEqual([
     { outcome: 'APPLIED', status: 'Success', id: providerMessageId, body: hexOf(body) },
   ]);
+});
+
+test('a message that was not delivered says why in words that people understand', async () => {
+  await using service = await startTestService();
+  const { id, providerMessageId } = await sendOne(service);
+  const body = `id=${providerMessageId}&status=Failed&failureReason=UserDoesNotExist`;
+  await post(service, 'delivery-reports', body);
+  expect((await service.ask(`/messages/${id}`)).body).toMatchObject({
+    status: 'failed',
+    errorCode: 'undelivered',
+    errorMessage:
+      'The network reported Failed, UserDoesNotExist. The network knows no such number. Correct it with the customer.',
+    deliveryState: 'failed',
+    deliveryStatus: 'Failed',
+    deliveryReason: 'UserDoesNotExist',
+  });
 });
 
 test('a report that comes again changes nothing, and one that comes late neither', async () => {
@@ -160,6 +177,7 @@ test('a status that is not listed is kept and told to people', async () => {
   await post(service, 'delivery-reports', `id=${providerMessageId}&status=Teleported`);
   expect((await service.ask(`/messages/${id}`)).body).toMatchObject({
     status: 'sent',
+    deliveryState: 'unknown',
     deliveryStatus: 'Teleported',
   });
   expect(service.lines.join('')).toContain('a delivery status that is not listed');

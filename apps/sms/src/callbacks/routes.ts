@@ -27,15 +27,6 @@ const reportSchema = {
   ...common,
   summary: 'The provider reports what became of a message.',
   description: 'A form or JSON. Answered when the report is committed, whatever came of it.',
-  // For the description only: whatever really comes is taken as bytes.
-  body: z.looseObject({
-    id: z.string().describe("the provider's id of the message"),
-    status: z.string().describe('Sent, Submitted, Buffered, Rejected, Success, Failed ...'),
-    phoneNumber: z.string().optional(),
-    networkCode: z.string().optional(),
-    failureReason: z.string().optional(),
-    retryCount: z.string().optional(),
-  }),
 };
 
 const optOutSchema = {
@@ -43,7 +34,6 @@ const optOutSchema = {
   ...common,
   summary: 'A customer wants no more messages.',
   description: 'Unimportant messages are not sent to this number any more; news of money is.',
-  body: z.looseObject({ senderId: z.string().optional(), phoneNumber: z.string() }),
 };
 
 const stored = { status: 'stored' } as const;
@@ -54,10 +44,15 @@ export const callbackRoots: readonly string[] = ['/delivery-reports', '/opt-outs
 /** Adds the two routes that the provider calls. They are never rate-limited: a 429 would be a lost report. */
 export async function addCallbackRoutes(
   app: HttpServer,
-  { db, settings }: AppDependencies,
+  { db, callbacks, settings }: AppDependencies,
   metrics: SmsMetrics,
 ): Promise<void> {
-  const contextOf = (request: FastifyRequest): CallbackContext => ({ db, metrics, log: request.log });
+  const contextOf = (request: FastifyRequest): CallbackContext => ({
+    db,
+    callbacks,
+    metrics,
+    log: request.log,
+  });
 
   async function bodyOf(request: FastifyRequest): Promise<RawBody> {
     const body = rawBodyOf(request);
@@ -77,12 +72,14 @@ export async function addCallbackRoutes(
   };
 
   await addCallbackScope(app, options, (scope) => {
-    scope.post('/delivery-reports/:token', { schema: reportSchema }, async (request) => {
+    const report = { ...reportSchema, body: callbacks.fields.report };
+    scope.post('/delivery-reports/:token', { schema: report }, async (request) => {
       await takeDeliveryReport(contextOf(request), await bodyOf(request));
       return stored;
     });
 
-    scope.post('/opt-outs/:token', { schema: optOutSchema }, async (request) => {
+    const optOut = { ...optOutSchema, body: callbacks.fields.optOut };
+    scope.post('/opt-outs/:token', { schema: optOut }, async (request) => {
       await takeOptOut(contextOf(request), await bodyOf(request));
       return stored;
     });

@@ -5,13 +5,14 @@ import type { RawBody } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import { reasonTexts } from '../providers/report-reasons.ts';
 import type { UnreadableReason } from '../providers/report-reasons.ts';
-import { readDeliveryReport, readOptOut } from '../providers/africas-talking/reports.ts';
+import type { CallbackReader } from '../providers/provider.ts';
 import { harmless } from '../providers/send-codes.ts';
 import type { SmsMetrics } from '../sms-metrics.ts';
 
 /** What the handlers of callbacks work with. */
 export interface CallbackContext {
   readonly db: Db;
+  readonly callbacks: CallbackReader;
   readonly metrics: SmsMetrics;
   readonly log: FastifyBaseLogger;
 }
@@ -22,27 +23,20 @@ export interface Quarantined {
   readonly note?: string;
 }
 
-/** Whose callbacks these are: claims are stored under the same name. */
-const provider = 'africas-talking';
-
 /**
  * Takes in what the provider says of a message. It resolves when the report is committed, whatever came of it, and
  * throws a 503 problem only when nothing could be stored.
  */
 export async function takeDeliveryReport(context: CallbackContext, body: RawBody): Promise<void> {
-  const read = readDeliveryReport(body.bytes);
+  const { provider, readReport } = context.callbacks;
+  const read = readReport(body.bytes);
   if (!read.ok) return quarantine(context, body, read);
-  const { failureReason, ...report } = read.value;
+  const report = read.value;
   try {
-    const recorded = await recordDeliveryReport(context.db, {
-      provider,
-      ...report,
-      reason: failureReason,
-      body: body.bytes,
-    });
+    const recorded = await recordDeliveryReport(context.db, { provider, ...report, body: body.bytes });
     context.metrics.reports.inc({ outcome: lowerCase(recorded.outcome) });
     tell(context, recorded.outcome, recorded.id);
-    if (!recorded.isKnownStatus) {
+    if (report.state === 'unknown') {
       const status = harmless(report.status);
       context.log.warn(
         { report: recorded.id, status },
@@ -56,7 +50,7 @@ export async function takeDeliveryReport(context: CallbackContext, body: RawBody
 
 /** Takes in that somebody wants no more messages. As with reports, a 503 problem means that nothing was stored. */
 export async function takeOptOut(context: CallbackContext, body: RawBody): Promise<void> {
-  const read = readOptOut(body.bytes);
+  const read = context.callbacks.readOptOut(body.bytes);
   if (!read.ok) return quarantine(context, body, read);
   const { phone, senderId } = read.value;
   try {
@@ -106,18 +100,25 @@ function isOfTheMoment(error: unknown): boolean {
   return isDaftariError(error) && (error.kind === 'busy' || error.kind === 'doubtful');
 }
 
+/** What is known of a report that could not be read. */
+const NOTHING = {
+  providerMessageId: null,
+  state: null,
+  status: null,
+  explanation: null,
+  network: null,
+  retryCount: null,
+  phone: null,
+} as const;
+
 /** The reason takes the place of the provider's own in a report that could not be read. */
-async function store({ db, metrics }: CallbackContext, { bytes }: RawBody, reason: string): Promise<string> {
-  const nothing = { providerMessageId: null, status: null, networkCode: null };
+async function store(
+  { db, callbacks: { provider }, metrics }: CallbackContext,
+  { bytes }: RawBody,
+  reason: string,
+): Promise<string> {
   try {
-    const { id, outcome } = await recordDeliveryReport(db, {
-      provider,
-      ...nothing,
-      reason,
-      retryCount: null,
-      phone: null,
-      body: bytes,
-    });
+    const { id, outcome } = await recordDeliveryReport(db, { provider, ...NOTHING, reason, body: bytes });
     metrics.reports.inc({ outcome: lowerCase(outcome) });
     return id;
   } catch (cause) {

@@ -26,8 +26,22 @@ export const messageSchema = z
     network: z.string().nullable(),
     errorCode: z.string().nullable(),
     errorMessage: z.string().nullable(),
-    deliveryStatus: z.string().nullable().describe("the provider's word in the report that counts"),
-    deliveryReason: z.string().nullable(),
+    deliveryState: z
+      .enum([
+        'unknown',
+        'accepted',
+        'submitted',
+        'buffered',
+        'absent',
+        'rejected',
+        'failed',
+        'expired',
+        'delivered',
+      ])
+      .nullable()
+      .describe('what the report that counts means, whoever the provider is; the last four are final'),
+    deliveryStatus: z.string().nullable().describe("the provider's word in that report"),
+    deliveryReason: z.string().nullable().describe("the provider's word for why"),
     deliveredAt: time.nullable(),
     template: z.string(),
     language: z.enum(['en', 'sw']),
@@ -59,7 +73,8 @@ export interface MessageView {
 /** A message as it is answered. */
 export function messageBody(sms: Sms, { showsNumber }: MessageView): z.input<typeof messageSchema> {
   const { id, status, phase, cost, currency, parts, expectedParts, encoding, provider, network } = sms;
-  const { providerMessageId, errorCode, errorMessage, deliveryStatus, deliveryReason, template } = sms;
+  const { providerMessageId, errorCode, errorMessage, template } = sms;
+  const { deliveryState, deliveryStatus, deliveryReason } = sms;
   return {
     id,
     status: lowerCase(status),
@@ -74,6 +89,7 @@ export function messageBody(sms: Sms, { showsNumber }: MessageView): z.input<typ
     providerMessageId,
     errorCode,
     errorMessage,
+    deliveryState,
     deliveryStatus,
     deliveryReason,
     template,

@@ -1,37 +1,29 @@
-import { EnvironmentError } from '@repo/http';
 import type { Environment } from '../env.ts';
-import { createAfricasTalking } from './africas-talking/client.ts';
+import { openAfricasTalking } from './africas-talking/open.ts';
+import { africasTalkingCallbacks } from './africas-talking/reports.ts';
 import { createConsoleProvider } from './console.ts';
-import type { Provider } from './provider.ts';
+import type { CallbackReader, Provider } from './provider.ts';
 
-type ProviderEnvironment = Pick<
-  Environment,
-  | 'SMS_PROVIDER'
-  | 'SMS_CONCURRENCY'
-  | 'SMS_TIMEOUT_SECONDS'
-  | 'AT_USERNAME'
-  | 'AT_API_KEY'
-  | 'AT_SENDER_ID'
-  | 'AT_BASE_URL'
->;
+/** A provider in both directions: what sends through it, and what reads its callbacks. */
+interface Choice {
+  /** `write` takes the lines of the console provider. */
+  readonly open: (environment: Environment, write: (line: string) => void) => Provider;
+  readonly callbacks: CallbackReader;
+}
 
-const liveUrl = 'https://api.africastalking.com';
-const sandboxUrl = 'https://api.sandbox.africastalking.com';
+/** One line a provider. */
+const CHOICES: Readonly<Record<Environment['SMS_PROVIDER'], Choice>> = {
+  'africas-talking': { open: openAfricasTalking, callbacks: africasTalkingCallbacks },
+  // Nobody reports on what the console wrote. Reports that come all the same are about messages sent before.
+  console: { open: (_, write) => createConsoleProvider({ write }), callbacks: africasTalkingCallbacks },
+};
 
 /** Opens the provider that the environment names. `write` takes the lines of the console provider. */
-export function chooseProvider(environment: ProviderEnvironment, write: (line: string) => void): Provider {
-  if (environment.SMS_PROVIDER === 'console') return createConsoleProvider({ write });
-  const { AT_USERNAME: username, AT_API_KEY: apiKey, AT_SENDER_ID: senderId } = environment;
-  if (username === undefined || apiKey === undefined) {
-    throw new EnvironmentError('AT_USERNAME and AT_API_KEY are needed for SMS_PROVIDER=africas-talking.');
-  }
-  return createAfricasTalking({
-    baseUrl: environment.AT_BASE_URL ?? (username === 'sandbox' ? sandboxUrl : liveUrl),
-    username,
-    apiKey,
-    ...(senderId === undefined ? {} : { senderId }),
-    timeoutMs: environment.SMS_TIMEOUT_SECONDS * 1_000,
-    // A request that waited for a connection would only use up its time.
-    connections: environment.SMS_CONCURRENCY,
-  });
+export function chooseProvider(environment: Environment, write: (line: string) => void): Provider {
+  return CHOICES[environment.SMS_PROVIDER].open(environment, write);
+}
+
+/** Who reads the callbacks of the provider that the environment names. */
+export function chooseCallbacks({ SMS_PROVIDER }: Pick<Environment, 'SMS_PROVIDER'>): CallbackReader {
+  return CHOICES[SMS_PROVIDER].callbacks;
 }

@@ -1,3 +1,6 @@
+import type { DeliveryReport, DeliveryState } from '@repo/db';
+import type { z } from 'zod';
+import type { Read } from './report-fields.ts';
 import type { SendCode } from './send-codes.ts';
 
 /** A network in Kenya. The prefix of a number does not tell it, for numbers move between networks. */
@@ -79,4 +82,36 @@ export interface Provider {
   balance(): Promise<Balance | null>;
   /** Lets the requests under way finish and closes the connections. */
   close(): Promise<void>;
+}
+
+/** What a report says of a message: what it means in our words, with the provider's own beside it. */
+export interface ReadReport extends Omit<DeliveryReport, 'provider' | 'body'> {
+  readonly providerMessageId: string;
+  readonly state: DeliveryState;
+  /** In the provider's spelling; one that is not listed is as it was sent. */
+  readonly status: string;
+  /** Digits of the number, personal data; null when absent or masked. */
+  readonly phone: string | null;
+}
+
+/** A customer's wish to get no more messages from a sender. */
+export interface OptOut {
+  /** Whose messages; null when it was not said. */
+  readonly senderId: string | null;
+  /** Digits, personal data. */
+  readonly phone: string;
+}
+
+/**
+ * Reads what a provider calls us with. It opens nothing, so that a process without a sender has one too. Reports may come
+ * several times, out of order, and before the answer.
+ */
+export interface CallbackReader {
+  /** Whose messages the reports are about: the name of the provider that sent them. */
+  readonly provider: string;
+  /** The fields of its callbacks, for the service's description only: whatever comes is taken as bytes. */
+  readonly fields: { readonly report: z.ZodObject; readonly optOut: z.ZodObject };
+  /** Never throws: what cannot be read has a reason. */
+  readonly readReport: (bytes: Buffer) => Read<ReadReport>;
+  readonly readOptOut: (bytes: Buffer) => Read<OptOut>;
 }

@@ -133,7 +133,10 @@ test('the door is closed behind every function that writes', async () => {
     [`SELECT services.forget_opt_out('254700000009')`, []],
     [`SELECT services.expire_sms_leases(1)`, []],
     [`SELECT services.claim_sms('s', 'at', 1, 60000, 86400000, NULL, NULL)`, []],
-    [`SELECT services.record_delivery_report('at', 'x', 'Success', NULL, NULL, NULL, NULL, '')`, []],
+    [
+      `SELECT services.record_delivery_report('at', 'x', 'delivered', 'ok', NULL, NULL, NULL, NULL, NULL, '')`,
+      [],
+    ],
     [`SELECT core.backfill_hashes(1)`, []],
   ];
   for (const [text, values] of calls) {

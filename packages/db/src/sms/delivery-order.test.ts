@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
+import type { DeliveryState } from './delivery-reports.ts';
 import { findSms } from './messages.ts';
 import { expireSmsLeases } from './claims.ts';
 import { settleSms } from './settlements.ts';
@@ -14,28 +15,29 @@ const { sql } = database;
 beforeEach(() => drain(sql));
 
 interface Event {
-  readonly status: string;
+  readonly state: DeliveryState;
   readonly reason: string | null;
-  readonly networkCode: string | null;
+  readonly network: string | null;
   readonly whose: 'right' | 'wrong' | null;
 }
 
-const RANKS: Readonly<Record<string, number>> = {
-  Sent: 10,
-  Submitted: 20,
-  Buffered: 30,
-  AbsentSubscriber: 40,
-  Rejected: 60,
-  Failed: 61,
-  Expired: 62,
-  Success: 100,
-};
+const RANKS = {
+  unknown: 0,
+  accepted: 10,
+  submitted: 20,
+  buffered: 30,
+  absent: 40,
+  rejected: 60,
+  failed: 61,
+  expired: 62,
+  delivered: 100,
+} as const satisfies Record<DeliveryState, number>;
 
 const events: fc.Arbitrary<Event[]> = fc.array(
   fc.record({
-    status: fc.constantFrom(...Object.keys(RANKS), 'Borked', 'success'),
+    state: fc.constantFrom(...(Object.keys(RANKS) as DeliveryState[])),
     reason: fc.constantFrom(null, 'DeliveryFailure', 'UserInBlackList'),
-    networkCode: fc.constantFrom(null, '63902', '63903'),
+    network: fc.constantFrom(null, 'Airtel', 'Safaricom'),
     whose: fc.constantFrom<Event['whose'][]>('right', 'wrong', null, null),
   }),
   { maxLength: 6 },
@@ -44,26 +46,21 @@ const events: fc.Arbitrary<Event[]> = fc.array(
 /** What must come out of the reports, whatever their order, computed the plain way. */
 function endOf(reports: readonly Event[], outcome: SmsOutcome): object {
   const ours = reports.filter(({ whose }) => whose !== 'wrong');
-  const key = ({ status, reason }: Event) =>
-    `${String(RANKS[status] ?? 0).padStart(3, '0')} ${status} ${reason ?? ''}`;
-  const last = (sorted: readonly Event[]) => sorted.at(-1);
-  const best = last(ours.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)));
-  const named = ours.filter(({ networkCode }) => networkCode !== null);
-  const network = last(
-    named.toSorted((a, b) => {
-      const byRank = (RANKS[a.status] ?? 0) - (RANKS[b.status] ?? 0);
-      return byRank !== 0 ? byRank : Number(a.networkCode) - Number(b.networkCode);
-    }),
-  )?.networkCode;
-  const rank = RANKS[best?.status ?? ''] ?? 0;
+  const last = (key: (event: Event) => string, among: readonly Event[]) =>
+    among.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)).at(-1);
+  const rankOf = ({ state }: Event) => String(RANKS[state]).padStart(3, '0');
+  const best = last((event) => `${rankOf(event)} ${event.reason ?? ''}`, ours);
+  const named = ours.filter(({ network }) => network !== null);
+  const network = last((event) => `${rankOf(event)} ${event.network ?? ''}`, named)?.network ?? null;
+  const rank = best === undefined ? 0 : RANKS[best.state];
   const isDone = outcome === 'accepted' || rank > 0;
   const isLost = rank >= 60 && rank < 100;
   return {
     phase: isDone ? 'DONE' : 'UNKNOWN',
     status: !isDone ? 'PENDING' : isLost ? 'FAILED' : 'SENT',
-    deliveryStatus: best?.status ?? null,
+    deliveryState: best?.state ?? null,
     deliveryReason: best?.reason ?? null,
-    network: network === undefined ? null : network === '63902' ? 'Safaricom' : 'Airtel',
+    network,
   };
 }
 
@@ -83,9 +80,9 @@ test('reports and the answer to the sending lead to one end, in whatever order t
           await settleSms(database.db, [{ id, attempt, outcome, providerMessageId }]);
           continue;
         }
-        const { status, reason, networkCode, whose } = event;
+        const { state, reason, network, whose } = event;
         const phone = whose === null ? null : whose === 'right' ? recipient : '254788888888';
-        await report(database.db, { status, reason, networkCode, phone, providerMessageId });
+        await report(database.db, { state, reason, network, phone, providerMessageId });
       }
       expect(await findSms(database.db, id)).toMatchObject(endOf(reports, outcome));
     },
@@ -106,14 +103,14 @@ test('a report that comes while the answer is being recorded waits for it, and i
         ARRAY[NULL]::text[], ARRAY[0]::bigint[])`,
       [id, attempt, providerMessageId],
     );
-    const reporting = report(database.db, { status: 'Success', providerMessageId });
+    const reporting = report(database.db, { state: 'delivered', providerMessageId });
     await untilWaiting(database.url, 1);
     await run('COMMIT');
     expect(await reporting).toMatchObject({ outcome: 'APPLIED', smsId: id });
   } finally {
     await other.end();
   }
-  expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryStatus: 'Success' });
+  expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryState: 'delivered' });
 });
 
 test('an answer that comes while a report is being recorded waits for it, and joins it', async () => {
@@ -124,7 +121,7 @@ test('an answer that comes while a report is being recorded waits for it, and jo
     const run = sqlOf(other);
     await run('BEGIN');
     await run(
-      `SELECT * FROM services.record_delivery_report('at', $1, 'Success', NULL, NULL, NULL, NULL, '\\x00')`,
+      `SELECT * FROM services.record_delivery_report('at', $1, 'delivered', 'ok', NULL, NULL, NULL, NULL, NULL, '')`,
       [providerMessageId],
     );
     const settling = settleSms(database.db, [accepted(message, { providerMessageId })]);
@@ -134,7 +131,7 @@ test('an answer that comes while a report is being recorded waits for it, and jo
   } finally {
     await other.end();
   }
-  expect(await findSms(database.db, message.id)).toMatchObject({ deliveryStatus: 'Success' });
+  expect(await findSms(database.db, message.id)).toMatchObject({ deliveryState: 'delivered' });
 });
 
 test('answers and reports of many ids that truly meet miss nothing, and nobody waits in a circle', async () => {
@@ -145,12 +142,12 @@ test('answers and reports of many ids that truly meet miss nothing, and nobody w
       batch.push(accepted(await claimNew(database.db), { providerMessageId: newMessageId() }));
     }
     const reports = batch.map(({ providerMessageId }) =>
-      report(database.db, { status: 'Success', providerMessageId: providerMessageId ?? '' }),
+      report(database.db, { state: 'delivered', providerMessageId: providerMessageId ?? '' }),
     );
     const halves = [batch.slice(0, 10), batch.slice(10).toReversed()];
     await Promise.all([...reports, ...halves.map((half) => settleSms(database.db, half))]);
     for (const { id } of batch) {
-      expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryStatus: 'Success' });
+      expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryState: 'delivered' });
     }
   }
   expect(await valueOf(sql, deadlocks)).toBe(0);

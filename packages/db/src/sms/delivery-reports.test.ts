@@ -3,7 +3,9 @@ import { findSms } from './messages.ts';
 import { smsSpend } from './costs.ts';
 import { settleSms } from './settlements.ts';
 import { decideSms } from './unknown.ts';
-import { accepted, claim, claimNew, drain, newMessageId, report } from '../testing/sms/messages.ts';
+import type { DeliveryState } from './delivery-reports.ts';
+import { DaftariError } from '../errors.ts';
+import { accepted, claim, claimNew, drain, newMessageId, report, wordOf } from '../testing/sms/messages.ts';
 import { useTestDb, valueOf } from '../testing/database/test-db.ts';
 
 const database = useTestDb();
@@ -23,17 +25,20 @@ test('a report is kept byte by byte, and its message knows what it says', async 
   const { id, providerMessageId, recipient } = await send();
   const body = Buffer.from([0, 255, 61, 38]);
   const recorded = await report(database.db, {
+    state: 'failed',
     status: 'Failed',
     providerMessageId,
     reason: 'DeliveryFailure',
-    networkCode: '63903',
+    explanation: 'Nobody knows why.',
+    network: 'Airtel',
     retryCount: 2,
     phone: `+${recipient}`,
     body,
   });
-  expect(recorded).toMatchObject({ outcome: 'APPLIED', smsId: id, isKnownStatus: true });
+  expect(recorded).toEqual({ id: recorded.id, outcome: 'APPLIED', smsId: id });
   const rows = await sql(
-    `SELECT provider, provider_message_id, status, reason, network_code, retry_count, phone, sms_id, outcome, body
+    `SELECT provider, provider_message_id, state, status, reason, explanation, network, retry_count, phone, sms_id,
+            outcome, body
        FROM services.sms_delivery_reports WHERE id = $1`,
     [recorded.id],
   );
@@ -41,9 +46,11 @@ test('a report is kept byte by byte, and its message knows what it says', async 
     {
       provider: 'at',
       provider_message_id: providerMessageId,
+      state: 'failed',
       status: 'Failed',
       reason: 'DeliveryFailure',
-      network_code: '63903',
+      explanation: 'Nobody knows why.',
+      network: 'Airtel',
       retry_count: 2,
       phone: recipient,
       sms_id: id,
@@ -52,6 +59,7 @@ test('a report is kept byte by byte, and its message knows what it says', async 
     },
   ]);
   expect(await findSms(database.db, id)).toMatchObject({
+    deliveryState: 'failed',
     deliveryStatus: 'Failed',
     deliveryReason: 'DeliveryFailure',
     network: 'Airtel',
@@ -61,78 +69,83 @@ test('a report is kept byte by byte, and its message knows what it says', async 
 test('a message that the network could not deliver has FAILED, and what it cost stays charged', async () => {
   const { id, providerMessageId } = await send();
   const before = await smsSpend(database.db);
-  await report(database.db, { status: 'Rejected', providerMessageId, reason: 'UserInBlackList' });
+  await report(database.db, {
+    state: 'rejected',
+    status: 'Rejected',
+    providerMessageId,
+    reason: 'UserInBlackList',
+    explanation: 'The customer has opted out.',
+  });
   expect(await findSms(database.db, id)).toMatchObject({
     status: 'FAILED',
     phase: 'DONE',
     errorCode: 'undelivered',
-    errorMessage: 'The network reported Rejected, UserInBlackList.',
+    errorMessage: 'The network reported Rejected, UserInBlackList. The customer has opted out.',
     cost: '0.8000',
   });
   expect(await smsSpend(database.db)).toEqual(before);
 });
 
+test('without a reason that is listed the error has the provider’s words alone', async () => {
+  const { id, providerMessageId } = await send();
+  await report(database.db, { state: 'failed', status: 'Lost', providerMessageId, reason: 'Quantum' });
+  expect(await findSms(database.db, id)).toMatchObject({
+    errorMessage: 'The network reported Lost, Quantum.',
+  });
+});
+
 test('one that is delivered after all is SENT again', async () => {
   const { id, providerMessageId } = await send();
-  await report(database.db, { status: 'Failed', providerMessageId });
-  await report(database.db, { status: 'Success', providerMessageId });
+  await report(database.db, { state: 'failed', providerMessageId });
+  await report(database.db, { state: 'delivered', providerMessageId });
   expect(await findSms(database.db, id)).toMatchObject({
     status: 'SENT',
     errorCode: null,
-    deliveryStatus: 'Success',
+    deliveryState: 'delivered',
   });
 });
 
 test.for([
-  ['Sent', 10, 'SENT'],
-  ['Submitted', 20, 'SENT'],
-  ['Buffered', 30, 'SENT'],
-  ['AbsentSubscriber', 40, 'SENT'],
-  ['Rejected', 60, 'FAILED'],
-  ['Failed', 61, 'FAILED'],
-  ['Expired', 62, 'FAILED'],
-  ['Success', 100, 'SENT'],
-] as const)('%s has the rank %i and leaves the message %s', async ([status, rank, expected]) => {
+  ['unknown', 0, 'SENT'],
+  ['accepted', 10, 'SENT'],
+  ['submitted', 20, 'SENT'],
+  ['buffered', 30, 'SENT'],
+  ['absent', 40, 'SENT'],
+  ['rejected', 60, 'FAILED'],
+  ['failed', 61, 'FAILED'],
+  ['expired', 62, 'FAILED'],
+  ['delivered', 100, 'SENT'],
+] as const)('%s has the rank %i and leaves the message %s', async ([state, rank, expected]) => {
   const { id, providerMessageId } = await send();
-  expect(await valueOf(sql, 'SELECT services.delivery_rank($1)', [status])).toBe(rank);
-  await report(database.db, { status, providerMessageId });
+  expect(await valueOf(sql, 'SELECT services.delivery_rank($1)', [state])).toBe(rank);
+  await report(database.db, { state, providerMessageId });
   const sms = await findSms(database.db, id);
-  expect(sms).toMatchObject({ status: expected, deliveryStatus: status });
-  expect(sms?.deliveredAt !== null).toBe(status === 'Success');
+  expect(sms).toMatchObject({ status: expected, deliveryState: state, deliveryStatus: wordOf(state) });
+  expect(sms?.deliveredAt !== null).toBe(state === 'delivered');
 });
 
-test.for([
-  ['63902', 'Safaricom'],
-  ['63903', 'Airtel'],
-  ['63907', 'Telkom'],
-  ['63999', 'Equitel'],
-  ['99999', 'Sandbox'],
-  ['12345', '12345'],
-])('the network code %s is %s', async ([networkCode, network]) => {
+test('a state that is not ours is refused, so that no provider’s word gets in', async () => {
   const { id, providerMessageId } = await send();
-  await report(database.db, { status: 'Sent', providerMessageId, networkCode: networkCode ?? null });
-  expect(await findSms(database.db, id)).toMatchObject({ network });
+  const state = 'Success' as DeliveryState;
+  await expect(report(database.db, { state, providerMessageId })).rejects.toThrow(DaftariError);
+  expect(await findSms(database.db, id)).toMatchObject({ deliveryState: null });
 });
 
-test('a status that nobody knows is kept, says so, and gives way to any that is known', async () => {
+test('a word that nobody knows is kept, and gives way to any that is known', async () => {
   const { id, providerMessageId } = await send();
-  expect(await report(database.db, { status: 'Borked', providerMessageId })).toMatchObject({
-    outcome: 'APPLIED',
-    isKnownStatus: false,
-  });
-  expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryStatus: 'Borked' });
-  await report(database.db, { status: 'Sent', providerMessageId });
-  expect(await findSms(database.db, id)).toMatchObject({ deliveryStatus: 'Sent' });
-  expect(await report(database.db, { status: 'Borked', providerMessageId })).toMatchObject({
-    outcome: 'STALE',
-  });
+  const odd = { state: 'unknown', status: 'Zorked', providerMessageId } as const;
+  expect(await report(database.db, odd)).toMatchObject({ outcome: 'APPLIED' });
+  expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryStatus: 'Zorked' });
+  await report(database.db, { state: 'accepted', providerMessageId });
+  expect(await findSms(database.db, id)).toMatchObject({ deliveryState: 'accepted' });
+  expect(await report(database.db, odd)).toMatchObject({ outcome: 'STALE' });
 });
 
 test('a repeated report is kept and changes nothing', async () => {
   const { id, providerMessageId } = await send();
-  await report(database.db, { status: 'Success', providerMessageId });
+  await report(database.db, { state: 'delivered', providerMessageId });
   const before = await findSms(database.db, id);
-  expect(await report(database.db, { status: 'Success', providerMessageId })).toMatchObject({
+  expect(await report(database.db, { state: 'delivered', providerMessageId })).toMatchObject({
     outcome: 'STALE',
     smsId: id,
   });
@@ -140,32 +153,34 @@ test('a repeated report is kept and changes nothing', async () => {
 });
 
 test.for([
-  [{ providerMessageId: null, status: 'Success' }],
-  [{ providerMessageId: 'None', status: 'Success' }],
-  [{ providerMessageId: ' ', status: 'Success' }],
-  [{ providerMessageId: 'ATXid_1', status: null }],
-  [{ providerMessageId: null, status: null }],
-])('a report with too few readable fields is quarantined: %j', async ([facts]) => {
-  const recorded = await report(database.db, { status: null, ...facts });
+  [{ providerMessageId: null, state: 'delivered' }],
+  [{ providerMessageId: ' ', state: 'delivered' }],
+  [{ providerMessageId: 'ATXid_1', state: null, status: 'Success' }],
+  [{ providerMessageId: 'ATXid_1', status: ' ' }],
+  [{ providerMessageId: null, state: null }],
+] as const)('a report with too few readable fields is quarantined: %j', async ([facts]) => {
+  const recorded = await report(database.db, { state: 'delivered', ...facts });
   expect(recorded).toMatchObject({ outcome: 'QUARANTINED', smsId: null });
 });
 
 test('what a stranger writes is stored, whatever it is', async () => {
   const recorded = await report(database.db, {
+    state: 'unknown',
     status: 'S\0'.repeat(200),
     providerMessageId: `\ud800${newMessageId()}`,
     reason: 'r'.repeat(500),
-    networkCode: 'n'.repeat(500),
+    explanation: 'e'.repeat(500),
+    network: 'n'.repeat(500),
     retryCount: 2 ** 40,
     phone: '2547 ***** 126',
   });
-  expect(recorded).toMatchObject({ outcome: 'PARKED', isKnownStatus: false });
+  expect(recorded).toMatchObject({ outcome: 'PARKED' });
 });
 
 test('a report about another number than the message’s is kept and not believed', async () => {
   const { id, providerMessageId } = await send();
   expect(
-    await report(database.db, { status: 'Failed', providerMessageId, phone: '+254799999999' }),
+    await report(database.db, { state: 'failed', providerMessageId, phone: '+254799999999' }),
   ).toMatchObject({
     outcome: 'MISMATCHED',
     smsId: null,
@@ -180,23 +195,23 @@ test('of two messages that a provider gave one id, the report goes to the one wh
     accepted(first, { providerMessageId }),
     accepted(second, { providerMessageId }),
   ]);
-  expect(await report(database.db, { status: 'Success', providerMessageId })).toMatchObject({
+  expect(await report(database.db, { state: 'delivered', providerMessageId })).toMatchObject({
     outcome: 'AMBIGUOUS',
   });
   expect(
-    await report(database.db, { status: 'Success', providerMessageId, phone: second.recipient }),
+    await report(database.db, { state: 'delivered', providerMessageId, phone: second.recipient }),
   ).toMatchObject({
     outcome: 'APPLIED',
     smsId: second.id,
   });
   expect(await findSms(database.db, first.id)).toMatchObject({ deliveryStatus: null });
-  expect(await findSms(database.db, second.id)).toMatchObject({ deliveryStatus: 'Success' });
+  expect(await findSms(database.db, second.id)).toMatchObject({ deliveryState: 'delivered' });
 });
 
 test('an id means nothing without its provider', async () => {
   const { providerMessageId } = await send();
   expect(
-    await report(database.db, { provider: 'other', status: 'Success', providerMessageId }),
+    await report(database.db, { provider: 'other', state: 'delivered', providerMessageId }),
   ).toMatchObject({
     outcome: 'PARKED',
   });
@@ -207,9 +222,9 @@ test('a report resolves a message of unknown outcome whose id is known', async (
   const providerMessageId = newMessageId();
   const { id, attempt } = message;
   await settleSms(database.db, [{ id, attempt, outcome: 'unknown', providerMessageId }]);
-  await report(database.db, { status: 'Borked', providerMessageId });
+  await report(database.db, { state: 'unknown', providerMessageId });
   expect(await findSms(database.db, id)).toMatchObject({ phase: 'UNKNOWN' });
-  await report(database.db, { status: 'Submitted', providerMessageId });
+  await report(database.db, { state: 'submitted', providerMessageId });
   expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', phase: 'DONE', errorCode: null });
 });
 
@@ -218,7 +233,7 @@ test('a report that the provider has it stops a retry', async () => {
   const providerMessageId = newMessageId();
   const { id, attempt } = message;
   await settleSms(database.db, [{ id, attempt, outcome: 'retry', providerMessageId, retryAfterMs: 0 }]);
-  await report(database.db, { status: 'Success', providerMessageId });
+  await report(database.db, { state: 'delivered', providerMessageId });
   expect((await claim(database.db)).messages).toEqual([]);
   expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT' });
 });
@@ -229,10 +244,10 @@ test('a report about an earlier attempt leaves a request that is under way to it
   await settleSms(database.db, [{ id, attempt, outcome: 'unknown', providerMessageId }]);
   await decideSms(database.db, { id, decision: 'send_again', decidedBy: 'amina', note: 'no report' });
   await claim(database.db);
-  expect(await report(database.db, { status: 'Failed', providerMessageId })).toMatchObject({
+  expect(await report(database.db, { state: 'failed', providerMessageId })).toMatchObject({
     outcome: 'APPLIED',
   });
-  expect(await findSms(database.db, id)).toMatchObject({ phase: 'SENDING', deliveryStatus: 'Failed' });
+  expect(await findSms(database.db, id)).toMatchObject({ phase: 'SENDING', deliveryState: 'failed' });
   await settleSms(database.db, [accepted({ id, attempt: 2 })]);
   expect(await findSms(database.db, id)).toMatchObject({ status: 'SENT', deliveryStatus: null });
 });

@@ -2,6 +2,7 @@ import { read } from '../connection/handle.ts';
 import type { Handle } from '../connection/handle.ts';
 import type { Prisma } from '../generated/client.ts';
 import { isUuid } from '../request.ts';
+import type { DeliveryState } from './delivery-reports.ts';
 
 export type SmsStatus = 'PENDING' | 'SENT' | 'FAILED';
 
@@ -46,7 +47,9 @@ export interface Sms {
   /** The last error, with a code that programs can tell apart. */
   readonly errorCode: string | null;
   readonly errorMessage: string | null;
-  /** The word of the report that counts. */
+  /** What the report that counts means, in our words. */
+  readonly deliveryState: DeliveryState | null;
+  /** The provider's own words in that report. */
   readonly deliveryStatus: string | null;
   readonly deliveryReason: string | null;
   readonly deliveryUpdatedAt: Date | null;
@@ -91,7 +94,6 @@ export async function smsHistory(db: Handle, id: string): Promise<SmsEvent[]> {
 export const INNER_COLUMNS = {
   leaseUntil: true,
   answeredAt: true,
-  deliveryRank: true,
   requestDigest: true,
 } as const satisfies Prisma.SmsLogOmit;
 
@@ -102,6 +104,7 @@ export function smsOf(row: Prisma.SmsLogGetPayload<{ omit: typeof INNER_COLUMNS 
     phase: row.phase as SmsPhase,
     language: row.language as SmsLanguage,
     priority: row.priority as SmsPriority,
+    deliveryState: row.deliveryState as DeliveryState | null,
     cost: row.cost?.toFixed(4) ?? null,
   };
 }

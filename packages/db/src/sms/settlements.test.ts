@@ -67,7 +67,7 @@ test('what the provider refused is FAILED at once, with its code and its words',
       errorCode: 'blacklisted',
       errorMessage,
       cost: '0',
-      providerMessageId: 'None',
+      providerMessageId: ' ',
     },
   ]);
   expect(await findSms(database.db, message.id)).toMatchObject({
@@ -198,14 +198,14 @@ test('a report that came before the answer is joined by the answer', async () =>
   const message = await claimNew(database.db);
   const providerMessageId = newMessageId();
   expect(
-    await report(database.db, { status: 'Success', providerMessageId, networkCode: '63902' }),
+    await report(database.db, { state: 'delivered', providerMessageId, network: 'Safaricom' }),
   ).toMatchObject({
     outcome: 'PARKED',
     smsId: null,
   });
   await settleSms(database.db, [accepted(message, { providerMessageId })]);
   const sms = await findSms(database.db, message.id);
-  expect(sms).toMatchObject({ status: 'SENT', deliveryStatus: 'Success', network: 'Safaricom' });
+  expect(sms).toMatchObject({ status: 'SENT', deliveryState: 'delivered', network: 'Safaricom' });
   expect(sms?.deliveredAt).toBeInstanceOf(Date);
 });
 

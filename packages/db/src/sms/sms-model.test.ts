@@ -14,7 +14,7 @@ import { useTestDb, valueOf } from '../testing/database/test-db.ts';
 const database = useTestDb();
 const { sql } = database;
 
-const RANKS = { Borked: 0, Sent: 10, AbsentSubscriber: 40, Rejected: 60, Failed: 61, Success: 100 } as const;
+const RANKS = { unknown: 0, accepted: 10, absent: 40, rejected: 60, failed: 61, delivered: 100 } as const;
 
 const step = fc.oneof(
   fc.record({ kind: fc.constant('queue' as const), priority: fc.constantFrom<(0 | 1)[]>(0, 1) }),
@@ -31,7 +31,7 @@ const step = fc.oneof(
   fc.record({
     kind: fc.constant('report' as const),
     which: fc.nat(),
-    status: fc.constantFrom(...(Object.keys(RANKS) as (keyof typeof RANKS)[])),
+    state: fc.constantFrom(...(Object.keys(RANKS) as (keyof typeof RANKS)[])),
   }),
   fc.record({
     kind: fc.constant('decide' as const),
@@ -60,7 +60,7 @@ class Run {
     if (attempt === undefined) return;
     if (next.kind === 'settle') await this.#settle(attempt, next);
     if (next.kind === 'expire') await this.#expire(attempt);
-    if (next.kind === 'report') await this.#report(attempt, next.status);
+    if (next.kind === 'report') await this.#report(attempt, next.state);
     if (next.kind === 'decide') await this.#decide(attempt, next.decision);
   }
 
@@ -110,9 +110,9 @@ class Run {
     this.model.expire(id);
   }
 
-  async #report({ messageId }: Attempt, status: keyof typeof RANKS): Promise<void> {
-    await report(database.db, { status, providerMessageId: messageId });
-    this.model.report(messageId, RANKS[status]);
+  async #report({ messageId }: Attempt, state: keyof typeof RANKS): Promise<void> {
+    await report(database.db, { state, providerMessageId: messageId });
+    this.model.report(messageId, RANKS[state]);
   }
 
   async #decide({ id }: Attempt, decision: SmsDecision): Promise<void> {
@@ -129,7 +129,7 @@ class Run {
   async compare(): Promise<void> {
     const rows = await sql(
       `SELECT id::text AS id, priority::int AS priority, phase, status, attempts::int AS attempts,
-              (cost * 10000)::int AS cost, provider_message_id AS "messageId", delivery_rank::int AS rank
+              (cost * 10000)::int AS cost, provider_message_id AS "messageId", services.delivery_rank(delivery_state) AS rank
          FROM services.sms_logs WHERE id = ANY ($1) ORDER BY id`,
       [[...this.model.messages.keys()]],
     );

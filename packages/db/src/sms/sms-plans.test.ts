@@ -105,7 +105,8 @@ test('settlements read what they settle', async () => {
 
 test('a report finds its message by the provider’s id', async () => {
   const { rows, scans } = await effortOf(
-    `SELECT * FROM services.record_delivery_report('at', 'ATXid_77777', 'Success', NULL, '63902', 0, NULL, '\\x00')`,
+    `SELECT * FROM services.record_delivery_report(
+       'at', 'ATXid_77777', 'delivered', 'ok', NULL, NULL, 'Safaricom', 0, NULL, '')`,
   );
   expect(scans).toBe(0);
   expect(rows).toBeLessThanOrEqual(12);

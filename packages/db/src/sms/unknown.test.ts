@@ -14,6 +14,7 @@ import {
   endLeases,
   newMessageId,
   report,
+  wordOf,
 } from '../testing/sms/messages.ts';
 import { connect, throughDoor, useTestDb } from '../testing/database/test-db.ts';
 
@@ -34,7 +35,7 @@ test('messages of unknown outcome are listed with the reports that may be about 
   const [first, second] = [await lose(), await lose()];
   const providerMessageId = newMessageId();
   const { id: reportId } = await report(database.db, {
-    status: 'Success',
+    state: 'delivered',
     reason: 'none',
     providerMessageId,
     phone: `+${second.recipient}`,
@@ -44,7 +45,7 @@ test('messages of unknown outcome are listed with the reports that may be about 
       { sms: { id: first.id, phase: 'UNKNOWN', status: 'PENDING' }, suggestions: [] },
       {
         sms: { id: second.id, deliveryStatus: null },
-        suggestions: [{ reportId, providerMessageId, status: 'Success', reason: 'none' }],
+        suggestions: [{ reportId, providerMessageId, status: wordOf('delivered'), reason: 'none' }],
       },
     ],
     nextCursor: null,
@@ -78,10 +79,10 @@ test('reports of another time, another provider or a message that is known are n
   const { id, recipient } = await lose();
   const known = await claimNew(database.db, { recipient });
   const ofKnown = newMessageId();
-  await report(database.db, { status: 'Sent', providerMessageId: ofKnown, phone: recipient });
+  await report(database.db, { state: 'accepted', providerMessageId: ofKnown, phone: recipient });
   await settleSms(database.db, [accepted(known, { providerMessageId: ofKnown })]);
   await report(database.db, {
-    status: 'Sent',
+    state: 'accepted',
     providerMessageId: newMessageId(),
     phone: recipient,
     provider: 'other',
@@ -91,20 +92,25 @@ test('reports of another time, another provider or a message that is known are n
     `UPDATE services.sms_logs SET claimed_at = claimed_at - interval '4 days' WHERE id = $1`,
     [id],
   );
-  await report(database.db, { status: 'Sent', providerMessageId: newMessageId(), phone: recipient });
+  await report(database.db, { state: 'accepted', providerMessageId: newMessageId(), phone: recipient });
   expect(await listUnknownSms(database.db)).toMatchObject({ messages: [{ sms: { id }, suggestions: [] }] });
 });
 
 test('a person who has evidence that it was sent says so, and the reports with the provider’s id are joined', async () => {
   const { id, recipient } = await lose();
   const providerMessageId = newMessageId();
-  await report(database.db, { status: 'Success', providerMessageId, phone: recipient, networkCode: '63902' });
+  await report(database.db, {
+    state: 'delivered',
+    providerMessageId,
+    phone: recipient,
+    network: 'Safaricom',
+  });
   const before = await smsSpend(database.db);
   const decided = await decideSms(database.db, { id, decision: 'sent', ...AMINA, providerMessageId });
   expect(decided).toMatchObject({
     status: 'SENT',
     phase: 'DONE',
-    deliveryStatus: 'Success',
+    deliveryState: 'delivered',
     network: 'Safaricom',
     cost: null,
     decidedBy: 'amina@example.com',

@@ -68,7 +68,7 @@ describe('the migration of the SMS', () => {
     );
     await execute(
       url,
-      `SELECT services.record_delivery_report('at', 'ATXid_2', 'Success', NULL, NULL, NULL, NULL, '\\x00')`,
+      `SELECT services.record_delivery_report('at', 'ATXid_2', 'delivered', 'ok', NULL, NULL, NULL, NULL, NULL, '')`,
     );
     const refusal: unknown = await rollBack({ url, migrations, to: before }).catch((error: unknown) => error);
     expect(String(refusal)).toContain('1 row of services.sms_spend');

@@ -1,14 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readDeliveryReport, readOptOut } from './reports.ts';
+import { africasTalkingCallbacks } from './reports.ts';
+
+const { readReport, readOptOut } = africasTalkingCallbacks;
 
 const body = (text: string | Buffer) => Buffer.from(text);
 
 const whole = {
   providerMessageId: 'ATXid_5',
+  state: 'failed',
   status: 'Failed',
-  failureReason: 'DeliveryFailure',
-  networkCode: '63902',
+  reason: 'DeliveryFailure',
+  explanation: 'The network did not deliver the message and gave no reason.',
+  network: 'Safaricom',
   retryCount: 0,
   phone: '254700000126',
 };
@@ -27,7 +31,7 @@ test('a form is read whatever the order of its fields, and fields that are not k
   fc.assert(
     fc.property(fc.shuffledSubarray(pairs, { minLength: pairs.length }), (shuffled) => {
       const text = new URLSearchParams(shuffled).toString();
-      expect(readDeliveryReport(body(text))).toEqual({ ok: true, value: whole });
+      expect(readReport(body(text))).toEqual({ ok: true, value: whole });
     }),
   );
 });
@@ -35,18 +39,20 @@ test('a form is read whatever the order of its fields, and fields that are not k
 test('JSON is read as well, with numbers as numbers, by its bytes alone', () => {
   const text = JSON.stringify({ ...fields, networkCode: 63902, retryCount: 0, nested: { id: 'x' } });
   for (const each of [text, ` \n${text} `, `\uFEFF${text}`]) {
-    expect(readDeliveryReport(body(each))).toEqual({ ok: true, value: whole });
+    expect(readReport(body(each))).toEqual({ ok: true, value: whole });
   }
 });
 
 test('an id and a status are enough', () => {
-  expect(readDeliveryReport(body('id=ATXid_6&status=Success'))).toEqual({
+  expect(readReport(body('id=ATXid_6&status=Success'))).toEqual({
     ok: true,
     value: {
       providerMessageId: 'ATXid_6',
+      state: 'delivered',
       status: 'Success',
-      failureReason: null,
-      networkCode: null,
+      reason: null,
+      explanation: null,
+      network: null,
       retryCount: null,
       phone: null,
     },
@@ -54,23 +60,31 @@ test('an id and a status are enough', () => {
 });
 
 test.each(['None', 'none', 'NULL', ''])('the failure reason %j is none', (reason) => {
-  expect(readDeliveryReport(body(`id=1&status=Buffered&failureReason=${reason}`))).toMatchObject({
-    value: { failureReason: null },
+  expect(readReport(body(`id=1&status=Buffered&failureReason=${reason}`))).toMatchObject({
+    value: { reason: null, explanation: null },
   });
 });
 
 test('a status and a reason that are not listed are kept', () => {
-  expect(readDeliveryReport(body('id=1&status=Teleported&failureReason=Quantum'))).toMatchObject({
-    value: { status: 'Teleported', failureReason: 'Quantum' },
+  expect(readReport(body('id=1&status=Teleported&failureReason=Quantum'))).toMatchObject({
+    value: { state: 'unknown', status: 'Teleported', reason: 'Quantum', explanation: null },
   });
 });
 
 test('a listed status is given in its spelling', () => {
-  expect(readDeliveryReport(body('id=1&status=SUCCESS'))).toMatchObject({ value: { status: 'Success' } });
+  expect(readReport(body('id=1&status=SUCCESS'))).toMatchObject({ value: { status: 'Success' } });
+});
+
+test.each([
+  ['63903', 'Airtel'],
+  ['62001', '62001'],
+  ['Safaricom', null],
+])('the network code %s is read as %s', (code, network) => {
+  expect(readReport(body(`id=1&status=Sent&networkCode=${code}`))).toMatchObject({ value: { network } });
 });
 
 test('a plus sign that was not encoded, and a masked number', () => {
-  const phoneOf = (text: string) => readDeliveryReport(body(`id=1&status=Sent&phoneNumber=${text}`));
+  const phoneOf = (text: string) => readReport(body(`id=1&status=Sent&phoneNumber=${text}`));
   expect(phoneOf('+254700000126')).toMatchObject({ value: { phone: '254700000126' } });
   expect(phoneOf('2547*****126')).toMatchObject({ value: { phone: null } });
 });
@@ -86,7 +100,7 @@ test.each([
   ['{ "id" : "1" , "status":"Sent", "st\\u0061tus":"Failed" }', false],
   ['{"id":"1","status":"Sent","retryCount":1,"retryCount":2}', true],
 ])('%s: repeats are fine only where they say the same', (text, ok) => {
-  const read = readDeliveryReport(body(text));
+  const read = readReport(body(text));
   expect(read.ok).toBe(ok);
   if (!read.ok) expect(read.reason).toBe('field_conflict');
 });
@@ -110,7 +124,7 @@ test.each([
   [`id=1&status=Sent&x=${'x'.repeat(70_000)}`, 'body_too_large'],
   [Buffer.from([0xff, 0xfe, 0x3d]), 'body_not_utf8'],
 ])('%j cannot be read: %s', (text, reason) => {
-  const read = readDeliveryReport(body(text));
+  const read = readReport(body(text));
   expect(read).toMatchObject({ ok: false, reason });
   if (!read.ok) expect(read.explanation).toMatch(/^The .*\.$/);
 });
@@ -118,14 +132,14 @@ test.each([
 test('an id and a status of the greatest length are read whole', () => {
   const id = 'x'.repeat(255);
   const status = 'y'.repeat(50);
-  expect(readDeliveryReport(body(`id=${id}&status=${status}`))).toMatchObject({
+  expect(readReport(body(`id=${id}&status=${status}`))).toMatchObject({
     value: { providerMessageId: id, status },
   });
 });
 
 test('a long reason is cut, for its report must not be lost', () => {
-  expect(readDeliveryReport(body(`id=1&status=Failed&failureReason=%00${'r'.repeat(500)}`))).toMatchObject({
-    value: { failureReason: `\uFFFD${'r'.repeat(99)}` },
+  expect(readReport(body(`id=1&status=Failed&failureReason=%00${'r'.repeat(500)}`))).toMatchObject({
+    value: { reason: `\uFFFD${'r'.repeat(99)}` },
   });
 });
 
@@ -147,9 +161,9 @@ test('no bytes make the reader throw, and what it reads can be stored', () => {
   );
   fc.assert(
     fc.property(bytes, (each) => {
-      const read = readDeliveryReport(each);
+      const read = readReport(each);
       if (!read.ok) return;
-      const texts = [read.value.providerMessageId, read.value.status, read.value.failureReason ?? ''];
+      const texts = [read.value.providerMessageId, read.value.status, read.value.reason ?? ''];
       expect(texts.every((text) => !text.includes('\0') && text.isWellFormed())).toBe(true);
       expect(read.value.providerMessageId.length).toBeGreaterThan(0);
     }),
@@ -168,8 +182,8 @@ test('JSON and a form of the same fields are read alike', () => {
   });
   fc.assert(
     fc.property(record, (each) => {
-      const asForm = readDeliveryReport(body(new URLSearchParams(each).toString()));
-      expect(readDeliveryReport(body(JSON.stringify(each)))).toEqual(asForm);
+      const asForm = readReport(body(new URLSearchParams(each).toString()));
+      expect(readReport(body(JSON.stringify(each)))).toEqual(asForm);
     }),
   );
 });

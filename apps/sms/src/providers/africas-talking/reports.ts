@@ -1,38 +1,35 @@
+import { z } from 'zod';
 import { readFields, singleField, unreadable } from '../report-fields.ts';
 import type { FieldValues, Read } from '../report-fields.ts';
-import { canonicalStatus } from './delivery-status.ts';
+import type { CallbackReader, OptOut, ReadReport } from '../provider.ts';
+import { deliveryStatusOf } from './delivery-status.ts';
+import { explanationOf } from './failure-reasons.ts';
+import { networkOf } from './networks.ts';
 
-/** What the provider reports of a message on its way. It may come several times, out of order, and before the answer. */
-export interface DeliveryReport {
-  readonly providerMessageId: string;
-  /** In the provider's spelling; a status that is not listed is as it was sent. */
-  readonly status: string;
-  /** As it was sent; null when there is none (the provider also writes `None`). */
-  readonly failureReason: string | null;
-  /** Digits, such as `63902`; null when absent. */
-  readonly networkCode: string | null;
-  readonly retryCount: number | null;
-  /** Digits of the number, personal data; null when absent or masked. */
-  readonly phone: string | null;
-}
-
-/** A customer's wish to get no more messages from a sender. */
-export interface OptOut {
-  /** Whose messages; null when it was not said. */
-  readonly senderId: string | null;
-  /** Digits, personal data. */
-  readonly phone: string;
-}
+/** The callbacks of Africa's Talking: both its forms and JSON. */
+export const africasTalkingCallbacks: CallbackReader = {
+  provider: 'africas-talking',
+  fields: {
+    report: z.looseObject({
+      id: z.string().describe("the provider's id of the message"),
+      status: z.string().describe('Sent, Submitted, Buffered, Rejected, Success, Failed ...'),
+      phoneNumber: z.string().optional(),
+      networkCode: z.string().optional(),
+      failureReason: z.string().optional(),
+      retryCount: z.string().optional(),
+    }),
+    optOut: z.looseObject({ senderId: z.string().optional(), phoneNumber: z.string() }),
+  },
+  readReport,
+  readOptOut,
+};
 
 const longestId = 255;
 const longestStatus = 50;
 const longestText = 100;
 
-/**
- * Reads the bytes of a delivery report of Africa's Talking, form or JSON. Only the id and the status are required: the others were
- * seen missing. Fields that are not known are passed over.
- */
-export function readDeliveryReport(bytes: Buffer): Read<DeliveryReport> {
+/** Only the id and the status are required: the others were seen missing. Fields that are not known are passed over. */
+function readReport(bytes: Buffer): Read<ReadReport> {
   const fields = readFields(bytes);
   if (!fields.ok) return fields;
   const id = singleField(fields.value, 'id');
@@ -45,14 +42,14 @@ export function readDeliveryReport(bytes: Buffer): Read<DeliveryReport> {
   if (!isStorable(status.value, longestStatus)) return unreadable('status_invalid');
   const value = {
     providerMessageId: id.value,
-    status: canonicalStatus(status.value),
+    ...deliveryStatusOf(status.value),
     ...readDetails(fields.value),
   };
   return { ok: true, value };
 }
 
-/** Reads an opt-out of bulk messages: `senderId` and `phoneNumber`. */
-export function readOptOut(bytes: Buffer): Read<OptOut> {
+/** An opt-out of bulk messages has a `senderId` and a `phoneNumber`. */
+function readOptOut(bytes: Buffer): Read<OptOut> {
   const fields = readFields(bytes);
   if (!fields.ok) return fields;
   const sender = singleField(fields.value, 'senderId');
@@ -70,12 +67,15 @@ function readDetails(fields: FieldValues) {
     const field = singleField(fields, name);
     return field.ok ? field.value : null;
   };
-  const reason = detail('failureReason');
+  const word = detail('failureReason');
+  // The provider also writes `None`.
+  const reason = word === null || /^(?:none|null)$/i.test(word) ? null : shortText(word);
   const networkCode = detail('networkCode');
   const retryCount = detail('retryCount');
   return {
-    failureReason: reason === null || /^(?:none|null)$/i.test(reason) ? null : shortText(reason),
-    networkCode: networkCode !== null && /^\d{4,6}$/.test(networkCode) ? networkCode : null,
+    reason,
+    explanation: reason === null ? null : explanationOf(reason),
+    network: networkCode !== null && /^\d{4,6}$/.test(networkCode) ? networkOf(networkCode) : null,
     retryCount: retryCount !== null && /^\d{1,6}$/.test(retryCount) ? Number(retryCount) : null,
     phone: digitsOf(detail('phoneNumber')),
   };

@@ -1,6 +1,6 @@
 import type { Handle } from '../../connection/handle.ts';
 import { recordDeliveryReport } from '../../sms/delivery-reports.ts';
-import type { DeliveryReport, RecordedReport } from '../../sms/delivery-reports.ts';
+import type { DeliveryReport, DeliveryState, RecordedReport } from '../../sms/delivery-reports.ts';
 import { claimSms } from '../../sms/claims.ts';
 import type { ClaimedSms, SmsClaim, SmsClaimRequest } from '../../sms/claims.ts';
 import { queueSms } from '../../sms/queue.ts';
@@ -67,21 +67,28 @@ export function accepted(
   };
 }
 
-/** A delivery report with nothing in it but its status and what the test says. */
+/** A delivery report with nothing in it but its state, the provider's word for it, and what the test says. */
 export function report(
   db: Handle,
-  facts: Partial<DeliveryReport> & { status: string | null },
+  facts: Partial<DeliveryReport> & { state: DeliveryState | null },
 ): Promise<RecordedReport> {
   return recordDeliveryReport(db, {
     provider: 'at',
     providerMessageId: null,
+    status: facts.state === null ? null : wordOf(facts.state),
     reason: null,
-    networkCode: null,
+    explanation: null,
+    network: null,
     retryCount: null,
     phone: null,
     body: Buffer.from('status=x'),
     ...facts,
   });
+}
+
+/** What a provider might call it: never the word that is ours. */
+export function wordOf(state: DeliveryState): string {
+  return `it says ${state}`;
 }
 
 /** Ends the leases of attempts under way, as if their time were over. */

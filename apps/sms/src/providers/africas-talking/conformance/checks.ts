@@ -1,7 +1,7 @@
-import { readDeliveryReport, readOptOut } from '../reports.ts';
-import { deliveryRank } from '../delivery-status.ts';
+import { africasTalkingCallbacks } from '../reports.ts';
 import { readBalance, readSendAnswer } from '../answer.ts';
 import { createRequests } from '../request.ts';
+import { networkOf } from '../networks.ts';
 import type { SendAnswer } from '../../provider.ts';
 
 /** A recorded message. */
@@ -120,31 +120,25 @@ function shown(read: SendAnswer) {
 }
 
 function checkReport(message: string, sample: Sample, body: Fields): CheckedRow {
-  const read = readDeliveryReport(Buffer.from(sample.raw));
+  const read = africasTalkingCallbacks.readReport(Buffer.from(sample.raw));
   if (!read.ok) return { message, read: read.reason, id: '', cost: '', differs: 'not read' };
-  const { providerMessageId, status, failureReason, networkCode, retryCount } = read.value;
-  const reason = body['failureReason'] ?? 'none';
+  const { providerMessageId: id, state, status, reason, network, retryCount: retries } = read.value;
+  const word = body['failureReason'] ?? 'none';
+  const code = body['networkCode'] ?? null;
   const wanted = {
     id: body['id'],
     status: body['status'],
-    reason: reason === 'none' || reason === 'None' ? null : reason,
-    network: body['networkCode'] ?? null,
+    reason: word === 'none' || word === 'None' ? null : word,
+    network: typeof code === 'string' ? networkOf(code) : code,
     retries: body['retryCount'] === undefined ? null : Number(body['retryCount']),
   };
-  const got = {
-    id: providerMessageId,
-    status,
-    reason: failureReason,
-    network: networkCode,
-    retries: retryCount,
-  };
-  const rank = `rank ${String(deliveryRank(status))}`;
-  const words = [status, rank, failureReason, networkCode].filter((each) => each !== null).join(', ');
-  return { message, read: words, id: providerMessageId, cost: '', differs: differences(got, wanted) };
+  const words = [state, status, reason, network].filter((each) => each !== null).join(', ');
+  const differs = differences({ id, status, reason, network, retries }, wanted);
+  return { message, read: words, id, cost: '', differs };
 }
 
 function checkOptOut(message: string, sample: Sample, body: Fields): CheckedRow {
-  const read = readOptOut(Buffer.from(sample.raw));
+  const read = africasTalkingCallbacks.readOptOut(Buffer.from(sample.raw));
   if (!read.ok) return { message, read: read.reason, id: '', cost: '', differs: 'not read' };
   const got = { sender: read.value.senderId, phone: `+${read.value.phone}` };
   const wanted = { sender: body['senderId'], phone: body['phoneNumber'] };
