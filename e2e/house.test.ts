@@ -50,6 +50,15 @@ it('the rooms of packages/db import one way', () => {
   expect(arrows(production, isUpwards)).toEqual([]);
 });
 
+it('a provider of SMS is a folder, which choose-provider.ts alone enters', () => {
+  const folderOf = (path: string): string | undefined =>
+    /^apps\/sms\/src\/providers\/[^/]+\//.exec(path)?.[0];
+  const door = 'apps/sms/src/providers/choose-provider.ts';
+  const isEntered = (to: string, from: string): boolean =>
+    folderOf(to) !== undefined && folderOf(to) !== folderOf(from) && from !== door;
+  expect(arrows(production, isEntered)).toEqual([]);
+});
+
 it('the environment is read in env.ts alone', () => {
   const readers = production.filter(
     ({ path, text }) => /process\.env\b/.test(text) && !path.endsWith('/env.ts'),

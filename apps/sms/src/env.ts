@@ -76,7 +76,14 @@ const provider = {
     .describe("where Africa's Talking answers; its live or sandbox address when absent, by the user name"),
 };
 
-const providers = z.enum(['africas-talking', 'console'], 'neither africas-talking nor console');
+/** The providers, each with the settings that it needs. */
+const PROVIDERS = {
+  'africas-talking': ['AT_USERNAME', 'AT_API_KEY'],
+  console: [],
+} as const satisfies Record<string, readonly (keyof typeof provider)[]>;
+
+const providerNames = Object.keys(PROVIDERS) as (keyof typeof PROVIDERS)[];
+const providers = z.enum(providerNames, `not one of ${providerNames.join(', ')}`);
 
 /** The settings of the service, by the names of their variables; production is stricter. */
 export function environmentSchema(strictness: Strictness) {
@@ -94,9 +101,8 @@ export function environmentSchema(strictness: Strictness) {
     .superRefine((settings, context) => {
       const refuse = (name: keyof typeof settings, message: string) =>
         context.addIssue({ code: 'custom', path: [name], message });
-      if (settings.SMS_PROVIDER === 'africas-talking') {
-        if (settings.AT_USERNAME === undefined) refuse('AT_USERNAME', 'is needed');
-        if (settings.AT_API_KEY === undefined) refuse('AT_API_KEY', 'is needed');
+      for (const name of PROVIDERS[settings.SMS_PROVIDER]) {
+        if (settings[name] === undefined) refuse(name, 'is needed');
       }
       if (settings.SMS_LEASE_SECONDS <= settings.SMS_TIMEOUT_SECONDS) {
         refuse('SMS_LEASE_SECONDS', 'not more than SMS_TIMEOUT_SECONDS');
