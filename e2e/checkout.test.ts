@@ -12,7 +12,7 @@ import { createCheckout } from './checkout.ts';
 import { ROOT } from './env.ts';
 
 const run = promisify(execFile);
-const apps = ['mpesa', 'sms', 'wallet'];
+const APPS = ['mpesa', 'sms', 'wallet'];
 
 // Sources that came without their history cannot be checked out again.
 describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
@@ -34,11 +34,11 @@ describe.runIf(existsSync(join(ROOT, '.git')))('a checkout', () => {
   });
 
   it('has services whose start scripts read .env, and the environment before it', async () => {
-    await using checkout = await createCheckout(apps.map((app) => `apps/${app}`));
+    await using checkout = await createCheckout(APPS.map((app) => `apps/${app}`));
     const { folder } = checkout;
     const settings = ['NODE_ENV=production', 'DATABASE_URL=postgresql://127.0.0.1:1/none', 'API_KEY=x'];
     await writeFile(join(folder, '.env'), settings.join('\n'));
-    for (const app of apps) {
+    for (const app of APPS) {
       const said = await startService(join(folder, 'apps', app), {});
       expect(said, app).toMatch(/API_KEY +is not valid/);
       expect(said, app).not.toContain('DATABASE_URL');

@@ -54,15 +54,15 @@ it('dev runs the services, a simulated M-PESA that pays and a provider that is s
   expect((await dev.ended).code).toBe(0);
 });
 
-const viaNpm = ['npm', 'run', 'dev'] as const;
-const directly = [process.execPath, join(ROOT, 'e2e/dev.ts')] as const;
+const VIA_NPM = ['npm', 'run', 'dev'] as const;
+const DIRECTLY = [process.execPath, join(ROOT, 'e2e/dev.ts')] as const;
 
 it.each([
-  { what: 'npm, which has started it, gets SIGTERM', command: viaNpm, end: 'SIGTERM', of: 'process' },
-  { what: 'npm, which has started it, is killed', command: viaNpm, end: 'SIGKILL', of: 'process' },
-  { what: 'the terminal is closed', command: viaNpm, end: 'SIGHUP', of: 'group' },
-  { what: 'Ctrl-C reaches everything on the terminal', command: viaNpm, end: 'SIGINT', of: 'group' },
-  { what: 'it is killed itself', command: directly, end: 'SIGKILL', of: 'process' },
+  { what: 'npm, which has started it, gets SIGTERM', command: VIA_NPM, end: 'SIGTERM', of: 'process' },
+  { what: 'npm, which has started it, is killed', command: VIA_NPM, end: 'SIGKILL', of: 'process' },
+  { what: 'the terminal is closed', command: VIA_NPM, end: 'SIGHUP', of: 'group' },
+  { what: 'Ctrl-C reaches everything on the terminal', command: VIA_NPM, end: 'SIGINT', of: 'group' },
+  { what: 'it is killed itself', command: DIRECTLY, end: 'SIGKILL', of: 'process' },
 ] as const)(
   'nothing that dev has started is left, and nothing is printed twice, when $what',
   async ({ command, end, of }) => {

@@ -12,7 +12,7 @@ const schemas = await Promise.all((await appNames()).map(readSchemaOf));
 const example = parseEnv(await readFile(join(ROOT, '.env.example'), 'utf8'));
 
 /** The machine's own; and what CI alone says to a test run, where empty is something else than absent. */
-const foreign = ['PATH', 'ALLOWED_SKIPS'];
+const FOREIGN = ['PATH', 'ALLOWED_SKIPS'];
 
 /** The names that sources read from the environment themselves, which is all that is not in a schema. */
 async function namesInSources(): Promise<string[]> {
@@ -31,7 +31,7 @@ it('.env.example has every setting that a service or a command reads, and no oth
     ...schemas.flatMap((schema) => Object.keys(schema.shape)),
     ...(await namesInSources()),
   ]);
-  for (const name of foreign) read.delete(name);
+  for (const name of FOREIGN) read.delete(name);
   expect(Object.keys(example).toSorted()).toEqual([...read].toSorted());
 });
 

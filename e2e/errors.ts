@@ -1,5 +1,5 @@
 /** Every way in which `dev` and `demo` fail on purpose. The code is for programs, the message for people. */
-const errorCodes = {
+const ERROR_CODES = {
   setting_invalid: 'A setting cannot be used',
   port_taken: 'Ports are taken, so nothing was started',
   program_failed: 'A program of this repository failed',
@@ -10,10 +10,10 @@ const errorCodes = {
 /** An error whose message is all that people need. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
-  readonly code: keyof typeof errorCodes;
+  readonly code: keyof typeof ERROR_CODES;
 
-  constructor(code: keyof typeof errorCodes, advice: string) {
-    super(`${errorCodes[code]}: ${advice}`);
+  constructor(code: keyof typeof ERROR_CODES, advice: string) {
+    super(`${ERROR_CODES[code]}: ${advice}`);
     this.code = code;
   }
 }

@@ -11,7 +11,7 @@ import { ROOT, readSettings } from './env.ts';
 import { freePorts, runNode, startService, startTogether } from './processes.ts';
 import type { Service } from './processes.ts';
 
-const settings = { ...readSettings(), apiKey: 'client-key', callbackToken: 'client-token' };
+const SETTINGS = { ...readSettings(), apiKey: 'client-key', callbackToken: 'client-token' };
 const folder = join(ROOT, 'e2e/client');
 
 interface Services {
@@ -45,14 +45,14 @@ afterAll(async () => {
 
 it('a program compiles strictly against types made from the descriptions, and wrong calls do not', async () => {
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  expect(await runNode(settings, [compiler, '-p', folder])).toEqual({ code: 0, printed: '' });
+  expect(await runNode(SETTINGS, [compiler, '-p', folder])).toEqual({ code: 0, printed: '' });
 });
 
 it('the program does what it is meant to with the three services', async () => {
   const { payer, receipts } = await openPayer();
   const { wallet, mpesa, sms } = services;
-  const parameters = [wallet.url, mpesa.url, sms.url, settings.apiKey, payer];
-  const { code, printed } = await runNode(settings, [join(folder, 'program.ts'), ...parameters]);
+  const parameters = [wallet.url, mpesa.url, sms.url, SETTINGS.apiKey, payer];
+  const { code, printed } = await runNode(SETTINGS, [join(folder, 'program.ts'), ...parameters]);
   expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/^\{/) });
   const seen = JSON.parse(printed) as { readonly opened: { readonly number: string } };
   const { number } = seen.opened;
@@ -102,13 +102,13 @@ async function startServices(databaseUrl: string): Promise<Services> {
   const [walletPort = '', mpesaPort = '', smsPort = ''] = await freePorts(3);
   const environment = {
     SMS_PORT: smsPort,
-    SMS_CALLBACK_TOKEN: settings.smsCallbackToken,
+    SMS_CALLBACK_TOKEN: SETTINGS.smsCallbackToken,
     SMS_PROVIDER: 'console',
   };
   const [wallet, mpesa, sms] = await startTogether([
-    startService(settings, databaseUrl, { app: 'wallet', port: walletPort }),
-    startService(settings, databaseUrl, { app: 'mpesa', port: mpesaPort }),
-    startService(settings, databaseUrl, { app: 'sms', port: smsPort, environment }),
+    startService(SETTINGS, databaseUrl, { app: 'wallet', port: walletPort }),
+    startService(SETTINGS, databaseUrl, { app: 'mpesa', port: mpesaPort }),
+    startService(SETTINGS, databaseUrl, { app: 'sms', port: smsPort, environment }),
   ]);
   return { wallet, mpesa, sms };
 }
@@ -116,7 +116,7 @@ async function startServices(databaseUrl: string): Promise<Services> {
 /** A customer who has paid in KES 1,000, and three payments for nobody; the receipts of all in order of time. */
 async function openPayer(): Promise<{ readonly payer: string; readonly receipts: readonly string[] }> {
   const { number } = await openWallet(db, { holderName: 'Juma Mutua', phone: '0700 000 203' });
-  await using target = openTarget({ url: services.mpesa.url, token: settings.callbackToken });
+  await using target = openTarget({ url: services.mpesa.url, token: SETTINGS.callbackToken });
   const random = createRandom('generated client');
   const shops = ['shop 0', 'shop 1', 'shop 2'].map((account) => ({ account, amount: '20.00' }));
   const receipts: string[] = [];

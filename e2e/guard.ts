@@ -7,11 +7,11 @@ export interface Guard {
 }
 
 // It reads from a pipe whose only other end is in this process.
-const script = 'read -r released || kill -TERM "$1" 2>/dev/null';
+const SCRIPT = 'read -r released || kill -TERM "$1" 2>/dev/null';
 
 export function guardProcess(pid: number | undefined): Guard {
   if (pid === undefined) return { release: () => undefined };
-  const guard = spawn('/bin/sh', ['-c', script, 'guard', String(pid)], {
+  const guard = spawn('/bin/sh', ['-c', SCRIPT, 'guard', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { OrderError, readPayOrder } from './pay-order.ts';
 
-const right = { account: '1234567890', amount: '10.00' };
+const RIGHT = { account: '1234567890', amount: '10.00' };
 
 it('an order is taken as it is, once when it does not say how often', () => {
-  expect(readPayOrder(JSON.stringify(right))).toEqual({ ...right, copies: 1 });
-  expect(readPayOrder(JSON.stringify({ ...right, copies: 3 }))).toEqual({ ...right, copies: 3 });
-  expect(readPayOrder(JSON.stringify({ ...right, amount: '10' })).amount).toBe('10');
+  expect(readPayOrder(JSON.stringify(RIGHT))).toEqual({ ...RIGHT, copies: 1 });
+  expect(readPayOrder(JSON.stringify({ ...RIGHT, copies: 3 }))).toEqual({ ...RIGHT, copies: 3 });
+  expect(readPayOrder(JSON.stringify({ ...RIGHT, amount: '10' })).amount).toBe('10');
 });
 
 it.each([
@@ -28,7 +28,7 @@ it.each([
   ['copies', { copies: null }],
   ['Amount', { Amount: '10.00' }],
 ])('an order with a wrong %s is refused by its name: %o', (member, wrong) => {
-  const reading = () => readPayOrder(JSON.stringify({ ...right, ...wrong }));
+  const reading = () => readPayOrder(JSON.stringify({ ...RIGHT, ...wrong }));
   expect(reading).toThrow(OrderError);
   expect(reading).toThrow(`"${member}"`);
 });

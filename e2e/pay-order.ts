@@ -12,7 +12,7 @@ export class OrderError extends Error {
   override readonly name = 'OrderError';
 }
 
-const mostCopies = 1_000;
+const MOST_COPIES = 1_000;
 
 /** Reads the body of an order. Nothing in it is guessed or left out of account: money moves by it. */
 export function readPayOrder(body: string): PayOrder {
@@ -23,8 +23,8 @@ export function readPayOrder(body: string): PayOrder {
   if (typeof amount !== 'string' || !/^\d{1,15}(\.\d{1,2})?$/.test(amount) || !/[1-9]/.test(amount)) {
     throw wrong('amount', 'a decimal text above zero, such as "100.00"', amount);
   }
-  if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1 || copies > mostCopies) {
-    throw wrong('copies', `a whole number from 1 to ${String(mostCopies)}`, copies);
+  if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1 || copies > MOST_COPIES) {
+    throw wrong('copies', `a whole number from 1 to ${String(MOST_COPIES)}`, copies);
   }
   return { account, amount, copies };
 }

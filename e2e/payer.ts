@@ -13,7 +13,7 @@ export interface Payer {
 
 const USAGE = 'POST /pay with {"account": "<wallet number>", "amount": "100.00", "copies": 1}';
 
-const mostBytes = 65_536;
+const MOST_BYTES = 65_536;
 
 interface Answer {
   readonly status: number;
@@ -80,7 +80,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   for await (const chunk of request) {
     chunks.push(chunk as Buffer);
     bytes += (chunk as Buffer).length;
-    if (bytes > mostBytes) throw new OrderError(`the body is larger than ${String(mostBytes)} bytes`);
+    if (bytes > MOST_BYTES) throw new OrderError(`the body is larger than ${String(MOST_BYTES)} bytes`);
   }
   return Buffer.concat(chunks).toString('utf8');
 }

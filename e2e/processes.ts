@@ -23,7 +23,7 @@ export interface Service {
 const READY_WITHIN_MS = 120_000;
 
 /** In a session of its own, where Ctrl-C on the terminal does not reach it: it is stopped in its turn, and once. */
-const apart = { detached: true } as const;
+const APART = { detached: true } as const;
 
 /**
  * Runs one of the repository's scripts on a database and returns what it printed.
@@ -47,7 +47,7 @@ export async function runNode(
     cwd: ROOT,
     env: { ...settings.inherited, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) },
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...apart,
+    ...APART,
     signal: settings.stop,
   });
   child.on('error', () => undefined);
@@ -93,7 +93,7 @@ export async function startService(
       ...options.environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...apart,
+    ...APART,
   });
   const guard = guardProcess(child.pid);
   child.once('exit', () => guard.release());

@@ -9,7 +9,7 @@ import { ROOT } from './env.ts';
 const run = promisify(execFile);
 
 /** The strict settings of the repository, and packages that e2e itself does not use. */
-const exampleSettings = {
+const EXAMPLE_SETTINGS = {
   extends: '../../tsconfig.base.json',
   compilerOptions: {
     paths: {
@@ -53,7 +53,7 @@ it('every example of the documentation passes the compiler with the settings of 
       }
     }
     expect(examples).toBeGreaterThan(1);
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(exampleSettings));
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(EXAMPLE_SETTINGS));
     const compiler = join(ROOT, 'node_modules', '.bin', 'tsc');
     const { stdout } = await run(compiler, ['-p', folder]).catch((error: { stdout: string }) => error);
     expect(stdout).toBe('');

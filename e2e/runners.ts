@@ -12,10 +12,10 @@ interface Process {
   readonly command: string;
 }
 
-const manager = /(?:^|[/\s])(?:npm|npx|pnpm|pnpx|yarn|bun)(?:[-.][\w.]+)?(?:\s|$)/;
-const shell = /^(?:\S*\/)?(?:ba|da|a|z|k)?sh\s+-c\s/;
+const MANAGER = /(?:^|[/\s])(?:npm|npx|pnpm|pnpx|yarn|bun)(?:[-.][\w.]+)?(?:\s|$)/;
+const SHELL = /^(?:\S*\/)?(?:ba|da|a|z|k)?sh\s+-c\s/;
 
-const lookMs = 500;
+const LOOK_MS = 500;
 
 /**
  * Calls `whenGone` once when one of the package managers and their shells through which this process was started has
@@ -26,7 +26,7 @@ export function watchRunners(whenGone: () => void): Disposable {
   const watch = async (): Promise<void> => {
     const chain = await runnersAbove(process.pid);
     while (!over.signal.aborted && chain.length > 0) {
-      await sleep(lookMs, undefined, { ref: false });
+      await sleep(LOOK_MS, undefined, { ref: false });
       if (await isWhole(chain)) continue;
       if (!over.signal.aborted) whenGone();
       return;
@@ -51,8 +51,8 @@ async function runnersAbove(pid: number): Promise<Link[]> {
   for (;;) {
     const parent = (await lookAt(child))?.parent ?? 0;
     const above = parent > 1 ? await lookAt(parent) : null;
-    const isManager = above !== null && manager.test(above.command);
-    if (above === null || !(isManager || shell.test(above.command))) return links.slice(0, known);
+    const isManager = above !== null && MANAGER.test(above.command);
+    if (above === null || !(isManager || SHELL.test(above.command))) return links.slice(0, known);
     links.push([child, parent]);
     if (isManager) known = links.length;
     child = parent;

@@ -8,7 +8,7 @@ export interface StopRequest extends Disposable {
   readonly wanted: Promise<void>;
 }
 
-const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Listens from now on. A signal that comes again changes nothing: one Ctrl-C reaches a process more than once, from the
@@ -21,7 +21,7 @@ export function awaitStop(): StopRequest {
     controller.abort(new CommandError('stopped', 'it was asked to.'));
     resolve();
   };
-  for (const signal of signals) process.on(signal, stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
   for (const stream of [process.stdout, process.stderr]) stream.on('error', stop);
   const watch = watchRunners(stop);
   return {

@@ -6,9 +6,9 @@ import { createSupply } from './supply.ts';
 import type { Supply } from './supply.ts';
 
 /** `pairs`: from any wallet to any other; `hot`: everybody pays the same wallet. */
-export const routes = ['pairs', 'hot'] as const;
+export const ROUTES = ['pairs', 'hot'] as const;
 
-export type Route = (typeof routes)[number];
+export type Route = (typeof ROUTES)[number];
 
 export type Transfers = Readonly<Record<Route, Supply<Transfer>>>;
 

@@ -2,10 +2,10 @@ import { readFile, readdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 
 /** Whose processor time is read. `machine` is everything together, what others do on it included. */
-export const cpuUsers = ['postgres', 'senders', 'provider', 'machine'] as const;
+export const CPU_USERS = ['postgres', 'senders', 'provider', 'machine'] as const;
 
 /** Seconds of processor time that were used up, since a process or the machine began. */
-export type CpuTime = Readonly<Record<(typeof cpuUsers)[number], number>>;
+export type CpuTime = Readonly<Record<(typeof CPU_USERS)[number], number>>;
 
 export interface CpuPids {
   /** Of the server; what its backends use counts as its own, also of those that have ended. */
@@ -34,7 +34,7 @@ export async function readCpuTime(pids: CpuPids): Promise<CpuTime> {
 
 /** How many cores each kept busy between two readings. */
 export function coresUsed(from: CpuTime, to: CpuTime, seconds: number): CpuTime {
-  const cores = cpuUsers.map((user) => [user, (to[user] - from[user]) / seconds]);
+  const cores = CPU_USERS.map((user) => [user, (to[user] - from[user]) / seconds]);
   return Object.fromEntries(cores) as CpuTime;
 }
 

@@ -4,7 +4,7 @@ import type { Pace } from './options.ts';
 import { percentile } from '../lib/percentiles.ts';
 
 /** How many callers the measurements have. */
-export const callerCounts = [1, 8, 32, 256, 2_000] as const;
+export const CALLER_COUNTS = [1, 8, 32, 256, 2_000] as const;
 
 export interface Load {
   /** How many call at once, each again as soon as it has its answer. */

@@ -7,7 +7,7 @@ import { openPatiently } from './workbench.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Three ways to record the same payments. The textbook's works only where nothing guards the tables. */
-export const depositContest: Contest = {
+export const DEPOSIT_CONTEST: Contest = {
   subject: 'deposits',
   audit: auditDeposits,
   contestants: [

@@ -7,10 +7,10 @@ import type { Contest, Way } from './contest.ts';
 import { CONNECTIONS, openPatiently } from './workbench.ts';
 import type { Workbench } from './workbench.ts';
 
-export const lookupCallerCounts = [1, 8, 32, 256] as const;
+export const LOOKUP_CALLER_COUNTS = [1, 8, 32, 256] as const;
 
 /** `lookupWallet` beside the same statement through the driver alone. A look-up writes nothing: the audit sees to it. */
-export const lookupContest: Contest = {
+export const LOOKUP_CONTEST: Contest = {
   subject: 'lookups',
   audit: (url, database) => auditDeposits(url, database, { acknowledged: 0, failed: 0 }),
   contestants: [

@@ -13,13 +13,13 @@ const USAGE = `Usage: bench [--rounds N] [--only PART] [--quick] [--output FOLDE
 Exit codes: 0 measured, 1 it failed, 2 the command line cannot be used.`;
 
 /** What can be measured by itself. */
-const parts = ['deposits', 'transfers', 'lookups', 'service', 'sms'] as const;
+const PARTS = ['deposits', 'transfers', 'lookups', 'service', 'sms'] as const;
 
-export type Part = (typeof parts)[number];
+export type Part = (typeof PARTS)[number];
 
 export interface Options {
   readonly rounds: number;
-  /** What is measured, in the order of `parts`. */
+  /** What is measured, in the order of `PARTS`. */
   readonly parts: readonly Part[];
   /** A smoke test: are the parts in order? Its figures are noise. */
   readonly isQuick: boolean;
@@ -83,9 +83,9 @@ export function readOptions(): Options {
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100)) {
     refuse('--rounds takes a whole number from 1 to 100.', USAGE);
   }
-  const wanted = values.only === undefined ? parts : partsOf(values.only);
+  const wanted = values.only === undefined ? PARTS : partsOf(values.only);
   // The results of a part shall not take the place of those of the whole.
-  const folder = isQuick || wanted.length < parts.length ? null : join(import.meta.dirname, '..', 'results');
+  const folder = isQuick || wanted.length < PARTS.length ? null : join(import.meta.dirname, '..', 'results');
   return {
     rounds,
     parts: wanted,
@@ -96,9 +96,9 @@ export function readOptions(): Options {
 }
 
 function partsOf(names: readonly string[]): Part[] {
-  const unknown = names.find((name) => !parts.some((part) => part === name));
+  const unknown = names.find((name) => !PARTS.some((part) => part === name));
   if (unknown !== undefined) {
-    refuse(`--only takes ${parts.join(', ')}, and not ${unknown}.`, USAGE);
+    refuse(`--only takes ${PARTS.join(', ')}, and not ${unknown}.`, USAGE);
   }
-  return parts.filter((part) => names.includes(part));
+  return PARTS.filter((part) => names.includes(part));
 }

@@ -1,10 +1,10 @@
-import { callerCounts } from './callers.ts';
+import { CALLER_COUNTS } from './callers.ts';
 import { measureCeiling } from './ceiling.ts';
 import type { Ceiling } from './ceiling.ts';
 import { measureContest } from './contest.ts';
 import type { Contest, Sample } from './contest.ts';
-import { depositContest } from './deposits.ts';
-import { lookupCallerCounts, lookupContest } from './lookups.ts';
+import { DEPOSIT_CONTEST } from './deposits.ts';
+import { LOOKUP_CALLER_COUNTS, LOOKUP_CONTEST } from './lookups.ts';
 import type { Part } from './options.ts';
 import { measureService } from './service.ts';
 import type { ServiceFigures } from './service.ts';
@@ -39,18 +39,18 @@ export async function measureRound(bench: Workbench, parts: readonly Part[], tur
     for (const contest of contests)
       samples.push(...(await measureContest(contest, callers, { bench, turn })));
   };
-  for (const callers of parts.includes('deposits') ? callerCounts : []) {
-    await compare([depositContest], callers);
+  for (const callers of parts.includes('deposits') ? CALLER_COUNTS : []) {
+    await compare([DEPOSIT_CONTEST], callers);
     for (const ceiling of ceilingsFor(callers)) {
       turn.say(`raw SQL, ${ceiling.statements}, ${String(ceiling.batch)} at a time`);
       ceilings.push({ ...ceiling, perSecond: await measureCeiling(bench, ceiling) });
     }
   }
-  for (const callers of parts.includes('transfers') ? callerCounts : []) {
+  for (const callers of parts.includes('transfers') ? CALLER_COUNTS : []) {
     await compare(transferContests, callers);
   }
-  for (const callers of parts.includes('lookups') ? lookupCallerCounts : []) {
-    await compare([lookupContest], callers);
+  for (const callers of parts.includes('lookups') ? LOOKUP_CALLER_COUNTS : []) {
+    await compare([LOOKUP_CONTEST], callers);
   }
   if (parts.includes('service')) turn.say('the M-PESA service');
   const service = parts.includes('service') ? await measureService(bench) : null;

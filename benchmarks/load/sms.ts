@@ -15,7 +15,7 @@ import type { Turn, Workbench } from './workbench.ts';
  * A provider that takes 200 ms needs 1,000 slots for 5,000 messages a second, and more for the time in which a message
  * is claimed and recorded.
  */
-export const sendings: readonly Sending[] = [
+export const SENDINGS: readonly Sending[] = [
   { senders: 1, slots: USUAL_SLOTS, delayMs: 0 },
   { senders: 2, slots: USUAL_SLOTS, delayMs: 0 },
   { senders: 1, slots: 2_000, delayMs: 200 },
@@ -36,7 +36,7 @@ export interface SmsSample extends Sending {
 /** Measures the SMS service, with one sender and with two, on messages that wait in the outbox. */
 export async function measureSms(bench: Workbench, { round, say }: Turn): Promise<SmsSample[]> {
   const samples: SmsSample[] = [];
-  for (const sending of turned(sendings, round)) {
+  for (const sending of turned(SENDINGS, round)) {
     say(`SMS, ${String(sending.senders)} senders, ${String(sending.delayMs)} ms`);
     samples.push(await measureSending(bench, sending));
   }

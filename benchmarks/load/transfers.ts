@@ -1,7 +1,7 @@
 import { createTransferIntake, verificationHash } from '@repo/db';
 import type { Db, Transfer } from '@repo/db';
 import { auditTransfers } from '../audit/transfers.ts';
-import { routes } from '../data/transfers.ts';
+import { ROUTES } from '../data/transfers.ts';
 import type { Route } from '../data/transfers.ts';
 import { BenchmarkError } from '../lib/errors.ts';
 import type { Contest, Contestant } from './contest.ts';
@@ -9,7 +9,7 @@ import { NOT_KEPT, PATIENCE } from './deposits.ts';
 import { openPatiently } from './workbench.ts';
 
 /** Three ways to transfer, for random pairs and for one hot wallet. `told` is the intake with an SMS to both sides. */
-export const transferContests: readonly Contest[] = routes.map((route) => ({
+export const transferContests: readonly Contest[] = ROUTES.map((route) => ({
   subject: route,
   audit: auditTransfers,
   contestants: [textbook(route), intake(route, 'intake'), intake(route, 'told')],

@@ -1,9 +1,9 @@
 import { rounded, table, whole } from '../lib/markdown.ts';
 import type { Column } from '../lib/markdown.ts';
 import { median } from '../lib/percentiles.ts';
-import { cpuUsers } from '../lib/usage.ts';
+import { CPU_USERS } from '../lib/usage.ts';
 import type { Round } from '../load/round.ts';
-import { sendings } from '../load/sms.ts';
+import { SENDINGS } from '../load/sms.ts';
 import type { SmsSample } from '../load/sms.ts';
 import { aimColumns, figuresOf, waits } from './figures.ts';
 
@@ -13,7 +13,7 @@ const SMS_AIM = 5_000;
 /** The samples of each way to send, a sample a round. */
 function sendingsOf(rounds: readonly Round[]): (readonly SmsSample[])[] {
   const samples = rounds.flatMap(({ sms }) => sms);
-  return sendings.map(({ senders, delayMs }) =>
+  return SENDINGS.map(({ senders, delayMs }) =>
     samples.filter((sample) => sample.senders === senders && sample.delayMs === delayMs),
   );
 }
@@ -44,7 +44,7 @@ export function smsAimTable(rounds: readonly Round[]): string {
 /** How many cores each kept busy in the window. */
 export function coresTable(rounds: readonly Round[]): string {
   const titles = { postgres: 'PostgreSQL', senders: 'senders, together', provider: 'simulator' };
-  const cores = cpuUsers.map((user): Column<readonly SmsSample[]> => {
+  const cores = CPU_USERS.map((user): Column<readonly SmsSample[]> => {
     const title = { ...titles, machine: 'whole machine' }[user];
     return [title, (samples) => rounded(middle(samples, (sample) => sample.cores[user]))];
   });

@@ -9,7 +9,7 @@ import type { components } from './generated/wallet.ts';
 type Problem = components['schemas']['Problem'];
 
 /** What to tell a customer whose payment is refused. */
-const explanations: Partial<Record<Problem['code'], string>> = {
+const EXPLANATIONS: Partial<Record<Problem['code'], string>> = {
   insufficient_funds: 'there is not enough in the wallet',
   unknown_wallet: 'nobody has this wallet',
 };
@@ -49,7 +49,7 @@ async function overdraw({ wallet }: Clients, parties: Parties) {
     params: { header: { 'idempotency-key': randomUUID() } },
     body: { ...parties, amount: '1000000.00' },
   });
-  return { status: response.status, explanation: error && explanations[error.code] };
+  return { status: response.status, explanation: error && EXPLANATIONS[error.code] };
 }
 
 async function readStatement({ wallet }: Clients, number: string) {
@@ -94,15 +94,15 @@ async function queueMessage({ sms }: Clients) {
 const [walletUrl = '', mpesaUrl = '', smsUrl = '', apiKey = '', payer = ''] = process.argv.slice(2);
 const clients = createClients({ walletUrl, mpesaUrl, smsUrl, apiKey });
 const opened = await openWallet(clients);
-const parties = { from: payer, to: opened.number };
-const seen = {
-  opened,
-  transfer: await transfer(clients, parties),
-  overdraft: await overdraw(clients, parties),
-  nobody: await overdraw(clients, { from: payer, to: '1000000000' }),
-  statement: await readStatement(clients, opened.number),
-  deposits: await listDeposits(clients),
-  suspense: await listSuspense(clients),
-  message: await queueMessage(clients),
-};
-process.stdout.write(JSON.stringify(seen));
+process.stdout.write(
+  JSON.stringify({
+    opened,
+    transfer: await transfer(clients, { from: payer, to: opened.number }),
+    overdraft: await overdraw(clients, { from: payer, to: opened.number }),
+    nobody: await overdraw(clients, { from: payer, to: '1000000000' }),
+    statement: await readStatement(clients, opened.number),
+    deposits: await listDeposits(clients),
+    suspense: await listSuspense(clients),
+    message: await queueMessage(clients),
+  }),
+);

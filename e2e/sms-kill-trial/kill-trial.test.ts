@@ -3,12 +3,12 @@ import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, test } from 'vitest';
 import { runKillTrial } from './kill-trial.ts';
 
-const options = { senders: 4, delayMs: 40, concurrency: 8, seed: 'kill-trial.test' };
+const OPTIONS = { senders: 4, delayMs: 40, concurrency: 8, seed: 'kill-trial.test' };
 
 test('senders that are killed again and again send nothing twice, forget nothing, and every cent is accounted for', async () => {
   await using database = await createTestDatabase();
   const { audit, kills, endedInOrder } = await runKillTrial({
-    ...options,
+    ...OPTIONS,
     databaseUrl: database.url,
     messages: 1_000,
     seconds: 8,
@@ -41,7 +41,7 @@ test('the trial finds a service that sends again what was under way when its sen
        ) SELECT count(*)::integer FROM again $$`,
   );
   const { audit } = await runKillTrial({
-    ...options,
+    ...OPTIONS,
     databaseUrl: database.url,
     messages: 1_000,
     seconds: 5,

@@ -9,7 +9,7 @@ import type { Audit } from './audit.ts';
 import { readBook } from './book.ts';
 import { createPerson } from './person.ts';
 import type { Decisions, Person } from './person.ts';
-import { startProvider, startSms, trialToken } from './processes.ts';
+import { startProvider, startSms, TRIAL_TOKEN } from './processes.ts';
 import type { TrialProcess } from './processes.ts';
 
 export interface TrialOptions {
@@ -41,7 +41,7 @@ export interface TrialReport {
 }
 
 /** How often the state is looked at while it is waited for. */
-const lookMs = 250;
+const LOOK_MS = 250;
 
 /**
  * Has messages sent by several processes of the service while two of them are killed every second, lets a person decide
@@ -51,7 +51,7 @@ export async function runKillTrial(options: TrialOptions): Promise<TrialReport> 
   const { databaseUrl, say = () => undefined } = options;
   await queueMessages(databaseUrl, options.messages);
   const port = await freePort();
-  const reportUrl = `http://127.0.0.1:${port}/delivery-reports/${trialToken}`;
+  const reportUrl = `http://127.0.0.1:${port}/delivery-reports/${TRIAL_TOKEN}`;
   const running: TrialProcess[] = [];
   try {
     // The desk is never killed: it takes the reports, and what the person decides.
@@ -96,7 +96,7 @@ async function untilDone(databaseUrl: string, person: Person): Promise<void> {
   for (let left = await countLeft(databaseUrl); left > 0;) {
     const workAndCount = async () => {
       await person.work();
-      await sleep(lookMs);
+      await sleep(LOOK_MS);
       return countLeft(databaseUrl);
     };
     const before = left;
@@ -162,7 +162,7 @@ async function killForAWhile({ senders, start, running, person, options }: Killi
 async function workUntil(person: Person, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await person.work();
-    await sleep(lookMs);
+    await sleep(LOOK_MS);
   }
 }
 

@@ -39,17 +39,17 @@ const count = (name: Exclude<keyof typeof values, 'seed'>, least: number): numbe
   if (Number.isInteger(number) && number >= least && number <= 10_000_000) return number;
   return refuse(`--${name} is a whole number from ${String(least)} on.`, USAGE);
 };
-const options = {
-  messages: count('messages', 1),
-  seconds: count('seconds', 1),
-  senders: count('senders', 1),
-  delayMs: count('delay-ms', 0),
-  concurrency: count('concurrency', 1),
-  carelessOneIn: count('careless-one-in', 0),
-  seed: values.seed,
-};
 const say = (line: string) => process.stdout.write(`${line}\n`);
 await runCommand(async () => {
+  const options = {
+    messages: count('messages', 1),
+    seconds: count('seconds', 1),
+    senders: count('senders', 1),
+    delayMs: count('delay-ms', 0),
+    concurrency: count('concurrency', 1),
+    carelessOneIn: count('careless-one-in', 0),
+    seed: values.seed,
+  };
   const database = await openOwnDatabase(readSettings());
   try {
     const report = await runKillTrial({ databaseUrl: database.url, ...options, say });

@@ -1,5 +1,5 @@
 import { formatCost, parseCost, readBook, sumCosts } from './book.ts';
-import { trialKey } from './processes.ts';
+import { TRIAL_KEY } from './processes.ts';
 
 /** What a person at a desk has decided, through the API. */
 export interface Decisions {
@@ -40,7 +40,7 @@ export function createPerson({ serviceUrl, providerUrl, carelessOneIn }: PersonO
   async function call(path: string, body?: unknown): Promise<Response> {
     return fetch(`${serviceUrl}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${trialKey}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${TRIAL_KEY}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   }

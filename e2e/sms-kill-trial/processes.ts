@@ -67,8 +67,8 @@ export function startProvider(options: {
   });
 }
 
-export const trialKey = 'trial-key';
-export const trialToken = 'trial-token-of-24-letters';
+export const TRIAL_KEY = 'trial-key';
+export const TRIAL_TOKEN = 'trial-token-of-24-letters';
 
 export interface SmsServiceOptions {
   readonly databaseUrl: string;
@@ -87,8 +87,8 @@ export function startSms(options: SmsServiceOptions): TrialProcess {
     environment: {
       DATABASE_URL: databaseUrl,
       DATABASE_CONNECTIONS: '4',
-      API_KEY: trialKey,
-      SMS_CALLBACK_TOKEN: trialToken,
+      API_KEY: TRIAL_KEY,
+      SMS_CALLBACK_TOKEN: TRIAL_TOKEN,
       SMS_PORT: port,
       SMS_SENDER: providerUrl === null ? 'off' : 'on',
       SMS_PROVIDER: 'africas-talking',

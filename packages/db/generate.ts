@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCommandLine } from '@repo/command/command-line';
-import { clientPlace, isClientCurrent, schemaDigest, stampOf } from './src/connection/schema-digest.ts';
+import { CLIENT_PLACE, isClientCurrent, schemaDigest, stampOf } from './src/connection/schema-digest.ts';
 
 // Runs after every installation, and before tests and checks, which must not see an old client after a change of the
 // models.
@@ -20,15 +20,15 @@ const RENEWED_EVERY_MS = 5_000;
  * Commands that start at the same time take turns, so that none reads files that another is writing.
  */
 export default async function generate(): Promise<void> {
-  if (isClientCurrent(clientPlace)) return;
+  if (isClientCurrent(CLIENT_PLACE)) return;
   await takeLock();
   const renewing = setInterval(renewLock, RENEWED_EVERY_MS);
   try {
-    if (isClientCurrent(clientPlace)) return;
-    const digest = schemaDigest(clientPlace);
+    if (isClientCurrent(CLIENT_PLACE)) return;
+    const digest = schemaDigest(CLIENT_PLACE);
     const prisma = join(ROOT, 'node_modules/.bin/prisma');
     await promisify(execFile)(prisma, ['generate'], { cwd: ROOT });
-    await writeFile(stampOf(clientPlace), digest ?? '');
+    await writeFile(stampOf(CLIENT_PLACE), digest ?? '');
   } finally {
     clearInterval(renewing);
     await rm(LOCK, { recursive: true, force: true });

@@ -2,18 +2,18 @@ import {
   confirmationOf,
   createPayment,
   createRandom,
-  c2bShapes,
+  C2B_SHAPES,
   sendConfirmation,
   sendRaw,
   sendValidation,
   validationOf,
 } from '@repo/simulator';
 import { expect, onTestFinished, test } from 'vitest';
-import { getDeposit, openCustomerWallet, startTestService, testKey } from './testing.ts';
+import { getDeposit, openCustomerWallet, startTestService, TEST_KEY } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 const random = createRandom('app.test');
-const acknowledged = { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', accepted: true };
+const ACKNOWLEDGED = { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', accepted: true };
 
 /** The inbox in the order of arrival. */
 async function readInbox({ database }: TestService) {
@@ -28,7 +28,7 @@ async function balanceOf({ database }: TestService, wallet: string): Promise<unk
   return rows[0]?.['balance'];
 }
 
-test.each(c2bShapes)(
+test.each(C2B_SHAPES)(
   'a %s payment is acknowledged, recorded with its exact amount and time, and kept as it came',
   async (shape) => {
     await using service = await startTestService();
@@ -39,7 +39,7 @@ test.each(c2bShapes)(
       paidAt: new Date('2026-08-04T06:13:30Z'),
     });
     const message = confirmationOf(payment, shape);
-    expect(await sendConfirmation(service.target, message)).toEqual(acknowledged);
+    expect(await sendConfirmation(service.target, message)).toEqual(ACKNOWLEDGED);
 
     const hasAccount = message.BillRefNumber === account;
     const deposit = (await (await getDeposit(service, payment.receipt)).json()) as Record<string, unknown>;
@@ -64,7 +64,7 @@ test('a payment that is reported again is acknowledged again and credited once',
   const account = await openCustomerWallet(service.db);
   const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
   for (let repeat = 0; repeat < 3; repeat += 1) {
-    expect(await sendConfirmation(service.target, message)).toEqual(acknowledged);
+    expect(await sendConfirmation(service.target, message)).toEqual(ACKNOWLEDGED);
   }
   expect(await balanceOf(service, account)).toBe('100.00');
   expect((await readInbox(service)).map((row) => row['outcome'])).toEqual([
@@ -79,7 +79,7 @@ test('the same receipt with another amount is acknowledged as a conflict and mov
   const account = await openCustomerWallet(service.db);
   const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
   await sendConfirmation(service.target, message);
-  expect(await sendConfirmation(service.target, { ...message, TransAmount: '900.00' })).toEqual(acknowledged);
+  expect(await sendConfirmation(service.target, { ...message, TransAmount: '900.00' })).toEqual(ACKNOWLEDGED);
   expect(await balanceOf(service, account)).toBe('100.00');
   const deposit = (await (await getDeposit(service, message.TransID)).json()) as {
     amount: string;
@@ -116,34 +116,34 @@ test('a validation credits nothing, and the confirmation after it does', async (
   expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['VALIDATED', 'CREDITED']);
 });
 
-const receipt = 'UH4SP1L7W6';
-const facts = `"TransID":"${receipt}","TransTime":"20260804091330","BusinessShortCode":"600100"`;
+const RECEIPT = 'UH4SP1L7W6';
+const FACTS = `"TransID":"${RECEIPT}","TransTime":"20260804091330","BusinessShortCode":"600100"`;
 
 test.each([
   ['nothing', { body: '', error: 'body_empty', read: null }],
   ['bytes that are not text', { body: Buffer.from([0xff, 0x00]), error: 'body_not_utf8', read: null }],
-  ['a form', { body: `TransID=${receipt}&TransAmount=10`, error: 'body_not_json', read: null }],
+  ['a form', { body: `TransID=${RECEIPT}&TransAmount=10`, error: 'body_not_json', read: null }],
   [
     'a message that lacks commas',
-    { body: `{"TransID":"${receipt}" "TransAmount":"10"}`, error: 'body_not_json', read: receipt },
+    { body: `{"TransID":"${RECEIPT}" "TransAmount":"10"}`, error: 'body_not_json', read: RECEIPT },
   ],
   ['a list', { body: '[]', error: 'body_not_object', read: null }],
-  ['a wrong amount', { body: `{${facts},"TransAmount":"ten"}`, error: 'amount_invalid', read: receipt }],
-  ['part of a cent', { body: `{${facts},"TransAmount":1.005}`, error: 'amount_below_cent', read: receipt }],
+  ['a wrong amount', { body: `{${FACTS},"TransAmount":"ten"}`, error: 'amount_invalid', read: RECEIPT }],
+  ['part of a cent', { body: `{${FACTS},"TransAmount":1.005}`, error: 'amount_below_cent', read: RECEIPT }],
   [
     'two amounts',
-    { body: `{${facts},"TransAmount":"10","TransAmount":"20"}`, error: 'duplicate_key', read: receipt },
+    { body: `{${FACTS},"TransAmount":"10","TransAmount":"20"}`, error: 'duplicate_key', read: RECEIPT },
   ],
 ])('%s is acknowledged and kept in quarantine', async (_what, { body, error, read }) => {
   await using service = await startTestService();
-  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(acknowledged);
+  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(ACKNOWLEDGED);
   const rows = await service.database.query(
     `SELECT outcome, error, receipt, encode(body, 'hex') AS body FROM services.mpesa_callbacks`,
   );
   expect(rows).toEqual([
     { outcome: 'QUARANTINED', error, receipt: read, body: Buffer.from(body).toString('hex') },
   ]);
-  const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${testKey}` } });
+  const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
   expect(await metrics.text()).toContain(
     `mpesa_callbacks_quarantined_total{reason="${error}",service="mpesa"} 1`,
   );
@@ -152,8 +152,8 @@ test.each([
 test('text that the database cannot hold does not stop a payment', async () => {
   await using service = await startTestService();
   const account = await openCustomerWallet(service.db);
-  const body = `{${facts},"TransAmount":10.00,"BillRefNumber":"${account}","FirstName":"A\\u0000\\ud800","X":1e400000}`;
-  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(acknowledged);
+  const body = `{${FACTS},"TransAmount":10.00,"BillRefNumber":"${account}","FirstName":"A\\u0000\\ud800","X":1e400000}`;
+  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(ACKNOWLEDGED);
   expect(await balanceOf(service, account)).toBe('10.00');
   expect(await readInbox(service)).toMatchObject([{ outcome: 'CREDITED', body }]);
   const rows = await service.database.query('SELECT raw_payload FROM services.mpesa_logs');
@@ -179,7 +179,7 @@ test('a wrong token is answered exactly like an unknown path, and nothing is sto
   const post = async (path: string) => {
     const response = await fetch(`${service.url}${path}`, {
       method: 'POST',
-      body: `{${facts},"TransAmount":"10"}`,
+      body: `{${FACTS},"TransAmount":"10"}`,
     });
     const { requestId, ...body } = (await response.json()) as Record<string, unknown>;
     const headers = [...response.headers].filter(([name]) => !['date', 'x-request-id'].includes(name));
@@ -206,7 +206,7 @@ test('a deposit that fails by itself is kept as FAILED and acknowledged, and its
     return confirmationOf(createPayment(random, { account, amount: '10.00', receipt: each }));
   });
   const answers = await Promise.all(payments.map((message) => sendConfirmation(service.target, message)));
-  expect(answers).toEqual([acknowledged, acknowledged, acknowledged]);
+  expect(answers).toEqual([ACKNOWLEDGED, ACKNOWLEDGED, ACKNOWLEDGED]);
   expect(await balanceOf(service, account)).toBe('20.00');
   const rows = await service.database.query(
     `SELECT outcome, error FROM services.mpesa_callbacks WHERE receipt = 'POISON0000'`,
@@ -224,15 +224,15 @@ test('a payment that no wallet can hold is acknowledged and kept as FAILED', asy
        ARRAY[${amount}], ARRAY['KES'], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::uuid[])`,
   );
   const message = confirmationOf(createPayment(random, { account, amount: '0.01' }));
-  expect(await sendConfirmation(service.target, message)).toEqual(acknowledged);
+  expect(await sendConfirmation(service.target, message)).toEqual(ACKNOWLEDGED);
   expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['FAILED']);
   expect(await balanceOf(service, account)).toBe(amount);
 });
 
 test('a deposit is shown only to callers with a key, and an unknown receipt is a 404', async () => {
   await using service = await startTestService();
-  expect((await fetch(`${service.url}/deposits/${receipt}`)).status).toBe(401);
-  const response = await getDeposit(service, receipt);
+  expect((await fetch(`${service.url}/deposits/${RECEIPT}`)).status).toBe(401);
+  const response = await getDeposit(service, RECEIPT);
   expect(response.status).toBe(404);
   expect(await response.json()).toMatchObject({
     code: 'not_found',
@@ -264,7 +264,7 @@ test('neither the log nor the metrics hold a number, a name, an account, a body 
   );
   service.network.restore();
   const metrics = await (
-    await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${testKey}` } })
+    await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } })
   ).text();
   const written = `${service.lines.join('')}${metrics}`;
   expect(written).toContain('the request');

@@ -2,7 +2,7 @@ import { DaftariError, ERROR_CATALOGUE, createSchemaCheck, findApiKey, isDaftari
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
-import { addC2bRoutes, callbackRoots } from './c2b-routes.ts';
+import { addC2bRoutes, CALLBACK_ROOTS } from './c2b-routes.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
@@ -11,7 +11,7 @@ import { addReleaseRoutes } from './release-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
-const keyCacheMs = 5_000;
+const KEY_CACHE_MS = 5_000;
 
 /** Builds the M-PESA service. It does not listen and opens nothing. */
 export async function createApp(
@@ -19,7 +19,7 @@ export async function createApp(
   log: Pick<ServerOptions, 'logDestination'> = {},
 ): Promise<Server> {
   const { db, intake, settings } = deps;
-  const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: keyCacheMs });
+  const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: KEY_CACHE_MS });
   const server = await createServer({
     service: 'mpesa',
     description: 'Takes in what M-PESA reports and credits every payment exactly once.',
@@ -33,7 +33,7 @@ export async function createApp(
     readiness: createSchemaCheck(db),
     domain: { catalogue: ERROR_CATALOGUE, isError: isDaftariError },
     trustProxy: settings.trustProxy,
-    callbackRoots,
+    callbackRoots: CALLBACK_ROOTS,
     ...log,
   });
   const { app, metrics, requireKey } = server;

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
 import { callbackOf } from './callback.ts';
 import type { Callback } from './callback.ts';
-import { confirmationSchema, validationSchema } from './c2b-schemas.ts';
+import { CONFIRMATION_SCHEMA, VALIDATION_SCHEMA } from './c2b-schemas.ts';
 import { takeConfirmation } from './confirmation.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { keepStray, refuseDamaged, refuseSource } from './quarantine.ts';
@@ -13,15 +13,15 @@ import { createSourceCheck } from './source-check.ts';
 import { answerValidation } from './validation.ts';
 
 /** M-PESA waits about eight seconds for the answer to a validation, which has two steps. */
-const usualDeadlineMs = 3_000;
+const USUAL_DEADLINE_MS = 3_000;
 
 /** The largest callback that is read as a message: real ones have less than one KiB. */
-const maxBytes = 65_536;
+const MAX_BYTES = 65_536;
 
 /** Requests below these paths come from M-PESA, or from another holder of the token. */
-export const callbackRoots: readonly string[] = ['/c2b'];
+export const CALLBACK_ROOTS: readonly string[] = ['/c2b'];
 
-const acknowledged = { ResultCode: 0, ResultDesc: 'Accepted' } as const;
+const ACKNOWLEDGED = { ResultCode: 0, ResultDesc: 'Accepted' } as const;
 
 /** Adds the two routes that M-PESA calls. They are never rate-limited: a 429 would be a lost payment. */
 export async function addC2bRoutes(
@@ -32,9 +32,9 @@ export async function addC2bRoutes(
   const { db, intake, settings } = deps;
   const receive = createReceiver(deps, metrics);
   const options = {
-    roots: callbackRoots,
+    roots: CALLBACK_ROOTS,
     token: settings.callbackToken,
-    maxBytes,
+    maxBytes: MAX_BYTES,
     keepStray: async (request: FastifyRequest) => {
       const callback = await receive(request, 'UNKNOWN');
       await keepStray({ db, metrics, log: request.log }, callback, request.method);
@@ -42,16 +42,16 @@ export async function addC2bRoutes(
   };
 
   await addCallbackScope(app, options, (scope) => {
-    scope.post('/c2b/:token/confirmation', { schema: confirmationSchema }, async (request) => {
+    scope.post('/c2b/:token/confirmation', { schema: CONFIRMATION_SCHEMA }, async (request) => {
       const callback = await receive(request, 'C2B_CONFIRMATION');
       await takeConfirmation({ db, intake, metrics, log: request.log }, callback);
-      return acknowledged;
+      return ACKNOWLEDGED;
     });
 
-    scope.post('/c2b/:token/validation', { schema: validationSchema }, async (request) => {
+    scope.post('/c2b/:token/validation', { schema: VALIDATION_SCHEMA }, async (request) => {
       const callback = await receive(request, 'C2B_VALIDATION');
       const isStrict = settings.validation === 'strict';
-      const deadlineMs = settings.validationDeadlineMs ?? usualDeadlineMs;
+      const deadlineMs = settings.validationDeadlineMs ?? USUAL_DEADLINE_MS;
       const { maxAmount = '10000000.00' } = settings;
       return answerValidation({ db, metrics, log: request.log, isStrict, maxAmount, deadlineMs }, callback);
     });

@@ -14,7 +14,7 @@ const message = z.looseObject({
   LastName: z.string().optional(),
 });
 
-const common = {
+const COMMON = {
   tags: ['callbacks'],
   body: message,
   params: z.object({
@@ -22,28 +22,28 @@ const common = {
   }),
 };
 
-const refused = {
+const REFUSED = {
   403: problemResponse('The source address may not call; only with MPESA_SOURCE_CHECK=enforce.'),
   413: problemResponse('The body is over 64 KiB; its beginning was kept.'),
   503: problemResponse('Nothing could be stored. The message does not count as delivered.'),
 };
 
-export const confirmationSchema = {
+export const CONFIRMATION_SCHEMA = {
   operationId: 'confirmPayment',
-  ...common,
+  ...COMMON,
   summary: 'M-PESA reports a payment that has happened.',
   description: 'Answered when the report is committed, whatever came of it.',
   response: {
     200: z
       .object({ ResultCode: z.literal(0), ResultDesc: z.literal('Accepted') })
       .meta({ id: 'Acknowledgement' }),
-    ...refused,
+    ...REFUSED,
   },
 };
 
-export const validationSchema = {
+export const VALIDATION_SCHEMA = {
   operationId: 'validatePayment',
-  ...common,
+  ...COMMON,
   summary: 'M-PESA asks whether a payment may go on.',
   description: 'Credits nothing. Answered also when the database is away.',
   response: {
@@ -53,6 +53,6 @@ export const validationSchema = {
         ResultDesc: z.string(),
       })
       .meta({ id: 'ValidationAnswer' }),
-    ...refused,
+    ...REFUSED,
   },
 };

@@ -18,12 +18,12 @@ import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import { decisionBody, decisionSchema } from './decision-view.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { keyProblems } from './key-problems.ts';
-import { periodOf, periodParameters } from './period.ts';
+import { KEY_PROBLEMS } from './key-problems.ts';
+import { periodOf, PERIOD_PARAMETERS } from './period.ts';
 import { seesPayers } from './personal-data.ts';
-import { callerNameOf, reasonBody } from './release-routes.ts';
+import { callerNameOf, REASON_BODY } from './release-routes.ts';
 
-const outcomes = [
+const OUTCOMES = [
   'credited',
   'duplicate',
   'suspense',
@@ -34,11 +34,11 @@ const outcomes = [
   'failed',
 ] as const satisfies readonly Lowercase<CallbackOutcome>[];
 
-const fields = {
+const FIELDS = {
   id: z.string(),
   kind: z.string(),
   receipt: z.string().nullable().describe('null when none could be read'),
-  outcome: z.enum(outcomes),
+  outcome: z.enum(OUTCOMES),
   error: z.string().nullable().describe('why it could not be used, or why the payment waits'),
   source: z.string().nullable().describe('the address that it came from'),
   amount: z.string().nullable().describe('what a conflict said; null for everything else'),
@@ -47,24 +47,24 @@ const fields = {
   decision: decisionSchema.nullable().describe('what a person decided about it; null while nobody has'),
 };
 
-const item = z.object(fields).meta({ id: 'ListedCallback' });
+const item = z.object(FIELDS).meta({ id: 'ListedCallback' });
 
 type Item = z.output<typeof item>;
 
-const security = [{ apiKey: [] }];
-const tags = ['callbacks'];
+const SECURITY = [{ apiKey: [] }];
+const TAGS = ['callbacks'];
 
-const listSchema = {
+const LIST_SCHEMA = {
   operationId: 'listCallbacks',
-  tags,
+  tags: TAGS,
   summary: 'What reached the inbox, the latest first.',
   description:
     'JSON, or CSV with `Accept: text/csv`. What waits for people has the outcome conflict, held, quarantined or failed.',
-  security,
+  security: SECURITY,
   querystring: z.strictObject({
-    outcome: wordParameter(outcomes).optional(),
+    outcome: wordParameter(OUTCOMES).optional(),
     receipt: z.string().min(1).max(50).optional(),
-    ...periodParameters,
+    ...PERIOD_PARAMETERS,
     decided: wordParameter(['hide', 'show'])
       .default('hide')
       .describe('show: also those about which a person has decided'),
@@ -73,7 +73,7 @@ const listSchema = {
   }),
   response: {
     200: jsonOrCsv('A page of callbacks, without their bodies.', pageSchema('CallbackPage', item)),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     406: problemResponse('There is JSON and CSV.'),
     422: problemResponse('A parameter is unknown or wrong.'),
   },
@@ -81,37 +81,37 @@ const listSchema = {
 
 const params = z.object({ id: z.string().describe('`id` of the list') });
 
-const oneSchema = {
+const ONE_SCHEMA = {
   operationId: 'getCallback',
-  tags,
+  tags: TAGS,
   summary: 'One callback, with its body as it was received.',
-  security,
+  security: SECURITY,
   params,
   response: {
     200: z
       .object({
-        ...fields,
+        ...FIELDS,
         body: z.object({
           encoding: z.enum(['utf8', 'base64']).describe('base64 where the bytes are not UTF-8'),
           content: z.string(),
         }),
       })
       .meta({ id: 'Callback' }),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('No callback has this id.'),
   },
 };
 
-const resolutionSchema = {
+const RESOLUTION_SCHEMA = {
   operationId: 'resolveCallback',
-  tags,
+  tags: TAGS,
   summary: 'Decides about a callback that waits for a person: a conflict, or one that could not be used.',
   description:
     'keep: what is recorded stays as it is. correct, for a conflict: the callback is right, and the difference to the deposit moves between the float and the wallet that was credited, once for a receipt.',
-  security,
+  security: SECURITY,
   headers: idempotencyHeaders,
   params,
-  body: z.strictObject({ decision: z.enum(['keep', 'correct']), ...reasonBody }),
+  body: z.strictObject({ decision: z.enum(['keep', 'correct']), ...REASON_BODY }),
   response: {
     200: z
       .object({
@@ -124,7 +124,7 @@ const resolutionSchema = {
       })
       .meta({ id: 'CallbackResolution' }),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('`unknown_callback`: no callback has this id.'),
     409: problemResponse('`already_resolved` in another way; or `key_reused`.'),
     422: problemResponse(
@@ -139,7 +139,7 @@ export function addCallbackListRoutes(
   { db }: AppDependencies,
   requireKey: Server['requireKey'],
 ): void {
-  app.get('/callbacks', { onRequest: requireKey('read'), schema: listSchema }, async (request, reply) => {
+  app.get('/callbacks', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request, reply) => {
     const isCsv = prefersCsv(request);
     const { outcome, receipt, from, to, decided, cursor, limit } = request.query;
     const page = await listCallbacks(db, {
@@ -152,12 +152,12 @@ export function addCallbackListRoutes(
     });
     const items = page.items.map((each) => itemBody(each, seesPayers(request)));
     const { nextCursor } = page;
-    if (isCsv) return csvAnswer(reply, { name: 'callbacks', columns, rows: items, nextCursor });
+    if (isCsv) return csvAnswer(reply, { name: 'callbacks', columns: COLUMNS, rows: items, nextCursor });
     return { items, nextCursor };
   });
 
   // A body is all that M-PESA knows of a payer.
-  app.get('/callbacks/:id', { onRequest: requireKey('admin'), schema: oneSchema }, async (request) => {
+  app.get('/callbacks/:id', { onRequest: requireKey('admin'), schema: ONE_SCHEMA }, async (request) => {
     const found = await findCallback(db, request.params.id);
     if (found === null) throw httpProblem('not_found', { detail: 'No callback has this id.' });
     const { body, ...rest } = found;
@@ -166,7 +166,7 @@ export function addCallbackListRoutes(
     return { ...itemBody(rest, true), body: { encoding, content: bytes.toString(encoding) } } as const;
   });
 
-  const resolve = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: resolutionSchema };
+  const resolve = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: RESOLUTION_SCHEMA };
   app.post('/callbacks/:id/resolution', resolve, async (request) => {
     const { id } = request.params;
     const { decision, reason } = request.body;
@@ -192,7 +192,7 @@ function itemBody({ kind, outcome, receivedAt, decision, ...rest }: CallbackItem
   };
 }
 
-const columns = {
+const COLUMNS = {
   id: (each: Item) => each.id,
   kind: (each: Item) => each.kind,
   receipt: (each: Item) => each.receipt,

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { confirmationOf, createPayment, createRandom, validationOf } from '@repo/simulator';
 import { expect, onTestFinished, test } from 'vitest';
-import { startTestService, testToken } from './testing.ts';
+import { startTestService, TEST_TOKEN } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 const script = fileURLToPath(new URL('conformance.ts', import.meta.url));
@@ -41,7 +41,7 @@ async function run(service: TestService, token: string) {
 
 test('it posts the C2B messages of a folder and shows what the database says of them', async () => {
   await using service = await startTestService();
-  const { out, code } = await run(service, testToken);
+  const { out, code } = await run(service, TEST_TOKEN);
   expect(out).toContain('3 messages sent, 0 lost or refused');
   expect(code).toBe(0);
   expect(out).toMatch(/1-confirmation.*SUSPENSE.*152\.00.*2026-08-04T06:13:30Z/);

@@ -12,16 +12,16 @@ import {
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
-import { keyProblems } from './key-problems.ts';
-import { periodOf, periodParameters } from './period.ts';
+import { KEY_PROBLEMS } from './key-problems.ts';
+import { periodOf, PERIOD_PARAMETERS } from './period.ts';
 import { maskAccount, maskName, maskPhone, seesPayers } from './personal-data.ts';
 
-const outcomes = ['credited', 'suspense', 'held', 'rejected', 'unposted'] as const;
+const OUTCOMES = ['credited', 'suspense', 'held', 'rejected', 'unposted'] as const;
 
 const item = z
   .object({
     receipt: z.string(),
-    outcome: z.enum(outcomes).describe('what it is now'),
+    outcome: z.enum(OUTCOMES).describe('what it is now'),
     amount: z.string().describe('KES, two decimals'),
     wallet: z.string().nullable().describe('the wallet credited; null when none was'),
     shortCode: z.string().nullable().describe('the paybill or till that was paid'),
@@ -38,21 +38,21 @@ const item = z
 
 type Item = z.output<typeof item>;
 
-const listSchema = {
+const LIST_SCHEMA = {
   operationId: 'listDeposits',
   tags: ['deposits'],
   summary: 'Payments by the time when they were recorded, the latest first.',
   description: 'JSON, or CSV with `Accept: text/csv`.',
   security: [{ apiKey: [] }],
   querystring: z.strictObject({
-    ...periodParameters,
-    outcome: wordParameter(outcomes).optional(),
+    ...PERIOD_PARAMETERS,
+    outcome: wordParameter(OUTCOMES).optional(),
     cursor: cursorParameter,
     limit: z.coerce.number().int().min(1).max(1_000).default(50),
   }),
   response: {
     200: jsonOrCsv('A page of payments.', pageSchema('DepositPage', item)),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     406: problemResponse('There is JSON and CSV.'),
     422: problemResponse('A parameter is unknown or wrong.'),
   },
@@ -64,7 +64,7 @@ export function addDepositListRoutes(
   { db }: AppDependencies,
   requireKey: Server['requireKey'],
 ): void {
-  app.get('/deposits', { onRequest: requireKey('read'), schema: listSchema }, async (request, reply) => {
+  app.get('/deposits', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request, reply) => {
     const isCsv = prefersCsv(request);
     const { from, to, outcome, cursor, limit } = request.query;
     const page = await listDeposits(db, {
@@ -75,7 +75,7 @@ export function addDepositListRoutes(
     });
     const items = page.items.map((each) => itemBody(each, seesPayers(request)));
     const { nextCursor } = page;
-    if (isCsv) return csvAnswer(reply, { name: 'deposits', columns, rows: items, nextCursor });
+    if (isCsv) return csvAnswer(reply, { name: 'deposits', columns: COLUMNS, rows: items, nextCursor });
     return { items, nextCursor };
   });
 }
@@ -96,7 +96,7 @@ function itemBody(
   };
 }
 
-const columns = {
+const COLUMNS = {
   receipt: (each: Item) => each.receipt,
   outcome: (each: Item) => each.outcome,
   amount: (each: Item) => each.amount,

@@ -5,11 +5,11 @@ import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import { decisionBody, decisionSchema } from './decision-view.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { keyProblems } from './key-problems.ts';
+import { KEY_PROBLEMS } from './key-problems.ts';
 import { seesPayers } from './personal-data.ts';
 import { suggestionsSchema } from './suggestion.ts';
 
-const history = {
+const HISTORY = {
   callbacks: z.array(
     z.object({
       kind: z.string(),
@@ -21,7 +21,7 @@ const history = {
   decisions: z.array(decisionSchema).describe('what people decided about it'),
 };
 
-const times = {
+const TIMES = {
   paidAt: z.iso
     .datetime()
     .nullable()
@@ -38,9 +38,9 @@ const posted = z
     amount: z.string().describe('KES, two decimals'),
     wallet: z.string().describe('the wallet credited'),
     reference: z.string(),
-    ...times,
+    ...TIMES,
     verificationHash: z.string(),
-    ...history,
+    ...HISTORY,
   })
   .meta({ id: 'Deposit' });
 
@@ -53,8 +53,8 @@ const kept = z
         'held: above MPESA_MAX_AMOUNT; rejected: a person put it aside; unposted: logged without a transaction',
       ),
     amount: z.string().describe('KES, two decimals'),
-    ...times,
-    ...history,
+    ...TIMES,
+    ...HISTORY,
   })
   .meta({ id: 'KeptDeposit' });
 
@@ -62,11 +62,11 @@ const callbacksOnly = z
   .object({
     receipt: z.string(),
     outcome: z.literal('none').describe('no deposit was recorded, but there are callbacks with this receipt'),
-    ...history,
+    ...HISTORY,
   })
   .meta({ id: 'UnrecordedDeposit' });
 
-const depositSchema = {
+const DEPOSIT_SCHEMA = {
   operationId: 'getDeposit',
   tags: ['deposits'],
   summary: 'A deposit and every callback that concerned it.',
@@ -74,7 +74,7 @@ const depositSchema = {
   params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
   response: {
     200: z.union([posted, kept, callbacksOnly]).meta({ id: 'FoundDeposit' }),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('Nothing is known of this receipt.'),
   },
 };
@@ -85,7 +85,7 @@ export function addDepositRoutes(
   { db }: AppDependencies,
   requireKey: Server['requireKey'],
 ): void {
-  const find = { onRequest: requireKey('read'), schema: depositSchema };
+  const find = { onRequest: requireKey('read'), schema: DEPOSIT_SCHEMA };
   app.get('/deposits/:receipt', find, async (request) => {
     const deposit = await findDeposit(db, request.params.receipt);
     if (deposit === null) {

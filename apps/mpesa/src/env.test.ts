@@ -1,9 +1,9 @@
 import { EnvironmentError, parseEnvironment } from '@repo/http';
 import { expect, test } from 'vitest';
 import { environmentSchema } from './env.ts';
-import { officialSources } from './networks.ts';
+import { OFFICIAL_SOURCES } from './networks.ts';
 
-const required = {
+const REQUIRED = {
   DATABASE_URL: 'postgresql://mpesa:secret@localhost:5432/daftari',
   API_KEY: 'a-key',
   MPESA_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
@@ -13,8 +13,8 @@ const read = (environment: Record<string, string>, isProduction = false) =>
   parseEnvironment('mpesa', environmentSchema({ isProduction }), environment);
 
 test('three variables are enough, and the rest has safe defaults', () => {
-  expect(read(required)).toEqual({
-    ...required,
+  expect(read(REQUIRED)).toEqual({
+    ...REQUIRED,
     DATABASE_CONNECTIONS: 10,
     DATABASE_POOLER: 'none',
     MPESA_PORT: 4002,
@@ -23,21 +23,21 @@ test('three variables are enough, and the rest has safe defaults', () => {
     MPESA_VALIDATION: 'accept',
     MPESA_MAX_AMOUNT: '10000000.00',
     MPESA_SOURCE_CHECK: 'log',
-    MPESA_SOURCE_ALLOWLIST: [...officialSources],
+    MPESA_SOURCE_ALLOWLIST: [...OFFICIAL_SOURCES],
     TRUST_PROXY: [],
   });
 });
 
 test('the callback token has no default', () => {
-  expect(() => read({ ...required, MPESA_CALLBACK_TOKEN: '' })).toThrow(
+  expect(() => read({ ...REQUIRED, MPESA_CALLBACK_TOKEN: '' })).toThrow(
     /MPESA_CALLBACK_TOKEN {2}is not set: an unguessable text/,
   );
 });
 
 test('production refuses secrets that can be guessed', () => {
-  const strong = { ...required, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
+  const strong = { ...REQUIRED, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
   expect(read(strong, true)).toMatchObject(strong);
-  expect(() => read(required, true)).toThrow(/API_KEY {2}is not valid \(shorter than 32 characters/);
+  expect(() => read(REQUIRED, true)).toThrow(/API_KEY {2}is not valid \(shorter than 32 characters/);
   expect(() => read({ ...strong, MPESA_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9' }, true)).toThrow(
     /MPESA_CALLBACK_TOKEN {2}is not valid \(shorter than 24 characters/,
   );
@@ -45,7 +45,7 @@ test('production refuses secrets that can be guessed', () => {
 
 test('lists are split at commas', () => {
   const environment = read({
-    ...required,
+    ...REQUIRED,
     MPESA_SOURCE_ALLOWLIST: '10.0.0.1, 10.1.0.0/16,',
     TRUST_PROXY: 'loopback,10.9.0.1',
   });
@@ -66,7 +66,7 @@ test.each([
   ['MPESA_SOURCE_ALLOWLIST', '10.0.0.1,somewhere'],
   ['TRUST_PROXY', 'true'],
 ])('%s=%s is refused by name', (name, value) => {
-  const reading = () => read({ ...required, [name]: value });
+  const reading = () => read({ ...REQUIRED, [name]: value });
   expect(reading).toThrow(EnvironmentError);
   expect(reading).toThrow(`${name}  is not valid`);
 });

@@ -6,16 +6,16 @@ import {
   listSetting,
   loadEnvironment,
   portSetting,
-  serviceSettings,
+  SERVICE_SETTINGS,
   trustProxySetting,
 } from '@repo/http';
 import { z } from 'zod';
-import { officialSources } from './networks.ts';
+import { OFFICIAL_SOURCES } from './networks.ts';
 
 /** The settings of the service, by the names of their variables; production is stricter. */
 export function environmentSchema(strictness: { readonly isProduction: boolean }) {
   return z.object({
-    ...serviceSettings,
+    ...SERVICE_SETTINGS,
     API_KEY: apiKeySetting(
       'the first key, with every scope; the wallet service makes further ones',
       strictness,
@@ -38,7 +38,7 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
       .default('log')
       .describe('off, log (report callbacks from unlisted addresses) or enforce (refuse them)'),
     MPESA_SOURCE_ALLOWLIST: listSetting(isNetwork, 'not a list of addresses or networks')
-      .default([...officialSources])
+      .default([...OFFICIAL_SOURCES])
       .describe('addresses or networks that M-PESA calls from, separated by commas'),
     TRUST_PROXY: trustProxySetting(),
   });

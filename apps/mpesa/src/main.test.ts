@@ -19,7 +19,7 @@ async function runToEnd(env: Record<string, string>) {
   return { out, err, code: code as number };
 }
 
-const complete = {
+const COMPLETE = {
   DATABASE_URL: 'postgresql://nobody:hunter2@127.0.0.1:1/none',
   API_KEY: 'a-secret-key',
   MPESA_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
@@ -37,7 +37,7 @@ test('without its settings it ends with 78 and one message that names each of th
 
 test('without its database it says so, answers 503, and ends in order', async () => {
   const child = spawn(process.execPath, [main], {
-    env: { PATH: '', ...complete, MPESA_PORT: '0' },
+    env: { PATH: '', ...COMPLETE, MPESA_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => {
@@ -55,7 +55,7 @@ test('without its database it says so, answers 503, and ends in order', async ()
   const url = /listening at (http:[^"]+)/.exec(log)?.[1] ?? '';
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
   expect((await fetch(`${url}/health/ready`)).status).toBe(503);
-  const path = `/c2b/${complete.MPESA_CALLBACK_TOKEN}/confirmation`;
+  const path = `/c2b/${COMPLETE.MPESA_CALLBACK_TOKEN}/confirmation`;
   expect((await fetch(`${url}${path}`, { method: 'POST', body: '{}' })).status).toBe(503);
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
@@ -67,7 +67,7 @@ test('on a port that is taken it ends with 1 and says what to set', async () => 
   other.listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
-  const { out, code } = await runToEnd({ ...complete, MPESA_PORT: String(port) });
+  const { out, code } = await runToEnd({ ...COMPLETE, MPESA_PORT: String(port) });
   other.close();
   expect(code).toBe(1);
   expect(out).toContain('set HOST and MPESA_PORT');

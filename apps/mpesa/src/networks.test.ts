@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { isNetwork } from '@repo/http';
-import { createNetworkCheck, officialSources, plainAddress } from './networks.ts';
+import { createNetworkCheck, OFFICIAL_SOURCES, plainAddress } from './networks.ts';
 
 test.each(['196.201.214.200', '196.201.212.0/24', '0.0.0.0/0', '2001:db8::1', '2001:db8::/32'])(
   '%s is a network',
@@ -35,8 +35,8 @@ test('an address is found in a list of addresses and networks of both families',
 });
 
 test('every official source is an address', () => {
-  expect(officialSources.every(isNetwork)).toBe(true);
-  expect(new Set(officialSources).size).toBe(12);
+  expect(OFFICIAL_SOURCES.every(isNetwork)).toBe(true);
+  expect(new Set(OFFICIAL_SOURCES).size).toBe(12);
 });
 
 test('an IPv4 address on an IPv6 socket is written as IPv4', () => {

@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net';
  * The addresses that M-PESA names in its documentation as the senders of callbacks. Others have been seen, and the
  * list changes: that is why the check only logs by default.
  */
-export const officialSources = [
+export const OFFICIAL_SOURCES = [
   '196.201.214.200',
   '196.201.214.206',
   '196.201.214.207',

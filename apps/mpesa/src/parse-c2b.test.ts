@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseC2b } from './parse-c2b.ts';
 
-const usual = {
+const USUAL = {
   TransactionType: 'Pay Bill',
   TransID: 'UH4SP1L7W6',
   TransTime: '20260804091330',
@@ -22,12 +22,12 @@ const parse = (message: unknown) => parseC2b(Buffer.from(JSON.stringify(message)
 const parseText = (text: string) => parseC2b(Buffer.from(text));
 
 /** The text of the usual message with one field's value replaced by JSON text. */
-function withRaw(field: keyof typeof usual, json: string): string {
-  return JSON.stringify(usual).replace(`"${field}":${JSON.stringify(usual[field])}`, `"${field}":${json}`);
+function withRaw(field: keyof typeof USUAL, json: string): string {
+  return JSON.stringify(USUAL).replace(`"${field}":${JSON.stringify(USUAL[field])}`, `"${field}":${json}`);
 }
 
 test('a usual message is understood', () => {
-  expect(parse(usual)).toEqual({
+  expect(parse(USUAL)).toEqual({
     ok: true,
     message: {
       receipt: 'UH4SP1L7W6',
@@ -43,7 +43,7 @@ test('a usual message is understood', () => {
 });
 
 test('four fields are enough', () => {
-  const { TransID, TransTime, TransAmount, BusinessShortCode } = usual;
+  const { TransID, TransTime, TransAmount, BusinessShortCode } = USUAL;
   expect(parse({ TransID, TransTime, TransAmount, BusinessShortCode })).toMatchObject({
     ok: true,
     message: { account: '', msisdn: { phone: null, phoneHash: null }, name: null },
@@ -51,19 +51,19 @@ test('four fields are enough', () => {
 });
 
 test('null and fields that nobody knows are tolerated', () => {
-  const message = { ...usual, BillRefNumber: null, MSISDN: null, FirstName: null, NewField: { deep: [1] } };
+  const message = { ...USUAL, BillRefNumber: null, MSISDN: null, FirstName: null, NewField: { deep: [1] } };
   expect(parse(message)).toMatchObject({ ok: true, message: { account: '', name: 'OTIENO' } });
 });
 
 test('the account is kept exactly as the payer typed it', () => {
-  expect(parse({ ...usual, BillRefNumber: ' Tandem Bonanza ' })).toMatchObject({
+  expect(parse({ ...USUAL, BillRefNumber: ' Tandem Bonanza ' })).toMatchObject({
     message: { account: ' Tandem Bonanza ' },
   });
 });
 
 test('an account or a name of absurd length is cut and marked, and the payment goes on', () => {
   const long = `1029384756${' '.repeat(989)}😀${' '.repeat(10)}`;
-  const parsed = parse({ ...usual, BillRefNumber: long, FirstName: 'A'.repeat(5_000) });
+  const parsed = parse({ ...USUAL, BillRefNumber: long, FirstName: 'A'.repeat(5_000) });
   expect(parsed).toMatchObject({
     ok: true,
     message: { account: `1029384756${' '.repeat(989)}…`.slice(0, 1_000), name: `${'A'.repeat(999)}…` },
@@ -115,17 +115,17 @@ test('a field of the prototype is not taken for a field of the message', () => {
 });
 
 test('an amount given twice is refused, with the receipt', () => {
-  const text = JSON.stringify(usual).replace('{', '{"TransAmount":"999.00",');
+  const text = JSON.stringify(USUAL).replace('{', '{"TransAmount":"999.00",');
   expect(parseText(text)).toEqual({ ok: false, reason: 'duplicate_key', receipt: 'UH4SP1L7W6' });
 });
 
 test('a receipt given twice is refused, without a receipt', () => {
-  const text = JSON.stringify(usual).replace('{', '{"TransID":"UH4OTHER00",');
+  const text = JSON.stringify(USUAL).replace('{', '{"TransID":"UH4OTHER00",');
   expect(parseText(text)).toEqual({ ok: false, reason: 'duplicate_key', receipt: null });
 });
 
 test('a message that is cut off is refused, with the receipt that it still shows', () => {
-  expect(parseText(JSON.stringify(usual).slice(0, 80))).toEqual({
+  expect(parseText(JSON.stringify(USUAL).slice(0, 80))).toEqual({
     ok: false,
     reason: 'body_not_json',
     receipt: 'UH4SP1L7W6',
@@ -145,7 +145,7 @@ test('what text columns cannot hold is replaced in the fields and in the payload
 });
 
 test('a byte order mark is not part of the payload', () => {
-  const text = JSON.stringify(usual);
+  const text = JSON.stringify(USUAL);
   expect(parseText(`\uFEFF${text}`)).toMatchObject({ ok: true, message: { payload: text } });
 });
 
@@ -153,7 +153,7 @@ test('whatever bytes arrive, there is an answer and never an exception', () => {
   const mutations = fc
     .tuple(fc.nat(400), fc.nat(20), fc.uint8Array({ maxLength: 20 }))
     .map(([at, cut, insert]) => {
-      const text = Buffer.from(JSON.stringify(usual));
+      const text = Buffer.from(JSON.stringify(USUAL));
       return Buffer.concat([text.subarray(0, at), insert, text.subarray(at + cut)]);
     });
   const anything = fc.oneof(

@@ -34,7 +34,7 @@ export type ParsedC2b =
   | { readonly ok: false; readonly reason: UnreadableReason; readonly receipt: string | null };
 
 /** The fields that are read; every other field is kept in the payload and otherwise ignored. */
-const fields = [
+const FIELDS = [
   'TransID',
   'TransTime',
   'TransAmount',
@@ -46,10 +46,10 @@ const fields = [
   'LastName',
 ] as const;
 
-type Field = (typeof fields)[number];
+type Field = (typeof FIELDS)[number];
 
 /** The longest account and name that a deposit takes; the payload keeps the whole. */
-const maxTextLength = 1_000;
+const MAX_TEXT_LENGTH = 1_000;
 
 /**
  * Understands a C2B validation or confirmation. Only TransID, TransTime, TransAmount and BusinessShortCode are
@@ -61,7 +61,7 @@ export function parseC2b(body: Buffer): ParsedC2b {
   const { text } = json.value;
   const field = fieldReader(json.value);
   const receipt = readReceipt(field('TransID') ?? '');
-  if (hasConflictingKey(text, fields)) {
+  if (hasConflictingKey(text, FIELDS)) {
     const receiptIsCertain = !hasConflictingKey(text, ['TransID']);
     return { ...unreadable('duplicate_key'), receipt: receiptIsCertain && receipt.ok ? receipt.value : null };
   }
@@ -90,7 +90,7 @@ export function parseC2b(body: Buffer): ParsedC2b {
 
 /** Reads fields as text. A number gives its digits as they were sent; null, objects and absent fields give undefined. */
 function fieldReader({ object, text }: JsonBody): (name: Field) => string | undefined {
-  const hasNumber = fields.some((name) => typeof object[name] === 'number');
+  const hasNumber = FIELDS.some((name) => typeof object[name] === 'number');
   const kept = hasNumber ? parseKeepingNumbers(text) : object;
   const source = isObject(kept) ? kept : object;
   return (name) => {
@@ -114,6 +114,6 @@ function joinNames(names: readonly (string | undefined)[]): string | null {
 
 /** A text too long to be an account or a name is cut and marked, so that the rest cannot pass for the whole. */
 function fitting(text: string): string {
-  if (text.length <= maxTextLength) return text;
-  return storableText(`${text.slice(0, maxTextLength - 1)}…`);
+  if (text.length <= MAX_TEXT_LENGTH) return text;
+  return storableText(`${text.slice(0, MAX_TEXT_LENGTH - 1)}…`);
 }

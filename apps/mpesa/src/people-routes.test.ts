@@ -3,11 +3,11 @@ import { createApiKey } from '@repo/db';
 import type { Scope } from '@repo/db';
 import { confirmationOf, createPayment, createRandom, sendConfirmation, sendRaw } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { openCustomerWallet, startTestService, testKey } from './testing.ts';
+import { openCustomerWallet, startTestService, TEST_KEY } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 const random = createRandom('people-routes.test');
-const tooMuch = '20000000.00';
+const TOO_MUCH = '20000000.00';
 
 interface Asked {
   readonly key?: string;
@@ -15,7 +15,7 @@ interface Asked {
   readonly accept?: string;
 }
 
-async function ask({ url }: TestService, path: string, { key = testKey, body, accept }: Asked = {}) {
+async function ask({ url }: TestService, path: string, { key = TEST_KEY, body, accept }: Asked = {}) {
   const response = await fetch(`${url}${path}`, {
     method: body === undefined ? 'GET' : 'POST',
     headers: {
@@ -53,11 +53,11 @@ async function pay(service: TestService, given: Parameters<typeof createPayment>
 test('a payment above the limit is acknowledged, listed for people, and posted once when it is released', async () => {
   await using service = await startTestService();
   const account = await openCustomerWallet(service.db);
-  const receipt = await pay(service, { account, amount: tooMuch });
+  const receipt = await pay(service, { account, amount: TOO_MUCH });
   const held = await ask(service, '/callbacks?outcome=HELD');
   expect(held.items).toMatchObject([{ receipt, outcome: 'held', error: 'above_limit', decision: null }]);
   expect((await ask(service, '/deposits?outcome=held')).items).toMatchObject([
-    { receipt, outcome: 'held', amount: tooMuch, wallet: null },
+    { receipt, outcome: 'held', amount: TOO_MUCH, wallet: null },
   ]);
   expect((await ask(service, `/deposits/${receipt}`)).body).toMatchObject({ outcome: 'held', decisions: [] });
 
@@ -68,13 +68,13 @@ test('a payment above the limit is acknowledged, listed for people, and posted o
   for (const answer of answers) {
     expect([answer.status, answer.body]).toEqual([
       200,
-      { receipt, outcome: 'credited', wallet: account, amount: tooMuch },
+      { receipt, outcome: 'credited', wallet: account, amount: TOO_MUCH },
     ]);
   }
   const [wallet] = await service.database.query(
     `SELECT balance::text FROM core.wallets WHERE id = '${account}'`,
   );
-  expect(wallet).toEqual({ balance: tooMuch });
+  expect(wallet).toEqual({ balance: TOO_MUCH });
   expect((await ask(service, '/callbacks?outcome=held')).items).toEqual([]);
   expect((await ask(service, '/callbacks?outcome=held&decided=show')).items).toMatchObject([
     { receipt, decision: { decision: 'released', reason: 'Seen in the portal.' } },
@@ -83,10 +83,10 @@ test('a payment above the limit is acknowledged, listed for people, and posted o
 
 test('a payment can be put aside, with who and why', async () => {
   await using service = await startTestService();
-  const receipt = await pay(service, { account: '', amount: tooMuch });
+  const receipt = await pay(service, { account: '', amount: TOO_MUCH });
   const key = await keyWith(service, 'admin');
   const rejected = await ask(service, `/deposits/${receipt}/rejection`, { key, body: { reason: 'A test.' } });
-  expect(rejected.body).toEqual({ receipt, outcome: 'rejected', wallet: null, amount: tooMuch });
+  expect(rejected.body).toEqual({ receipt, outcome: 'rejected', wallet: null, amount: TOO_MUCH });
   expect((await ask(service, `/deposits/${receipt}`)).body).toMatchObject({
     outcome: 'rejected',
     decisions: [
@@ -130,7 +130,7 @@ test('a key that only reads sees nobody who paid, and decides nothing', async ()
   const secrets = ['254700000126', '700000126', 'ATIENO', 'OTIENO', 'Mama Atieno'];
   const names = { firstName: 'ATIENO', middleName: '', lastName: 'OTIENO' };
   const receipt = await pay(service, { account: 'Mama Atieno 0700000126', ...names });
-  await pay(service, { account: '0700 000 126', amount: tooMuch, ...names });
+  await pay(service, { account: '0700 000 126', amount: TOO_MUCH, ...names });
   await sendRaw(service.target, 'confirmation', `{"TransID":"${receipt}","MSISDN":"254700000126"`);
   const [quarantined] = (await ask(service, '/callbacks?outcome=quarantined')).items;
   const one = `/callbacks/${String(quarantined?.['id'])}`;

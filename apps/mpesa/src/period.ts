@@ -8,13 +8,13 @@ const moment = z
   );
 
 /** The parameters of a list that say when. */
-export const periodParameters = {
+export const PERIOD_PARAMETERS = {
   from: moment.optional().describe('included; from the beginning when absent'),
   to: moment.optional().describe('a day is included, a time is not; until now when absent'),
 };
 
 /** When the first payment can have come. */
-const beginning = '2000-01-01T00:00:00Z';
+const BEGINNING = '2000-01-01T00:00:00Z';
 
 /**
  * The period that a list is asked for; what is not said is not limited.
@@ -31,7 +31,7 @@ export function periodOf({
   readonly from?: Date;
   readonly to?: Date;
 } {
-  const period = costPeriod({ from: from ?? beginning, to });
+  const period = costPeriod({ from: from ?? BEGINNING, to });
   return {
     ...(from === undefined ? {} : { from: period.from }),
     ...(to === undefined ? {} : { to: period.to }),

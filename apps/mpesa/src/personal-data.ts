@@ -8,7 +8,7 @@ export function seesPayers(request: FastifyRequest): boolean {
 }
 
 /** The letters and digits of a text that are shown: the first letter of each word, the last digits of a long number. */
-const shownDigits = 3;
+const SHOWN_DIGITS = 3;
 
 /**
  * What a payer typed, for those who may not see who paid: it can be a phone number or a name. A wallet number is shown,
@@ -18,7 +18,7 @@ const shownDigits = 3;
 export function maskAccount(account: string): string {
   const typed = account.replace(/[\s-]/g, '');
   if (/^\d{10}$/.test(typed) && hasCheckDigit(typed)) return account;
-  let digitsToHide = (account.match(/\p{N}/gu)?.length ?? 0) - shownDigits;
+  let digitsToHide = (account.match(/\p{N}/gu)?.length ?? 0) - SHOWN_DIGITS;
   return account
     .replace(/\p{N}/gu, (digit) => (digitsToHide-- > 0 ? '*' : digit))
     .replace(/[\p{L}\p{M}]+/gu, (word) => `${[...word][0] ?? ''}${'*'.repeat([...word].length - 1)}`);

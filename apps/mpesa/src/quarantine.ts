@@ -5,7 +5,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
 import type { Callback } from './callback.ts';
 import { findReceipt } from './message/receipt.ts';
-import { unreadableReasons } from './message/reasons.ts';
+import { UNREADABLE_REASONS } from './message/reasons.ts';
 import type { UnreadableReason } from './message/reasons.ts';
 
 /** What the handlers of callbacks work with. */
@@ -43,7 +43,7 @@ export async function quarantine(
     throw notStored(error);
   }
   context.metrics.quarantined.inc({ reason });
-  context.log.warn({ kind, receipt, reason }, unreadableReasons[reason]);
+  context.log.warn({ kind, receipt, reason }, UNREADABLE_REASONS[reason]);
 }
 
 /** Keeps what came of a callback that is too large or broke off, and refuses the request; passes every other. */

@@ -4,10 +4,10 @@ import { callerOf, idempotencyHeaders, problemResponse, requireIdempotencyKey } 
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
-import { keyProblems } from './key-problems.ts';
+import { KEY_PROBLEMS } from './key-problems.ts';
 
 /** The reason for the decision: stored with the name of the key. */
-export const reasonBody = {
+export const REASON_BODY = {
   reason: z
     .string()
     .trim()
@@ -26,16 +26,16 @@ const decided = z
   })
   .meta({ id: 'DecidedDeposit' });
 
-const common = {
+const COMMON = {
   tags: ['deposits'],
   security: [{ apiKey: [] }],
   headers: idempotencyHeaders,
   params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
-  body: z.strictObject(reasonBody),
+  body: z.strictObject(REASON_BODY),
   response: {
     200: decided.describe('It is decided so, now or before.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('`unknown_transaction`: no payment has this receipt.'),
     409: problemResponse('`already_posted`: it was not kept, or has been released; or `key_reused`.'),
     422: problemResponse(
@@ -65,7 +65,7 @@ export function addReleaseRoutes(
   const release = {
     onRequest: guards,
     schema: {
-      ...common,
+      ...COMMON,
       operationId: 'releaseDeposit',
       summary:
         'Posts a payment that was kept because of its amount, or that was logged without a transaction, once.',
@@ -84,7 +84,7 @@ export function addReleaseRoutes(
   const reject = {
     onRequest: guards,
     schema: {
-      ...common,
+      ...COMMON,
       operationId: 'rejectDeposit',
       summary: 'Puts a payment that was kept aside. No money moves; it can be released later.',
     },

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { createSourceCheck } from './source-check.ts';
 
-const allowlist = ['196.201.214.200'];
+const ALLOWLIST = ['196.201.214.200'];
 
 test('logging lets everybody in and reports each unlisted address once', () => {
-  const check = createSourceCheck({ mode: 'log', allowlist });
+  const check = createSourceCheck({ mode: 'log', allowlist: ALLOWLIST });
   expect(check('196.201.214.200')).toEqual({ allowed: true, isListed: true, isNews: false });
   expect(check('10.0.0.1')).toEqual({ allowed: true, isListed: false, isNews: true });
   expect(check('10.0.0.1')).toEqual({ allowed: true, isListed: false, isNews: false });
 });
 
 test('enforcing lets only the listed in', () => {
-  const check = createSourceCheck({ mode: 'enforce', allowlist });
+  const check = createSourceCheck({ mode: 'enforce', allowlist: ALLOWLIST });
   expect(check('196.201.214.200').allowed).toBe(true);
   expect(check('10.0.0.1').allowed).toBe(false);
   expect(check('unknown').allowed).toBe(false);

@@ -14,7 +14,7 @@ export interface SourceVerdict {
 }
 
 /** So many unlisted addresses are remembered; more than that is an attack, and one report of it is enough. */
-const maxRemembered = 1_000;
+const MAX_REMEMBERED = 1_000;
 
 /** Builds the check of where callbacks come from. Every unlisted address is news once, not with every request. */
 export function createSourceCheck(settings: SourceCheckSettings): (address: string) => SourceVerdict {
@@ -22,7 +22,7 @@ export function createSourceCheck(settings: SourceCheckSettings): (address: stri
   const reported = new Set<string>();
   return (address) => {
     const isListed = settings.mode === 'off' || isInList(address);
-    const isNews = !isListed && !reported.has(address) && reported.size < maxRemembered;
+    const isNews = !isListed && !reported.has(address) && reported.size < MAX_REMEMBERED;
     if (isNews) reported.add(address);
     return { allowed: isListed || settings.mode === 'log', isListed, isNews };
   };

@@ -1,12 +1,12 @@
 import { confirmationOf, createPayment, createRandom } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { startTestService, testKey, testToken } from './testing.ts';
+import { startTestService, TEST_KEY, TEST_TOKEN } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 const message = JSON.stringify(confirmationOf(createPayment(createRandom('source.test'))));
 
 async function post(service: TestService, headers: Record<string, string> = {}): Promise<number> {
-  const url = `${service.url}/c2b/${testToken}/confirmation`;
+  const url = `${service.url}/c2b/${TEST_TOKEN}/confirmation`;
   return (await fetch(url, { method: 'POST', body: message, headers })).status;
 }
 
@@ -20,7 +20,7 @@ test('by default an unlisted address is served and reported once', async () => {
   });
   expect([await post(service), await post(service)]).toEqual([200, 200]);
   expect(service.lines.filter((line) => line.includes('not in MPESA_SOURCE_ALLOWLIST'))).toHaveLength(1);
-  const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${testKey}` } });
+  const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
   expect(await metrics.text()).toContain('mpesa_callbacks_unlisted_source_total{service="mpesa"} 2');
   expect(await readSources(service)).toMatchObject([{ source: '127.0.0.1' }, { source: '127.0.0.1' }]);
 });

@@ -17,9 +17,9 @@ import {
 } from '@repo/simulator';
 import type { Target } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { openCustomerWallet, testToken } from './testing.ts';
+import { openCustomerWallet, TEST_TOKEN } from './testing.ts';
 
-const callers = 200;
+const CALLERS = 200;
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
 interface ServiceProcess {
@@ -35,12 +35,12 @@ async function startProcess(databaseUrl: string): Promise<ServiceProcess> {
       DATABASE_URL: databaseUrl,
       MPESA_PORT: '0',
       API_KEY: 'test-key',
-      MPESA_CALLBACK_TOKEN: testToken,
+      MPESA_CALLBACK_TOKEN: TEST_TOKEN,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await listeningUrl(createInterface(child.stdout));
-  return { child, target: openTarget({ url, token: testToken }) };
+  return { child, target: openTarget({ url, token: TEST_TOKEN }) };
 }
 
 /** Ends a process, by default in order; its exit code and signal. */
@@ -78,21 +78,21 @@ async function startBoth() {
   };
 }
 
-const readBalances = `SELECT id, balance::text FROM core.wallets WHERE balance <> 0 ORDER BY balance`;
-const countOutcomes = `SELECT outcome, count(*)::int AS rows FROM services.mpesa_callbacks GROUP BY outcome ORDER BY outcome`;
+const READ_BALANCES = `SELECT id, balance::text FROM core.wallets WHERE balance <> 0 ORDER BY balance`;
+const COUNT_OUTCOMES = `SELECT outcome, count(*)::int AS rows FROM services.mpesa_callbacks GROUP BY outcome ORDER BY outcome`;
 
 test('200 confirmations of one receipt over two processes are acknowledged 200 times and credited once', async () => {
   await using service = await startBoth();
   const message = confirmationOf(
     createPayment(createRandom('storm'), { account: service.account, amount: '250.00' }),
   );
-  const answers = await sendStorm(service.targets, message, callers);
-  expect(answers.filter((answer) => answer.status === 200 && answer.accepted)).toHaveLength(callers);
-  expect(await service.query(countOutcomes)).toEqual([
+  const answers = await sendStorm(service.targets, message, CALLERS);
+  expect(answers.filter((answer) => answer.status === 200 && answer.accepted)).toHaveLength(CALLERS);
+  expect(await service.query(COUNT_OUTCOMES)).toEqual([
     { outcome: 'CREDITED', rows: 1 },
-    { outcome: 'DUPLICATE', rows: callers - 1 },
+    { outcome: 'DUPLICATE', rows: CALLERS - 1 },
   ]);
-  expect(await service.query(readBalances)).toEqual([
+  expect(await service.query(READ_BALANCES)).toEqual([
     { id: 'MPESA-FLOAT', balance: '-250.00' },
     { id: service.account, balance: '250.00' },
   ]);
@@ -105,15 +105,15 @@ test('when half of them carry another amount one is credited and the other amoun
   );
   const other = { ...message, TransAmount: '900.00' };
   // Blocks of two, so that both processes get both amounts.
-  const messages = Array.from({ length: callers }, (_, at) => (at % 4 < 2 ? message : other));
+  const messages = Array.from({ length: CALLERS }, (_, at) => (at % 4 < 2 ? message : other));
   const answers = await sendTogether(service.targets, messages);
-  expect(answers.filter((answer) => answer.status === 200 && answer.accepted)).toHaveLength(callers);
-  expect(await service.query(countOutcomes)).toEqual([
-    { outcome: 'CONFLICT', rows: callers / 2 },
+  expect(answers.filter((answer) => answer.status === 200 && answer.accepted)).toHaveLength(CALLERS);
+  expect(await service.query(COUNT_OUTCOMES)).toEqual([
+    { outcome: 'CONFLICT', rows: CALLERS / 2 },
     { outcome: 'CREDITED', rows: 1 },
-    { outcome: 'DUPLICATE', rows: callers / 2 - 1 },
+    { outcome: 'DUPLICATE', rows: CALLERS / 2 - 1 },
   ]);
-  const [float, customer] = await service.query(readBalances);
+  const [float, customer] = await service.query(READ_BALANCES);
   const credited = customer?.['balance'];
   expect(['250.00', '900.00']).toContain(credited);
   expect(float).toEqual({ id: 'MPESA-FLOAT', balance: `-${String(credited)}` });
@@ -132,7 +132,7 @@ test.each([
     const [first, second] = service.processes;
     if (first === undefined || second === undefined) throw new RangeError('two processes were asked for');
     const random = createRandom(signal);
-    const messages = Array.from({ length: callers }, () => {
+    const messages = Array.from({ length: CALLERS }, () => {
       return confirmationOf(createPayment(random, { account: service.account, amount: '1.00' }));
     });
     const sending = messages.map((message) => sendConfirmation(first.target, message));
@@ -150,10 +150,10 @@ test.each([
     expect(acknowledged.filter((message) => !receipts.has(message.TransID))).toEqual([]);
 
     const retried = await sendTogether([second.target], messages);
-    expect(retried.filter((answer) => answer.accepted)).toHaveLength(callers);
-    expect(await service.query(readBalances)).toEqual([
-      { id: 'MPESA-FLOAT', balance: `-${String(callers)}.00` },
-      { id: service.account, balance: `${String(callers)}.00` },
+    expect(retried.filter((answer) => answer.accepted)).toHaveLength(CALLERS);
+    expect(await service.query(READ_BALANCES)).toEqual([
+      { id: 'MPESA-FLOAT', balance: `-${String(CALLERS)}.00` },
+      { id: service.account, balance: `${String(CALLERS)}.00` },
     ]);
   },
 );

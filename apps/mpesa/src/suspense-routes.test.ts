@@ -3,7 +3,7 @@ import { createApiKey, freezeWallet, reverseTransaction } from '@repo/db';
 import type { Scope } from '@repo/db';
 import { confirmationOf, createPayment, createRandom, sendConfirmation } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { openCustomerWallet, startTestService, testKey } from './testing.ts';
+import { openCustomerWallet, startTestService, TEST_KEY } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 const random = createRandom('suspense-routes.test');
@@ -15,7 +15,7 @@ interface Asked {
 }
 
 async function ask({ url }: TestService, path: string, asked: Asked = {}) {
-  const { key = testKey, body, idempotencyKey = randomUUID() } = asked;
+  const { key = TEST_KEY, body, idempotencyKey = randomUUID() } = asked;
   const response = await fetch(`${url}${path}`, {
     method: body === undefined ? 'GET' : 'POST',
     headers: {

@@ -10,7 +10,7 @@ import {
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import type { AppDependencies } from './dependencies.ts';
-import { keyProblems } from './key-problems.ts';
+import { KEY_PROBLEMS } from './key-problems.ts';
 import { maskAccount, seesPayers } from './personal-data.ts';
 import { suggestionsSchema } from './suggestion.ts';
 
@@ -38,7 +38,7 @@ const payment = z
   })
   .meta({ id: 'SuspensePayment' });
 
-const listSchema = {
+const LIST_SCHEMA = {
   operationId: 'listSuspense',
   tags: ['suspense'],
   summary: 'Payments that wait for somebody to say whose they are, the latest first.',
@@ -58,7 +58,7 @@ const listSchema = {
     200: pageSchema('SuspensePage', payment).describe(
       'A page may be shorter than asked for and not be the last.',
     ),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     422: problemResponse('A parameter is unknown or wrong.'),
   },
 };
@@ -75,7 +75,7 @@ const assigned = z
   })
   .meta({ id: 'Assignment' });
 
-const assignSchema = {
+const ASSIGN_SCHEMA = {
   operationId: 'assignSuspense',
   tags: ['suspense'],
   summary: 'Moves a payment from suspense to the wallet that it was meant for, once.',
@@ -96,7 +96,7 @@ const assignSchema = {
     201: assigned.describe('The money is in the wallet.'),
     200: assigned.describe('It was there before, or it was assigned for the same key.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('`unknown_transaction`: no payment has this receipt.'),
     409: problemResponse(
       '`already_assigned`: it is in another wallet; `already_reversed`: it went back to the payer; or `key_reused`.',
@@ -113,7 +113,7 @@ export function addSuspenseRoutes(
   { db }: AppDependencies,
   requireKey: Server['requireKey'],
 ): void {
-  app.get('/suspense', { onRequest: requireKey('read'), schema: listSchema }, async (request) => {
+  app.get('/suspense', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {
     const { status, cursor, limit } = request.query;
     const page = await listSuspense(db, {
       all: status === 'all',
@@ -125,7 +125,7 @@ export function addSuspenseRoutes(
   });
 
   // It gives somebody else's money to a wallet, which is for administrators, as a reversal is.
-  const assign = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: assignSchema };
+  const assign = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: ASSIGN_SCHEMA };
   app.post('/suspense/:receipt/assignment', assign, async (request, reply) => {
     const { receipt } = request.params;
     if (!/^[A-Za-z0-9]{1,50}$/.test(receipt)) throw new DaftariError('unknown_transaction');

@@ -10,8 +10,8 @@ import type { Target } from '@repo/simulator';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
 
-export const testToken = 'V1StGXR8Z5jdHi6BmyT0kL9w';
-export const testKey = 'test-key';
+export const TEST_TOKEN = 'V1StGXR8Z5jdHi6BmyT0kL9w';
+export const TEST_KEY = 'test-key';
 
 /** The service on a free port over a database of its own, with everything a test wants to look at. */
 export interface TestService extends AsyncDisposable {
@@ -38,11 +38,11 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
   const intake = createDepositIntake(db);
   const lines: string[] = [];
   const server = await createApp(
-    { db, intake, settings: { ...testSettings, ...settings } },
+    { db, intake, settings: { ...TEST_SETTINGS, ...settings } },
     { logDestination: { write: (line) => lines.push(line) } },
   );
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
-  const target = openTarget({ url, token: testToken });
+  const target = openTarget({ url, token: TEST_TOKEN });
   return {
     url,
     db,
@@ -61,9 +61,9 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
   };
 }
 
-const testSettings: AppSettings = {
-  apiKey: testKey,
-  callbackToken: testToken,
+const TEST_SETTINGS: AppSettings = {
+  apiKey: TEST_KEY,
+  callbackToken: TEST_TOKEN,
   validation: 'accept',
   sourceCheck: { mode: 'off', allowlist: [] },
   trustProxy: [],
@@ -78,5 +78,5 @@ export async function openCustomerWallet(db: Db, phone = '254700000126'): Promis
 
 /** What `GET /deposits/:receipt` answers with the test's key. */
 export async function getDeposit(service: Pick<TestService, 'url'>, receipt: string): Promise<Response> {
-  return fetch(`${service.url}/deposits/${receipt}`, { headers: { authorization: `Bearer ${testKey}` } });
+  return fetch(`${service.url}/deposits/${receipt}`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
 }

@@ -1,19 +1,19 @@
 /** Shorter tokens can be found by trying; 24 letters and digits cannot. */
-const minLength = 24;
+const MIN_LENGTH = 24;
 
 /** M-PESA refuses to register a URL in which one of these occurs, and says nothing helpful about it. */
-const forbiddenWords = ['mpesa', 'm-pesa', 'safaricom', 'exe', 'cmd', 'sql', 'query'];
+const FORBIDDEN_WORDS = ['mpesa', 'm-pesa', 'safaricom', 'exe', 'cmd', 'sql', 'query'];
 
 /** What is wrong with a callback token though it can be used: sentences for the log, which never repeat the token. */
 export function findTokenFaults(token: string): string[] {
   const faults: string[] = [];
-  if (token.length < minLength) {
+  if (token.length < MIN_LENGTH) {
     faults.push(
-      `MPESA_CALLBACK_TOKEN is short enough to be guessed: give it ${String(minLength)} or more random letters and digits`,
+      `MPESA_CALLBACK_TOKEN is short enough to be guessed: give it ${String(MIN_LENGTH)} or more random letters and digits`,
     );
   }
   const lower = token.toLowerCase();
-  const words = forbiddenWords.filter((word) => lower.includes(word));
+  const words = FORBIDDEN_WORDS.filter((word) => lower.includes(word));
   if (words.length > 0) {
     faults.push(
       `M-PESA refuses callback URLs that contain ${words.join(', ')}: choose another MPESA_CALLBACK_TOKEN`,

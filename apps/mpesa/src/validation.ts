@@ -7,13 +7,13 @@ import type { ParsedC2b } from './parse-c2b.ts';
 import type { CallbackContext } from './quarantine.ts';
 
 /** The codes with which a payment can be refused; each makes M-PESA send the payer another text. */
-const refusals = {
+const REFUSALS = {
   C2B00012: 'Invalid Account Number',
   C2B00013: 'Invalid Amount',
   C2B00016: 'Other Error',
 } as const;
 
-type RefusalCode = keyof typeof refusals;
+type RefusalCode = keyof typeof REFUSALS;
 
 export interface ValidationContext extends CallbackContext {
   readonly isStrict: boolean;
@@ -28,7 +28,7 @@ export interface ValidationAnswer {
   readonly ResultDesc: string;
 }
 
-const accepted: ValidationAnswer = { ResultCode: '0', ResultDesc: 'Accepted' };
+const ACCEPTED: ValidationAnswer = { ResultCode: '0', ResultDesc: 'Accepted' };
 
 /**
  * Says whether a payment may go on. It moves no money and credits nothing, and so it answers even when the
@@ -42,7 +42,7 @@ export async function answerValidation(
   const refusal = context.isStrict ? await decide(context, parsed) : null;
   await keep(context, callback, { parsed, refusal });
   context.metrics.validations.inc({ answer: refusal ?? '0' });
-  return refusal === null ? accepted : { ResultCode: refusal, ResultDesc: refusals[refusal] };
+  return refusal === null ? ACCEPTED : { ResultCode: refusal, ResultDesc: REFUSALS[refusal] };
 }
 
 async function decide(
@@ -53,7 +53,7 @@ async function decide(
   if (centsOf(parsed.message.amount) > centsOf(maxAmount)) return 'C2B00013';
   try {
     const route = await within(deadlineMs, routeAccount(db, parsed.message.account));
-    return refusalOf[route.status];
+    return REFUSAL_OF[route.status];
   } catch (error) {
     log.error({ err: error }, 'the account could not be looked up; the payment is accepted unseen');
     return null;
@@ -67,7 +67,7 @@ function centsOf(amount: string): bigint {
 }
 
 /** What is wrong with the account as typed, and what is wrong with the wallet that it leads to. */
-const refusalOf: Readonly<Record<AccountRoute['status'], RefusalCode | null>> = {
+const REFUSAL_OF: Readonly<Record<AccountRoute['status'], RefusalCode | null>> = {
   known: null,
   no_account: 'C2B00012',
   unknown_account: 'C2B00012',

@@ -4,13 +4,13 @@ import { text } from 'node:stream/consumers';
 import { confirmationOf, createPayment, createRandom } from '@repo/simulator';
 import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
-import { openCustomerWallet, startTestService, testToken } from './testing.ts';
+import { openCustomerWallet, startTestService, TEST_TOKEN } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 // Whatever comes with the right token is in the inbox afterwards, and nothing that could be stored is answered 5xx.
 
 const random = createRandom('ways-in.test');
-const path = `/c2b/${testToken}/confirmation`;
+const PATH = `/c2b/${TEST_TOKEN}/confirmation`;
 
 /** A confirmation of 10.00 for a customer, as text. */
 async function newConfirmation(service: TestService): Promise<{ body: string; receipt: string }> {
@@ -39,13 +39,13 @@ function readInbox({ database }: TestService) {
 }
 
 test.each([
-  ['a slash at the end', `${path}/`],
-  ['several slashes', `//c2b//${testToken}///confirmation//`],
-  ['capitals', `/C2B/${testToken}/Confirmation`],
-  ['a query', `${path}?source=x`],
-  ['percent-encoding', `/c2b/%${testToken.charCodeAt(0).toString(16)}${testToken.slice(1)}/confirm%61tion`],
-  ['a space at the end', `${path}%20`],
-  ['a whole address', `http://pay.example${path}`],
+  ['a slash at the end', `${PATH}/`],
+  ['several slashes', `//c2b//${TEST_TOKEN}///confirmation//`],
+  ['capitals', `/C2B/${TEST_TOKEN}/Confirmation`],
+  ['a query', `${PATH}?source=x`],
+  ['percent-encoding', `/c2b/%${TEST_TOKEN.charCodeAt(0).toString(16)}${TEST_TOKEN.slice(1)}/confirm%61tion`],
+  ['a space at the end', `${PATH}%20`],
+  ['a whole address', `http://pay.example${PATH}`],
 ])('a confirmation whose path has %s is credited', async (_what, target) => {
   await using service = await startTestService();
   const { body, receipt } = await newConfirmation(service);
@@ -67,7 +67,7 @@ test.each([
   await using service = await startTestService();
   const { body, receipt } = await newConfirmation(service);
   const length = `Content-Length: ${String(body.length)}`;
-  const answer = await write(service, head(`POST ${path} HTTP/1.1`, [...headers, length]), body);
+  const answer = await write(service, head(`POST ${PATH} HTTP/1.1`, [...headers, length]), body);
   expect(answer).toMatch(/HTTP\/1\.1 200 .*"ResultCode":0/s);
   expect(await readInbox(service)).toMatchObject([{ receipt, outcome: 'CREDITED' }]);
 });
@@ -75,19 +75,19 @@ test.each([
 test.each([
   [
     'HTTP/1.0',
-    (body: string) => [`POST ${path} HTTP/1.0\r\nContent-Length: ${String(body.length)}\r\n\r\n`, body],
+    (body: string) => [`POST ${PATH} HTTP/1.0\r\nContent-Length: ${String(body.length)}\r\n\r\n`, body],
   ],
   [
     'chunks',
     (body: string) => [
-      head(`POST ${path} HTTP/1.1`, ['Transfer-Encoding: chunked']),
+      head(`POST ${PATH} HTTP/1.1`, ['Transfer-Encoding: chunked']),
       `5\r\n${body.slice(0, 5)}\r\n${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`,
     ],
   ],
   [
     'a byte order mark',
     (body: string) => [
-      head(`POST ${path} HTTP/1.1`, [`Content-Length: ${String(body.length + 3)}`]),
+      head(`POST ${PATH} HTTP/1.1`, [`Content-Length: ${String(body.length + 3)}`]),
       `\uFEFF${body}`,
     ],
   ],
@@ -99,15 +99,15 @@ test.each([
 });
 
 test.each([
-  [`POST /c2b/${testToken}/conformation`, 404, 'unknown_path'],
-  [`POST /c2b/${testToken}`, 404, 'unknown_path'],
-  [`POST /c2b/${testToken}/confirmation/more`, 404, 'unknown_path'],
-  [`POST /c2b/${testToken}/confirmation%`, 404, 'unknown_path'],
-  [`POST /c2b/${testToken}/../confirmation`, 404, 'unknown_path'],
-  [`PUT ${path}`, 405, 'method_not_post'],
-  [`PATCH ${path}`, 405, 'method_not_post'],
-  [`DELETE ${path}`, 405, 'method_not_post'],
-  [`GET ${path}`, 405, 'method_not_post'],
+  [`POST /c2b/${TEST_TOKEN}/conformation`, 404, 'unknown_path'],
+  [`POST /c2b/${TEST_TOKEN}`, 404, 'unknown_path'],
+  [`POST /c2b/${TEST_TOKEN}/confirmation/more`, 404, 'unknown_path'],
+  [`POST /c2b/${TEST_TOKEN}/confirmation%`, 404, 'unknown_path'],
+  [`POST /c2b/${TEST_TOKEN}/../confirmation`, 404, 'unknown_path'],
+  [`PUT ${PATH}`, 405, 'method_not_post'],
+  [`PATCH ${PATH}`, 405, 'method_not_post'],
+  [`DELETE ${PATH}`, 405, 'method_not_post'],
+  [`GET ${PATH}`, 405, 'method_not_post'],
 ])('what comes by %s is refused and kept', async (line, status, error) => {
   await using service = await startTestService();
   const { body, receipt } = await newConfirmation(service);
@@ -122,7 +122,7 @@ test.each([
 
 test('a look at the address with a browser leaves nothing behind', async () => {
   await using service = await startTestService();
-  const response = await fetch(`${service.url}${path}`);
+  const response = await fetch(`${service.url}${PATH}`);
   expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
   expect(await readInbox(service)).toEqual([]);
 });
@@ -134,7 +134,7 @@ test.each([65_537, 64 * 1024 + 1024 * 1024 + 1, 20_000_000])(
     const { body, receipt } = await newConfirmation(service);
     const answer = await write(
       service,
-      head(`POST ${path} HTTP/1.1`, [`Content-Length: ${String(size)}`]),
+      head(`POST ${PATH} HTTP/1.1`, [`Content-Length: ${String(size)}`]),
       body.slice(0, -1),
       Buffer.alloc(size - body.length + 1, ' '),
     );
@@ -160,7 +160,7 @@ test.each([
   const sent = sentOf(body);
   const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
   await once(socket, 'connect');
-  socket.write(`${head(`POST ${path} HTTP/1.1`, ['Content-Length: 90000'])}${sent}`, () =>
+  socket.write(`${head(`POST ${PATH} HTTP/1.1`, ['Content-Length: 90000'])}${sent}`, () =>
     socket.destroySoon(),
   );
   await until('a row in the inbox', () => readInbox(service), {

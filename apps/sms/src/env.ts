@@ -4,7 +4,7 @@ import {
   isProduction,
   loadEnvironment,
   portSetting,
-  serviceSettings,
+  SERVICE_SETTINGS,
   wholeNumber,
 } from '@repo/http';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ interface Strictness {
 }
 
 const common = (strictness: Strictness) => ({
-  ...serviceSettings,
+  ...SERVICE_SETTINGS,
   API_KEY: apiKeySetting(
     'the first key, with every scope; the wallet service makes further ones',
     strictness,

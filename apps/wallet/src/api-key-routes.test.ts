@@ -4,7 +4,7 @@ import { openCustomer, startTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 /** What each guarded route asks for, as `METHOD path`. */
-const guarded: Readonly<Record<string, Scope>> = {
+const GUARDED: Readonly<Record<string, Scope>> = {
   'GET /wallets/{number}': 'read',
   'GET /wallets/{number}/balance': 'read',
   'GET /wallets/{number}/statement': 'read',
@@ -32,7 +32,7 @@ const guarded: Readonly<Record<string, Scope>> = {
   'DELETE /api-keys/{id}': 'admin',
 };
 
-const open = [
+const OPEN = [
   'GET /health/live',
   'GET /health/ready',
   'GET /verify/{reference}/{hash}',
@@ -59,14 +59,14 @@ test('every route is either open or asks for exactly one scope', async () => {
   const described = Object.entries(body['paths'] as Record<string, object>).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  const known = [...Object.keys(guarded), ...open];
+  const known = [...Object.keys(GUARDED), ...OPEN];
   expect(described.toSorted()).toEqual(known.toSorted());
 
   const keys = new Map<Scope, string>();
   for (const scope of ['read', 'transact', 'admin'] as const) {
     keys.set(scope, String((await makeKey(service, [scope])).body['key']));
   }
-  for (const [route, wanted] of Object.entries(guarded)) {
+  for (const [route, wanted] of Object.entries(GUARDED)) {
     expect([route, await statusOf(service, route, null)]).toEqual([route, 401]);
     expect([route, await statusOf(service, route, 'nobody')]).toEqual([route, 401]);
     for (const [scope, key] of keys) {
@@ -77,7 +77,7 @@ test('every route is either open or asks for exactly one scope', async () => {
   }
   expect(await statusOf(service, 'GET /metrics', keys.get('read') ?? null)).toBe(200);
   expect(await statusOf(service, 'GET /metrics', keys.get('transact') ?? null)).toBe(403);
-  for (const route of open) expect([401, 403]).not.toContain(await statusOf(service, route, null));
+  for (const route of OPEN) expect([401, 403]).not.toContain(await statusOf(service, route, null));
 });
 
 test('a key lacks a scope in the same words, whether the wallet exists or not', async () => {

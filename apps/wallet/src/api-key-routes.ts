@@ -3,12 +3,12 @@ import { HttpProblem, callerOf, httpProblem, optionalIdempotencyHeaders, problem
 import type { HttpServer, KeyCache } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { scopes } from './dependencies.ts';
+import { SCOPES } from './dependencies.ts';
 import type { RouteContext, Scope } from './dependencies.ts';
 import { plainText } from './fields.ts';
-import { keyProblems, secured } from './responses.ts';
+import { KEY_PROBLEMS, secured } from './responses.ts';
 
-const createSchema = {
+const CREATE_SCHEMA = {
   operationId: 'createApiKey',
   ...secured('keys', 'Makes an API key. It is shown this once; only its hash is kept.'),
   headers: optionalIdempotencyHeaders,
@@ -16,16 +16,16 @@ const createSchema = {
     .strictObject({
       name: plainText(100).describe('whose key it is'),
       scopes: z
-        .array(z.enum(scopes))
+        .array(z.enum(SCOPES))
         .min(1)
         .describe('read; transact: move money and open wallets; admin: the rest'),
     })
     .meta({ examples: [{ name: 'Shop till 7', scopes: ['read', 'transact'] }] }),
   response: {
     201: z
-      .object({ id: z.string(), name: z.string(), scopes: z.array(z.enum(scopes)), key: z.string() })
+      .object({ id: z.string(), name: z.string(), scopes: z.array(z.enum(SCOPES)), key: z.string() })
       .meta({ id: 'NewApiKey' }),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     409: problemResponse(
       '`already_created`: the key was made before, for the same `Idempotency-Key`; `location` names it. It cannot be shown again: if the first answer was lost, revoke it and make another. `key_reused`: the `Idempotency-Key` was used for another request.',
     ),
@@ -33,20 +33,20 @@ const createSchema = {
   },
 };
 
-const revokeSchema = {
+const REVOKE_SCHEMA = {
   operationId: 'revokeApiKey',
   ...secured('keys', 'Revokes an API key: within seconds nobody gets in with it. A repeat does nothing.'),
   params: z.object({ id: z.guid().describe('the id of the key') }),
   response: {
     204: z.undefined().describe('The key is of no use from now on.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     422: problemResponse('The id is not one.'),
   },
 };
 
 /** Adds the routes that make and revoke API keys. */
 export function addApiKeyRoutes(app: HttpServer, { db, requireKey }: RouteContext, cache: KeyCache): void {
-  const create = { onRequest: requireKey('admin'), schema: createSchema };
+  const create = { onRequest: requireKey('admin'), schema: CREATE_SCHEMA };
   app.post('/api-keys', create, async (request, reply) => {
     const { name } = request.body;
     const granted = [...new Set(request.body.scopes)];
@@ -64,7 +64,7 @@ export function addApiKeyRoutes(app: HttpServer, { db, requireKey }: RouteContex
 
   app.delete(
     '/api-keys/:id',
-    { onRequest: requireKey('admin'), schema: revokeSchema },
+    { onRequest: requireKey('admin'), schema: REVOKE_SCHEMA },
     async (request, reply) => {
       const { id } = request.params;
       await revokeApiKey(db, id);

@@ -21,7 +21,7 @@ import { addWalletRoutes } from './wallets/wallet-routes.ts';
 import { addWalletChangeRoutes } from './wallets/wallet-change-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work in other processes. */
-const keyCacheMs = 5_000;
+const KEY_CACHE_MS = 5_000;
 
 /** Builds the wallet service. It does not listen and opens nothing. */
 export async function createApp(
@@ -29,7 +29,9 @@ export async function createApp(
   log: Pick<ServerOptions, 'logDestination'> = {},
 ): Promise<Server> {
   const { db, transfers, ledger, settings } = deps;
-  const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: settings.keyCacheMs ?? keyCacheMs });
+  const keyCache = createKeyCache((key) => findApiKey(db, key), {
+    ttlMs: settings.keyCacheMs ?? KEY_CACHE_MS,
+  });
   const server = await createServer({
     service: 'wallet',
     description: 'Wallets, transfers between them, holds, reversals, fees, statements and receipts.',

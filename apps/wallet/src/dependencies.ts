@@ -33,9 +33,9 @@ export interface AppDependencies {
 }
 
 /** What a key may be allowed to do, from harmless to powerful. */
-export const scopes = ['read', 'transact', 'admin'] as const;
+export const SCOPES = ['read', 'transact', 'admin'] as const;
 
-export type Scope = (typeof scopes)[number];
+export type Scope = (typeof SCOPES)[number];
 
 /** What the routes share. */
 export interface RouteContext {

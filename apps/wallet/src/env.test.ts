@@ -2,19 +2,19 @@ import { EnvironmentError, parseEnvironment } from '@repo/http';
 import { expect, test } from 'vitest';
 import { environmentSchema } from './env.ts';
 
-const required = {
+const REQUIRED = {
   DATABASE_URL: 'postgresql://wallet:secret@localhost:5432/daftari',
   API_KEY: 'a-key',
 };
 
-const issuer = { ISSUER_NAME: 'Mwananchi Sacco', ISSUER_CONTACT: '0700 000 000' };
+const ISSUER = { ISSUER_NAME: 'Mwananchi Sacco', ISSUER_CONTACT: '0700 000 000' };
 
 const read = (environment: Record<string, string>, isProduction = false) =>
   parseEnvironment('wallet', environmentSchema({ isProduction }), environment);
 
 test('two variables are enough outside production, and the rest has safe defaults', () => {
-  expect(read(required)).toEqual({
-    ...required,
+  expect(read(REQUIRED)).toEqual({
+    ...REQUIRED,
     DATABASE_CONNECTIONS: 10,
     DATABASE_POOLER: 'none',
     WALLET_PORT: 4001,
@@ -27,13 +27,13 @@ test('two variables are enough outside production, and the rest has safe default
 });
 
 test('in production the signing keys have no default', () => {
-  const strong = { ...required, ...issuer, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
+  const strong = { ...REQUIRED, ...ISSUER, API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
   expect(() => read(strong, true)).toThrow(/RECEIPT_KEYS {2}is not set: the keys that sign receipts/);
   expect(read({ ...strong, RECEIPT_KEYS: '/run/keys.json' }, true).RECEIPT_KEYS).toBe('/run/keys.json');
 });
 
 test('production refuses a key that can be guessed, and says how to make another', () => {
-  const complete = { ...required, ...issuer, RECEIPT_KEYS: '/run/keys.json' };
+  const complete = { ...REQUIRED, ...ISSUER, RECEIPT_KEYS: '/run/keys.json' };
   for (const key of ['x', 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3E', 'abababababababababababababababababab']) {
     const reading = () => read({ ...complete, API_KEY: key }, true);
     expect(reading).toThrow(/API_KEY {2}is not valid \(.*production refuses; for a new one: node -p /);
@@ -43,7 +43,7 @@ test('production refuses a key that can be guessed, and says how to make another
 });
 
 test('a key that cannot stand in a header is refused everywhere', () => {
-  expect(() => read({ ...required, API_KEY: 'my key' })).toThrow(/API_KEY {2}is not valid/);
+  expect(() => read({ ...REQUIRED, API_KEY: 'my key' })).toThrow(/API_KEY {2}is not valid/);
 });
 
 test('everything that production lacks is named at once', () => {
@@ -68,7 +68,7 @@ test.each([
   ['PUBLIC_URL', 'https://pay.example?x=1'],
   ['LOOKUP_RATE', '0'],
 ])('%s=%s is refused by name and not repeated', (name, value) => {
-  const reading = () => read({ ...required, [name]: value });
+  const reading = () => read({ ...REQUIRED, [name]: value });
   expect(reading).toThrow(EnvironmentError);
   expect(reading).toThrow(`${name}  is not valid`);
   expect(reading).not.toThrow(value === '0' ? 'never' : value);

@@ -3,7 +3,7 @@ import {
   isProduction,
   loadEnvironment,
   portSetting,
-  serviceSettings,
+  SERVICE_SETTINGS,
   trustProxySetting,
   wholeNumber,
 } from '@repo/http';
@@ -36,7 +36,7 @@ interface Strictness {
 /** The settings of the service, by the names of their variables; production is stricter. */
 export function environmentSchema(strictness: Strictness) {
   return z.object({
-    ...serviceSettings,
+    ...SERVICE_SETTINGS,
     API_KEY: apiKeySetting(
       'the first key, with every scope; send it as a bearer token to make further keys',
       strictness,

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { endProcess, spawnService, startProcess } from './processes.ts';
 import { posting, send } from './testing.ts';
 
-const complete = {
+const COMPLETE = {
   DATABASE_URL: 'postgresql://nobody:hunter2@127.0.0.1:1/none',
   // Long enough for production.
   API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea',
@@ -36,7 +36,7 @@ test('without its settings it ends with 78 and one message that names each of th
 test('with signing keys that cannot be used it ends with 78, says why and repeats nothing of them', async () => {
   const { d, ...half } = await newSigningKey();
   for (const keys of [JSON.stringify({ keys: [half] }), `{"keys":"${d}"`, '/nowhere/keys.json']) {
-    const { out, err, code } = await runToEnd({ ...complete, NODE_ENV: 'production', RECEIPT_KEYS: keys });
+    const { out, err, code } = await runToEnd({ ...COMPLETE, NODE_ENV: 'production', RECEIPT_KEYS: keys });
     expect(code).toBe(78);
     expect(out).toBe('');
     expect(err).toContain('RECEIPT_KEYS  is not valid: ');
@@ -46,7 +46,7 @@ test('with signing keys that cannot be used it ends with 78, says why and repeat
 });
 
 test('without its database it says so, answers 503, and ends in order', async () => {
-  const { child, url, log } = await startProcess(complete, 'the database cannot be used yet');
+  const { child, url, log } = await startProcess(COMPLETE, 'the database cannot be used yet');
   onTestFinished(() => {
     child.kill('SIGKILL');
   });
@@ -55,7 +55,7 @@ test('without its database it says so, answers 503, and ends in order', async ()
   expect(log).not.toContain('hunter2');
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
   expect((await fetch(`${url}/health/ready`)).status).toBe(503);
-  const key = complete.API_KEY;
+  const key = COMPLETE.API_KEY;
   const transfer = posting({ from: '1000000000', to: '1000000001', amount: '1.00' });
   const answers = [
     await send(url, '/transfers', { ...transfer, key }),
@@ -74,7 +74,7 @@ test('without its database it says so, answers 503, and ends in order', async ()
 test('in production with its keys it publishes them and warns when nobody could follow its links', async () => {
   const key = await newSigningKey();
   const { child, url, log } = await startProcess(
-    { ...complete, NODE_ENV: 'production', RECEIPT_KEYS: JSON.stringify({ keys: [key] }) },
+    { ...COMPLETE, NODE_ENV: 'production', RECEIPT_KEYS: JSON.stringify({ keys: [key] }) },
     'Server listening at',
   );
   onTestFinished(() => {
@@ -93,7 +93,7 @@ test('on a port that is taken it ends with 1 and says what to set', async () => 
   other.listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
-  const { out, code } = await runToEnd({ ...complete, WALLET_PORT: String(port) });
+  const { out, code } = await runToEnd({ ...COMPLETE, WALLET_PORT: String(port) });
   other.close();
   expect(code).toBe(1);
   expect(out).toContain('set HOST and WALLET_PORT');

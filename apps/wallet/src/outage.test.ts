@@ -3,7 +3,7 @@ import { balanceOf, openCustomer, posting, startTestService } from './testing.ts
 import type { TestService } from './testing.ts';
 
 /** Cuts every connection of the service, as a database does that restarts. */
-const cutAll = `SELECT count(pg_terminate_backend(pid))::int AS cut FROM pg_stat_activity
+const CUT_ALL = `SELECT count(pg_terminate_backend(pid))::int AS cut FROM pg_stat_activity
   WHERE datname = current_database() AND application_name = 'daftari' AND pid <> pg_backend_pid()`;
 
 /** Cuts them again and again until the work is done; how many there were. */
@@ -12,7 +12,7 @@ async function cutWhile(service: TestService, work: Promise<unknown>): Promise<n
   const finished = work.finally(() => done.abort());
   let cut = 0;
   while (!done.signal.aborted) {
-    const [row] = await service.query(cutAll);
+    const [row] = await service.query(CUT_ALL);
     cut += Number(row?.['cut']);
   }
   await finished;

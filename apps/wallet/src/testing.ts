@@ -8,7 +8,7 @@ import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
 import { readReceiptKeys } from './receipts/receipt-keys.ts';
 
-export const testKey = 'test-key';
+export const TEST_KEY = 'test-key';
 
 /** What a test says of a request; the key is the configured one unless it says another. */
 export interface TestRequest {
@@ -37,8 +37,8 @@ export interface TestService extends AsyncDisposable {
   ask(path: string, request?: TestRequest): Promise<TestAnswer>;
 }
 
-const testSettings: AppSettings = {
-  apiKey: testKey,
+const TEST_SETTINGS: AppSettings = {
+  apiKey: TEST_KEY,
   lookupRate: 100_000,
   verifyRate: 100_000,
   keyCacheMs: 60_000,
@@ -56,7 +56,7 @@ export async function startTestService(
   const { keys } = await readReceiptKeys(undefined);
   const lines: string[] = [];
   const server = await createApp(
-    { db, transfers, ledger, receiptKeys: keys, settings: { ...testSettings, ...settings } },
+    { db, transfers, ledger, receiptKeys: keys, settings: { ...TEST_SETTINGS, ...settings } },
     { logDestination: { write: (line) => lines.push(line) } },
   );
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
@@ -78,7 +78,7 @@ export async function startTestService(
 
 /** Sends a request to a service; a body goes as JSON. */
 export function send(url: string, path: string, request: TestRequest = {}): Promise<Response> {
-  const { method = 'GET', key = testKey, body, headers } = request;
+  const { method = 'GET', key = TEST_KEY, body, headers } = request;
   return fetch(`${url}${path}`, {
     method,
     redirect: 'manual',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { csvText } from './csv-text.ts';
 
-const one = { text: (row: string) => row };
+const ONE = { text: (row: string) => row };
 
 test('a table has a header row, CRLF, and empty cells for null', () => {
   const columns = {
@@ -21,7 +21,7 @@ test('a table has a header row, CRLF, and empty cells for null', () => {
 });
 
 test('a table without rows is its header', () => {
-  expect(csvText(one, [])).toBe('text\r\n');
+  expect(csvText(ONE, [])).toBe('text\r\n');
 });
 
 test.each([
@@ -32,7 +32,7 @@ test.each([
   ['a;=1+1', '"a;=1+1"'],
   ['ASHA Ωmega', 'ASHA Ωmega'],
 ])('%j becomes one cell', (text, cell) => {
-  expect(csvText(one, [text])).toBe(`text\r\n${cell}\r\n`);
+  expect(csvText(ONE, [text])).toBe(`text\r\n${cell}\r\n`);
 });
 
 test.each([
@@ -48,11 +48,11 @@ test.each([
   ['=HYPERLINK("http://x";"y")', `"'=HYPERLINK(""http://x"";""y"")"`],
   ['\uFF1D1', "'\uFF1D1"],
 ])('%j is no formula in a spreadsheet', (text, cell) => {
-  expect(csvText(one, [text])).toBe(`text\r\n${cell}\r\n`);
+  expect(csvText(ONE, [text])).toBe(`text\r\n${cell}\r\n`);
 });
 
 test.each(['150.00', '-150.00', '-1', '0'])('the number %s stays a number', (text) => {
-  expect(csvText(one, [text])).toBe(`text\r\n${text}\r\n`);
+  expect(csvText(ONE, [text])).toBe(`text\r\n${text}\r\n`);
 });
 
 /** A reader of RFC 4180 that knows nothing of the writer. */

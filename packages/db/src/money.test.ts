@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { AmountError, isDaftariError } from './errors.ts';
 import type { AmountFault } from './errors.ts';
 import { formatCents, normalizeAmount, parseCents, parsePositiveCents } from './money.ts';
-import { amounts, cents, largestCents } from './testing/arbitraries.ts';
+import { amounts, cents, LARGEST_CENTS } from './testing/arbitraries.ts';
 import { openTestDb } from './testing/database/test-db.ts';
 
 /** What is wrong with the amount, null for nothing. */
@@ -77,7 +77,7 @@ test('leading zeros are dropped', () => {
 });
 
 test('the largest sum of the column is accepted', () => {
-  expect(parseCents('99999999999999999.99')).toBe(largestCents);
+  expect(parseCents('99999999999999999.99')).toBe(LARGEST_CENTS);
 });
 
 test.for([
@@ -126,7 +126,7 @@ test('no text at all makes anything but a sum in range or a refusal', () => {
     fc.property(odd, (text) => {
       try {
         const value = parseCents(text);
-        expect(value >= 0n && value <= largestCents && /^\d+(\.\d+)?$/.test(text)).toBe(true);
+        expect(value >= 0n && value <= LARGEST_CENTS && /^\d+(\.\d+)?$/.test(text)).toBe(true);
       } catch (error) {
         expect(error).toMatchObject({ code: 'invalid_amount' });
       }

@@ -14,7 +14,7 @@ export interface DocsOptions {
   readonly codes: readonly string[];
 }
 
-const license = { name: 'MIT', identifier: 'MIT' };
+const LICENSE = { name: 'MIT', identifier: 'MIT' };
 
 /**
  * Serves the OpenAPI description at `/docs/json` and a page to read it at `/docs`.
@@ -25,7 +25,7 @@ export async function addDocs(app: HttpServer, options: DocsOptions): Promise<vo
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title, description, version, license },
+      info: { title, description, version, license: LICENSE },
       servers: [{ url: '/', description: 'The service that serves this description.' }],
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
     },
@@ -49,14 +49,14 @@ export async function addDocs(app: HttpServer, options: DocsOptions): Promise<vo
 }
 
 /** What any request may be answered, said once for all routes. */
-const commonAnswers = {
+const COMMON_ANSWERS = {
   400: problemResponse('The request cannot be read.'),
   500: problemResponse('The service failed to handle the request.'),
   default: problemResponse('Any other refusal, such as 405 with `Allow`, 408, 417 or 431.'),
 };
 
 /** What a request with a body may be answered besides. */
-const bodyAnswers = {
+const BODY_ANSWERS = {
   413: problemResponse('The body is too large.'),
   415: problemResponse('The body is not JSON, or its content type does not say so.'),
   422: problemResponse('A field is missing, unknown or wrong.'),
@@ -67,9 +67,9 @@ const withCommonAnswers: SwaggerTransform = (given) => {
   if (schema === undefined || schema.hide === true) return jsonSchemaTransform(given);
   const own = schema.response as Readonly<Record<string, unknown>> | undefined;
   const response = {
-    ...commonAnswers,
-    ...(schema.body === undefined ? {} : bodyAnswers),
-    ...(schema.params === undefined && schema.querystring === undefined ? {} : { 422: bodyAnswers[422] }),
+    ...COMMON_ANSWERS,
+    ...(schema.body === undefined ? {} : BODY_ANSWERS),
+    ...(schema.params === undefined && schema.querystring === undefined ? {} : { 422: BODY_ANSWERS[422] }),
     ...own,
   };
   return jsonSchemaTransform({ ...given, schema: { security: [], ...schema, response } });

@@ -7,7 +7,7 @@ export class EnvironmentError extends Error {
 }
 
 /** The exit code for a wrong configuration (EX_CONFIG of sysexits): restarting will not help. */
-const exitConfig = 78;
+const EXIT_CONFIG = 78;
 
 type EnvironmentSchema = z.ZodObject<Record<string, z.ZodType>>;
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -64,5 +64,5 @@ export function loadEnvironment<S extends EnvironmentSchema>(service: string, sc
 export function exitOnWrongSettings(error: unknown): never {
   if (!(error instanceof EnvironmentError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  return process.exit(exitConfig);
+  return process.exit(EXIT_CONFIG);
 }

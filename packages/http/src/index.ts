@@ -48,7 +48,7 @@ export {
   databaseOptions,
   listSetting,
   portSetting,
-  serviceSettings,
+  SERVICE_SETTINGS,
   trustProxySetting,
   wholeNumber,
 } from './service-settings.ts';

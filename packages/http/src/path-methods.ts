@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import findMyWay from 'find-my-way';
 
 /** How paths are matched, here and by the framework. A head has at most 16 KiB, so no parameter is refused for its length. */
-export const routerOptions = { maxParamLength: 16_384 };
+export const ROUTER_OPTIONS = { maxParamLength: 16_384 };
 
 /** Which methods the paths of a server have. */
 export interface PathMethods {
@@ -15,7 +15,7 @@ export interface PathMethods {
  * so its router library is asked here too, with all methods of a path under one name.
  */
 export function followPaths(app: FastifyInstance): PathMethods {
-  const paths = findMyWay(routerOptions);
+  const paths = findMyWay(ROUTER_OPTIONS);
   const known = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     let methods = known.get(url);

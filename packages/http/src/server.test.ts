@@ -7,7 +7,7 @@ import { HttpProblem } from './problems/problem.ts';
 import { secretDigest } from './callers/secrets.ts';
 import { startTestServer } from './testing.ts';
 
-const phone = '254712345678';
+const PHONE = '254712345678';
 
 /** The status, the content type and the body without the request id, which differs each time. */
 async function answerOf(response: Response) {
@@ -16,7 +16,7 @@ async function answerOf(response: Response) {
   return { status: response.status, type: response.headers.get('content-type'), body };
 }
 
-const problemType = 'application/problem+json; charset=utf-8';
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 test('an unknown path answers 404 as problem details whatever body is sent to it', async () => {
   await using service = await startTestServer(() => {});
@@ -36,7 +36,7 @@ test('an unknown path answers 404 as problem details whatever body is sent to it
   for (const answer of answers) {
     expect(answer).toEqual({
       status: 404,
-      type: problemType,
+      type: PROBLEM_TYPE,
       body: {
         type: '/problems/not_found',
         title: 'There is nothing here.',
@@ -97,7 +97,7 @@ test('a refused body says which field is wrong and does not repeat its value', a
   });
   const response = await fetch(`${service.url}/items`, {
     method: 'POST',
-    body: JSON.stringify({ phone }),
+    body: JSON.stringify({ phone: PHONE }),
     headers: { 'content-type': 'application/json' },
   });
   const answer = await answerOf(response);
@@ -105,13 +105,13 @@ test('a refused body says which field is wrong and does not repeat its value', a
   expect(answer.body['findings']).toEqual([
     { where: 'body/phone', what: expect.stringContaining('number') as string },
   ]);
-  expect(JSON.stringify(answer.body)).not.toContain(phone);
+  expect(JSON.stringify(answer.body)).not.toContain(PHONE);
 });
 
 test('an unexpected error answers 500 and its message reaches neither the answer nor the log', async () => {
   await using service = await startTestServer(({ app }) => {
     app.get('/fails', () => {
-      throw new Error(`cannot handle ${phone}`);
+      throw new Error(`cannot handle ${PHONE}`);
     });
   });
   const answer = await answerOf(await fetch(`${service.url}/fails`));
@@ -123,7 +123,7 @@ test('an unexpected error answers 500 and its message reaches neither the answer
     code: 'internal_error',
   });
   expect(service.lines.join('')).toContain('server.test.ts');
-  expect(service.lines.join('')).not.toContain(phone);
+  expect(service.lines.join('')).not.toContain(PHONE);
 });
 
 test('an error with a status of its own that is not ours does not choose the answer', async () => {
@@ -157,18 +157,18 @@ test('an error of the domain is answered as its mapper says, with its headers', 
 test('an answer that does not match its schema is a 500 without the data', async () => {
   await using service = await startTestServer(({ app }) => {
     const reply = z.object({ amount: z.string() });
-    app.get('/wrong', { schema: { response: { 200: reply } } }, () => ({ amount: 5, phone }) as never);
+    app.get('/wrong', { schema: { response: { 200: reply } } }, () => ({ amount: 5, phone: PHONE }) as never);
   });
   const answer = await answerOf(await fetch(`${service.url}/wrong`));
   expect(answer.status).toBe(500);
-  expect(service.lines.join('')).not.toContain(phone);
+  expect(service.lines.join('')).not.toContain(PHONE);
 });
 
 test('a URL that cannot be decoded is a 400 problem', async () => {
   await using service = await startTestServer(() => {});
   expect(await answerOf(await fetch(`${service.url}/%zz`))).toMatchObject({
     status: 400,
-    type: problemType,
+    type: PROBLEM_TYPE,
     body: { code: 'malformed_request' },
   });
 });
@@ -224,20 +224,20 @@ test('the log shows the pattern of the route and never the URL or a secret', asy
     },
     { secrets: ['hook-secret-1'] },
   );
-  await fetch(`${service.url}/hooks/hook-secret-1?phone=${phone}`, { method: 'POST', body: phone });
+  await fetch(`${service.url}/hooks/hook-secret-1?phone=${PHONE}`, { method: 'POST', body: PHONE });
   const log = service.lines.join('');
   expect(log).toContain('"route":"/hooks/:token"');
   expect(log).not.toContain('hook-secret-1');
-  expect(log).not.toContain(phone);
+  expect(log).not.toContain(PHONE);
 });
 
 test('a request id that the caller sends is not taken over', async () => {
   await using service = await startTestServer(() => {});
   const response = await fetch(`${service.url}/health/live`, {
-    headers: { 'x-request-id': phone, 'request-id': phone },
+    headers: { 'x-request-id': PHONE, 'request-id': PHONE },
   });
   expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
-  expect(service.lines.join('')).not.toContain(phone);
+  expect(service.lines.join('')).not.toContain(PHONE);
 });
 
 test('the OpenAPI description lists the routes and the page to read it is served', async () => {
@@ -257,8 +257,8 @@ test('metrics need a key and count requests by route pattern, never by URL', asy
   await using service = await startTestServer(({ app }) => {
     app.get('/items/:id', () => ({}));
   });
-  await fetch(`${service.url}/items/${phone}`);
-  await fetch(`${service.url}/unknown/${phone}`);
+  await fetch(`${service.url}/items/${PHONE}`);
+  await fetch(`${service.url}/unknown/${PHONE}`);
   expect((await fetch(`${service.url}/metrics`)).status).toBe(401);
   const response = await fetch(`${service.url}/metrics`, { headers: { authorization: 'Bearer test-key' } });
   const metrics = await response.text();
@@ -269,7 +269,7 @@ test('metrics need a key and count requests by route pattern, never by URL', asy
     'http_request_duration_seconds_count{service="test",method="GET",route="unmatched",status="404"} 1',
   );
   expect(metrics).toContain('process_resident_memory_bytes');
-  expect(metrics).not.toContain(phone);
+  expect(metrics).not.toContain(PHONE);
 });
 
 test('a key that may read may read metrics, and one that may not is refused', async () => {

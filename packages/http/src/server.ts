@@ -27,7 +27,7 @@ import { createLifecycle } from './running/lifecycle.ts';
 import type { Lifecycle } from './running/lifecycle.ts';
 import { RequestLog, createLogger } from './running/log.ts';
 import { addMetrics, createRegistry } from './running/metrics.ts';
-import { followPaths, routerOptions } from './path-methods.ts';
+import { followPaths, ROUTER_OPTIONS } from './path-methods.ts';
 import type { PathMethods } from './path-methods.ts';
 import { HttpProblem, httpProblem, sharedProblems } from './problems/problem.ts';
 import type { ProblemKind } from './problems/problem.ts';
@@ -81,10 +81,10 @@ export interface Server {
 }
 
 /** How often requests are looked for that take too long to arrive; milliseconds. */
-const lateSweepMs = 1_000;
+const LATE_SWEEP_MS = 1_000;
 
 /** Time for a request to arrive as a whole: long for a phone network, too short to hold sockets for free. */
-const usualRequestTimeoutMs = 30_000;
+const USUAL_REQUEST_TIMEOUT_MS = 30_000;
 
 /**
  * Builds a server with everything the services share: request ids, JSON logs, problem details, OpenAPI at
@@ -132,7 +132,7 @@ function buildFastify(options: ServerOptions): HttpServer {
     ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
     ...(options.logDestination === undefined ? {} : { destination: options.logDestination }),
   });
-  const requestTimeout = options.requestTimeoutMs ?? usualRequestTimeoutMs;
+  const requestTimeout = options.requestTimeoutMs ?? USUAL_REQUEST_TIMEOUT_MS;
   return fastify({
     loggerInstance,
     logController: new RequestLog({ requestIdLogLabel: 'requestId' }),
@@ -145,11 +145,11 @@ function buildFastify(options: ServerOptions): HttpServer {
     http: {
       headersTimeout: requestTimeout,
       // Node looks for requests that are late at this interval, by itself only every 30 seconds.
-      connectionsCheckingInterval: Math.min(requestTimeout, lateSweepMs),
+      connectionsCheckingInterval: Math.min(requestTimeout, LATE_SWEEP_MS),
       // Checked by a hook, whose answer is a problem document.
       requireHostHeader: false,
     },
-    routerOptions,
+    routerOptions: ROUTER_OPTIONS,
     rewriteUrl: ({ url = '/' }) => tidyCallbackPath(options.callbackRoots ?? [], url),
     // What still arrives on an open connection while the server stops is served, not turned away.
     return503OnClosing: false,

@@ -21,10 +21,10 @@ interface Strictness {
 }
 
 /** A command that prints a secret which every setting here takes. */
-const newSecret = `node -p 'crypto.randomBytes(32).toString("hex")'`;
+const NEW_SECRET = `node -p 'crypto.randomBytes(32).toString("hex")'`;
 
 /** A long text of few different characters is as easy to guess as a short one. */
-const leastCharacters = 10;
+const LEAST_CHARACTERS = 10;
 
 /** The key with every scope, with what it is for. Production refuses one that could be guessed. */
 export function apiKeySetting(purpose: string, { isProduction }: Strictness) {
@@ -41,12 +41,12 @@ export function callbackTokenSetting({ isProduction }: Strictness) {
 }
 
 function unguessable(text: z.ZodString, least: number) {
-  const refusal = (what: string) => `${what}, which production refuses; for a new one: ${newSecret}`;
+  const refusal = (what: string) => `${what}, which production refuses; for a new one: ${NEW_SECRET}`;
   return text
     .min(least, { error: refusal(`shorter than ${String(least)} characters`), abort: true })
     .refine(
-      (value) => new Set(value).size >= leastCharacters,
-      refusal(`fewer than ${String(leastCharacters)} different characters`),
+      (value) => new Set(value).size >= LEAST_CHARACTERS,
+      refusal(`fewer than ${String(LEAST_CHARACTERS)} different characters`),
     );
 }
 
@@ -75,11 +75,11 @@ export function listSetting(isItem: (text: string) => boolean, message: string) 
 }
 
 /** Names of networks that `TRUST_PROXY` takes beside addresses. */
-const namedNetworks = ['loopback', 'linklocal', 'uniquelocal'];
+const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 /** The variable `TRUST_PROXY`, of services to which it matters where a request comes from. */
 export function trustProxySetting() {
-  const isItem = (item: string) => isNetwork(item) || namedNetworks.includes(item);
+  const isItem = (item: string) => isNetwork(item) || NAMED_NETWORKS.includes(item);
   return listSetting(isItem, 'not a list of addresses or networks')
     .default([])
     .describe(
@@ -88,7 +88,7 @@ export function trustProxySetting() {
 }
 
 /** The variables that every service has, by their names. */
-export const serviceSettings = {
+export const SERVICE_SETTINGS = {
   DATABASE_URL: z
     .string()
     .superRefine((url, context) => {

@@ -66,7 +66,7 @@ export interface WireRequest {
   readonly text: string;
 }
 
-const methods = [
+const METHODS = [
   'GET',
   'POST',
   'PUT',
@@ -80,7 +80,7 @@ const methods = [
   'get',
 ];
 
-const headerLines = [
+const HEADER_LINES = [
   'Host: localhost',
   'Authorization: Bearer test-key',
   'Authorization: Basic eDp5',
@@ -103,7 +103,7 @@ const headerLines = [
   'If-None-Match: *',
 ];
 
-const bodies = [
+const BODIES = [
   '',
   '{}',
   '[]',
@@ -116,7 +116,7 @@ const bodies = [
   '"\\ud800"',
 ];
 
-const oddSegments = [
+const ODD_SEGMENTS = [
   '%00',
   '%zz',
   '..',
@@ -133,7 +133,7 @@ const oddSegments = [
 
 /** Requests to a server, many of them wrong in some way; `paths` are templates such as `/wallets/{number}`. */
 export function wireRequests(paths: readonly string[]): fc.Arbitrary<WireRequest> {
-  const segment = fc.oneof(fc.constantFrom(...oddSegments), fc.stringMatching(/^[!-~]{1,12}$/));
+  const segment = fc.oneof(fc.constantFrom(...ODD_SEGMENTS), fc.stringMatching(/^[!-~]{1,12}$/));
   const path = fc
     .record({
       template: fc.constantFrom(
@@ -165,11 +165,11 @@ export function wireRequests(paths: readonly string[]): fc.Arbitrary<WireRequest
     });
   return fc
     .record({
-      method: fc.constantFrom(...methods),
+      method: fc.constantFrom(...METHODS),
       path,
-      lines: fc.subarray(headerLines),
+      lines: fc.subarray(HEADER_LINES),
       hasHost: fc.integer({ min: 0, max: 9 }).map((number) => number > 0),
-      body: fc.constantFrom(...bodies),
+      body: fc.constantFrom(...BODIES),
     })
     .map(({ method, path: target, lines, hasHost, body }) => {
       const host = hasHost && !lines.includes('Host: localhost') ? ['Host: x'] : [];

@@ -9,7 +9,7 @@ import { receiptPdf } from './receipt-pdf.ts';
 import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { createSigningKeys, publicJwks } from './signing-keys.ts';
-import { baseUrl, exampleFacts, freshKeys } from './testing/examples.ts';
+import { BASE_URL, exampleFacts, freshKeys } from './testing/examples.ts';
 
 interface Run {
   readonly code: number | string | null | undefined;
@@ -33,7 +33,7 @@ let jwks: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'receipts-'));
   const keys = await freshKeys();
-  receipt = await signReceipt(keys, exampleFacts(), { baseUrl });
+  receipt = await signReceipt(keys, exampleFacts(), { baseUrl: BASE_URL });
   jwks = await file('jwks.json', JSON.stringify(publicJwks(keys)));
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -72,7 +72,7 @@ test('the command says that a changed page is forged, and what was really signed
 });
 
 test('the command says that a receipt of other keys is forged', async () => {
-  const other = await signReceipt(await freshKeys(), exampleFacts(), { baseUrl });
+  const other = await signReceipt(await freshKeys(), exampleFacts(), { baseUrl: BASE_URL });
   const { code, stdout } = await run('verify-command.ts', await file('other.jws', other.jws), '--keys', jwks);
   expect([code, stdout]).toEqual([1, expect.stringMatching(/^FORGED: .*\(unknown_key\)\n$/)]);
 });

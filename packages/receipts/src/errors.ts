@@ -1,5 +1,5 @@
 /** Every way in which this package fails on purpose. The code is for programs, the message for people. */
-const errorCodes = {
+const ERROR_CODES = {
   AMOUNT_INVALID: 'the amount is not a sum of money',
   BASE_URL_INVALID: 'the public address of the service cannot be used',
   FACTS_CONTRADICT_HASH:
@@ -10,7 +10,7 @@ const errorCodes = {
   USAGE: 'the command was not called as it must be',
 } as const;
 
-export type ReceiptErrorCode = keyof typeof errorCodes;
+export type ReceiptErrorCode = keyof typeof ERROR_CODES;
 
 /** Messages never repeat a value: receipts are about people, and key files hold secrets. */
 export class ReceiptError extends Error {
@@ -19,7 +19,7 @@ export class ReceiptError extends Error {
 
   /** `advice` says what happened in particular and what to do about it. */
   constructor(code: ReceiptErrorCode, advice: string, options?: ErrorOptions) {
-    super(`${errorCodes[code]}: ${advice}`, options);
+    super(`${ERROR_CODES[code]}: ${advice}`, options);
     this.code = code;
   }
 }

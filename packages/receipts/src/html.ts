@@ -7,7 +7,7 @@ export class Html {
   }
 }
 
-const entities: Readonly<Record<string, string>> = {
+const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
   '>': '&gt;',
@@ -17,7 +17,7 @@ const entities: Readonly<Record<string, string>> = {
 
 /** Makes text harmless in an element or a quoted attribute. */
 function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? '');
+  return text.replaceAll(/[&<>"']/g, (sign) => ENTITIES[sign] ?? '');
 }
 
 /**

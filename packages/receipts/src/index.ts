@@ -1,7 +1,7 @@
 /** Receipts: masked, signed, drawn as HTML, PDF and JSON, and checked again by anybody. */
 export { ReceiptError } from './errors.ts';
 export type { ReceiptErrorCode } from './errors.ts';
-export { languages, pickLanguage } from './language.ts';
+export { LANGUAGES, pickLanguage } from './language.ts';
 export type { Language } from './language.ts';
 export { maskFacts, maskName, maskNumber } from './masking.ts';
 export type { MaskedFacts, MaskedParty } from './masking.ts';
@@ -15,7 +15,7 @@ export { receiptJson } from './receipt-json.ts';
 export type { ReceiptJson } from './receipt-json.ts';
 export { receiptPdf } from './receipt-pdf.ts';
 export type { Paper } from './receipt-styles.ts';
-export { forgeryReasons, signReceipt, verifySignedReceipt } from './signed-receipt.ts';
+export { FORGERY_REASONS, signReceipt, verifySignedReceipt } from './signed-receipt.ts';
 export type { ForgeryReason, Receipt, Verification } from './signed-receipt.ts';
 export { statementPdf } from './statement-pdf.ts';
 export type { Statement, StatementEntry } from './statement.ts';

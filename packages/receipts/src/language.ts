@@ -1,6 +1,6 @@
 export type Language = 'en' | 'sw';
 
-export const languages = ['en', 'sw'] as const satisfies readonly Language[];
+export const LANGUAGES = ['en', 'sw'] as const satisfies readonly Language[];
 
 /** The other one, for the link that leads to it. */
 export function otherLanguage(language: Language): Language {
@@ -14,7 +14,7 @@ export function otherLanguage(language: Language): Language {
  */
 export function pickLanguage(header: string | undefined): Language {
   const ranges = (header ?? '').split(',').map(parseRange);
-  const choices = languages.map((language) => ({ language, ...weightOf(language, ranges) }));
+  const choices = LANGUAGES.map((language) => ({ language, ...weightOf(language, ranges) }));
   const wanted = choices.filter((choice) => choice.weight > 0);
   wanted.sort((one, other) => other.weight - one.weight || one.place - other.place);
   return wanted[0]?.language ?? 'en';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { maskFacts, maskName, maskNumber } from './masking.ts';
-import { exampleFacts, hostileTexts, suspense } from './testing/examples.ts';
+import { exampleFacts, hostileTexts, SUSPENSE } from './testing/examples.ts';
 
 test.each([
   ['John Mwangi', 'J*** M*****'],
@@ -60,7 +60,7 @@ test.each([
   ['FEES', 'Fees'],
   ['PAYBILL-7', 'System account'],
 ])('the system wallet %s is a plain label without a number', (number, name) => {
-  const { from } = maskFacts(exampleFacts({ from: { ...suspense, number } }));
+  const { from } = maskFacts(exampleFacts({ from: { ...SUSPENSE, number } }));
   expect(from).toEqual({ kind: 'system', number: null, name });
 });
 

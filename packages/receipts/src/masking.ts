@@ -31,7 +31,7 @@ export interface MaskedFacts {
 }
 
 /** Labels of the system wallets, by their number in the ledger. */
-export const systemLabels: ReadonlyMap<string, string> = new Map([
+export const SYSTEM_LABELS: ReadonlyMap<string, string> = new Map([
   ['MPESA-FLOAT', 'M-PESA'],
   ['SUSPENSE', 'Suspense account'],
   ['FEES', 'Fees'],
@@ -63,7 +63,7 @@ export function maskFacts(facts: ReceiptFacts, issuer: Issuer | null = null): Re
 
 function maskParty({ kind, number, name }: Party): MaskedParty {
   if (kind === 'SYSTEM')
-    return { kind: 'system', number: null, name: systemLabels.get(number) ?? UNNAMED_SYSTEM_WALLET };
+    return { kind: 'system', number: null, name: SYSTEM_LABELS.get(number) ?? UNNAMED_SYSTEM_WALLET };
   return { kind: 'customer', number: maskNumber(number), name: name === null ? null : maskName(name) };
 }
 

@@ -3,16 +3,16 @@ import { expect, test } from 'vitest';
 import { matchesHash } from './matches-hash.ts';
 import { hostileTexts } from './testing/examples.ts';
 
-const hash = 'ab'.repeat(32);
+const HASH = 'ab'.repeat(32);
 
 test('the stored hash matches itself', () => {
-  expect(matchesHash(hash, hash)).toBe(true);
+  expect(matchesHash(HASH, HASH)).toBe(true);
 });
 
-test.each([hash.toUpperCase(), hash.slice(1), `${hash} `, '', 'cb'.repeat(32)])(
+test.each([HASH.toUpperCase(), HASH.slice(1), `${HASH} `, '', 'cb'.repeat(32)])(
   '%j does not match',
   (presented) => {
-    expect(matchesHash(hash, presented)).toBe(false);
+    expect(matchesHash(HASH, presented)).toBe(false);
   },
 );
 

@@ -7,16 +7,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { receiptHtml } from './receipt-html.ts';
 import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
-import { findBrowser, launchBrowser, patienceMs } from './testing/browser.ts';
+import { findBrowser, launchBrowser, PATIENCE_MS } from './testing/browser.ts';
 import { decodeCode } from './testing/decode-code.ts';
-import { baseUrl, broadFacts, broadIssuer, freshKeys, fullFacts, issuer } from './testing/examples.ts';
+import { BASE_URL, broadFacts, BROAD_ISSUER, freshKeys, fullFacts, ISSUER } from './testing/examples.ts';
 import { leastContrast, overflowing, pixelsOf } from './testing/page-checks.ts';
 import { compact, compactText, readPdf } from './testing/read-pdf.ts';
 import { verifyPage } from './verify-page.ts';
 
 const installed = findBrowser();
-const languages = ['en', 'sw'] as const;
-const papers = ['a4', 'roll'] as const;
+const LANGUAGES = ['en', 'sw'] as const;
+const PAPERS = ['a4', 'roll'] as const;
 
 /** WCAG 2.2: 4.5 is level AA, 7 is AAA; a cheap screen in the sun needs the latter. */
 const ENHANCED_CONTRAST = 7;
@@ -32,13 +32,13 @@ describe.skipIf(installed === null)('in a browser', () => {
 
   beforeAll(async () => {
     const keys = await freshKeys();
-    receipt = await signReceipt(keys, fullFacts, { baseUrl, issuer });
-    broad = await signReceipt(keys, broadFacts, { baseUrl, issuer: broadIssuer });
+    receipt = await signReceipt(keys, fullFacts, { baseUrl: BASE_URL, issuer: ISSUER });
+    broad = await signReceipt(keys, broadFacts, { baseUrl: BASE_URL, issuer: BROAD_ISSUER });
     folder = await mkdtemp(join(tmpdir(), 'receipt-pages-'));
     browser = await launchBrowser(installed ?? '');
     const phone = { viewport: { width: 360, height: 640 }, deviceScaleFactor: 2, javaScriptEnabled: false };
     page = await (await browser.newContext(phone)).newPage();
-    page.setDefaultTimeout(patienceMs);
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('request', (request) => requests.push(request.url()));
     page.on('console', (message) => complaints.push(message.text()));
   });
@@ -59,7 +59,7 @@ describe.skipIf(installed === null)('in a browser', () => {
     await page.goto(pathToFileURL(path).href);
   }
 
-  const verifyPages = languages.flatMap((language) => [
+  const verifyPages = LANGUAGES.flatMap((language) => [
     { name: 'genuine', language, verdict: { genuine: true, facts: fullFacts } as const },
     { name: 'genuine and broad', language, verdict: { genuine: true, facts: broadFacts } as const },
     {
@@ -72,7 +72,7 @@ describe.skipIf(installed === null)('in a browser', () => {
 
   describe.each(verifyPages)('the verify page, $name, in $language', ({ language, verdict }) => {
     test('fits a 360-pixel phone, light and dark, in strong contrast, without a script or another request', async () => {
-      const html = verifyPage({ verdict, language, issuer: broadIssuer });
+      const html = verifyPage({ verdict, language, issuer: BROAD_ISSUER });
       await open(html);
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme });
@@ -84,7 +84,7 @@ describe.skipIf(installed === null)('in a browser', () => {
     });
 
     test('says the verdict in words and with a sign within the first screen', async () => {
-      await open(verifyPage({ verdict, language, issuer: broadIssuer }));
+      await open(verifyPage({ verdict, language, issuer: BROAD_ISSUER }));
       for (const selector of ['h1', 'header svg', 'header p']) {
         const box = await page.locator(selector).boundingBox();
         expect((box?.y ?? Infinity) + (box?.height ?? 0)).toBeLessThan(640);
@@ -93,8 +93,8 @@ describe.skipIf(installed === null)('in a browser', () => {
     });
   });
 
-  const receipts = papers.flatMap((paper) =>
-    languages.flatMap((language) => [
+  const receipts = PAPERS.flatMap((paper) =>
+    LANGUAGES.flatMap((language) => [
       { paper, language, name: 'usual' as const },
       { paper, language, name: 'broad' as const },
     ]),

@@ -27,7 +27,7 @@ export interface PaperShape {
 
 const MM = 72 / 25.4;
 
-export const paperShapes: Readonly<Record<Paper, PaperShape>> = {
+export const PAPER_SHAPES: Readonly<Record<Paper, PaperShape>> = {
   a4: {
     width: 210 * MM,
     height: 297 * MM,

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatAmount, formatParty, formatTime, visible } from './presentation.ts';
 import { amounts, instants } from './testing/examples.ts';
-import { wordings } from './wording.ts';
+import { WORDINGS } from './wording.ts';
 
-const { en, sw } = wordings;
+const { en, sw } = WORDINGS;
 
 test.each([
   ['0.00', 'KES 0.00'],

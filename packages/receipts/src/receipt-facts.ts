@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ReceiptError } from './errors.ts';
 
-export const transactionTypes = [
+export const TRANSACTION_TYPES = [
   'DEPOSIT',
   'TRANSFER',
   'WITHDRAWAL',
@@ -10,7 +10,7 @@ export const transactionTypes = [
   'ASSIGNMENT',
 ] as const;
 
-export type TransactionType = (typeof transactionTypes)[number];
+export type TransactionType = (typeof TRANSACTION_TYPES)[number];
 
 /** A type as it is signed and sent: in lower case, like every type over HTTP. */
 export type ShownType = Lowercase<TransactionType>;

@@ -10,7 +10,7 @@ import { signReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { publicJwks, readPublicJwks } from './signing-keys.ts';
 import type { PublicJwks } from './signing-keys.ts';
-import { anyFacts, baseUrl, freshKeys, fullFacts, issuer } from './testing/examples.ts';
+import { anyFacts, BASE_URL, freshKeys, fullFacts, ISSUER } from './testing/examples.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 let keys: SigningKeys;
@@ -20,7 +20,7 @@ let receipt: Receipt;
 beforeAll(async () => {
   keys = await freshKeys();
   jwks = publicJwks(keys);
-  receipt = await signReceipt(keys, fullFacts, { baseUrl, issuer });
+  receipt = await signReceipt(keys, fullFacts, { baseUrl: BASE_URL, issuer: ISSUER });
 });
 
 function bytes(text: string): Uint8Array {
@@ -44,7 +44,7 @@ test.each(variants)('PDF and HTML for $paper in $language are genuine', async (v
 test('whatever the transaction holds, its files are genuine', async () => {
   await fc.assert(
     fc.asyncProperty(anyFacts, async (facts) => {
-      const signed = await signReceipt(keys, facts, { baseUrl });
+      const signed = await signReceipt(keys, facts, { baseUrl: BASE_URL });
       const files = [
         await receiptPdf(signed),
         receiptHtml(signed),
@@ -119,7 +119,7 @@ describe('the signature of a genuine receipt', () => {
       'a style that hides something',
       (page: string) => page.replace('</style>', 'dl { display: none }</style>'),
     ],
-    ['another address', (page: string) => page.replaceAll(baseUrl, 'https://wallet.example.com')],
+    ['another address', (page: string) => page.replaceAll(BASE_URL, 'https://wallet.example.com')],
   ])('in a page with %s is a forgery, and the signed facts are reported', async (_what, forge) => {
     const verification = await verifyReceiptFile(jwks, bytes(forge(receiptHtml(receipt))));
     expect(verification).toEqual({ genuine: false, reason: 'altered_copy', signed: receipt });

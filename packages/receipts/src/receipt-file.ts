@@ -8,9 +8,9 @@ import { parseJson, verifySignedReceipt } from './signed-receipt.ts';
 import type { Receipt, Verification } from './signed-receipt.ts';
 import type { PublicJwks } from './signing-keys.ts';
 
-const papers: readonly Paper[] = ['a4', 'roll'];
-const languages: readonly Language[] = ['en', 'sw'];
-const variants = papers.flatMap((paper) => languages.map((language) => ({ paper, language })));
+const PAPERS: readonly Paper[] = ['a4', 'roll'];
+const LANGUAGES: readonly Language[] = ['en', 'sw'];
+const variants = PAPERS.flatMap((paper) => LANGUAGES.map((language) => ({ paper, language })));
 
 /** A signed receipt that was found in a file, and whether the rest of the file is what belongs to it. */
 interface Found {

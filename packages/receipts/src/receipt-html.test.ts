@@ -8,14 +8,14 @@ import type { Receipt } from './signed-receipt.ts';
 import { decodeCode, paint } from './testing/decode-code.ts';
 import {
   anyFacts,
-  baseUrl,
+  BASE_URL,
   broadFacts,
-  broadIssuer,
+  BROAD_ISSUER,
   exampleFacts,
   freshKeys,
   fullFacts,
-  issuer,
-  suspense,
+  ISSUER,
+  SUSPENSE,
 } from './testing/examples.ts';
 import { drawnModules, fieldOf, skeleton } from './testing/read-page.ts';
 
@@ -24,17 +24,17 @@ let receipt: Receipt;
 
 beforeAll(async () => {
   keys = await freshKeys();
-  receipt = await signReceipt(keys, exampleFacts({ to: suspense }), { baseUrl, issuer });
+  receipt = await signReceipt(keys, exampleFacts({ to: SUSPENSE }), { baseUrl: BASE_URL, issuer: ISSUER });
 });
 
-const fields = ['amount', 'type', 'time', 'from', 'to', 'reference', 'hash'];
+const FIELDS = ['amount', 'type', 'time', 'from', 'to', 'reference', 'hash'];
 
 test.each([
   ['en', ['Transfer', 'Suspense account']],
   ['sw', ['Kutuma pesa', 'Akaunti ya muda']],
 ] as const)('the page in %s shows the transaction', (language, [type, to]) => {
   const page = receiptHtml(receipt, { language });
-  expect(fields.map((field) => fieldOf(page, field))).toEqual([
+  expect(FIELDS.map((field) => fieldOf(page, field))).toEqual([
     'KES 1,500.00',
     type,
     '22 Nov 2026, 20:15 EAT',
@@ -60,7 +60,7 @@ test('the JSON has the same facts, masked, with where to check them and the sign
     fee: null,
     narrative: null,
     issuer: { name: 'Mwananchi Sacco', contact: '0700 000 000' },
-    verifyUrl: `${baseUrl}/verify/TRF-01JD8Y2Q4V7M/${exampleFacts().verificationHash}`,
+    verifyUrl: `${BASE_URL}/verify/TRF-01JD8Y2Q4V7M/${exampleFacts().verificationHash}`,
     jws: receipt.jws,
   });
 });
@@ -86,7 +86,9 @@ test.for([
 ] as const)(
   'in %s it says whose it is, when it was paid, the fee and what it was for',
   async ([language, labels, fee, contact]) => {
-    const page = receiptHtml(await signReceipt(keys, fullFacts, { baseUrl, issuer }), { language });
+    const page = receiptHtml(await signReceipt(keys, fullFacts, { baseUrl: BASE_URL, issuer: ISSUER }), {
+      language,
+    });
     expect(
       ['issuer', 'paid', 'time', 'fee', 'narrative', 'contact', 'address'].map((field) =>
         fieldOf(page, field),
@@ -128,7 +130,7 @@ test('the same receipt gives the same bytes', () => {
 });
 
 test('a broad receipt gets a longer roll', async () => {
-  const broad = await signReceipt(keys, broadFacts, { baseUrl, issuer: broadIssuer });
+  const broad = await signReceipt(keys, broadFacts, { baseUrl: BASE_URL, issuer: BROAD_ISSUER });
   const lengths = [receipt, broad].map((one) => {
     const [, length] = /size: 80mm (\d+)mm/.exec(receiptHtml(one, { paper: 'roll' })) ?? [];
     return Number(length);
@@ -138,10 +140,10 @@ test('a broad receipt gets a longer roll', async () => {
 
 describe('whatever the transaction holds', () => {
   test('the page has the same elements, and shows it', async () => {
-    const expected = skeleton(receiptHtml(await signReceipt(keys, fullFacts, { baseUrl })));
+    const expected = skeleton(receiptHtml(await signReceipt(keys, fullFacts, { baseUrl: BASE_URL })));
     await fc.assert(
       fc.asyncProperty(anyFacts, async (facts) => {
-        const page = receiptHtml(await signReceipt(keys, facts, { baseUrl }));
+        const page = receiptHtml(await signReceipt(keys, facts, { baseUrl: BASE_URL }));
         expect(skeleton(page)).toEqual(expected);
         expect(fieldOf(page, 'hash')).toBe(facts.verificationHash);
         expect(fieldOf(page, 'amount')?.replaceAll(',', '')).toBe(`KES ${facts.amount}`);
@@ -157,7 +159,7 @@ describe('whatever the transaction holds', () => {
   test('the page has no script, no event handler, and loads nothing', async () => {
     await fc.assert(
       fc.asyncProperty(anyFacts, async (facts) => {
-        const page = receiptHtml(await signReceipt(keys, facts, { baseUrl }));
+        const page = receiptHtml(await signReceipt(keys, facts, { baseUrl: BASE_URL }));
         const tags = [...page.matchAll(/<[^>]*>/g)].map(([tag]) => tag);
         expect(tags.filter((tag) => /^<(?:script|img|iframe|object|embed|form|base)\b/i.test(tag))).toEqual(
           [],

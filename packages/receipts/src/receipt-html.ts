@@ -10,7 +10,7 @@ import { receiptStyles } from './receipt-styles.ts';
 import type { Paper } from './receipt-styles.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { typedUrl, verifyUrlIn } from './verify-url.ts';
-import { wordings } from './wording.ts';
+import { WORDINGS } from './wording.ts';
 import type { Wording } from './wording.ts';
 
 export interface RenderOptions {
@@ -32,7 +32,7 @@ const LONG_AMOUNT = 16;
  * give the same bytes.
  */
 export function receiptHtml(receipt: Receipt, { paper = 'a4', language = 'en' }: RenderOptions = {}): string {
-  const words = wordings[language];
+  const words = WORDINGS[language];
   const shown = present(receipt.facts, words);
   const url = shown.isFirstVersion ? receipt.verifyUrl : verifyUrlIn(receipt.verifyUrl, language);
   return renderPage({
@@ -77,7 +77,7 @@ function renderHead({ issuer, language, paper }: Head): Html {
 /** A link to the same page in the other language, named as its readers name it. */
 export function renderLanguageLink(language: Language, query = ''): Html {
   const other = otherLanguage(language);
-  return markup`<p class="on-screen language"><a lang="${other}" hreflang="${other}" href="?lang=${other}${query}">${wordings[other].ownName}</a></p>`;
+  return markup`<p class="on-screen language"><a lang="${other}" hreflang="${other}" href="?lang=${other}${query}">${WORDINGS[other].ownName}</a></p>`;
 }
 
 function renderFoot({ url, shown, words }: { url: string; shown: Presentation; words: Wording }): Html {

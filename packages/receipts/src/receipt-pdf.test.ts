@@ -9,14 +9,14 @@ import { decodeCode, paint } from './testing/decode-code.ts';
 import type { Rectangle } from './testing/decode-code.ts';
 import {
   anyFacts,
-  baseUrl,
+  BASE_URL,
   broadFacts,
-  broadIssuer,
+  BROAD_ISSUER,
   exampleFacts,
   freshKeys,
   fullFacts,
-  issuer,
-  suspense,
+  ISSUER,
+  SUSPENSE,
 } from './testing/examples.ts';
 import { compact, compactText, filledRectangles, readPdf } from './testing/read-pdf.ts';
 import type { ReadPdf } from './testing/read-pdf.ts';
@@ -27,13 +27,13 @@ let broad: Receipt;
 
 beforeAll(async () => {
   keys = await freshKeys();
-  receipt = await signReceipt(keys, exampleFacts({ to: suspense }), { baseUrl, issuer });
-  broad = await signReceipt(keys, broadFacts, { baseUrl, issuer: broadIssuer });
+  receipt = await signReceipt(keys, exampleFacts({ to: SUSPENSE }), { baseUrl: BASE_URL, issuer: ISSUER });
+  broad = await signReceipt(keys, broadFacts, { baseUrl: BASE_URL, issuer: BROAD_ISSUER });
 });
 
-const papers = ['a4', 'roll'] as const;
+const PAPERS = ['a4', 'roll'] as const;
 
-describe.each(papers)('on %s', (paper) => {
+describe.each(PAPERS)('on %s', (paper) => {
   test('its text is the transaction', async () => {
     const text = compactText(await readPdf(await receiptPdf(receipt, { paper })));
     expect(text).toBe(
@@ -64,7 +64,7 @@ describe.each(papers)('on %s', (paper) => {
   });
 
   test('it says when it was paid, the fee and what it was for', async () => {
-    const full = await signReceipt(keys, fullFacts, { baseUrl, issuer });
+    const full = await signReceipt(keys, fullFacts, { baseUrl: BASE_URL, issuer: ISSUER });
     const text = compactText(await readPdf(await receiptPdf(full, { paper, language: 'sw' })));
     expect(text).toContain(
       compact(`Imelipwa 22 Nov 2026, 20:14 EAT
@@ -120,7 +120,9 @@ describe.each(papers)('on %s', (paper) => {
   test('any transaction gives one page, within its margins, with the sum and the hash', async () => {
     await fc.assert(
       fc.asyncProperty(anyFacts, async (facts) => {
-        const file = await readPdf(await receiptPdf(await signReceipt(keys, facts, { baseUrl }), { paper }));
+        const file = await readPdf(
+          await receiptPdf(await signReceipt(keys, facts, { baseUrl: BASE_URL }), { paper }),
+        );
         expect([file.pages, outside(file)]).toEqual([1, []]);
         expect(compactText(file)).toContain(facts.verificationHash);
         expect(compactText(file)).toContain(compact(formatAmount('KES', facts.amount)));
@@ -145,7 +147,7 @@ test('A4 is A4, and the roll is 80 mm wide and as long as the receipt', async ()
 
 test('a letter that the standard fonts lack loses its accent or becomes a star', async () => {
   const from = { number: '4412098848', name: 'Ŵanjala Ǹjeri Øyvind محمد', kind: 'CUSTOMER' } as const;
-  const signed = await signReceipt(keys, exampleFacts({ from }), { baseUrl });
+  const signed = await signReceipt(keys, exampleFacts({ from }), { baseUrl: BASE_URL });
   const text = compactText(await readPdf(await receiptPdf(signed)));
   expect(text).toContain(compact('From W***** N**** Ø***** ****, ******8848'));
 });

@@ -10,14 +10,14 @@ import {
   setFillingColor,
 } from '@pdfme/pdf-lib';
 import type { PDFPage, RGB } from '@pdfme/pdf-lib';
-import { layOut, moduleSide, paperShapes } from './pdf-layout.ts';
+import { layOut, moduleSide, PAPER_SHAPES } from './pdf-layout.ts';
 import type { Fonts, Layout, Mark } from './pdf-layout.ts';
 import { present } from './presentation.ts';
 import { QUIET_ZONE, qrCode } from './qr-code.ts';
 import type { RenderOptions } from './receipt-html.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { typedUrl, verifyUrlIn } from './verify-url.ts';
-import { wordings } from './wording.ts';
+import { WORDINGS } from './wording.ts';
 
 const black = rgb(0, 0, 0);
 const grey = rgb(0.27, 0.27, 0.27);
@@ -31,7 +31,7 @@ export async function receiptPdf(
   receipt: Receipt,
   { paper = 'a4', language = 'en' }: RenderOptions = {},
 ): Promise<Uint8Array> {
-  const words = wordings[language];
+  const words = WORDINGS[language];
   const shown = present(receipt.facts, words);
   const document = await PDFDocument.create({ updateMetadata: false });
   describe(document, { receipt, language, title: `${words.receipt}: ${shown.type}, ${shown.amount}` });
@@ -40,7 +40,7 @@ export async function receiptPdf(
     bold: await document.embedFont(StandardFonts.HelveticaBold),
     mono: await document.embedFont(StandardFonts.CourierBold),
   };
-  const shape = paperShapes[paper];
+  const shape = PAPER_SHAPES[paper];
   const url = shown.isFirstVersion ? receipt.verifyUrl : verifyUrlIn(receipt.verifyUrl, language);
   const layout = layOut({ shown, words, address: typedUrl(receipt.verifyUrl) }, { fonts, shape });
   const page = document.addPage([shape.width, layout.height]);

@@ -2,7 +2,7 @@ import type { Presentation } from './presentation.ts';
 
 export type Paper = 'a4' | 'roll';
 
-const common = `
+const COMMON = `
 :root {
   color-scheme: light dark;
   --ink: #16201c; --soft: #4a5a53; --line: #c3cec8; --paper: #ffffff; --ground: #eef2f0; --link: #0b5a3c;
@@ -37,7 +37,7 @@ a { color: var(--link) }
 .hash { font: 0.8125rem/1.4 ui-monospace, 'Liberation Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere; max-width: 32.5ch }
 `;
 
-const print = `
+const PRINT = `
 @media print {
   :root { --ink: #000; --soft: #333; --line: #999; --paper: #fff; --ground: #fff; --link: #000 }
   body { padding: 0; background: none }
@@ -47,7 +47,7 @@ const print = `
 }
 `;
 
-const a4Print = `
+const A4_PRINT = `
 @media print {
   body { font-size: 12pt }
   .code { width: 45mm }
@@ -55,7 +55,7 @@ const a4Print = `
 `;
 
 /** On a roll everything is one column, and grey is avoided: heat printers know black only. */
-const roll = `
+const ROLL = `
 main { max-width: 80mm; padding: 4mm }
 .label { margin-top: 2mm }
 .amount { font-size: 1.5rem }
@@ -83,7 +83,7 @@ const ROLL_ROW_MM = 14;
 const ROLL_LINE_CHARACTERS = 18;
 
 /** What receipts have since version 2. */
-const second = `
+const SECOND = `
 .head { display: flex; flex-wrap: wrap; gap: 4px 16px; justify-content: space-between; margin-bottom: 8px }
 .head p { margin: 0 }
 .issuer { font-weight: 700; font-size: 1.125rem; overflow-wrap: anywhere; min-width: 0 }
@@ -93,7 +93,7 @@ const second = `
 `;
 
 /** Long texts that would need a second page in letters of the usual size. */
-const small = `
+const SMALL = `
 @media print { body { font-size: 9pt } .code { width: 36mm } dl > div { padding: 4px 0 } }
 `;
 
@@ -104,12 +104,12 @@ type Shown = Pick<Presentation, 'rows' | 'isFirstVersion' | 'issuer'>;
 
 /** The styles for a paper. What a receipt shows decides nothing but the size of its letters, or the length of the roll. */
 export function receiptStyles(paper: Paper, shown: Shown): string {
-  const more = shown.isFirstVersion ? '' : second;
+  const more = shown.isFirstVersion ? '' : SECOND;
   if (paper === 'a4') {
     const isLong = !shown.isFirstVersion && textsOf(shown).join('').length > USUAL_CHARACTERS;
-    return `@page { size: A4; margin: 20mm }${common}${more}${print}${a4Print}${isLong ? small : ''}`;
+    return `@page { size: A4; margin: 20mm }${COMMON}${more}${PRINT}${A4_PRINT}${isLong ? SMALL : ''}`;
   }
-  return `@page { size: 80mm ${rollHeight(shown)}mm; margin: 4mm }${common}${more}${print}${roll}`;
+  return `@page { size: 80mm ${rollHeight(shown)}mm; margin: 4mm }${COMMON}${more}${PRINT}${ROLL}`;
 }
 
 /**

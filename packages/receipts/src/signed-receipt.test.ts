@@ -7,7 +7,7 @@ import { createSigningKeys, newSigningKey, publicJwks } from './signing-keys.ts'
 import type { PublicJwks, SigningKeys } from './signing-keys.ts';
 import { signReceipt, verifySignedReceipt } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
-import { anyFacts, baseUrl, exampleFacts, freshKeys, hostileTexts, keysOf } from './testing/examples.ts';
+import { anyFacts, BASE_URL, exampleFacts, freshKeys, hostileTexts, keysOf } from './testing/examples.ts';
 
 let keys: SigningKeys;
 let jwks: PublicJwks;
@@ -18,7 +18,7 @@ let content: Record<string, unknown>;
 beforeAll(async () => {
   keys = await freshKeys();
   jwks = publicJwks(keys);
-  receipt = await signReceipt(keys, exampleFacts(), { baseUrl });
+  receipt = await signReceipt(keys, exampleFacts(), { baseUrl: BASE_URL });
   [header = {}, content = {}] = receipt.jws.split('.').slice(0, 2).map(decode);
 });
 
@@ -49,7 +49,7 @@ test('a receipt is genuine, and shows what was signed', async () => {
 test('any transaction can be signed and verified, masked', async () => {
   await fc.assert(
     fc.asyncProperty(anyFacts, async (facts) => {
-      const signed = await signReceipt(keys, facts, { baseUrl });
+      const signed = await signReceipt(keys, facts, { baseUrl: BASE_URL });
       expect(signed.facts).toEqual(maskFacts(facts));
       expect(await verifySignedReceipt(jwks, signed.jws)).toEqual({ genuine: true, receipt: signed });
     }),
@@ -67,13 +67,13 @@ test('the header names algorithm, type and key', () => {
 });
 
 test('signing the same again gives the same bytes', async () => {
-  expect(await signReceipt(keys, exampleFacts(), { baseUrl })).toEqual(receipt);
+  expect(await signReceipt(keys, exampleFacts(), { baseUrl: BASE_URL })).toEqual(receipt);
 });
 
 test('the address to check it has the reference, escaped, and the hash', async () => {
   const facts = exampleFacts({ reference: `A/B (c)'#?` });
-  const signed = await signReceipt(keys, facts, { baseUrl: `${baseUrl}/pay/` });
-  expect(signed.verifyUrl).toBe(`${baseUrl}/pay/verify/A%2FB%20%28c%29%27%23%3F/${facts.verificationHash}`);
+  const signed = await signReceipt(keys, facts, { baseUrl: `${BASE_URL}/pay/` });
+  expect(signed.verifyUrl).toBe(`${BASE_URL}/pay/verify/A%2FB%20%28c%29%27%23%3F/${facts.verificationHash}`);
 });
 
 test.each(['', 'wallet.example', 'javascript:alert(1)', 'https://user:pw@wallet.example'])(
@@ -86,7 +86,7 @@ test.each(['', 'wallet.example', 'javascript:alert(1)', 'https://user:pw@wallet.
 
 test('a transaction that contradicts its hash is not signed', async () => {
   const tampered = { ...exampleFacts(), amount: '9500.00' };
-  await expect(signReceipt(keys, tampered, { baseUrl })).rejects.toMatchObject({
+  await expect(signReceipt(keys, tampered, { baseUrl: BASE_URL })).rejects.toMatchObject({
     code: 'FACTS_CONTRADICT_HASH',
   });
 });
@@ -141,12 +141,12 @@ describe('a forgery', () => {
 
   test('signed with another key of the same name is found', async () => {
     const other = await keysOf({ ...(await newSigningKey()), kid: keys.signer.kid });
-    const signed = await signReceipt(other, exampleFacts(), { baseUrl });
+    const signed = await signReceipt(other, exampleFacts(), { baseUrl: BASE_URL });
     expect(await verdictOn(signed.jws)).toBe('bad_signature');
   });
 
   test('signed with a key that was never published is found', async () => {
-    const signed = await signReceipt(await freshKeys(), exampleFacts(), { baseUrl });
+    const signed = await signReceipt(await freshKeys(), exampleFacts(), { baseUrl: BASE_URL });
     expect(await verdictOn(signed.jws)).toBe('unknown_key');
   });
 
@@ -208,10 +208,10 @@ describe('a forgery', () => {
 describe('after a rotation', () => {
   test('old receipts stay genuine, with the old private key gone too, and new ones have the new key', async () => {
     const [old, fresh] = [await newSigningKey(), await newSigningKey()];
-    const before = await signReceipt(await keysOf(old), exampleFacts(), { baseUrl });
+    const before = await signReceipt(await keysOf(old), exampleFacts(), { baseUrl: BASE_URL });
     const { d: _, ...oldPublic } = old;
     const rotated = await keysOf(fresh, oldPublic);
-    const after = await signReceipt(rotated, exampleFacts(), { baseUrl });
+    const after = await signReceipt(rotated, exampleFacts(), { baseUrl: BASE_URL });
     const verdicts = [before, after].map(({ jws }) => verifySignedReceipt(publicJwks(rotated), jws));
     expect((await Promise.all(verdicts)).map(({ genuine }) => genuine)).toEqual([true, true]);
     expect(decode(after.jws.split('.')[0] ?? '')['kid']).toBe(fresh.kid);
@@ -219,7 +219,7 @@ describe('after a rotation', () => {
 
   test('receipts of a key that was taken out are no longer genuine', async () => {
     const [old, fresh] = [await newSigningKey(), await newSigningKey()];
-    const before = await signReceipt(await keysOf(old), exampleFacts(), { baseUrl });
+    const before = await signReceipt(await keysOf(old), exampleFacts(), { baseUrl: BASE_URL });
     const verification = await verifySignedReceipt(publicJwks(await keysOf(fresh)), before.jws);
     expect(verification).toEqual({ genuine: false, reason: 'unknown_key' });
   });

@@ -9,7 +9,7 @@ import {
   checkFacts,
   expectedHash,
   shownType,
-  transactionTypes,
+  TRANSACTION_TYPES,
 } from './receipt-facts.ts';
 import type { Issuer, ReceiptFacts } from './receipt-facts.ts';
 import { ALGORITHM } from './signing-keys.ts';
@@ -33,7 +33,7 @@ export interface Receipt {
 }
 
 /** Why a text is no genuine receipt. The code is for programs, the words for people. */
-export const forgeryReasons = {
+export const FORGERY_REASONS = {
   not_signed: 'it holds no signed receipt',
   wrong_algorithm: 'it is not signed the way receipts are signed',
   wrong_type: 'what is signed is not a receipt',
@@ -44,7 +44,7 @@ export const forgeryReasons = {
   altered_copy: 'what it shows is not what is signed in it',
 } as const;
 
-export type ForgeryReason = keyof typeof forgeryReasons;
+export type ForgeryReason = keyof typeof FORGERY_REASONS;
 
 export type Verification =
   | { readonly genuine: true; readonly receipt: Receipt }
@@ -64,7 +64,7 @@ const maskedParty = z.strictObject({
 const firstContent = z.strictObject({
   version: z.literal(1),
   reference: z.string().min(1).max(LONGEST_REFERENCE),
-  type: word(transactionTypes.map(shownType)),
+  type: word(TRANSACTION_TYPES.map(shownType)),
   amount: z.string().regex(AMOUNT),
   currency: z.literal('KES'),
   createdAt: z.iso.datetime({ precision: 3 }),

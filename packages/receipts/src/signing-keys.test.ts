@@ -32,25 +32,25 @@ test('a key without an id is named by its RFC 7638 thumbprint', async () => {
   expect(keys.signer.kid).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k');
 });
 
-const secret = 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A';
-const okp = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', d: secret };
-const { d: _, ...publicPart } = okp;
+const SECRET = 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A';
+const OKP = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', d: SECRET };
+const { d: _, ...publicPart } = OKP;
 
 test.each<[string, string, RegExp]>([
-  ['no JSON', `{"keys": [{"d": "${secret}"`, /not JSON/],
-  ['no key set', JSON.stringify(okp), /"keys" is not/],
+  ['no JSON', `{"keys": [{"d": "${SECRET}"`, /not JSON/],
+  ['no key set', JSON.stringify(OKP), /"keys" is not/],
   ['an empty set', '{"keys": []}', /"keys" is not/],
-  ['a key of another kind', JSON.stringify({ keys: [{ ...okp, kty: 'RSA' }] }), /"keys.0.kty" is not/],
-  ['a key for HMAC', JSON.stringify({ keys: [{ kty: 'oct', k: secret }] }), /"keys.0.kty" is not/],
+  ['a key of another kind', JSON.stringify({ keys: [{ ...OKP, kty: 'RSA' }] }), /"keys.0.kty" is not/],
+  ['a key for HMAC', JSON.stringify({ keys: [{ kty: 'oct', k: SECRET }] }), /"keys.0.kty" is not/],
   ['a public key in front', JSON.stringify({ keys: [publicPart] }), /private part "d"/],
-  ['the same key twice', JSON.stringify({ keys: [okp, publicPart] }), /the same "kid"/],
+  ['the same key twice', JSON.stringify({ keys: [OKP, publicPart] }), /the same "kid"/],
   [
     'two halves of different keys',
-    JSON.stringify({ keys: [{ ...okp, x: '_5QiXdjHyXX6DWVPcpDJZIPB09vzEsCXkWjOZ1XgXJk' }] }),
+    JSON.stringify({ keys: [{ ...OKP, x: '_5QiXdjHyXX6DWVPcpDJZIPB09vzEsCXkWjOZ1XgXJk' }] }),
     /does not belong/,
   ],
 ])('%s is refused with what to do, and without the secret', async (_what, text, message) => {
   const error: unknown = await createSigningKeys(text).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'KEYS_INVALID', message: expect.stringMatching(message) as string });
-  expect(JSON.stringify([String(error), (error as Error).cause ?? ''])).not.toContain(secret);
+  expect(JSON.stringify([String(error), (error as Error).cause ?? ''])).not.toContain(SECRET);
 });

@@ -3,10 +3,10 @@ import { getDocumentProxy } from 'unpdf';
 import { expect, test } from 'vitest';
 import { statementPdf } from './statement-pdf.ts';
 import type { Statement, StatementEntry } from './statement.ts';
-import { amounts, hostileTexts, instants, issuer } from './testing/examples.ts';
+import { amounts, hostileTexts, instants, ISSUER } from './testing/examples.ts';
 import { compact } from './testing/read-pdf.ts';
 
-const entry: StatementEntry = {
+const ENTRY: StatementEntry = {
   createdAt: '2026-11-22T17:15:00.000Z',
   type: 'transfer',
   reference: 'DF-01JD8Y2Q4V7M',
@@ -17,8 +17,8 @@ const entry: StatementEntry = {
   narrative: 'Rent',
 };
 
-const deposit: StatementEntry = {
-  ...entry,
+const DEPOSIT: StatementEntry = {
+  ...ENTRY,
   createdAt: '2026-11-21T21:30:00.000Z',
   type: 'deposit',
   reference: 'QKJ41HARMI',
@@ -29,8 +29,8 @@ const deposit: StatementEntry = {
   narrative: null,
 };
 
-const statement: Statement = {
-  issuer,
+const STATEMENT: Statement = {
+  issuer: ISSUER,
   wallet: '4412098848',
   holder: 'J*** M*****',
   currency: 'KES',
@@ -39,7 +39,7 @@ const statement: Statement = {
   madeAt: '2026-12-01T06:00:00.000Z',
   openingBalance: '0.00',
   closingBalance: '18500.00',
-  entries: [deposit, entry],
+  entries: [DEPOSIT, ENTRY],
 };
 
 /** The text of each page, and what of it is drawn outside the paper. */
@@ -93,7 +93,7 @@ test.for([
 ] as const)(
   'in %s it says whose it is, the period, and each movement with its balance',
   async ([language, heads, rows, number]) => {
-    const { pages, outside } = await read(await statementPdf(statement, language));
+    const { pages, outside } = await read(await statementPdf(STATEMENT, language));
     expect(outside).toEqual([]);
     const [page = ''] = pages;
     for (const text of [
@@ -114,11 +114,11 @@ test.for([
 
 test('a long statement has its head on every page, and every movement once', async () => {
   const entries = Array.from({ length: 120 }, (_, index) => ({
-    ...entry,
+    ...ENTRY,
     reference: `DF-${String(index).padStart(12, '0')}`,
     narrative: index % 7 === 0 ? 'a long narrative that takes more lines than one '.repeat(3).trim() : null,
   }));
-  const { pages, outside } = await read(await statementPdf({ ...statement, entries }, 'en'));
+  const { pages, outside } = await read(await statementPdf({ ...STATEMENT, entries }, 'en'));
   expect(outside).toEqual([]);
   expect(pages.length).toBeGreaterThan(2);
   for (const [index, page] of pages.entries()) {
@@ -131,13 +131,13 @@ test('a long statement has its head on every page, and every movement once', asy
 
 test('a wallet without movements has a statement too', async () => {
   const { pages } = await read(
-    await statementPdf({ ...statement, issuer: null, from: null, to: null, entries: [] }, 'en'),
+    await statementPdf({ ...STATEMENT, issuer: null, from: null, to: null, entries: [] }, 'en'),
   );
   expect(pages[0]).toContain(compact('the beginning - 1 Dec 2026, 09:00 EAT'));
 });
 
 test('the same statement gives the same bytes', async () => {
-  const [one, other] = [await statementPdf(statement, 'en'), await statementPdf({ ...statement }, 'en')];
+  const [one, other] = [await statementPdf(STATEMENT, 'en'), await statementPdf({ ...STATEMENT }, 'en')];
   expect(Buffer.compare(one, other)).toBe(0);
 });
 
@@ -157,7 +157,7 @@ test('whatever a movement holds stays on the paper', async () => {
   );
   await fc.assert(
     fc.asyncProperty(entries, async (some) => {
-      const { outside } = await read(await statementPdf({ ...statement, entries: some }, 'sw'));
+      const { outside } = await read(await statementPdf({ ...STATEMENT, entries: some }, 'sw'));
       expect(outside).toEqual([]);
     }),
     { numRuns: 25 },

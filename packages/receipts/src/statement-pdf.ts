@@ -17,7 +17,7 @@ const black = rgb(0, 0, 0);
 const grey = rgb(0.35, 0.35, 0.35);
 
 /** Where the columns begin, and how broad they are; sums stand at the right of theirs. */
-const columns = [
+const COLUMNS = [
   { x: MARGIN, width: 104, isSum: false },
   { x: MARGIN + 104 + GAP, width: 158, isSum: false },
   { x: MARGIN + 270 + GAP, width: 70, isSum: true },
@@ -118,7 +118,7 @@ function writeRow(
   shown: ShownStatement,
 ): void {
   const cells = [time, details, paidIn, paidOut, balance].map((text, index) => {
-    const { width } = columns[index] ?? columns[0];
+    const { width } = COLUMNS[index] ?? COLUMNS[0];
     return linesOf(text, { font: pen.regular, size: SIZE, width });
   });
   const height = Math.max(...cells.map((lines) => lines.length)) * LINE + 6;
@@ -137,7 +137,7 @@ function writeCells(pen: Pen, cells: readonly (readonly string[])[], font: PDFFo
   const top = pen.y;
   let bottom = top;
   for (const [index, lines] of cells.entries()) {
-    const column = columns[index] ?? columns[0];
+    const column = COLUMNS[index] ?? COLUMNS[0];
     pen.y = top;
     for (const line of lines) {
       writeLine(pen, line, { ...column, font, size: SIZE });

@@ -1,9 +1,9 @@
 import type { Language } from './language.ts';
-import { maskNumber, systemLabels } from './masking.ts';
+import { maskNumber, SYSTEM_LABELS } from './masking.ts';
 import { formatAmount, formatTime, shownIssuer, visible } from './presentation.ts';
 import type { ShownIssuer } from './presentation.ts';
 import type { Issuer, ShownType } from './receipt-facts.ts';
-import { wordings } from './wording.ts';
+import { WORDINGS } from './wording.ts';
 
 /** One movement on a statement. Amounts are decimal strings with two decimals. */
 export interface StatementEntry {
@@ -61,7 +61,7 @@ export interface ShownEntry {
 }
 
 export function presentStatement(statement: Statement, language: Language): ShownStatement {
-  const words = wordings[language];
+  const words = WORDINGS[language];
   const say = words.statement;
   const sum = (amount: string) => formatAmount(statement.currency, amount);
   const bare = (amount: string) => sum(amount).slice(statement.currency.length + 1);
@@ -94,8 +94,8 @@ export function presentStatement(statement: Statement, language: Language): Show
 
 /** `Transfer DF-01JD8Y2Q4V7M, ******1234: Rent` */
 function detailsOf({ type, reference, counterparty, narrative }: StatementEntry, language: Language): string {
-  const words = wordings[language];
-  const system = systemLabels.get(counterparty);
+  const words = WORDINGS[language];
+  const system = SYSTEM_LABELS.get(counterparty);
   const other = system === undefined ? maskNumber(counterparty) : (words.systemWallets[system] ?? system);
   const what = `${words.types[type]} ${visible(reference)}, ${other}`;
   return narrative === null ? what : `${what}: ${visible(narrative)}`;

@@ -4,15 +4,15 @@ import { ReceiptError } from './errors.ts';
 import { formatAmount, formatParty, formatTime, visible } from './presentation.ts';
 import { verifyReceiptFile } from './receipt-file.ts';
 import type { FileVerification } from './receipt-file.ts';
-import { forgeryReasons } from './signed-receipt.ts';
+import { FORGERY_REASONS } from './signed-receipt.ts';
 import type { Receipt } from './signed-receipt.ts';
 import { readPublicJwks } from './signing-keys.ts';
-import { wordings } from './wording.ts';
+import { WORDINGS } from './wording.ts';
 
 /** Receipts are some ten kilobytes. A far larger file is no receipt, and is not read into memory. */
 const LARGEST_FILE_BYTES = 4_194_304;
 
-const usage = `usage: verify-command.ts <receipt.pdf|receipt.html|receipt.json|receipt.jws> --keys <jwks.json>
+const USAGE = `usage: verify-command.ts <receipt.pdf|receipt.html|receipt.json|receipt.jws> --keys <jwks.json>
 Checks a receipt without network or database. The keys are what the wallet service publishes at
 /.well-known/jwks.json; get them from the service itself, never from the person who gave you the receipt.
 Exit code: 0 genuine, 1 not genuine, 2 it could not be checked.`;
@@ -37,9 +37,9 @@ function parseCommandLine(args: readonly string[]): { file: string; keys: string
     if (file !== undefined && values.keys !== undefined && others.length === 0)
       return { file, keys: values.keys };
   } catch (cause) {
-    throw new ReceiptError('USAGE', `\n${usage}`, { cause });
+    throw new ReceiptError('USAGE', `\n${USAGE}`, { cause });
   }
-  throw new ReceiptError('USAGE', `\n${usage}`);
+  throw new ReceiptError('USAGE', `\n${USAGE}`);
 }
 
 async function read(path: string): Promise<Uint8Array> {
@@ -59,7 +59,7 @@ function report(verification: FileVerification): string {
   if (verification.genuine) {
     return ['GENUINE', ...describe(verification.receipt)].join('\n');
   }
-  const lines = [`FORGED: ${forgeryReasons[verification.reason]} (${verification.reason})`];
+  const lines = [`FORGED: ${FORGERY_REASONS[verification.reason]} (${verification.reason})`];
   if (verification.signed !== undefined) {
     lines.push(
       'The signature in it is genuine, but was made for these facts:',
@@ -72,7 +72,7 @@ function report(verification: FileVerification): string {
 }
 
 function describe({ facts, verifyUrl }: Receipt): string[] {
-  const words = wordings.en;
+  const words = WORDINGS.en;
   const { paidAt = null, fee = null, narrative = null, issuer = null } = facts;
   return [
     `  reference  ${visible(facts.reference)}`,

@@ -9,8 +9,8 @@ import { AMOUNT } from './receipt-facts.ts';
 import type { Issuer, ReceiptFacts } from './receipt-facts.ts';
 import { ReceiptError } from './errors.ts';
 import { renderAmount, renderLanguageLink, renderRow } from './receipt-html.ts';
-import { verifyStyles } from './verify-styles.ts';
-import { wordings } from './wording.ts';
+import { VERIFY_STYLES } from './verify-styles.ts';
+import { WORDINGS } from './wording.ts';
 import type { VerdictWording, Wording } from './wording.ts';
 
 /**
@@ -40,7 +40,7 @@ export type VerdictJson =
  * @throws ReceiptError `AMOUNT_INVALID` for a `reversedAmount` that is not a sum
  */
 export function verifyPage({ verdict, language, issuer = null }: VerifyPage): string {
-  const words = wordings[language];
+  const words = WORDINGS[language];
   const foot = renderFoot(issuer, words, language);
   return verdict.genuine
     ? genuinePage(verdict, { words, language, foot })
@@ -92,7 +92,7 @@ function genuinePage(
   return renderPage({
     language,
     title,
-    styles: verifyStyles,
+    styles: VERIFY_STYLES,
     body: markup`<div class="${reversed === null ? 'genuine' : 'reversed'}">
       <header>
         ${reversed === null ? tick : exclamation}
@@ -113,7 +113,7 @@ function notGenuinePage(say: VerdictWording, { language, foot }: Surroundings): 
   return renderPage({
     language,
     title: say.notGenuine,
-    styles: verifyStyles,
+    styles: VERIFY_STYLES,
     body: markup`<div class="not-genuine">
       <header>
         ${cross}

@@ -2,7 +2,7 @@
  * Styles of the public verify page. The verdict fills the first screen of a small phone; its three kinds differ in
  * word, sign and frame, not by colour alone. All pairs of colours have a contrast of at least 7:1.
  */
-export const verifyStyles = `
+export const VERIFY_STYLES = `
 :root {
   color-scheme: light dark;
   --ink: #16201c; --soft: #44534c; --line: #c3cec8; --paper: #fff;

@@ -72,7 +72,7 @@ export interface VerdictWording {
   readonly scanAgain: string;
 }
 
-const english: Wording = {
+const ENGLISH: Wording = {
   receipt: 'Receipt',
   ownName: 'English',
   types: {
@@ -134,7 +134,7 @@ const english: Wording = {
   },
 };
 
-const swahili: Wording = {
+const SWAHILI: Wording = {
   receipt: 'Risiti',
   ownName: 'Kiswahili',
   types: {
@@ -200,4 +200,4 @@ const swahili: Wording = {
   },
 };
 
-export const wordings: Readonly<Record<Language, Wording>> = { en: english, sw: swahili };
+export const WORDINGS: Readonly<Record<Language, Wording>> = { en: ENGLISH, sw: SWAHILI };

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import type { ParseArgsOptionsConfig } from 'node:util';
 
 /** The exit code of a command whose command line cannot be used. Nothing has been done then. */
-const misused = 2;
+const MISUSED = 2;
 
 type NoOptions = Readonly<Record<string, never>>;
 
@@ -48,5 +48,5 @@ export function readCommandLine<const Options extends ParseArgsOptionsConfig = N
 /** Ends the process because an option's value cannot be used, as `readCommandLine` does for an unknown option. */
 export function refuse(reason: string, usage: string): never {
   process.stderr.write(`${reason}\n\n${usage}\n`);
-  return process.exit(misused);
+  return process.exit(MISUSED);
 }

@@ -7,7 +7,7 @@ import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 
-const usage = `Usage: db:audit [--json] [--limit <n>]
+const USAGE = `Usage: db:audit [--json] [--limit <n>]
 
 Checks that wallets, transactions, holds, requests, M-PESA logs, callbacks and SMS costs agree with each other. It only
 reads, and sees one moment, however long it takes. db:verify checks the schema; this checks the rows.
@@ -20,11 +20,11 @@ Exit code: 0 nothing found, 1 something found, 2 it could not run.`;
 /** The exit code of an audit that could not run: nobody may take it for a clean one, nor for a finding. */
 const COULD_NOT_RUN = 2;
 
-const { values } = readCommandLine(usage, {
+const { values } = readCommandLine(USAGE, {
   options: { json: { type: 'boolean', default: false }, limit: { type: 'string', default: '20' } },
 });
 if (!/^[1-9][0-9]{0,5}$/.test(values.limit)) {
-  refuse('--limit is a whole number from 1 to 999999.', usage);
+  refuse('--limit is a whole number from 1 to 999999.', USAGE);
 }
 
 await runCommand(async () => {

@@ -9,7 +9,7 @@ import { openTarget } from './target.ts';
 /** Rows a step: a tenth of a second of locks on old rows, and little lost when it is stopped. */
 const STEP = 2_000;
 
-const usage = `Usage: db:backfill
+const USAGE = `Usage: db:backfill
 
 Gives transactions that are older than the verification hash theirs. It can be stopped and resumed.
 
@@ -18,7 +18,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+readCommandLine(USAGE);
 
 await runCommand(async () => {
   await using target = await openTarget(projectAt());

@@ -9,7 +9,7 @@ import { moveMoney } from './fixtures/money.ts';
 import { runCommandLine, startCommand } from './fixtures/run-command.ts';
 import { repository } from './fixtures/temporary-project.ts';
 import { readMigrations } from './migrations.ts';
-import { sampleWallets } from './sample-wallets.ts';
+import { SAMPLE_WALLETS } from './sample-wallets.ts';
 
 const names = (await readMigrations(repository.migrations)).map(({ name }) => name);
 
@@ -157,11 +157,11 @@ describe('db:seed', () => {
     await using database = await createTestDatabase();
     const first = await runCommandLine('seed', database.url);
     expect(first).toMatchObject({ exitCode: 0, stderr: '' });
-    for (const { number } of sampleWallets) {
+    for (const { number } of SAMPLE_WALLETS) {
       expect(first.stdout).toMatch(new RegExp(`^${number} .* ACTIVE +KES +0\\.00$`, 'm'));
     }
     const second = await runCommandLine('seed', database.url);
-    expect(second.stdout).toContain(`0 opened, ${sampleWallets.length} were there already`);
+    expect(second.stdout).toContain(`0 opened, ${SAMPLE_WALLETS.length} were there already`);
   });
 
   it('says what to do where nothing is deployed', async () => {

@@ -8,7 +8,7 @@ import { openTarget } from './target.ts';
 import { faultLines, verdict } from './verify/report.ts';
 import { verifyDatabase } from './verify/verify-database.ts';
 
-const usage = `Usage: db:deploy [--wait <seconds>]
+const USAGE = `Usage: db:deploy [--wait <seconds>]
 
 Looks for rows that would be in the way, brings the database to the newest migration with \`prisma migrate deploy\`, and
 then checks the whole database as db:verify does.
@@ -20,8 +20,8 @@ Settings, from the environment or .env:
 
 Exit codes: 0 done, 1 it failed; what failed is named, 2 the command line cannot be used.`;
 
-const { values } = readCommandLine(usage, { options: { wait: { type: 'string', default: '900' } } });
-const patienceMilliseconds = waitOption(values.wait, usage);
+const { values } = readCommandLine(USAGE, { options: { wait: { type: 'string', default: '900' } } });
+const patienceMilliseconds = waitOption(values.wait, USAGE);
 
 await runCommand(async () => {
   const project = projectAt();

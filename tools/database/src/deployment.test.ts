@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { deploy } from './deployment.ts';
 import { appliedTo } from './fixtures/databases.ts';
 import { runCommandLine } from './fixtures/run-command.ts';
-import { base } from './fixtures/shop.ts';
+import { BASE } from './fixtures/shop.ts';
 import { TemporaryProject, repository } from './fixtures/temporary-project.ts';
-import { migrationLock } from './migration-lock.ts';
+import { MIGRATION_LOCK } from './migration-lock.ts';
 import { runPrisma } from './prisma-cli.ts';
 
 /** A session that has the migration lock. */
@@ -16,7 +16,7 @@ async function lockedBy(url: string, name: string): Promise<{ pid: string; end: 
   // A test may have it ended by the server.
   client.on('error', () => undefined);
   await client.connect();
-  await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+  await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
   const { rows } = await client.query<{ pid: string }>('SELECT pg_backend_pid()::text AS pid');
   return { pid: rows[0]?.pid ?? '', end: () => client.end() };
 }
@@ -25,7 +25,7 @@ describe('a deployment', () => {
   it('waits for another deployer that has the lock, names it, and then goes on', async () => {
     await using database = await createTestDatabase({ empty: true });
     await using temporary = await TemporaryProject.create({ empty: true });
-    await temporary.writeMigration(base.name, base);
+    await temporary.writeMigration(BASE.name, BASE);
     const other = await lockedBy(database.url, 'ops-laptop');
 
     const waited = Promise.withResolvers<string>();
@@ -41,7 +41,7 @@ describe('a deployment', () => {
     expect(await appliedTo(database.url)).toEqual([]);
     await other.end();
     expect(await deployment).toMatchObject({ exitCode: 0 });
-    expect(await appliedTo(database.url)).toEqual([base.name]);
+    expect(await appliedTo(database.url)).toEqual([BASE.name]);
   });
 
   it('gives up after the time that it was given, with how to end a session that was left behind', async () => {

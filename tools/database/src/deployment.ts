@@ -5,19 +5,19 @@ import { runPrisma } from './prisma-cli.ts';
 import type { PrismaRun } from './prisma-cli.ts';
 import type { Project } from './project.ts';
 
-export type DeployOptions = {
-  project: Project;
-  url: string;
+export interface DeployOptions {
+  readonly project: Project;
+  readonly url: string;
   /** Whether the CLI's output is shown as it comes or only kept. */
-  output: 'pass' | 'keep';
+  readonly output: 'pass' | 'keep';
   /** For how long to wait and try again when another deployer has the lock. */
-  patienceMilliseconds?: number;
+  readonly patienceMilliseconds?: number;
   /** Called while another deployer is waited for, again and again, with a description of the session that has the lock. */
-  onWait?: (holder: string) => void;
-};
+  readonly onWait?: (holder: string) => void;
+}
 
 /** Longer than any migration that is run while a service waits for it. */
-const defaultPatience = 15 * 60_000;
+const DEFAULT_PATIENCE = 15 * 60_000;
 
 /**
  * Brings a database to the newest migration with the real `prisma migrate deploy`. Prisma waits ten seconds for another
@@ -27,7 +27,7 @@ const defaultPatience = 15 * 60_000;
  * @throws {MigrateError} MIGRATIONS_LOCKED when another deployer has not finished in time
  */
 export async function deploy(options: DeployOptions): Promise<PrismaRun> {
-  const { project, url, output, patienceMilliseconds = defaultPatience } = options;
+  const { project, url, output, patienceMilliseconds = DEFAULT_PATIENCE } = options;
   const end = Date.now() + patienceMilliseconds;
   for (;;) {
     await waitForOthers(url, { waitMilliseconds: Math.max(0, end - Date.now()), onWait: options.onWait });

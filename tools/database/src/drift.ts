@@ -2,13 +2,13 @@
 import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
 import { deploy } from './deployment.ts';
-import { driftChecks, runDriftCheck } from './drift/check-drift.ts';
+import { DRIFT_CHECKS, runDriftCheck } from './drift/check-drift.ts';
 import { readEnvironment } from './env.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 
-const usage = `Usage: drift
+const USAGE = `Usage: drift
 
 Whether migrations, ways back, function sources, models and the committed dump say the same, and whether all times are
 taken in UTC. Works on fresh databases and never on that of DATABASE_URL. A part of check.
@@ -18,7 +18,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 nothing differs, 1 something differs, or it could not run, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+readCommandLine(USAGE);
 
 await runCommand(async () => {
   const project = projectAt();
@@ -34,7 +34,7 @@ await runCommand(async () => {
     return exitCode;
   }
   let failures = 0;
-  for (const check of driftChecks) {
+  for (const check of DRIFT_CHECKS) {
     progress.step(check.claim);
     const problems = await runDriftCheck(check, { project, url: migrated.url, emptyUrl: empty.url });
     progress.end();

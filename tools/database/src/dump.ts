@@ -11,7 +11,7 @@ import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 
-const usage = `Usage: db:dump
+const USAGE = `Usage: db:dump
 
 Writes prisma/schema.sql from a database that it makes and migrates.
 
@@ -20,7 +20,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+readCommandLine(USAGE);
 
 await runCommand(async () => {
   const project = projectAt();

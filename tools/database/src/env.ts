@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** The only file of this package that reads the environment. */
-export type Environment = {
+export interface Environment {
   /** The database to work on; the development server's when it is not set. */
-  databaseUrl: string | undefined;
+  readonly databaseUrl: string | undefined;
   /** An administrator's URL to a server on which scratch databases may be made. */
-  testServerUrl: string | undefined;
-};
+  readonly testServerUrl: string | undefined;
+}
 
 /** Reads the settings, those in the root's `.env` included, as prisma.config.ts does. */
 export function readEnvironment(root: string): Environment {

@@ -1,5 +1,5 @@
 /** Every way in which these commands fail on purpose. The code is for programs, the message for people. */
-const errorCodes = {
+const ERROR_CODES = {
   CLI_ABSENT: 'the Prisma command line cannot be started',
   CREDENTIALS_REFUSED: 'the database server refuses the user or the password',
   DATABASE_ABSENT: 'there is no such database',
@@ -23,7 +23,7 @@ const errorCodes = {
   URL_INVALID: 'DATABASE_URL is not a PostgreSQL connection string',
 } as const;
 
-export type MigrateErrorCode = keyof typeof errorCodes;
+export type MigrateErrorCode = keyof typeof ERROR_CODES;
 
 export class MigrateError extends Error {
   override readonly name = 'MigrateError';
@@ -31,7 +31,7 @@ export class MigrateError extends Error {
 
   /** `advice` says what happened in particular and what to do about it. */
   constructor(code: MigrateErrorCode, advice: string, options?: ErrorOptions) {
-    super(`${errorCodes[code]}: ${advice}`, options);
+    super(`${ERROR_CODES[code]}: ${advice}`, options);
     this.code = code;
   }
 }

@@ -3,20 +3,23 @@ import type { Client } from 'pg';
 import { codeOf } from './errors.ts';
 
 /** A row of Prisma's own table: one attempt to apply a migration. */
-export type Attempt = {
-  id: string;
-  name: string;
-  checksum: string;
+export interface Attempt {
+  readonly id: string;
+  readonly name: string;
+  readonly checksum: string;
   /** How it stands. A failed attempt that was declared rolled back counts for nothing any more. */
-  state: 'applied' | 'unfinished' | 'rolled back';
-  startedAt: Date;
-  finishedAt: Date | null;
+  readonly state: 'applied' | 'unfinished' | 'rolled back';
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
   /** What the server said when it failed. */
-  logs: string | null;
-};
+  readonly logs: string | null;
+}
 
 /** Where Prisma's history is: a connection, and the schema that the connection string names. */
-export type HistoryPlace = { client: Client; schema: string };
+export interface HistoryPlace {
+  readonly client: Client;
+  readonly schema: string;
+}
 
 /**
  * All attempts in the order in which they were made; undefined when nothing was ever deployed.

@@ -6,22 +6,22 @@ import { withConnection } from './connection.ts';
 import { MigrateError } from './errors.ts';
 
 /** The advisory lock that Prisma's migrate commands take on a database. */
-export const migrationLock = 72_707_369;
+export const MIGRATION_LOCK = 72_707_369;
 
-const pollMilliseconds = 200;
+const POLL_MILLISECONDS = 200;
 
 /** Waits that are over sooner are not worth a word. */
-const quietMilliseconds = 2_000;
+const QUIET_MILLISECONDS = 2_000;
 
 /** How often to repeat that another session is waited for. */
-const remindMilliseconds = 10_000;
+const REMIND_MILLISECONDS = 10_000;
 
-export type LockOptions = {
+export interface LockOptions {
   /** How long to wait for another's deploy or rollback. */
-  waitMilliseconds: number;
+  readonly waitMilliseconds: number;
   /** Called when it has to be waited for, again and again, with a description of the session that has the lock. */
-  onWait?: ((holder: string) => void) | undefined;
-};
+  readonly onWait?: ((holder: string) => void) | undefined;
+}
 
 /**
  * Takes Prisma's migration lock for this session, so that no deploy can run at the same time.
@@ -38,7 +38,7 @@ export async function takeMigrationLock(
   await refusePooler({ client, url });
   await waitUntil(client, options, async () => {
     const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [
-      migrationLock,
+      MIGRATION_LOCK,
     ]);
     return rows[0]?.taken === true;
   });
@@ -69,7 +69,7 @@ async function waitUntil(
   isDone: () => Promise<boolean>,
 ): Promise<void> {
   const begin = Date.now();
-  let nextWord = begin + Math.min(quietMilliseconds, waitMilliseconds);
+  let nextWord = begin + Math.min(QUIET_MILLISECONDS, waitMilliseconds);
   for (;;) {
     if (await isDone()) return;
     const now = Date.now();
@@ -77,14 +77,14 @@ async function waitUntil(
     if (now >= nextWord) {
       const holder = await holderOf(client);
       if (holder !== undefined) onWait?.(holder);
-      nextWord = now + remindMilliseconds;
+      nextWord = now + REMIND_MILLISECONDS;
     }
-    await sleep(pollMilliseconds);
+    await sleep(POLL_MILLISECONDS);
   }
 }
 
 async function holderOf(client: Client): Promise<string | undefined> {
-  const { rows } = await client.query<{ holder: string }>(LOCK_HOLDER, [migrationLock]);
+  const { rows } = await client.query<{ holder: string }>(LOCK_HOLDER, [MIGRATION_LOCK]);
   return rows[0]?.holder;
 }
 

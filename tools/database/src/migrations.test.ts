@@ -38,7 +38,7 @@ describe('the migrations folder', () => {
 });
 
 /** Files that an editor or a checkout can leave, and what must be reported about them. */
-const unreadable = [
+const UNREADABLE = [
   ['a byte order mark', Buffer.from('\uFEFFSELECT 1;', 'utf8'), 'begins with a byte order mark'],
   ['UTF-16', Buffer.from('\uFEFFSELECT 1;', 'utf16le'), 'is in UTF-16'],
   ['UTF-16 without a mark', Buffer.from('SELECT 1;', 'utf16le'), 'is in UTF-16'],
@@ -48,7 +48,7 @@ const unreadable = [
 ] as const;
 
 describe('a script that no server could read', () => {
-  it.each(unreadable)('is refused with its path and what to do: %s', async (_, bytes, fault) => {
+  it.each(UNREADABLE)('is refused with its path and what to do: %s', async (_, bytes, fault) => {
     await using temporary = await TemporaryProject.create({ empty: true });
     const { migrations } = temporary.project;
     for (const file of ['migration.sql', 'down.sql']) {
@@ -61,7 +61,7 @@ describe('a script that no server could read', () => {
     }
   });
 
-  it.each(unreadable)('ends prisma migrate deploy before anything has begun: %s', async (_, bytes, fault) => {
+  it.each(UNREADABLE)('ends prisma migrate deploy before anything has begun: %s', async (_, bytes, fault) => {
     await using database = await createTestDatabase({ empty: true });
     await using temporary = await TemporaryProject.create({ empty: true });
     const { project } = temporary;

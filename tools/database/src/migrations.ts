@@ -5,15 +5,15 @@ import { faultOfText } from '@repo/schema-engine/script-text';
 import { MigrateError, codeOf, messageOf } from './errors.ts';
 
 /** A folder below the migrations folder. */
-export type Migration = {
+export interface Migration {
   /** The folder's name, which begins with its time: the order of names is the order of migrations. */
-  name: string;
-  sql: string;
+  readonly name: string;
+  readonly sql: string;
   /** The way back, if it has one. */
-  downSql: string | undefined;
+  readonly downSql: string | undefined;
   /** Why it is there, what it locks and what it costs, in notes.md, if it has that. */
-  notes: string | undefined;
-};
+  readonly notes: string | undefined;
+}
 
 /**
  * The migrations on disk, oldest first, or those of them whose names are wanted.

@@ -8,7 +8,7 @@ import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 
-const usage = `Usage: db:migration <name> [--last]
+const USAGE = `Usage: db:migration <name> [--last]
 
 Writes a migration with the copies of all functions in prisma/functions that differ from what the migrations make, forth
 and back. What only people know (CHECKs, triggers, rows) is theirs to write into it.
@@ -20,11 +20,11 @@ Settings, from the environment or .env:
 
 Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
 
-const { positionals, values } = readCommandLine(usage, {
+const { positionals, values } = readCommandLine(USAGE, {
   options: { last: { type: 'boolean', default: false } },
   names: 1,
 });
-const name = positionals[0] ?? refuse('The name of the migration is missing.', usage);
+const name = positionals[0] ?? refuse('The name of the migration is missing.', USAGE);
 
 await runCommand(async () => {
   const project = projectAt();

@@ -7,14 +7,14 @@ import { hasPgBouncer, startPgBouncer } from './fixtures/pgbouncer.ts';
 import type { PgBouncerOptions } from './fixtures/pgbouncer.ts';
 import { runCommandLine } from './fixtures/run-command.ts';
 import { repository } from './fixtures/temporary-project.ts';
-import { migrationLock } from './migration-lock.ts';
+import { MIGRATION_LOCK } from './migration-lock.ts';
 import { readMigrations } from './migrations.ts';
 import { runPrisma } from './prisma-cli.ts';
 
 /** Sessions of this database that have the migration lock. */
 const LOCKS = `
   SELECT count(*) AS n FROM pg_locks
-   WHERE locktype = 'advisory' AND objid = ${migrationLock}
+   WHERE locktype = 'advisory' AND objid = ${MIGRATION_LOCK}
      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 const POOLERS: readonly PgBouncerOptions[] = [

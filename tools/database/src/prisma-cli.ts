@@ -5,19 +5,19 @@ import { commandEnvironment } from './env.ts';
 import { MigrateError, messageOf } from './errors.ts';
 import type { Project } from './project.ts';
 
-export type PrismaRun = {
-  exitCode: number;
+export interface PrismaRun {
+  readonly exitCode: number;
   /** All that it said, on either stream. */
-  output: string;
-};
+  readonly output: string;
+}
 
-export type PrismaOptions = {
-  url: string;
+export interface PrismaOptions {
+  readonly url: string;
   /** `pass` shows the CLI's output as it comes; `keep` only keeps it. */
-  output: 'pass' | 'keep';
-};
+  readonly output: 'pass' | 'keep';
+}
 
-const forwarded: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const FORWARDED: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Runs the real Prisma CLI on a database. Signals that reach this process are passed on, so that the CLI ends in its own
@@ -45,7 +45,7 @@ export async function runPrisma(
   child.stderr.on('data', collect(process.stderr));
 
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
-  for (const signal of forwarded) process.on(signal, forward);
+  for (const signal of FORWARDED) process.on(signal, forward);
   try {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     child.on('error', reject);
@@ -59,6 +59,6 @@ export async function runPrisma(
       cause,
     });
   } finally {
-    for (const signal of forwarded) process.off(signal, forward);
+    for (const signal of FORWARDED) process.off(signal, forward);
   }
 }

@@ -1,19 +1,19 @@
 import type { WriteStream } from 'node:tty';
 
 /** Says what is being done while it is done: on a terminal one line that is written over, in a pipe nothing. */
-export type Progress = Disposable & {
-  step: (what: string) => void;
+export interface Progress extends Disposable {
+  readonly step: (what: string) => void;
   /** Takes the line away, for what is printed next. */
-  end: () => void;
-};
+  readonly end: () => void;
+}
 
-const clearLine = '\r\u001B[K';
+const CLEAR_LINE = '\r\u001B[K';
 
 /** Progress on standard error, so that what a command prints can be piped on. */
 export function showProgress(stream: Pick<WriteStream, 'isTTY' | 'write'> = process.stderr): Progress {
   let isShown = false;
   const end = (): void => {
-    if (isShown) stream.write(clearLine);
+    if (isShown) stream.write(CLEAR_LINE);
     isShown = false;
   };
   const step = (what: string): void => {
@@ -26,7 +26,7 @@ export function showProgress(stream: Pick<WriteStream, 'isTTY' | 'write'> = proc
 }
 
 /** For callers that want none. */
-export const noProgress: Progress = {
+export const NO_PROGRESS: Progress = {
   step: () => undefined,
   end: () => undefined,
   [Symbol.dispose]: () => undefined,

@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 
 /** Where the files are that the commands work with. */
-export type Project = {
-  root: string;
+export interface Project {
+  readonly root: string;
   /** One folder a migration, with migration.sql and down.sql. */
-  migrations: string;
+  readonly migrations: string;
   /** One file a function, named `<schema>.<name>.sql`. */
-  functions: string;
+  readonly functions: string;
   /** The committed dump of the migrated database. */
-  dump: string;
+  readonly dump: string;
   /** The folder with Prisma's models. */
-  models: string;
+  readonly models: string;
   /** Prisma's configuration. */
-  config: string;
-};
+  readonly config: string;
+}
 
 /** The project in a folder; without one, the repository that these sources are in. */
 export function projectAt(root = join(import.meta.dirname, '..', '..', '..')): Project {

@@ -7,7 +7,7 @@ import { describeLoss } from './rollback/loss.ts';
 import { rollBack } from './rollback/roll-back.ts';
 import { openTarget } from './target.ts';
 
-const usage = `Usage: db:rollback [--to <migration>] [--discard-data] [--wait <seconds>]
+const USAGE = `Usage: db:rollback [--to <migration>] [--discard-data] [--wait <seconds>]
 
 Walks back the last applied migration, or all that were applied after the one named with --to, all or nothing. Rehearses
 it first, and refuses when rows would be lost.
@@ -21,7 +21,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 done, 1 refused or failed; nothing was changed, 2 the command line cannot be used.`;
 
-const { values } = readCommandLine(usage, {
+const { values } = readCommandLine(USAGE, {
   options: {
     to: { type: 'string' },
     'discard-data': { type: 'boolean', default: false },
@@ -29,7 +29,7 @@ const { values } = readCommandLine(usage, {
   },
 });
 
-const waitMilliseconds = waitOption(values.wait, usage);
+const waitMilliseconds = waitOption(values.wait, USAGE);
 
 await runCommand(async () => {
   const project = projectAt();

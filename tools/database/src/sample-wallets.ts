@@ -1,13 +1,17 @@
 import { isDaftariError, lookupWallet, openWallet } from '@repo/db';
 import type { Db, Wallet } from '@repo/db';
 
-export type SampleWallet = { number: string; holderName: string; phone: string };
+export interface SampleWallet {
+  readonly number: string;
+  readonly holderName: string;
+  readonly phone: string;
+}
 
 /**
  * Invented people with numbers that nobody takes for a telephone's. The wallet numbers are fixed, so that examples can
  * be typed as they are printed; like every customer's, they end in a check digit, and no two of them look alike.
  */
-export const sampleWallets: readonly SampleWallet[] = [
+export const SAMPLE_WALLETS: readonly SampleWallet[] = [
   { number: '2048173651', holderName: 'Akinyi Zawadi', phone: '254700000001' },
   { number: '3185294767', holderName: 'Baraka Nuru', phone: '254700000002' },
   { number: '4713068922', holderName: 'Chebet Machweo', phone: '254700000003' },
@@ -22,7 +26,7 @@ export const sampleWallets: readonly SampleWallet[] = [
 export async function openSampleWallets(db: Db): Promise<{ wallets: Wallet[]; opened: number }> {
   const wallets: Wallet[] = [];
   let opened = 0;
-  for (const sample of sampleWallets) {
+  for (const sample of SAMPLE_WALLETS) {
     try {
       wallets.push(await openWallet(db, sample));
       opened += 1;

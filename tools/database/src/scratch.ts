@@ -3,7 +3,9 @@ import { createDatabase, dropDatabase } from '@repo/postgres/database';
 import { startServer } from '@repo/postgres/server';
 
 /** An empty database that is gone afterwards. */
-export type ScratchDatabase = AsyncDisposable & { url: string };
+export interface ScratchDatabase extends AsyncDisposable {
+  readonly url: string;
+}
 
 /**
  * Makes an empty database on a server for trials, or on one that runs only as long as the database is needed. Never on

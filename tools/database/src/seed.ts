@@ -3,11 +3,11 @@ import { readCommandLine } from '@repo/command/command-line';
 import { createDb } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { projectAt } from './project.ts';
-import { openSampleWallets, sampleWallets } from './sample-wallets.ts';
+import { openSampleWallets, SAMPLE_WALLETS } from './sample-wallets.ts';
 import { openTarget } from './target.ts';
 import { renderTable } from './text-table.ts';
 
-const usage = `Usage: db:seed
+const USAGE = `Usage: db:seed
 
 Opens a handful of sample wallets, where they are not there already, and prints them.
 
@@ -16,7 +16,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+readCommandLine(USAGE);
 
 await runCommand(async () => {
   await using target = await openTarget(projectAt());
@@ -25,7 +25,7 @@ await runCommand(async () => {
     const { wallets, opened } = await openSampleWallets(db);
     // Names and phones are the samples' own: a wallet that was there before may be somebody's.
     const rows = wallets.map(({ number, currency, balance, status }, index) => {
-      const { holderName = '', phone = '' } = sampleWallets[index] ?? {};
+      const { holderName = '', phone = '' } = SAMPLE_WALLETS[index] ?? {};
       return [number, holderName, phone, status, currency, balance];
     });
     const header = ['number', 'holder', 'phone', 'status', '', 'balance'];

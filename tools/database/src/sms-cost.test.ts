@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { runCommandLine } from './fixtures/run-command.ts';
 
 /** Two deposits and a campaign that were charged, and a message that waits, on two days in Nairobi. */
-const messages = `
+const MESSAGES = `
 INSERT INTO services.sms_logs (recipient, message, status, template, cost, currency, parts, expected_parts, created_at)
 VALUES ('254700000001', 'x', 'SENT', 'deposit', 0.8, 'KES', 1, 1, '2026-03-01T20:59:59'),
        ('254700000001', 'x', 'SENT', 'deposit', 0.8001, 'KES', 1, 1, '2026-03-01T21:00:00'),
@@ -13,7 +13,7 @@ VALUES ('254700000001', 'x', 'SENT', 'deposit', 0.8, 'KES', 1, 1, '2026-03-01T20
 
 it('sms:cost prints a table with totals and with what nobody was charged for', async () => {
   await using database = await createTestDatabase();
-  await execute(database.url, messages);
+  await execute(database.url, MESSAGES);
   const { exitCode, stdout } = await runCommandLine('sms-cost', database.url, [
     '--from',
     '2026-03-01',
@@ -33,7 +33,7 @@ it('sms:cost prints a table with totals and with what nobody was charged for', a
 
 it('sms:cost --csv prints nothing but the rows', async () => {
   await using database = await createTestDatabase();
-  await execute(database.url, messages);
+  await execute(database.url, MESSAGES);
   const { exitCode, stdout } = await runCommandLine('sms-cost', database.url, [
     '--from',
     '2026-03-01',

@@ -9,7 +9,7 @@ import { renderTable } from './text-table.ts';
 
 const KEYS: readonly SmsCostKey[] = ['day', 'status', 'network', 'template'];
 
-const usage = `Usage: sms:cost [--from <day>] [--to <day>] [--by day|status|network|template] [--csv]
+const USAGE = `Usage: sms:cost [--from <day>] [--to <day>] [--by day|status|network|template] [--csv]
 
 What the SMS of a period cost.
 
@@ -23,7 +23,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
 
-const { values } = readCommandLine(usage, {
+const { values } = readCommandLine(USAGE, {
   options: {
     from: { type: 'string' },
     to: { type: 'string' },
@@ -31,7 +31,7 @@ const { values } = readCommandLine(usage, {
     csv: { type: 'boolean', default: false },
   },
 });
-const kind = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, usage);
+const kind = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, USAGE);
 
 await runCommand(async () => {
   const period = costPeriod(values);

@@ -6,7 +6,7 @@ import { projectAt } from './project.ts';
 import { readStatus, renderStatus } from './status/read-status.ts';
 import { openTarget } from './target.ts';
 
-const usage = `Usage: db:status
+const USAGE = `Usage: db:status
 
 Where the database stands: its migrations, the rows of each table, what waits for people, and whether the balances add up
 to zero. It only reads.
@@ -16,7 +16,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 the balances add up, 1 the balances do not add up, or it failed, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+readCommandLine(USAGE);
 
 await runCommand(async () => {
   const project = projectAt();

@@ -5,7 +5,7 @@ import { runPrisma } from './prisma-cli.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 
-const usage = `Usage: db:studio [--port <port>] [--browser <browser>]
+const USAGE = `Usage: db:studio [--port <port>] [--browser <browser>]
 
 Prisma Studio, which shows and edits the rows of the database in a browser on this machine, until Ctrl-C.
 
@@ -17,12 +17,12 @@ Settings, from the environment or .env:
 
 Exit codes: 0 ended by Ctrl-C, 1 it could not start, 2 the command line cannot be used.`;
 
-const { values } = readCommandLine(usage, {
+const { values } = readCommandLine(USAGE, {
   options: { port: { type: 'string', default: '5555' }, browser: { type: 'string' } },
 });
 const { port, browser } = values;
 if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) {
-  refuse('--port is a whole number from 1 to 65535.', usage);
+  refuse('--port is a whole number from 1 to 65535.', USAGE);
 }
 
 await runCommand(async () => {

@@ -4,13 +4,15 @@ import { readEnvironment } from './env.ts';
 import type { Project } from './project.ts';
 
 /** The database that a command works on. */
-export type Target = AsyncDisposable & { url: string };
+export interface Target extends AsyncDisposable {
+  readonly url: string;
+}
 
-const developmentDatabase = 'daftari';
+const DEVELOPMENT_DATABASE = 'daftari';
 
 /** The database of the commands and of dev on the development server. */
 export function developmentUrl(serverUrl: string): string {
-  return databaseUrl(serverUrl, developmentDatabase);
+  return databaseUrl(serverUrl, DEVELOPMENT_DATABASE);
 }
 
 /** The database of DATABASE_URL, or else the development server's, which runs as long as a process uses it. */

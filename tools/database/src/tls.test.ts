@@ -19,7 +19,7 @@ function wayOf(ssl: unknown): Way {
 }
 
 /** Everything that reads DATABASE_URL, and libpq, whose meaning it is. */
-const readers: Readonly<Record<string, (url: string) => Promise<Way>>> = {
+const READERS: Readonly<Record<string, (url: string) => Promise<Way>>> = {
   'the services': async (url) => {
     const db = createDb({ url, maxConnections: 2 });
     try {
@@ -70,10 +70,14 @@ const hasLibpq = await outputOf('psql', ['--version']).then(
   () => false,
 );
 
-const servers = { on: await startTlsServer({ ssl: true }), off: await startTlsServer({ ssl: false }) };
+const servers = await startServers();
 afterAll(async () => {
   await Promise.all(Object.values(servers).map((server) => server[Symbol.asyncDispose]()));
 });
+
+async function startServers(): Promise<Readonly<Record<'on' | 'off', TlsServer>>> {
+  return { on: await startTlsServer({ ssl: true }), off: await startTlsServer({ ssl: false }) };
+}
 
 /** The URL of a server with parameters; AUTHORITY and STRANGER stand for files. */
 function urlOf(
@@ -88,7 +92,7 @@ function urlOf(
 
 async function waysInto(url: string): Promise<Record<string, Way>> {
   const ways: Record<string, Way> = {};
-  for (const [name, read] of Object.entries(readers)) {
+  for (const [name, read] of Object.entries(READERS)) {
     if (name === 'libpq' && !hasLibpq) continue;
     ways[name] = await read(url).catch(() => 'refused');
   }
@@ -97,7 +101,7 @@ async function waysInto(url: string): Promise<Record<string, Way>> {
 
 /** The same for every reader. */
 function everybody(way: Way): Record<string, Way> {
-  const names = Object.keys(readers).filter((name) => name !== 'libpq' || hasLibpq);
+  const names = Object.keys(READERS).filter((name) => name !== 'libpq' || hasLibpq);
   return Object.fromEntries(names.map((name) => [name, way]));
 }
 
@@ -108,7 +112,7 @@ interface Case {
   readonly host?: string;
 }
 
-const cases: readonly Case[] = [
+const CASES: readonly Case[] = [
   { query: '', on: 'encrypted', off: 'plain' },
   { query: 'sslmode=disable', on: 'plain', off: 'plain' },
   { query: 'sslmode=allow', on: 'plain', off: 'plain' },
@@ -129,7 +133,7 @@ const cases: readonly Case[] = [
 ];
 
 describe.each(['on', 'off'] as const)('on a server with ssl %s', (ssl) => {
-  it.each(cases)('"$query" means the same to everybody (host $host)', async (one) => {
+  it.each(CASES)('"$query" means the same to everybody (host $host)', async (one) => {
     const url = urlOf(servers[ssl], one);
     expect(await waysInto(url)).toEqual(everybody(one[ssl]));
     expect(await engineGetsIn(url)).toBe(one[ssl] !== 'refused');

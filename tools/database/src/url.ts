@@ -6,7 +6,7 @@ import { readEnvironment } from './env.ts';
 import { projectAt } from './project.ts';
 import { developmentUrl } from './target.ts';
 
-const usage = `Usage: db:url
+const USAGE = `Usage: db:url
 
 Prints the address of the database that dev uses, for programs of your own. It holds the password. The development
 database has the same address each time; it can be reached while dev, or another command that uses it, runs.
@@ -18,7 +18,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 printed, 1 the development database does not run, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+readCommandLine(USAGE);
 
 await runCommand(async () => {
   const { root } = projectAt();

@@ -8,7 +8,7 @@ import { isWrong } from './verify/finding.ts';
 import { renderReport } from './verify/report.ts';
 import { verifyDatabase } from './verify/verify-database.ts';
 
-const usage = `Usage: db:verify
+const USAGE = `Usage: db:verify
 
 Compares a live database with what this release expects: migrations, tables, functions, triggers, indexes. It only reads.
 
@@ -17,7 +17,7 @@ Settings, from the environment or .env:
 
 Exit codes: 0 nothing is wrong, 1 something is wrong, or it could not run, 2 the command line cannot be used.`;
 
-readCommandLine(usage);
+readCommandLine(USAGE);
 
 await runCommand(async () => {
   const project = projectAt();

@@ -7,9 +7,12 @@ import { PostgresError, codeOf } from './errors.ts';
 const execute = promisify(execFile);
 
 /** The account that the server runs under. */
-export type Account = { uid: number; gid: number };
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
 
-const candidates = ['postgres', 'nobody'];
+const CANDIDATES = ['postgres', 'nobody'];
 
 /**
  * PostgreSQL refuses to run as root, so root hands it to another account: the owner of the data directory when
@@ -20,13 +23,13 @@ export async function findAccount(dataDirectory: string): Promise<Account | unde
   if (process.geteuid?.() !== 0) return undefined;
   const owner = await ownerOf(dataDirectory);
   if (owner !== undefined && owner.uid !== 0) return owner;
-  for (const name of candidates) {
+  for (const name of CANDIDATES) {
     const account = await accountNamed(name);
     if (account !== undefined) return account;
   }
   throw new PostgresError(
     'ACCOUNT_MISSING',
-    `PostgreSQL does not run as root. Create an account named ${candidates.join(' or ')}, or run this as another user.`,
+    `PostgreSQL does not run as root. Create an account named ${CANDIDATES.join(' or ')}, or run this as another user.`,
   );
 }
 

@@ -6,7 +6,10 @@ import { copyForOthers } from './binaries-copy.ts';
 import { PostgresError } from './errors.ts';
 
 /** Where `postgres` and `initdb` are, and their major version. */
-export type Binaries = { directory: string; version: number };
+export interface Binaries {
+  readonly directory: string;
+  readonly version: number;
+}
 
 /**
  * The PostgreSQL programs to use: those in `directory`, or else those of the npm package for this platform.

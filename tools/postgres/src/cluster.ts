@@ -6,11 +6,15 @@ import type { Binaries } from './binaries.ts';
 import { PostgresError, codeOf } from './errors.ts';
 
 /** The name of the superuser of every cluster made here. */
-export const superuser = 'postgres';
+export const SUPERUSER = 'postgres';
 
-const passwordFile = 'daftari.password';
+const PASSWORD_FILE = 'daftari.password';
 
-type ClusterOptions = { account: Account | undefined; binaries: Binaries; durable: boolean };
+interface ClusterOptions {
+  readonly account: Account | undefined;
+  readonly binaries: Binaries;
+  readonly durable: boolean;
+}
 
 /** Makes `directory` a database cluster, or checks that the one it holds fits the programs. */
 export async function ensureCluster(directory: string, options: ClusterOptions): Promise<void> {
@@ -26,7 +30,7 @@ export async function ensureCluster(directory: string, options: ClusterOptions):
 
 /** The password of the superuser, which lies beside the data, readable by its owner alone. */
 export async function readPassword(directory: string): Promise<string> {
-  const path = join(directory, passwordFile);
+  const path = join(directory, PASSWORD_FILE);
   try {
     return (await readFile(path, 'utf8')).trim();
   } catch (error) {
@@ -74,7 +78,7 @@ async function createCluster(directory: string, options: ClusterOptions): Promis
     }
     await assertReachable(staging, options.account);
     await initialise(staging, password, options);
-    await rename(password, join(staging, passwordFile));
+    await rename(password, join(staging, PASSWORD_FILE));
     await moveIntoPlace(staging, directory);
   } finally {
     await rm(password, { force: true });
@@ -98,7 +102,7 @@ async function assertReachable(directory: string, account: Account | undefined):
 }
 
 async function initialise(directory: string, passwordPath: string, options: ClusterOptions): Promise<void> {
-  const args = ['-D', directory, '-U', superuser, `--pwfile=${passwordPath}`, '--auth=scram-sha-256'];
+  const args = ['-D', directory, '-U', SUPERUSER, `--pwfile=${passwordPath}`, '--auth=scram-sha-256'];
   args.push('--encoding=UTF8', '--locale=C', '--no-instructions');
   // Since version 17 PostgreSQL brings C.UTF-8 with it: the same on every machine, and upper() knows all letters.
   if (options.binaries.version >= 17) args.push('--locale-provider=builtin', '--builtin-locale=C.UTF-8');

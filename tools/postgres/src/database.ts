@@ -4,10 +4,10 @@ import { escapeIdentifier } from 'pg';
 import { PostgresError, codeOf } from './errors.ts';
 
 /** The server itself waits 5 s for a template to be left before it refuses, so this waits 10 s in all. */
-const cloneAttempts = 2;
+const CLONE_ATTEMPTS = 2;
 
 /** Of these the pg driver leaves the percent-encoded form in the name that it reads from a URL. */
-const reservedCharacters = /[;/?:@&=+$,#]/;
+const RESERVED_CHARACTERS = /[;/?:@&=+$,#]/;
 
 /** The URL of another database on the same server, for the same user and with the same parameters. */
 export function databaseUrl(serverUrl: string, name: string): string {
@@ -43,7 +43,7 @@ export async function cloneDatabase(
       return databaseUrl(serverUrl, name);
     } catch (error) {
       if (codeOf(error) !== '55006') throw error;
-      if (attempt < cloneAttempts) continue;
+      if (attempt < CLONE_ATTEMPTS) continue;
       throw new PostgresError('TEMPLATE_BUSY', `close the connections to ${template} before cloning it.`, {
         cause: error,
       });
@@ -87,5 +87,5 @@ function assertName(name: string): void {
 }
 
 function isSafeInUrl(name: string): boolean {
-  return name.isWellFormed() && !reservedCharacters.test(name) && name !== '.' && name !== '..';
+  return name.isWellFormed() && !RESERVED_CHARACTERS.test(name) && name !== '.' && name !== '..';
 }

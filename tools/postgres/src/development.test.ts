@@ -15,7 +15,7 @@ import { findPostmaster } from './postmaster.ts';
 import { isAlive, signal } from './processes.ts';
 import { findDevelopmentServer, openDevelopmentServer, startServer } from './server.ts';
 
-const one = [{ one: 1 }];
+const ONE = [{ one: 1 }];
 
 test('the second command uses the server of the first, and the last one to leave stops it', async () => {
   await using folder = await createFolder();
@@ -24,7 +24,7 @@ test('the second command uses the server of the first, and the last one to leave
   expect([first.started, second.started]).toEqual([true, false]);
   expect(second.url).toBe(first.url);
   await first.stop();
-  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual(one);
+  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual(ONE);
   await second.stop();
   await expect(execute(second.url, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
@@ -44,7 +44,7 @@ test('data is there again when the next command starts the server again', async 
   await first.stop();
   await using second = await openDevelopmentServer(folder.path);
   expect(second.started).toBe(true);
-  expect(await execute(second.url, 'SELECT one FROM kept')).toEqual(one);
+  expect(await execute(second.url, 'SELECT one FROM kept')).toEqual(ONE);
 });
 
 test('its address stays the same from one start to the next, and only the running server has one', async () => {
@@ -80,7 +80,7 @@ test('a command that is killed takes nothing from another, and the server ends w
   expect([starter.words[1], started]).toEqual(['true', 'false']);
   const postmaster = await findPostmaster(join(folder.path, '.daftari', 'postgres'));
   await starter.end('SIGKILL');
-  expect(await execute(url, 'SELECT 1 AS one')).toEqual(one);
+  expect(await execute(url, 'SELECT 1 AS one')).toEqual(ONE);
   await other.end('SIGKILL');
   await until('the server to end', () => !isAlive(postmaster?.pid ?? process.pid));
 });
@@ -96,7 +96,7 @@ test('a server that is about to end is replaced, not joined', async () => {
   await using second = await openDevelopmentServer(folder.path);
   expect(second.started).toBe(true);
   expect((await findPostmaster(directory))?.pid).not.toBe(before?.pid);
-  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual(one);
+  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual(ONE);
   await first.stop();
 });
 
@@ -107,7 +107,7 @@ test('a server that crashed under its users is started again by the next command
   signal(crashed?.pid ?? process.pid, 'SIGKILL');
   await using second = await openDevelopmentServer(folder.path);
   expect([first.started, second.started]).toEqual([true, true]);
-  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual(one);
+  expect(await execute(second.url, 'SELECT 1 AS one')).toEqual(ONE);
 });
 
 test('a server that was started by hand is used and left running', async () => {
@@ -123,7 +123,7 @@ test('a server that was started by hand is used and left running', async () => {
   const opened = await openDevelopmentServer(folder.path);
   expect(opened.started).toBe(false);
   await opened.stop();
-  expect(await execute(opened.url, 'SELECT 1 AS one')).toEqual(one);
+  expect(await execute(opened.url, 'SELECT 1 AS one')).toEqual(ONE);
   const pid = byHand.pid ?? 0;
   signal(pid, 'SIGINT');
   await until('the server to end', () => !isAlive(pid));

@@ -1,5 +1,5 @@
 /** Every way in which this package fails on purpose. The code is for programs, the message for people. */
-const errorCodes = {
+const ERROR_CODES = {
   ACCOUNT_MISSING: 'no unprivileged account to run the server',
   ALREADY_RUNNING: 'a server already runs in this data directory',
   BINARIES_MISSING: 'no PostgreSQL for this platform',
@@ -16,7 +16,7 @@ const errorCodes = {
   VERSION_MISMATCH: 'the data directory belongs to another major version',
 } as const;
 
-export type PostgresErrorCode = keyof typeof errorCodes;
+export type PostgresErrorCode = keyof typeof ERROR_CODES;
 
 export class PostgresError extends Error {
   override readonly name = 'PostgresError';
@@ -24,7 +24,7 @@ export class PostgresError extends Error {
 
   /** `advice` says what happened in particular and what to do about it. */
   constructor(code: PostgresErrorCode, advice: string, options?: ErrorOptions) {
-    super(`${errorCodes[code]}: ${advice}`, options);
+    super(`${ERROR_CODES[code]}: ${advice}`, options);
     this.code = code;
   }
 }

@@ -11,7 +11,7 @@ import { type Lease, leaseSetting } from './lease.ts';
  * crashed one does not look alive, and ends the guard, which would otherwise signal a number that may have become
  * another program's. Descriptor 3 belongs to the server alone, see `watch` below.
  */
-const script = `
+const SCRIPT = `
 lease=$1
 shift
 exec 4<"$lease"
@@ -30,28 +30,28 @@ kill "$guard" 2>/dev/null
 rm -f "$lease"
 `;
 
-export type Kept = {
+export interface Kept {
   /** Is fulfilled when no process of the server is left, however it ended; it keeps no program running. */
-  down: Promise<void>;
+  readonly down: Promise<void>;
   /** The same for a caller that waits for it: it keeps the program running. */
-  untilDown: () => Promise<void>;
-  isDown: () => boolean;
-};
+  readonly untilDown: () => Promise<void>;
+  readonly isDown: () => boolean;
+}
 
-type Command = {
-  program: string;
-  directory: string;
-  settings: string[];
-  log: number;
-  account: Account | undefined;
-};
+interface Command {
+  readonly program: string;
+  readonly directory: string;
+  readonly settings: string[];
+  readonly log: number;
+  readonly account: Account | undefined;
+}
 
 /** Starts the server and its keeper. Neither keeps this process alive, and Ctrl-C on a terminal reaches neither. */
 export async function keep(lease: Lease, command: Command): Promise<Kept> {
   const settings = [leaseSetting(lease), ...command.settings].flatMap((setting) => ['-c', setting]);
   const args = [
     '-c',
-    script,
+    SCRIPT,
     'daftari-postgres',
     lease.path,
     command.program,

@@ -11,34 +11,38 @@ import { type Postmaster, findPostmaster, hasMisleadingPidFile } from './postmas
 import { isServed, poll } from './processes.ts';
 
 /** A server that this process started. */
-export type Launched = { postmaster: Postmaster; lease: Lease; kept: Kept };
+export interface Launched {
+  readonly postmaster: Postmaster;
+  readonly lease: Lease;
+  readonly kept: Kept;
+}
 
-type LaunchOptions = {
-  account: Account | undefined;
-  binaries: Binaries;
-  durable: boolean;
-  port: number | undefined;
+interface LaunchOptions {
+  readonly account: Account | undefined;
+  readonly binaries: Binaries;
+  readonly durable: boolean;
+  readonly port: number | undefined;
   /** The port to take if it is free. */
-  preferredPort?: number | undefined;
-  settings: Readonly<Record<string, string>> | undefined;
-};
+  readonly preferredPort?: number | undefined;
+  readonly settings: Readonly<Record<string, string>> | undefined;
+}
 
 /** Recovery after a crash replays up to a gigabyte of log before the server is ready. */
-const startMilliseconds = 120_000;
+const START_MILLISECONDS = 120_000;
 
 /** For so long a start is tried again whose failure passes: a busy machine takes its time to end a killed server. */
-const patienceMilliseconds = 120_000;
+const PATIENCE_MILLISECONDS = 120_000;
 
-const pauseMilliseconds = 250;
+const PAUSE_MILLISECONDS = 250;
 
 /** A pid file that is still empty after so many attempts is nobody's who is about to write it. */
-const emptyAttempts = 5;
+const EMPTY_ATTEMPTS = 5;
 
-const largestLog = 8 * 1024 * 1024;
+const LARGEST_LOG = 8 * 1024 * 1024;
 
 /** Starts a server on a cluster and waits until it accepts connections. */
 export async function launch(directory: string, options: LaunchOptions): Promise<Launched> {
-  const deadline = performance.now() + patienceMilliseconds;
+  const deadline = performance.now() + PATIENCE_MILLISECONDS;
   let preferred = options.port ?? options.preferredPort;
   for (let attempt = 1; ; attempt += 1) {
     const port = preferred ?? (await findFreePort());
@@ -68,8 +72,8 @@ async function mayPass(
     return true;
   }
   if (reason === 'other') return false;
-  await delay(pauseMilliseconds);
-  if (reason === 'empty' && attempt > emptyAttempts && (await isNobodys(pidFile(directory), directory))) {
+  await delay(PAUSE_MILLISECONDS);
+  if (reason === 'empty' && attempt > EMPTY_ATTEMPTS && (await isNobodys(pidFile(directory), directory))) {
     await removePidFile(directory);
   }
   return true;
@@ -88,7 +92,10 @@ function pidFile(directory: string): string {
   return join(directory, 'postmaster.pid');
 }
 
-type Failure = { reason: 'running' | 'port' | 'lingering' | 'empty' | 'other'; log: string };
+interface Failure {
+  readonly reason: 'running' | 'port' | 'lingering' | 'empty' | 'other';
+  readonly log: string;
+}
 
 async function launchOn(
   port: number,
@@ -126,7 +133,7 @@ async function waitUntilReady(
     if (kept.isDown()) return 'down';
     const found = await findPostmaster(directory);
     return found?.ready === true && found.port === port ? found : undefined;
-  }, startMilliseconds);
+  }, START_MILLISECONDS);
   return outcome === 'down' ? undefined : outcome;
 }
 
@@ -155,7 +162,7 @@ function logPath(directory: string): string {
 
 async function openLog(directory: string, account: Account | undefined) {
   const path = logPath(directory);
-  if ((await sizeOf(path)) > largestLog) await rename(path, `${path}.1`);
+  if ((await sizeOf(path)) > LARGEST_LOG) await rename(path, `${path}.1`);
   const log = await open(path, 'a', 0o600);
   // Who owns the data owns its log, so that they can go on with it when root is not there.
   if (account !== undefined) await log.chown(account.uid, account.gid);

@@ -10,29 +10,29 @@ import { codeOf } from './errors.ts';
  * so the operating system counts the users, also those that are killed, and the keeper sees the end of the pipe when
  * the last is gone.
  */
-export type Lease = {
-  path: string;
+export interface Lease {
+  readonly path: string;
   /** Gives the share up. Answers whether it was the last, which means that the server stops now. */
-  release: () => boolean;
-};
+  readonly release: () => boolean;
+}
 
 /** The setting in which newcomers find the name of a running server's pipe. */
-const setting = 'daftari.lease';
+const SETTING = 'daftari.lease';
 
-const filePrefix = 'lease.';
+const FILE_PREFIX = 'lease.';
 
-const staleMilliseconds = 60_000;
+const STALE_MILLISECONDS = 60_000;
 
 /** Makes the pipe of a server that is about to be started. */
 export async function createLease(directory: string, account: Account | undefined): Promise<Lease> {
-  const path = join(directory, `${filePrefix}${randomBytes(6).toString('hex')}`);
+  const path = join(directory, `${FILE_PREFIX}${randomBytes(6).toString('hex')}`);
   await runAs(account, 'mkfifo', ['-m', '600', path]);
   // Opened for both directions, because opening for one waits until another process opens the other.
   return leaseOn(path, openSync(path, constants.O_RDWR));
 }
 
 export function leaseSetting(lease: Lease): string {
-  return `${setting}=${basename(lease.path)}`;
+  return `${SETTING}=${basename(lease.path)}`;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function joinLease(directory: string): Promise<Lease | 'closing' | 
 /** Removes the pipes that keepers could not remove because they were killed or the machine stopped. */
 export async function removeStaleLeases(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (!name.startsWith(filePrefix)) continue;
+    if (!name.startsWith(FILE_PREFIX)) continue;
     const path = join(directory, name);
     if ((await isOld(path)) && !hasReader(path)) await rm(path, { force: true });
   }
@@ -86,7 +86,7 @@ function leaseOn(path: string, descriptor: number): Lease {
 /** A young pipe may be that of a start under way, which nobody reads yet. */
 async function isOld(path: string): Promise<boolean> {
   try {
-    return Date.now() - (await stat(path)).mtimeMs > staleMilliseconds;
+    return Date.now() - (await stat(path)).mtimeMs > STALE_MILLISECONDS;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
     throw error;

@@ -36,7 +36,7 @@ async function claim(place: string): Promise<void> {
 }
 
 /** Ports from here on, a thousand of them, are taken by nothing well-known, and no outgoing connection uses them. */
-const firstPort = 15_500;
+const FIRST_PORT = 15_500;
 
 /**
  * The port that the server of a directory asks for, so that its address stays the same: the one of its last start, which
@@ -46,5 +46,5 @@ export async function usualPort(directory: string): Promise<number> {
   const options = await readFile(join(directory, 'postmaster.opts'), 'utf8').catch(() => '');
   const last = [...options.matchAll(/"port=(\d+)"/g)].at(-1)?.[1];
   if (last !== undefined) return Number(last);
-  return firstPort + (createHash('sha256').update(directory).digest().readUInt32BE(0) % 1_000);
+  return FIRST_PORT + (createHash('sha256').update(directory).digest().readUInt32BE(0) % 1_000);
 }

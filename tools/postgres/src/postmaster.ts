@@ -4,7 +4,11 @@ import { PostgresError, codeOf } from './errors.ts';
 import { isAlive, isServerOf, isTaken, poll } from './processes.ts';
 
 /** What a running server writes into its data directory about itself. */
-export type Postmaster = { pid: number; port: number; ready: boolean };
+export interface Postmaster {
+  readonly pid: number;
+  readonly port: number;
+  readonly ready: boolean;
+}
 
 /** The live server of a data directory, or undefined. The file that names it outlives a crash. */
 export async function findPostmaster(directory: string): Promise<Postmaster | undefined> {

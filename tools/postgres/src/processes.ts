@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf } from './errors.ts';
 
 /** Neither the end of another's child nor a server's progress is announced, so they are looked for this often. */
-const pollMilliseconds = 10;
+const POLL_MILLISECONDS = 10;
 
 /** Answers once `condition` gives something, or undefined when `milliseconds` have passed. */
 export async function poll<T>(
@@ -15,7 +15,7 @@ export async function poll<T>(
   for (;;) {
     const answer = await condition();
     if (answer !== undefined || performance.now() > deadline) return answer;
-    await delay(pollMilliseconds);
+    await delay(POLL_MILLISECONDS);
   }
 }
 

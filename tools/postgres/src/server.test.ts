@@ -12,7 +12,7 @@ import { runProgram } from './fixtures/program.ts';
 import { findFreePort } from './port.ts';
 import { startServer } from './server.ts';
 
-const settings = [
+const SETTINGS = [
   'server_encoding',
   'timezone',
   'listen_addresses',
@@ -20,12 +20,12 @@ const settings = [
   'fsync',
   'data_checksums',
 ];
-const settingsQuery = `SELECT ${settings.map((name) => `current_setting('${name}') AS ${name}`).join(', ')}`;
+const SETTINGS_QUERY = `SELECT ${SETTINGS.map((name) => `current_setting('${name}') AS ${name}`).join(', ')}`;
 
 test('a server is UTF-8, in UTC, on the loopback interface, and durable by default', async () => {
   await using folder = await createFolder();
   await using server = await startServer({ dataDirectory: join(folder.path, 'data') });
-  const [row] = await execute(server.url, settingsQuery);
+  const [row] = await execute(server.url, SETTINGS_QUERY);
   expect(row).toEqual({
     server_encoding: 'UTF8',
     timezone: 'UTC',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { findAccount } from './account.ts';
 import { findBinaries } from './binaries.ts';
-import { ensureCluster, readPassword, superuser } from './cluster.ts';
+import { ensureCluster, readPassword, SUPERUSER } from './cluster.ts';
 import { execute } from './database.ts';
 import { PostgresError, codeOf } from './errors.ts';
 import { type Launched, launch } from './launch.ts';
@@ -11,48 +11,50 @@ import { type Postmaster, findPostmaster, hasEnded, isServing } from './postmast
 import { isServerOf, poll, signal } from './processes.ts';
 import { chooseTemporaryDirectory, removeTemporaryDirectory } from './temporary.ts';
 
-export type ServerOptions = {
+export interface ServerOptions {
   /** Where the database is or shall be. Without it the server lives in a temporary folder that `stop` removes. */
-  dataDirectory?: string;
+  readonly dataDirectory?: string;
   /** The TCP port on 127.0.0.1; a free one by default. */
-  port?: number;
+  readonly port?: number;
   /** False leaves fsync out: faster, and the data may be lost when the machine (not the server) crashes. */
-  durable?: boolean;
+  readonly durable?: boolean;
   /** Further settings of the server by their names, such as `shared_preload_libraries`; they win over the usual ones. */
-  settings?: Readonly<Record<string, string>>;
+  readonly settings?: Readonly<Record<string, string>>;
   /** A folder with `postgres` and `initdb`, to use another installation than the one from npm. */
-  binaries?: string;
-};
+  readonly binaries?: string;
+}
 
-export type Server = AsyncDisposable & {
+export interface Server extends AsyncDisposable {
   /** An administrator's URL, with the password, to the database `postgres`. */
-  url: string;
-  port: number;
-  dataDirectory: string;
+  readonly url: string;
+  readonly port: number;
+  readonly dataDirectory: string;
   /** The process id of the server itself. */
-  pid: number;
+  readonly pid: number;
   /** A fast shutdown: open transactions are rolled back, connections closed, everything is written. */
-  stop: () => Promise<void>;
+  readonly stop: () => Promise<void>;
   /** A crash: the server is killed where it stands, and the next start on its directory recovers. */
-  kill: () => Promise<void>;
-};
+  readonly kill: () => Promise<void>;
+}
 
-export type DevelopmentServer = AsyncDisposable & {
-  url: string;
+export interface DevelopmentServer extends AsyncDisposable {
+  readonly url: string;
   /** Whether this call started the server; otherwise it found one running. */
-  started: boolean;
+  readonly started: boolean;
   /** Gives up this command's share. The server stops when nobody has one any more, and this waits for that. */
-  stop: () => Promise<void>;
-};
+  readonly stop: () => Promise<void>;
+}
 
 /** A server that this process started, and how to reach it. */
-type Started = Launched & { url: string };
+interface Started extends Launched {
+  readonly url: string;
+}
 
 /** A fast shutdown writes a checkpoint, which on a slow disk takes its time. */
-const stopMilliseconds = 60_000;
+const STOP_MILLISECONDS = 60_000;
 
 /** Another command's server may be in recovery, or stopping, when this one wants it. */
-const openMilliseconds = 180_000;
+const OPEN_MILLISECONDS = 180_000;
 
 /**
  * Starts PostgreSQL on 127.0.0.1, in a new database or in the one that `dataDirectory` holds, which is recovered if
@@ -82,7 +84,7 @@ export async function openDevelopmentServer(rootDirectory: string): Promise<Deve
     if (running === undefined) return startShared(directory);
     // One that is starting or stopping is waited for.
     return running.ready ? joinServer(directory, running) : undefined;
-  }, openMilliseconds);
+  }, OPEN_MILLISECONDS);
   if (opened !== undefined) return opened;
   throw new PostgresError(
     'START_FAILED',
@@ -97,7 +99,9 @@ export async function findDevelopmentServer(rootDirectory: string): Promise<stri
   return running?.ready === true ? urlOf(running, await readPassword(directory)) : null;
 }
 
-type LaunchOptions = ServerOptions & { preferredPort?: number };
+interface LaunchOptions extends ServerOptions {
+  readonly preferredPort?: number;
+}
 
 async function launchIn(dataDirectory: string, options: LaunchOptions): Promise<Started> {
   const account = await findAccount(dataDirectory);
@@ -135,7 +139,7 @@ function serverOf(
     await kept.untilDown();
     lease.release();
     // Its files are closed a moment before it has ended: until then it would still be taken for a live one.
-    if (!(await hasEnded(postmaster, dataDirectory, stopMilliseconds))) throw stopFailure(pid);
+    if (!(await hasEnded(postmaster, dataDirectory, STOP_MILLISECONDS))) throw stopFailure(pid);
   };
   const stop = async (): Promise<void> => {
     await end('SIGINT');
@@ -146,7 +150,7 @@ function serverOf(
 }
 
 function urlOf({ port }: Postmaster, password: string): string {
-  return `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`;
+  return `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/postgres`;
 }
 
 async function startShared(directory: string): Promise<DevelopmentServer | undefined> {
@@ -180,7 +184,7 @@ async function joinServer(directory: string, postmaster: Postmaster): Promise<De
 /** Its keeper is about to stop this server, or was killed itself; either way it ends here. */
 async function sendHome(directory: string, postmaster: Postmaster): Promise<void> {
   if ((await isServerOf(postmaster.pid, directory)) === 'yes') signal(postmaster.pid, 'SIGINT');
-  await hasEnded(postmaster, directory, stopMilliseconds);
+  await hasEnded(postmaster, directory, STOP_MILLISECONDS);
 }
 
 async function isAnswering(url: string): Promise<boolean> {
@@ -194,11 +198,16 @@ async function isAnswering(url: string): Promise<boolean> {
   }
 }
 
-type Share = { url: string; directory: string; started: boolean; release: () => boolean };
+interface Share {
+  readonly url: string;
+  readonly directory: string;
+  readonly started: boolean;
+  readonly release: () => boolean;
+}
 
 function shareOf(postmaster: Postmaster, { url, directory, started, release }: Share): DevelopmentServer {
   const stop = async (): Promise<void> => {
-    if (!release() || (await hasEnded(postmaster, directory, stopMilliseconds))) return;
+    if (!release() || (await hasEnded(postmaster, directory, STOP_MILLISECONDS))) return;
     throw stopFailure(postmaster.pid);
   };
   return { url, started, stop, [Symbol.asyncDispose]: stop };

@@ -5,7 +5,11 @@ import { migrateDatabase } from './migrations.ts';
 import { startServer } from './server.ts';
 
 /** Where the tests of one run find their databases. All names begin with `prefix`. */
-export type TestServer = { serverUrl: string; template: string; prefix: string };
+export interface TestServer {
+  readonly serverUrl: string;
+  readonly template: string;
+  readonly prefix: string;
+}
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,16 +17,16 @@ declare module 'vitest' {
   }
 }
 
-type TestServerOptions = {
+interface TestServerOptions {
   /** An administrator's URL to a server to use; without it one is started. */
-  adminUrl: string | undefined;
+  readonly adminUrl: string | undefined;
   /** Where the programs of the server are that is started; those from npm by default. */
-  binaries?: string | undefined;
+  readonly binaries?: string | undefined;
   /** The repository, with its migrations. */
-  rootDirectory: string;
-};
+  readonly rootDirectory: string;
+}
 
-const oldestVersion = 15;
+const OLDEST_VERSION = 15;
 
 /**
  * Provides a server with a migrated template database. `close` removes all databases of the run, and the server if it
@@ -65,10 +69,10 @@ async function serverOf({
     throw new PostgresError('TEST_SERVER_UNUSABLE', 'check its host, port, user and password.', { cause });
   });
   const version = Number(row?.['version']);
-  if (version < oldestVersion) {
+  if (version < OLDEST_VERSION) {
     throw new PostgresError(
       'TEST_SERVER_UNUSABLE',
-      `it is version ${version}; use ${oldestVersion} or later.`,
+      `it is version ${version}; use ${OLDEST_VERSION} or later.`,
     );
   }
   return { url: adminUrl, stop: () => Promise.resolve() };

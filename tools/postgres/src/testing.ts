@@ -3,11 +3,11 @@ import { inject } from 'vitest';
 import { cloneDatabase, createDatabase, dropDatabase } from './database.ts';
 import type { TestServer } from './test-server.ts';
 
-export type TestDatabase = AsyncDisposable & {
-  url: string;
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
   /** Removes the database; connections that are still open are cut. */
-  drop: () => Promise<void>;
-};
+  readonly drop: () => Promise<void>;
+}
 
 /**
  * A database for one test or one test file: a clone of the migrated template, or an empty one. Made for Vitest, whose

@@ -1,17 +1,20 @@
 import { parseArgs } from 'node:util';
-import { errors } from './errors.ts';
+import { ERRORS } from './errors.ts';
 
 /** The `datasource` block of the configuration, as the CLI passes it. Both URLs may be absent. */
-export type Datasource = { url?: string | undefined; shadowDatabaseUrl?: string | undefined };
+export interface Datasource {
+  readonly url?: string | undefined;
+  readonly shadowDatabaseUrl?: string | undefined;
+}
 
 /** What one start of the engine is asked to do: answer requests on standard input, or run one `cli` sub-command. */
-export type Invocation = {
-  datasource: Datasource;
-  schemaFiles: string[];
-  command: string | undefined;
+export interface Invocation {
+  readonly datasource: Datasource;
+  readonly schemaFiles: string[];
+  readonly command: string | undefined;
   /** Only say which engine this is, and end. */
-  version: boolean;
-};
+  readonly version: boolean;
+}
 
 /**
  * Reads the command line that Prisma's CLI gives to a schema engine.
@@ -33,8 +36,8 @@ export function parseArguments(args: readonly string[]): Invocation {
     },
   });
   const [mode, command] = positionals;
-  if (mode !== undefined && mode !== 'cli') throw errors.unknownCommand(mode);
-  if (mode === 'cli' && command === undefined) throw errors.unknownCommand('cli');
+  if (mode !== undefined && mode !== 'cli') throw ERRORS.unknownCommand(mode);
+  if (mode === 'cli' && command === undefined) throw ERRORS.unknownCommand('cli');
   return {
     datasource: typeof values.datasource === 'string' ? parseDatasource(values.datasource) : {},
     schemaFiles: strings(values.datamodels),
@@ -45,7 +48,7 @@ export function parseArguments(args: readonly string[]): Invocation {
 
 function parseDatasource(json: string): Datasource {
   const value: unknown = parseJson(json);
-  if (typeof value !== 'object' || value === null) throw errors.notJson('--datasource');
+  if (typeof value !== 'object' || value === null) throw ERRORS.notJson('--datasource');
   return { url: text(value, 'url'), shadowDatabaseUrl: text(value, 'shadowDatabaseUrl') };
 }
 
@@ -54,7 +57,7 @@ function parseJson(json: string): unknown {
     return JSON.parse(json);
   } catch {
     // The parser's message would quote the text, which holds a connection string.
-    throw errors.notJson('--datasource');
+    throw ERRORS.notJson('--datasource');
   }
 }
 

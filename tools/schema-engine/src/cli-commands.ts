@@ -3,7 +3,7 @@ import { Connection } from './connection/connection.ts';
 import { parseConnectionUrl } from './connection/connection-url.ts';
 import type { ConnectionTarget } from './connection/connection-url.ts';
 import { createDatabase, dropDatabase } from './database-creation.ts';
-import { errors } from './errors.ts';
+import { ERRORS } from './errors.ts';
 import { logFailure, logInfo } from './stderr-log.ts';
 
 /** The commands that need no engine. Each returns the message for its success. */
@@ -32,8 +32,8 @@ export async function runCommand(command: string, { url }: Datasource): Promise<
   logInfo(`Starting schema engine command ${command}`);
   try {
     const run = COMMANDS[command];
-    if (!run) throw errors.unknownCommand(command);
-    if (url === undefined) throw errors.noUrl();
+    if (!run) throw ERRORS.unknownCommand(command);
+    if (url === undefined) throw ERRORS.noUrl();
     logInfo(await run(parseConnectionUrl(url)));
     return 0;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { errors } from './errors.ts';
+import { ERRORS } from './errors.ts';
 
 /** Where the CLI looks for the path of its schema engine. */
 const ENGINE_VARIABLE = 'PRISMA_SCHEMA_ENGINE_BINARY';
@@ -15,7 +15,7 @@ const ENGINE_VARIABLE = 'PRISMA_SCHEMA_ENGINE_BINARY';
  */
 export function useSchemaEngine(env: NodeJS.ProcessEnv, native?: string): void {
   if (env[ENGINE_VARIABLE]) return;
-  if (native && !isExecutable(native)) throw errors.noNativeEngine(native);
+  if (native && !isExecutable(native)) throw ERRORS.noNativeEngine(native);
   env[ENGINE_VARIABLE] = native || fileURLToPath(new URL('../bin/schema-engine.mjs', import.meta.url));
 }
 

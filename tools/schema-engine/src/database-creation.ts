@@ -3,7 +3,7 @@ import { Connection } from './connection/connection.ts';
 import { withDatabase } from './connection/connection-url.ts';
 import type { ConnectionTarget } from './connection/connection-url.ts';
 import { hasState } from './connection/database-errors.ts';
-import { EngineError, errors } from './errors.ts';
+import { EngineError, ERRORS } from './errors.ts';
 import { identifier } from './identifier.ts';
 
 /** Databases that exist on most servers; the last is the one on DigitalOcean. */
@@ -22,7 +22,7 @@ export async function createDatabase(target: ConnectionTarget): Promise<void> {
   try {
     await createEmptyDatabase(maintenance, target.database);
   } catch (cause) {
-    if (!hasState(cause, ...ALREADY_EXISTS)) throw errors.creationFailed(target.database, cause);
+    if (!hasState(cause, ...ALREADY_EXISTS)) throw ERRORS.creationFailed(target.database, cause);
   } finally {
     await maintenance.close();
   }
@@ -73,5 +73,5 @@ async function openMaintenanceDatabase(target: ConnectionTarget): Promise<Connec
       if (!unusable) throw error;
     }
   }
-  throw errors.noMaintenanceDatabase(target, MAINTENANCE_DATABASES);
+  throw ERRORS.noMaintenanceDatabase(target, MAINTENANCE_DATABASES);
 }

@@ -1,10 +1,10 @@
 /** The engine's settings, read from the environment once, here and nowhere else. */
-export type EngineEnvironment = {
+export interface EngineEnvironment {
   /** A file to append a trace of requests, SQL and errors to. It holds no connection string. */
-  logFile: string | undefined;
+  readonly logFile: string | undefined;
   /** Prisma's own switch for servers without advisory locks: "1" or "true" turns the migration lock off. */
-  advisoryLockDisabled: boolean;
-};
+  readonly advisoryLockDisabled: boolean;
+}
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): EngineEnvironment {
   return {

@@ -34,12 +34,17 @@ export class EnginePanic extends Error {
 }
 
 /** Where a server is, for messages: never with user or password. */
-type Place = { host: string; port: number; database: string; user: string };
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+}
 
 const address = ({ host, port }: Place) => `\`${host}:${port}\``;
 
 /** Every error that the engine itself raises, one entry each. */
-export const errors = {
+export const ERRORS = {
   authenticationFailed: (place: Place, cause: unknown) =>
     new EngineError(
       `Authentication failed at the database server ${address(place)}: ` +

@@ -4,11 +4,14 @@ import { withDatabase } from './connection/connection-url.ts';
 import type { ConnectionTarget } from './connection/connection-url.ts';
 import { createEmptyDatabase } from './database-creation.ts';
 import { emptyDatabase } from './empty-database.ts';
-import { EngineError, errors } from './errors.ts';
+import { EngineError, ERRORS } from './errors.ts';
 import { identifier } from './identifier.ts';
 import type { Session } from './connection/session.ts';
 
-type ShadowDatabase = { target: ConnectionTarget; drop: () => Promise<void> };
+interface ShadowDatabase {
+  readonly target: ConnectionTarget;
+  readonly drop: () => Promise<void>;
+}
 
 /**
  * A database, never the main one, on which the migration history can be replayed: the one that `shadowDatabaseUrl`
@@ -22,7 +25,7 @@ export async function openShadowDatabase(session: Session): Promise<ShadowDataba
     await prepareShadowDatabase(shadow, main);
     return { target: shadow, drop: () => Promise.resolve() };
   }
-  if (!main) throw errors.noUrl();
+  if (!main) throw ERRORS.noUrl();
   return createShadowDatabase(session, main);
 }
 
@@ -37,7 +40,7 @@ async function createShadowDatabase(session: Session, main: ConnectionTarget): P
     try {
       await owner.query(`DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE)`);
     } catch (cause) {
-      throw errors.shadowNotDropped(name, cause);
+      throw ERRORS.shadowNotDropped(name, cause);
     } finally {
       await owner.close();
     }
@@ -46,7 +49,7 @@ async function createShadowDatabase(session: Session, main: ConnectionTarget): P
   try {
     await createEmptyDatabase(owner, name);
   } catch (cause) {
-    throw errors.shadowCreationFailed(cause);
+    throw ERRORS.shadowCreationFailed(cause);
   }
   return { target: withDatabase(main, name), drop };
 }
@@ -57,10 +60,10 @@ async function prepareShadowDatabase(
 ): Promise<void> {
   const connection = await Connection.open(shadow);
   try {
-    if (main && (await isDatabaseOf(connection, main))) throw errors.shadowIsMain();
+    if (main && (await isDatabaseOf(connection, main))) throw ERRORS.shadowIsMain();
     await emptyDatabase(connection);
   } catch (cause) {
-    throw cause instanceof EngineError ? cause : errors.shadowResetFailed(cause);
+    throw cause instanceof EngineError ? cause : ERRORS.shadowResetFailed(cause);
   } finally {
     await connection.close();
   }

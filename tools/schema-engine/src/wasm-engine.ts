@@ -6,19 +6,19 @@ import type { SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { watchPanics } from './wasm-panic.ts';
 
 /** The WebAssembly module, loaded. */
-export type WasmModule = {
+export interface WasmModule {
   /** Which engine this is, with its version. */
-  name: string;
+  readonly name: string;
   start(input: EngineInput): Promise<SchemaEngine>;
   /** Runs a call into the module. It rejects when the module panics, where the call alone would never settle. */
   call<T>(work: () => Promise<T>): Promise<T>;
-};
+}
 
-type EngineInput = {
-  schemas: [path: string, content: string][];
-  adapters: SqlMigrationAwareDriverAdapterFactory;
-  log: (line: string) => void;
-};
+interface EngineInput {
+  readonly schemas: [path: string, content: string][];
+  readonly adapters: SqlMigrationAwareDriverAdapterFactory;
+  readonly log: (line: string) => void;
+}
 
 /** Compiles and links the module. Its glue code expects to be imported under its own name. */
 export async function loadWasm(): Promise<WasmModule> {

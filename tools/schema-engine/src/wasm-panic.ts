@@ -1,12 +1,12 @@
-import { errors } from './errors.ts';
+import { ERRORS } from './errors.ts';
 import type { EnginePanic } from './errors.ts';
 
 /** A panic leaves the module unusable for the rest of the process, so there is one at most. */
-export type PanicWatch = {
+export interface PanicWatch {
   /** Never resolves; rejects when the module panics. */
-  next: Promise<never>;
+  readonly next: Promise<never>;
   throwIfPanicked(): void;
-};
+}
 
 /**
  * Hears of panics in two ways: the module tells the message to a global object that it expects, and it then throws,
@@ -17,7 +17,7 @@ export function watchPanics(): PanicWatch {
   const { promise, reject } = Promise.withResolvers<never>();
   let panic: EnginePanic | undefined;
   const report = (message: string) => {
-    panic ??= errors.panicked(message);
+    panic ??= ERRORS.panicked(message);
     reject(panic);
   };
   // Nobody may be waiting when it happens; the next call is then answered with it.

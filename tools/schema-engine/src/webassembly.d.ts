@@ -1,5 +1,7 @@
 // The part of the WebAssembly interface that the engine uses; TypeScript declares it only together with the browser's.
 declare namespace WebAssembly {
-  type Instance = { readonly exports: Readonly<Record<string, unknown>> };
+  interface Instance {
+    readonly exports: Readonly<Record<string, unknown>>;
+  }
   function instantiate(bytes: Uint8Array, imports: Record<string, object>): Promise<{ instance: Instance }>;
 }

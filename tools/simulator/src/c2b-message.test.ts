@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { c2bShapes, confirmationOf, validationOf } from './c2b-message.ts';
+import { C2B_SHAPES, confirmationOf, validationOf } from './c2b-message.ts';
 import { createPayment } from './payment.ts';
 import { createRandom } from './random.ts';
 
@@ -64,7 +64,7 @@ test('an organisation has no number and one name', () => {
   expect(message).not.toHaveProperty('LastName');
 });
 
-test.each(c2bShapes)('the validation of a %s payment carries the same receipt and no balance', (shape) => {
+test.each(C2B_SHAPES)('the validation of a %s payment carries the same receipt and no balance', (shape) => {
   const confirmation = confirmationOf(payment, shape);
   const validation = validationOf(payment, shape);
   expect(Object.keys(validation)).toEqual(Object.keys(confirmation));

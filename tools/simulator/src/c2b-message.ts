@@ -29,7 +29,7 @@ export interface C2bMessage {
  * - `till-short`: the same without the fields that would be empty;
  * - `organisation`: from a bank or another organisation, no number, one name.
  */
-export const c2bShapes = [
+export const C2B_SHAPES = [
   'masked',
   'hashed',
   'hashed-masked',
@@ -39,12 +39,12 @@ export const c2bShapes = [
   'organisation',
 ] as const;
 
-export type C2bShape = (typeof c2bShapes)[number];
+export type C2bShape = (typeof C2B_SHAPES)[number];
 
 /** The confirmation of a payment: the money has moved. */
 export function confirmationOf(payment: Payment, shape: C2bShape = 'masked'): C2bMessage {
   if (shape === 'till-short')
-    return { ...head(payment, tillType), MSISDN: payment.phone, ...names(payment, 'both') };
+    return { ...head(payment, TILL_TYPE), MSISDN: payment.phone, ...names(payment, 'both') };
   if (shape === 'organisation') {
     return {
       ...head(payment, 'Organization To Organization Transfer'),
@@ -58,7 +58,7 @@ export function confirmationOf(payment: Payment, shape: C2bShape = 'masked'): C2
   }
   const account = shape === 'till' ? '' : payment.account;
   return {
-    ...head(payment, account === '' ? tillType : 'Pay Bill'),
+    ...head(payment, account === '' ? TILL_TYPE : 'Pay Bill'),
     BillRefNumber: account,
     InvoiceNumber: '',
     OrgAccountBalance: payment.orgBalance,
@@ -78,7 +78,7 @@ export function validationOf(payment: Payment, shape: C2bShape = 'masked'): C2bM
   };
 }
 
-const tillType = 'Customer Merchant Payment';
+const TILL_TYPE = 'Customer Merchant Payment';
 
 function head(payment: Payment, type: string) {
   return {

@@ -6,7 +6,7 @@ export { behaviourByChance, behaviourByNumber } from './africas-talking/behaviou
 export type { Behaviour, ReceivedMessage, ReportPlan } from './africas-talking/behaviour.ts';
 export { startAfricasTalking } from './africas-talking/server.ts';
 export type { AfricasTalkingSimulator } from './africas-talking/server.ts';
-export { c2bShapes, confirmationOf, validationOf } from './c2b-message.ts';
+export { C2B_SHAPES, confirmationOf, validationOf } from './c2b-message.ts';
 export type { C2bMessage, C2bShape } from './c2b-message.ts';
 export { createPayment } from './payment.ts';
 export type { Payment } from './payment.ts';

@@ -45,13 +45,13 @@ async function startReceiver(status: number, answer: string) {
 }
 
 const payment = createPayment(createRandom('send'));
-const accepted = '{"ResultCode":0,"ResultDesc":"Accepted"}';
+const ACCEPTED = '{"ResultCode":0,"ResultDesc":"Accepted"}';
 
 test('a confirmation arrives with the path and headers of M-PESA', async () => {
-  await using receiver = await startReceiver(200, accepted);
+  await using receiver = await startReceiver(200, ACCEPTED);
   await using target = openTarget({ url: receiver.url, token: 'token-1' });
   const message = confirmationOf(payment);
-  expect(await sendConfirmation(target, message)).toEqual({ status: 200, body: accepted, accepted: true });
+  expect(await sendConfirmation(target, message)).toEqual({ status: 200, body: ACCEPTED, accepted: true });
   expect(receiver.received[0]).toMatchObject({
     url: '/c2b/token-1/confirmation',
     body: JSON.stringify(message),
@@ -64,7 +64,7 @@ test('a confirmation arrives with the path and headers of M-PESA', async () => {
 });
 
 test('messages one after the other use the same connections again', async () => {
-  await using receiver = await startReceiver(200, accepted);
+  await using receiver = await startReceiver(200, ACCEPTED);
   await using target = openTarget({ url: receiver.url, token: 't' });
   for (let sent = 0; sent < 20; sent += 1) await sendConfirmation(target, confirmationOf(payment));
   // An answer may be read before its connection is free again, which costs at most one more.
@@ -74,7 +74,7 @@ test('messages one after the other use the same connections again', async () => 
 test.each([
   [200, '{"ResultCode":"0"}', true],
   [200, '{"ResultCode":"C2B00012"}', false],
-  [503, accepted, false],
+  [503, ACCEPTED, false],
   [200, 'ok', false],
 ])('an answer %i %s counts as accepted: %s', async (status, body, isAccepted) => {
   await using receiver = await startReceiver(status, body);
@@ -83,8 +83,8 @@ test.each([
 });
 
 test('a storm reaches every target equally', async () => {
-  await using first = await startReceiver(200, accepted);
-  await using second = await startReceiver(200, accepted);
+  await using first = await startReceiver(200, ACCEPTED);
+  await using second = await startReceiver(200, ACCEPTED);
   await using one = openTarget({ url: first.url, token: 't' });
   await using two = openTarget({ url: second.url, token: 't' });
   const answers = await sendStorm([one, two], confirmationOf(payment), 40);

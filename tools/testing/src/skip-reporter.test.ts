@@ -42,18 +42,18 @@ async function run(environment: Readonly<Record<string, string>>, ...args: strin
   return { said, code: code as number };
 }
 
-const line = '*** NOT TESTED: 2 of 3 tests of some.check.ts were skipped';
+const LINE = '*** NOT TESTED: 2 of 3 tests of some.check.ts were skipped';
 
 test('skipped tests are reported, and are no failure where nobody forbids them', async () => {
   const { said, code } = await run({});
-  expect(said).toContain(`${line} ***`);
+  expect(said).toContain(`${LINE} ***`);
   expect(said).not.toContain('whole.check.ts');
   expect(code).toBe(0);
 });
 
 test('skipped tests are a failure where none are allowed', async () => {
   const { said, code } = await run({ ALLOWED_SKIPS: '' });
-  expect(said).toContain(`${line}: ALLOWED_SKIPS forbids it ***`);
+  expect(said).toContain(`${LINE}: ALLOWED_SKIPS forbids it ***`);
   expect(code).toBe(1);
 });
 

@@ -13,8 +13,8 @@ export interface Patience<Seen> {
 
 type Found<Seen> = Exclude<NonNullable<Seen>, false>;
 
-const usualLimitMs = 240_000;
-const pauseMs = 10;
+const USUAL_LIMIT_MS = 240_000;
+const PAUSE_MS = 10;
 
 /** The wait was given up: its message says what was waited for and what was seen last. */
 export class NothingCameError extends Error {
@@ -40,7 +40,7 @@ export function until<Seen>(
 export async function until<Seen>(
   what: string,
   look: () => Seen | Promise<Seen>,
-  { isFit = isThere, show = (seen) => seen, limitMs = usualLimitMs }: Patience<Seen> = {},
+  { isFit = isThere, show = (seen) => seen, limitMs = USUAL_LIMIT_MS }: Patience<Seen> = {},
 ): Promise<Seen> {
   const begun = performance.now();
   for (;;) {
@@ -54,7 +54,7 @@ export async function until<Seen>(
         `waited ${String(limitMs / 1_000)} s in vain for: ${what}. Last seen: ${last}`,
       );
     }
-    await sleep(pauseMs);
+    await sleep(PAUSE_MS);
   }
 }
 

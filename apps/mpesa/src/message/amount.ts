@@ -2,7 +2,7 @@ import { readable, unreadable } from './reasons.ts';
 import type { Read } from './reasons.ts';
 
 /** `DECIMAL(19,2)` holds so many digits before the point. */
-const maxIntegerDigits = 17;
+const MAX_INTEGER_DIGITS = 17;
 
 /**
  * Reads an amount of KES as M-PESA and the systems around it write it (`"10"`, `"10.00"`, `"2500.000"`) into a
@@ -21,6 +21,6 @@ export function readAmount(text: string): Read<string> {
   if (sign === '-') return unreadable('amount_not_positive');
   if (/[1-9]/.test(belowCents)) return unreadable('amount_below_cent');
   if (whole === '0' && cents === '00') return unreadable('amount_not_positive');
-  if (whole.length > maxIntegerDigits) return unreadable('amount_too_large');
+  if (whole.length > MAX_INTEGER_DIGITS) return unreadable('amount_too_large');
   return readable(`${whole}.${cents}`);
 }

@@ -11,23 +11,23 @@ export interface JsonBody {
   readonly hadByteOrderMark: boolean;
 }
 
-const byteOrderMark = '\uFEFF';
+const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
  * A payment message is flat. Deep nesting is an attempt to exhaust the stack of the code that walks through it, here or
  * in the database.
  */
-const maxDepth = 32;
+const MAX_DEPTH = 32;
 
 /** Reads a body as a JSON object. Only its bytes count; the content type that came with them does not. */
 export function readJsonBody(body: Buffer): Read<JsonBody> {
   if (body.length === 0) return unreadable('body_empty');
   if (!isUtf8(body)) return unreadable('body_not_utf8');
   const decoded = body.toString('utf8');
-  const hadByteOrderMark = decoded.startsWith(byteOrderMark);
+  const hadByteOrderMark = decoded.startsWith(BYTE_ORDER_MARK);
   const text = hadByteOrderMark ? decoded.slice(1) : decoded;
   if (text.trim() === '') return unreadable('body_empty');
-  if (isDeeperThan(maxDepth, text)) return unreadable('body_too_deep');
+  if (isDeeperThan(MAX_DEPTH, text)) return unreadable('body_too_deep');
   const value = tryParse(text);
   if (value === undefined) return unreadable('body_not_json');
   if (!isObject(value)) return unreadable('body_not_object');

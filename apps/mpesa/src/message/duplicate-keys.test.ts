@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasConflictingKey } from './duplicate-keys.ts';
 
-const keys = ['TransAmount', 'TransID'];
+const KEYS = ['TransAmount', 'TransID'];
 
 test.each([
   ['{"TransAmount":"10","TransAmount":"20"}', true],
@@ -16,7 +16,7 @@ test.each([
   ['{"Other":"10","Other":"20"}', false],
   ['{}', false],
 ])('%s: %s', (text, conflicting) => {
-  expect(hasConflictingKey(text, keys)).toBe(conflicting);
+  expect(hasConflictingKey(text, KEYS)).toBe(conflicting);
 });
 
 /** A JSON string with some of its characters written as escapes that mean the same. */
@@ -42,11 +42,11 @@ test('it agrees with a plain look at the members from which the text was written
         return `${space}${writeString(key, escapes)}${space}:${space}${value}${space}`;
       });
       const text = ` {${written.join(',')}} `;
-      const conflicting = keys.some((key) => {
+      const conflicting = KEYS.some((key) => {
         const values = members.filter((each) => each.key === key).map((each) => each.value);
         return new Set(values.map((value) => JSON.stringify(JSON.parse(value)))).size > 1;
       });
-      expect(hasConflictingKey(text, keys)).toBe(conflicting);
+      expect(hasConflictingKey(text, KEYS)).toBe(conflicting);
     }),
     { numRuns: 500 },
   );

@@ -2,10 +2,10 @@ import { readable, unreadable } from './reasons.ts';
 import type { Read } from './reasons.ts';
 
 /** East Africa Time is UTC+3 all the year round; Kenya has no daylight saving time. */
-const eatOffsetMs = 3 * 60 * 60 * 1_000;
+const EAT_OFFSET_MS = 3 * 60 * 60 * 1_000;
 
 /** M-PESA began in March 2007: an earlier year is a wrong field, not an old payment. */
-const firstYear = 2007;
+const FIRST_YEAR = 2007;
 
 /**
  * Reads `YYYYMMDDHHmmss`, which M-PESA writes in East Africa Time without saying so, into the instant it means.
@@ -19,8 +19,8 @@ export function readEatTime(text: string): Read<Date> {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = digits.slice(1).map(Number);
   const asIfUtc = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
   const rolledOver = writeDigits(asIfUtc) !== trimmed;
-  if (year < firstYear || rolledOver) return unreadable('time_invalid');
-  return readable(new Date(asIfUtc.getTime() - eatOffsetMs));
+  if (year < FIRST_YEAR || rolledOver) return unreadable('time_invalid');
+  return readable(new Date(asIfUtc.getTime() - EAT_OFFSET_MS));
 }
 
 function writeDigits(time: Date): string {

@@ -6,9 +6,9 @@ export interface Msisdn {
   readonly phoneHash: string | null;
 }
 
-const maxPhoneLength = 20;
-const hashLength = 64;
-const nothing: Msisdn = { phone: null, phoneHash: null };
+const MAX_PHONE_LENGTH = 20;
+const HASH_LENGTH = 64;
+const NOTHING: Msisdn = { phone: null, phoneHash: null };
 
 /**
  * Reads the payer's number in every shape that M-PESA sends: plain, masked (`2547 ***** 126`), hashed
@@ -24,13 +24,13 @@ export function readMsisdn(text: string): Msisdn {
 }
 
 function readMask(mask: string): Msisdn {
-  if (mask.length <= maxPhoneLength) {
-    return /^\+?[\d* ]+$/.test(mask) ? { phone: mask, phoneHash: null } : nothing;
+  if (mask.length <= MAX_PHONE_LENGTH) {
+    return /^\+?[\d* ]+$/.test(mask) ? { phone: mask, phoneHash: null } : NOTHING;
   }
   // `ec59...5053 ***** 134b...bb95`: the hash with its middle masked. Without the spaces it has 64 characters again.
   const hash = mask.replaceAll(' ', '').toLowerCase();
-  const isMaskedHash = hash.length <= hashLength && /^[0-9a-f]+\*+[0-9a-f]+$/.test(hash);
-  return isMaskedHash ? { phone: null, phoneHash: hash } : nothing;
+  const isMaskedHash = hash.length <= HASH_LENGTH && /^[0-9a-f]+\*+[0-9a-f]+$/.test(hash);
+  return isMaskedHash ? { phone: null, phoneHash: hash } : NOTHING;
 }
 
 function readPlainNumber(text: string): string | null {
@@ -38,5 +38,5 @@ function readPlainNumber(text: string): string | null {
   const subscriber = /^(?:(?:\+|00)?254|0)?([17]\d{8})$/.exec(digits)?.[1];
   if (subscriber !== undefined) return `254${subscriber}`;
   const other = /^\+?(\d+)$/.exec(digits)?.[1] ?? '';
-  return other !== '' && other.length <= maxPhoneLength ? other : null;
+  return other !== '' && other.length <= MAX_PHONE_LENGTH ? other : null;
 }

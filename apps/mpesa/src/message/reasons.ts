@@ -2,7 +2,7 @@
  * Why a message could not be understood. The code is stored beside the message in the inbox and counted in the
  * metrics; the sentence tells the person who looks at it what to do.
  */
-export const unreadableReasons = {
+export const UNREADABLE_REASONS = {
   body_empty:
     'The request had no body. Nothing can be done with it; see whether a probe was sent to the URL.',
   body_too_large:
@@ -38,7 +38,7 @@ export const unreadableReasons = {
     'The sender is not in MPESA_SOURCE_ALLOWLIST. Extend the list if it is M-PESA, else change the token.',
 } as const;
 
-export type UnreadableReason = keyof typeof unreadableReasons;
+export type UnreadableReason = keyof typeof UNREADABLE_REASONS;
 
 /** The result of reading something: its value, or the reason why it cannot be read. */
 export type Read<T> =

@@ -3,7 +3,7 @@ import { readable, unreadable } from './reasons.ts';
 import type { Read } from './reasons.ts';
 
 /** What systems write where there is no receipt: the word for nothing in one language or another. */
-const placeholders = new Set(['NONE', 'NULL', 'NIL', 'UNDEFINED', 'NAN']);
+const PLACEHOLDERS = new Set(['NONE', 'NULL', 'NIL', 'UNDEFINED', 'NAN']);
 
 /**
  * Reads an M-PESA receipt: trimmed and upper-cased, for statements and relays change the case. `O` and `0` both
@@ -13,7 +13,7 @@ const placeholders = new Set(['NONE', 'NULL', 'NIL', 'UNDEFINED', 'NAN']);
 export function readReceipt(text: string): Read<string> {
   const trimmed = text.trim();
   if (trimmed === '') return unreadable('receipt_missing');
-  if (placeholders.has(trimmed.toUpperCase())) return unreadable('receipt_missing');
+  if (PLACEHOLDERS.has(trimmed.toUpperCase())) return unreadable('receipt_missing');
   // Checked before the upper case is made: some foreign letters have ASCII capitals.
   if (!/^[A-Za-z0-9]{6,20}$/.test(trimmed)) return unreadable('receipt_invalid');
   return readable(trimmed.toUpperCase());

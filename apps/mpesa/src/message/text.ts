@@ -1,7 +1,7 @@
 /** Stands for a character that PostgreSQL text cannot hold. */
-const replacement = '\uFFFD';
+const REPLACEMENT = '\uFFFD';
 
 /** Replaces what PostgreSQL text cannot hold: NUL, and halves of surrogate pairs. */
 export function storableText(text: string): string {
-  return text.toWellFormed().replaceAll('\0', replacement);
+  return text.toWellFormed().replaceAll('\0', REPLACEMENT);
 }

@@ -4,14 +4,14 @@ import { callerOf, csvAnswer, lowerCase, prefersCsv, requireIdempotencyKey } fro
 import type { CsvList, HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from '../dependencies.ts';
-import { endSchema, listSchema, quoteSchema, setSchema } from './fee-schemas.ts';
+import { END_SCHEMA, LIST_SCHEMA, QUOTE_SCHEMA, SET_SCHEMA } from './fee-schemas.ts';
 import { statusOf } from './posted.ts';
 
 /** Adds the routes that show, set and end fee rules, and quote what a transaction would cost. */
 export function addFeeRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
   const mayRead = requireKey('read');
 
-  app.get('/fee-rules', { onRequest: mayRead, schema: listSchema }, async (request, reply) => {
+  app.get('/fee-rules', { onRequest: mayRead, schema: LIST_SCHEMA }, async (request, reply) => {
     const isCsv = prefersCsv(request);
     const { at, all } = request.query;
     const rules = await listFeeRules(db, { isAll: all === 'true', at });
@@ -19,7 +19,7 @@ export function addFeeRoutes(app: HttpServer, { db, requireKey }: RouteContext):
     return csvAnswer(reply, { name: 'fee-rules', columns: COLUMNS, rows: rules.map(ruleBody) });
   });
 
-  const set = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: setSchema };
+  const set = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: SET_SCHEMA };
   app.post('/fee-rules', set, async (request, reply) => {
     const { type, payer, ...facts } = request.body;
     const rule = await setFeeRule(db, {
@@ -33,7 +33,7 @@ export function addFeeRoutes(app: HttpServer, { db, requireKey }: RouteContext):
     return reply.code(statusOf(rule)).send(ruleBody(rule));
   });
 
-  app.post('/fee-rules/:id/end', { onRequest: requireKey('admin'), schema: endSchema }, async (request) => {
+  app.post('/fee-rules/:id/end', { onRequest: requireKey('admin'), schema: END_SCHEMA }, async (request) => {
     const { at, reason } = request.body;
     const { id } = request.params;
     const rule = await endFeeRule(db, { id, at, reason, by: nameOf(request) });
@@ -41,7 +41,7 @@ export function addFeeRoutes(app: HttpServer, { db, requireKey }: RouteContext):
     return ruleBody(rule);
   });
 
-  app.get('/fees', { onRequest: mayRead, schema: quoteSchema }, async (request) => {
+  app.get('/fees', { onRequest: mayRead, schema: QUOTE_SCHEMA }, async (request) => {
     const { type, ...facts } = request.query;
     const quote = await quoteFee(db, { ...facts, type: QUOTED[type] });
     return { ...quote, type, payer: quote.payer === null ? null : lowerCase(quote.payer) };

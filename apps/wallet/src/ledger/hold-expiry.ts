@@ -5,7 +5,7 @@ import type { Repeating } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 
 /** How often holds are looked for whose time is over; milliseconds. They cannot be captured any more by then. */
-const usualPauseMs = 15_000;
+const USUAL_PAUSE_MS = 15_000;
 
 interface HoldExpiryOptions {
   /** Default: 15,000. */
@@ -22,7 +22,7 @@ interface HoldExpiryOptions {
 export function startHoldExpiry(
   db: Db,
   log: FastifyBaseLogger,
-  { pauseMs = usualPauseMs, onStuck }: HoldExpiryOptions = {},
+  { pauseMs = USUAL_PAUSE_MS, onStuck }: HoldExpiryOptions = {},
 ): Repeating {
   let known = new Set<string>();
 

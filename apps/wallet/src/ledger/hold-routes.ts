@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { amount, moment, money, narrative, time, walletNumber } from '../fields.ts';
 import { postedBody, postedSchema, statusOf } from './posted.ts';
-import { keyProblems, limitProblem, secured } from '../responses.ts';
+import { KEY_PROBLEMS, LIMIT_PROBLEM, secured } from '../responses.ts';
 
 const holdSchema = z
   .object({
@@ -29,7 +29,7 @@ const params = z.object({ id: z.string().describe('the id of the hold') });
 const unknown = problemResponse('`unknown_hold`: there is no such hold.');
 const badRequest = problemResponse('`Idempotency-Key` is missing, or the body is not JSON.');
 
-const placeSchema = {
+const PLACE_SCHEMA = {
   operationId: 'placeHold',
   ...secured('holds', 'Reserves money in a wallet for a payout, and the fee that the payout may cost.'),
   headers: idempotencyHeaders,
@@ -47,23 +47,23 @@ const placeSchema = {
     201: holdSchema.describe('The money is reserved.'),
     200: holdSchema.describe('It was reserved before, for the same key.'),
     400: badRequest,
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     409: problemResponse('`key_reused`: the key was used for another request.'),
     422: problemResponse(
       'Nothing is reserved: `insufficient_funds` (for the amount and its fee), `wallet_frozen`, `unknown_wallet`, `expiry_passed` and others.',
     ),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
-const viewSchema = {
+const VIEW_SCHEMA = {
   operationId: 'getHold',
   ...secured('holds', 'A hold as it is now.'),
   params,
-  response: { 200: holdSchema, ...keyProblems, 404: unknown, ...limitProblem },
+  response: { 200: holdSchema, ...KEY_PROBLEMS, 404: unknown, ...LIMIT_PROBLEM },
 };
 
-const captureSchema = {
+const CAPTURE_SCHEMA = {
   operationId: 'captureHold',
   ...secured('holds', 'Pays out what is held, whole or in part; the rest is free again.'),
   headers: idempotencyHeaders,
@@ -79,24 +79,24 @@ const captureSchema = {
     201: captureAnswer.describe('The money is paid out.'),
     200: captureAnswer.describe('It was paid out before, for the same key.'),
     400: badRequest,
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: unknown,
     409: problemResponse('`hold_closed`: captured, released or expired before; or `key_reused`.'),
     422: problemResponse('Nothing moved: `exceeds_hold`, `unknown_wallet`, `wallet_closed` and others.'),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
-const releaseSchema = {
+const RELEASE_SCHEMA = {
   operationId: 'releaseHold',
   ...secured('holds', 'Gives up a hold: the money is free again. A repeat gets the same answer.'),
   params,
   response: {
     200: holdSchema,
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: unknown,
     409: problemResponse('`hold_closed`: it was captured.'),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
@@ -108,7 +108,7 @@ export function addHoldRoutes(
 ): void {
   const mayTransact = requireKey('transact');
 
-  const place = { onRequest: [mayTransact, requireIdempotencyKey], schema: placeSchema };
+  const place = { onRequest: [mayTransact, requireIdempotencyKey], schema: PLACE_SCHEMA };
   app.post('/holds', place, (request, reply) =>
     limits.countMisses(request, async () => {
       const { expiresAt, narrative: text, ...reserve } = request.body;
@@ -122,7 +122,7 @@ export function addHoldRoutes(
     }),
   );
 
-  app.get('/holds/:id', { onRequest: requireKey('read'), schema: viewSchema }, (request) =>
+  app.get('/holds/:id', { onRequest: requireKey('read'), schema: VIEW_SCHEMA }, (request) =>
     limits.countMisses(request, async () => {
       const found = await findHold(db, { id: request.params.id });
       if (found === null) throw new DaftariError('unknown_hold');
@@ -130,7 +130,7 @@ export function addHoldRoutes(
     }),
   );
 
-  const capture = { onRequest: [mayTransact, requireIdempotencyKey], schema: captureSchema };
+  const capture = { onRequest: [mayTransact, requireIdempotencyKey], schema: CAPTURE_SCHEMA };
   app.post('/holds/:id/capture', capture, (request, reply) =>
     limits.countMisses(request, async () => {
       const { to, amount: part, narrative: text } = request.body;
@@ -145,7 +145,7 @@ export function addHoldRoutes(
     }),
   );
 
-  app.delete('/holds/:id', { onRequest: mayTransact, schema: releaseSchema }, (request) =>
+  app.delete('/holds/:id', { onRequest: mayTransact, schema: RELEASE_SCHEMA }, (request) =>
     limits.countMisses(request, async () =>
       holdBody(await ledger.releaseHold({ holdId: request.params.id })),
     ),

@@ -4,7 +4,7 @@ import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, test } from 'vitest';
 import { endProcess, startProcess } from '../processes.ts';
-import { openCustomer, posting, readAnswer, send, testKey } from '../testing.ts';
+import { openCustomer, posting, readAnswer, send, TEST_KEY } from '../testing.ts';
 import type { TestAnswer, TestRequest } from '../testing.ts';
 
 /** Two processes of the service over one database, with wallets of 100.00 each. */
@@ -14,7 +14,7 @@ async function startBoth(wallets: number) {
   const numbers: string[] = [];
   for (let count = 0; count < wallets; count += 1) numbers.push(await openCustomer(db, '100.00'));
   await db.close();
-  const env = { DATABASE_URL: database.url, API_KEY: testKey, LOG_LEVEL: 'info' };
+  const env = { DATABASE_URL: database.url, API_KEY: TEST_KEY, LOG_LEVEL: 'info' };
   const processes = await Promise.all([startProcess(env), startProcess(env)]);
   const query = (sql: string) => execute(database.url, sql);
   return {
@@ -36,7 +36,7 @@ async function ask(url: string, request: TestRequest, path = '/transfers'): Prom
   return readAnswer(await send(url, path, request));
 }
 
-const sumOfAll = `SELECT sum(balance)::text AS sum, count(*) FILTER (WHERE kind = 'CUSTOMER' AND balance < 0)::int AS overdrawn
+const SUM_OF_ALL = `SELECT sum(balance)::text AS sum, count(*) FILTER (WHERE kind = 'CUSTOMER' AND balance < 0)::int AS overdrawn
   FROM core.wallets`;
 
 test('one request that is sent 200 times to two processes moves the money once, and all hear the same', async () => {
@@ -95,7 +95,7 @@ test('transfers both ways in a ring over two processes lose nothing, invent noth
   const balances = await service.balances();
   const inCents = new Map([...balances].map(([id, balance]) => [id, Number(balance.replace('.', ''))]));
   expect(inCents).toEqual(expected);
-  expect(await service.query(sumOfAll)).toEqual([{ sum: '0.00', overdrawn: 0 }]);
+  expect(await service.query(SUM_OF_ALL)).toEqual([{ sum: '0.00', overdrawn: 0 }]);
 });
 
 test.each([

@@ -8,12 +8,12 @@ import { amount, currency, money, narrative, time, verificationHash, walletNumbe
 import { postedBody, postedSchema, statusOf } from './posted.ts';
 import { unknownTransaction } from '../problems.ts';
 import { readReference } from './reference.ts';
-import { keyProblems, limitProblem, secured } from '../responses.ts';
+import { KEY_PROBLEMS, LIMIT_PROBLEM, secured } from '../responses.ts';
 
 const params = z.object({ reference: z.string().describe('the reference, in any case') });
 const unknown = problemResponse('`unknown_transaction`: no transaction has this reference.');
 
-const viewSchema = {
+const VIEW_SCHEMA = {
   operationId: 'getTransaction',
   ...secured('transactions', 'A movement of money, and what was sent back of it.'),
   params,
@@ -34,9 +34,9 @@ const viewSchema = {
         remaining: money.describe('what can still be sent back'),
       })
       .meta({ id: 'Transaction' }),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: unknown,
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
@@ -44,7 +44,7 @@ const reversalAnswer = postedSchema
   .extend({ reverses: z.string(), remaining: money })
   .meta({ id: 'Reversal' });
 
-const reversalSchema = {
+const REVERSAL_SCHEMA = {
   operationId: 'reverseTransaction',
   ...secured('transactions', 'Sends money back, whole or in part, up to what is left of the transaction.'),
   headers: idempotencyHeaders,
@@ -59,13 +59,13 @@ const reversalSchema = {
     201: reversalAnswer.describe('The money is sent back.'),
     200: reversalAnswer.describe('It was sent back before, for the same key.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: unknown,
     409: problemResponse('`already_reversed`: nothing is left of it; or `key_reused`.'),
     422: problemResponse(
       'Nothing moved: `funds_spent`, `exceeds_remaining`, `not_reversible`, `not_divisible` and others.',
     ),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
@@ -75,7 +75,7 @@ export function addTransactionRoutes(
   { db, limits, requireKey }: RouteContext,
   ledger: LedgerIntake,
 ): void {
-  const view = { onRequest: requireKey('read'), schema: viewSchema };
+  const view = { onRequest: requireKey('read'), schema: VIEW_SCHEMA };
   app.get('/transactions/:reference', view, (request) =>
     limits.countMisses(request, async () => {
       const transaction = await findTransaction(db, readReference(request.params.reference));
@@ -85,7 +85,7 @@ export function addTransactionRoutes(
   );
 
   // It takes money out of somebody's wallet without asking them, which is for administrators.
-  const reversal = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: reversalSchema };
+  const reversal = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: REVERSAL_SCHEMA };
   app.post('/transactions/:reference/reversal', reversal, (request, reply) =>
     limits.countMisses(request, async () => {
       const { amount: part, narrative: text } = request.body ?? {};

@@ -6,9 +6,9 @@ import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { amount, narrative, walletNumber } from '../fields.ts';
 import { postedBody, postedSchema, statusOf } from './posted.ts';
-import { keyProblems, limitProblem, secured } from '../responses.ts';
+import { KEY_PROBLEMS, LIMIT_PROBLEM, secured } from '../responses.ts';
 
-const transferSchema = {
+const TRANSFER_SCHEMA = {
   operationId: 'createTransfer',
   ...secured('transfers', 'Moves money from one wallet to another, once for its idempotency key.'),
   headers: idempotencyHeaders,
@@ -29,19 +29,19 @@ const transferSchema = {
     201: postedSchema.describe('The money has moved.'),
     200: postedSchema.describe('It had moved before, for the same key; this is the same answer.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     409: problemResponse('`key_reused`: the key was used for another request.'),
     422: problemResponse(
       'Nothing moved, and for this key nothing will: `insufficient_funds`, `wallet_frozen`, `wallet_closed`, `unknown_wallet`, `same_wallet`, `currency_mismatch`. Correct it and send it again: `invalid_amount` (`reason`: `malformed`, `negative`, `zero`, `too_many_decimals`, `too_large`), `invalid_request`.',
     ),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
 /** Adds `POST /transfers`. */
 export function addTransferRoutes(app: HttpServer, context: RouteContext, transfers: TransferIntake): void {
   const { limits, metrics, requireKey } = context;
-  const options = { onRequest: [requireKey('transact'), requireIdempotencyKey], schema: transferSchema };
+  const options = { onRequest: [requireKey('transact'), requireIdempotencyKey], schema: TRANSFER_SCHEMA };
   app.post('/transfers', options, (request, reply) =>
     limits.countMisses(request, async () => {
       const idempotencyKey = request.headers['idempotency-key'];

@@ -9,10 +9,10 @@ export interface PublicLimitOptions {
   readonly onLimited: () => void;
 }
 
-const never = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false };
+const NEVER = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false };
 
 /** The `config` of a public route, so that its requests are limited by the client's address. */
-export const limitedByAddress = { rateLimit: {} };
+export const LIMITED_BY_ADDRESS = { rateLimit: {} };
 
 /**
  * Limits open routes by address, or by network of /64 for IPv6; behind proxies of `TRUST_PROXY` by that of the client.
@@ -27,8 +27,8 @@ export async function addPublicLimit(
     global: false,
     max: perMinute,
     timeWindow: 60_000,
-    addHeaders: never,
-    addHeadersOnExceeding: never,
+    addHeaders: NEVER,
+    addHeadersOnExceeding: NEVER,
     onExceeded: onLimited,
     errorResponseBuilder: (_request, { ttl }) =>
       httpProblem('rate_limited', {

@@ -14,7 +14,7 @@ async function pay(service: TestService): Promise<{ reference: string; hash: str
 }
 
 /** What is drawn dark on a receipt as it came from the service. */
-const drawn: Readonly<Record<string, (response: Response) => Promise<Rectangle[]>>> = {
+const DRAWN: Readonly<Record<string, (response: Response) => Promise<Rectangle[]>>> = {
   pdf: async (response) => filledRectangles(new Uint8Array(await response.arrayBuffer())),
   html: async (response) => drawnModules(await response.text()),
 };
@@ -43,7 +43,7 @@ test.each([
     const { reference, hash } = await pay(service);
     const response = await service.fetch(`/receipts/${reference}.${form}?paper=${paper}`);
     expect(response.status).toBe(200);
-    const url = decodeCode(paint((await drawn[form]?.(response)) ?? []));
+    const url = decodeCode(paint((await DRAWN[form]?.(response)) ?? []));
     expect(url).toBe(`${service.url}/verify/${reference}/${hash}?lang=en`);
 
     const genuine = await openPage(url ?? '');

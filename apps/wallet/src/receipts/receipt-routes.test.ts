@@ -176,10 +176,10 @@ test('where one reference is another with an extension behind it, the whole name
   expect(await found('Inv.1.json')).toBe('INV.1.JSON');
 });
 
-const issuer = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
+const ISSUER = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
 
 test('a receipt says whose it is, when it was paid, its fee and what it was for', async () => {
-  await using service = await startTestService({ issuer });
+  await using service = await startTestService({ issuer: ISSUER });
   const fees = {
     type: 'TRANSFER',
     flat: '3.00',
@@ -192,12 +192,17 @@ test('a receipt says whose it is, when it was paid, its fee and what it was for'
   const to = await openCustomer(service.db);
   const receipt = await deposit(service.db, { account: from, amount: '100.00' });
   const paid = await service.ask(`/receipts/${receipt}`);
-  expect(paid.body).toMatchObject({ paidAt: '2026-03-01T06:30:00.000Z', fee: null, narrative: null, issuer });
+  expect(paid.body).toMatchObject({
+    paidAt: '2026-03-01T06:30:00.000Z',
+    fee: null,
+    narrative: null,
+    issuer: ISSUER,
+  });
   const transfer = await service.ask('/transfers', posting({ from, to, amount: '60.00', narrative: 'Rent' }));
   const path = `/receipts/${String(transfer.body['reference'])}`;
   const sent = await service.ask(path);
   const fee = { amount: '3.00', paidBy: 'from' };
-  expect(sent.body).toMatchObject({ paidAt: null, fee, narrative: 'Rent', issuer });
+  expect(sent.body).toMatchObject({ paidAt: null, fee, narrative: 'Rent', issuer: ISSUER });
   const page = await (await service.fetch(`${path}.html`)).text();
   for (const shown of [
     'Mwananchi Sacco',

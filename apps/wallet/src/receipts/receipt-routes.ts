@@ -10,19 +10,19 @@ import { sendPage } from './pages.ts';
 import { issueReceipt } from './receipt-source.ts';
 import type { Issued } from './receipt-source.ts';
 import { readReference } from '../ledger/reference.ts';
-import { keyProblems, limitProblem, secured } from '../responses.ts';
+import { KEY_PROBLEMS, LIMIT_PROBLEM, secured } from '../responses.ts';
 
-const mediaTypes = ['application/json', 'text/html', 'application/pdf'] as const;
+const MEDIA_TYPES = ['application/json', 'text/html', 'application/pdf'] as const;
 
-type MediaType = (typeof mediaTypes)[number];
+type MediaType = (typeof MEDIA_TYPES)[number];
 
-const byExtension = { json: 'application/json', html: 'text/html', pdf: 'application/pdf' } as const;
+const BY_EXTENSION = { json: 'application/json', html: 'text/html', pdf: 'application/pdf' } as const;
 
-type Extension = keyof typeof byExtension;
+type Extension = keyof typeof BY_EXTENSION;
 
-const extensions: readonly Extension[] = ['json', 'html', 'pdf'];
+const EXTENSIONS: readonly Extension[] = ['json', 'html', 'pdf'];
 
-const receiptSchema = {
+const RECEIPT_SCHEMA = {
   operationId: 'getReceipt',
   ...secured('receipts', 'The signed receipt of a transaction, as JSON, as a page or as a PDF.'),
   description:
@@ -57,16 +57,16 @@ const receiptSchema = {
         'application/pdf': { schema: z.string() },
       },
     },
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('`unknown_transaction`: no transaction has this reference.'),
     406: problemResponse('`Accept` wants none of the three forms.'),
     409: problemResponse('`receipt_not_ready`: the transaction is older than the verification hashes.'),
     422: problemResponse('A parameter is unknown or wrong.'),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
-const jwksSchema = {
+const JWKS_SCHEMA = {
   operationId: 'getReceiptKeys',
   tags: ['receipts'],
   summary: 'The public keys of the receipts, for checking them offline.',
@@ -102,14 +102,14 @@ export function addReceiptRoutes(
   { db, issuer, limits, requireKey }: RouteContext,
   { keys, baseUrl }: ReceiptRouteOptions,
 ): void {
-  const options = { onRequest: requireKey('read'), schema: receiptSchema };
+  const options = { onRequest: requireKey('read'), schema: RECEIPT_SCHEMA };
   app.get('/receipts/:reference', options, (request, reply) =>
     limits.countMisses(request, async () => {
       const { whole, cut, extension } = splitName(request.params.reference);
       const source = { db, keys, baseUrl: baseUrl(), issuer, log: request.log };
       const { receipt, languages } = await issueReceipt(source, [...whole, ...cut]);
       const isWhole = whole.includes(receipt.facts.reference);
-      const type = extension === null || isWhole ? negotiate(request, mediaTypes) : byExtension[extension];
+      const type = extension === null || isWhole ? negotiate(request, MEDIA_TYPES) : BY_EXTENSION[extension];
       void reply.header('vary', 'accept, accept-language');
       const { paper, lang: asked, for: side } = request.query;
       const language =
@@ -118,7 +118,7 @@ export function addReceiptRoutes(
     }),
   );
 
-  app.get('/.well-known/jwks.json', { schema: jwksSchema }, (_request, reply) => {
+  app.get('/.well-known/jwks.json', { schema: JWKS_SCHEMA }, (_request, reply) => {
     // Short enough that a new key is known before receipts signed with it have gone far.
     void reply.header('cache-control', 'public, max-age=300');
     return { keys: publicJwks(keys).keys.map((key) => ({ ...key })) };
@@ -162,7 +162,7 @@ interface Name {
 function splitName(text: string): Name {
   const whole = readReference(text);
   const [, name, ending] = /^(.+)\.([a-z]+)$/is.exec(text) ?? [];
-  const extension = extensions.find((each) => each === ending?.toLowerCase());
+  const extension = EXTENSIONS.find((each) => each === ending?.toLowerCase());
   if (name === undefined || extension === undefined) return { whole, cut: [], extension: null };
   return { whole, cut: readReference(name), extension };
 }

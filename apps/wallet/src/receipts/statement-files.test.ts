@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { deposit, openCustomer, posting, startTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
-const issuer = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
-const csv = { headers: { accept: 'text/csv' } };
-const pdf = { headers: { accept: 'application/pdf' } };
+const ISSUER = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
+const CSV = { headers: { accept: 'text/csv' } };
+const PDF = { headers: { accept: 'application/pdf' } };
 
 async function moveMoney(service: TestService) {
   const number = await openCustomer(service.db);
@@ -42,7 +42,7 @@ test('as CSV the whole period comes with its balances, and no text is a formula'
   await using service = await startTestService();
   const { number, other, receipt, reference, createdAt } = await moveMoney(service);
   for (const path of [`/wallets/${number}/statement`, `/wallets/${number}/statement.csv`]) {
-    const response = await service.fetch(path, csv);
+    const response = await service.fetch(path, CSV);
     expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     const file = `attachment; filename="statement-${number}.csv"`;
     expect(response.headers.get('content-disposition')).toBe(file);
@@ -79,18 +79,18 @@ test('a period that no file has room for is refused, and the answer says so', as
   await using service = await startTestService();
   const number = await openCustomer(service.db);
   await fill(service, number, 10_001);
-  const answer = await service.ask(`/wallets/${number}/statement`, csv);
+  const answer = await service.ask(`/wallets/${number}/statement`, CSV);
   expect([answer.status, answer.body['code']]).toEqual([422, 'statement_too_long']);
   expect(answer.body['detail']).toContain('10,000');
 });
 
 test('as PDF it names the issuer, the holder and the period in the language of the wallet', async () => {
-  await using service = await startTestService({ issuer });
+  await using service = await startTestService({ issuer: ISSUER });
   const holder = { holderName: 'Jane Mwangi', phone: '0700000009', language: 'sw' } as const;
   const { number } = await openWallet(service.db, holder);
   const receipt = await deposit(service.db, { account: number, amount: '1500.00' });
   const path = `/wallets/${number}/statement`;
-  for (const text of [await pdfOf(service, path, pdf), await pdfOf(service, `${path}.pdf`)]) {
+  for (const text of [await pdfOf(service, path, PDF), await pdfOf(service, `${path}.pdf`)]) {
     for (const shown of ['MwananchiSacco', 'Taarifayapochi', number, 'KES1,500.00', receipt, 'JaneMwangi'])
       expect(text).toContain(shown);
   }
@@ -107,8 +107,8 @@ test('a key that may only read gets the name of the holder masked', async () => 
 });
 
 test.each([
-  ['cursor=1', csv],
-  ['limit=5', pdf],
+  ['cursor=1', CSV],
+  ['limit=5', PDF],
 ])('a file is whole: ?%s is refused', async (query, request) => {
   await using service = await startTestService();
   const { number } = await moveMoney(service);

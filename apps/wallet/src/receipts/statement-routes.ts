@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { currency, moment, money, time, walletNumber, walletParams } from '../fields.ts';
 import { lang } from './masked-facts.ts';
-import { keyProblems, limitProblem, secured } from '../responses.ts';
+import { KEY_PROBLEMS, LIMIT_PROBLEM, secured } from '../responses.ts';
 import { entryOf, given, sendStatementFile } from './statement-file.ts';
 import { ofPath } from '../wallets/wallet-change-routes.ts';
 
@@ -23,9 +23,9 @@ const line = z
   })
   .meta({ id: 'StatementLine' });
 
-const mediaTypes = ['application/json', 'text/csv', 'application/pdf'] as const;
+const MEDIA_TYPES = ['application/json', 'text/csv', 'application/pdf'] as const;
 
-const byExtension = { csv: 'text/csv', pdf: 'application/pdf' } as const;
+const BY_EXTENSION = { csv: 'text/csv', pdf: 'application/pdf' } as const;
 
 const querystring = z.strictObject({
   from: moment.optional().describe('the first moment of the period'),
@@ -41,19 +41,19 @@ const querystring = z.strictObject({
   lang: lang.optional().describe("the language of the PDF; the wallet's when absent"),
 });
 
-const problems = {
-  ...keyProblems,
+const PROBLEMS = {
+  ...KEY_PROBLEMS,
   404: problemResponse('No wallet that can be looked up has this number.'),
   406: problemResponse('There is JSON, CSV and PDF.'),
   422: problemResponse(
     '`statement_too_long`: a CSV or PDF has no room for so many movements. Or a parameter is unknown or wrong.',
   ),
-  ...limitProblem,
+  ...LIMIT_PROBLEM,
 };
 
-const asFile = { 'text/csv': { schema: z.string() }, 'application/pdf': { schema: z.string() } };
+const AS_FILE = { 'text/csv': { schema: z.string() }, 'application/pdf': { schema: z.string() } };
 
-const statementSchema = {
+const STATEMENT_SCHEMA = {
   ...secured('wallets', 'What went in and out of a wallet, oldest first, with its balance after each.'),
   operationId: 'readStatement',
   description:
@@ -76,19 +76,19 @@ const statementSchema = {
             })
             .meta({ id: 'Statement' }),
         },
-        ...asFile,
+        ...AS_FILE,
       },
     },
-    ...problems,
+    ...PROBLEMS,
   },
 };
 
 /** Adds `GET /wallets/:number/statement`, and the same with `.csv` and `.pdf` behind it. */
 export function addStatementRoutes(app: HttpServer, { db, issuer, limits, requireKey }: RouteContext): void {
-  const options = { onRequest: requireKey('read'), schema: statementSchema };
+  const options = { onRequest: requireKey('read'), schema: STATEMENT_SCHEMA };
   app.get('/wallets/:number/statement', options, (request, reply) =>
     limits.countMisses(request, async () => {
-      const type = negotiate(request, mediaTypes);
+      const type = negotiate(request, MEDIA_TYPES);
       const { from, to, cursor, limit } = request.query;
       const wallet = request.params.number;
       void reply.header('vary', 'accept');
@@ -100,7 +100,7 @@ export function addStatementRoutes(app: HttpServer, { db, issuer, limits, requir
     }),
   );
 
-  for (const [extension, type] of Object.entries(byExtension)) {
+  for (const [extension, type] of Object.entries(BY_EXTENSION)) {
     const name = extension.toUpperCase();
     const schema = {
       ...secured('wallets', `What went in and out of a wallet in a period, as ${name}.`),
@@ -109,7 +109,7 @@ export function addStatementRoutes(app: HttpServer, { db, issuer, limits, requir
       querystring,
       response: {
         200: { description: 'The statement.', content: { [type]: { schema: z.string() } } },
-        ...problems,
+        ...PROBLEMS,
       },
     };
     app.get(

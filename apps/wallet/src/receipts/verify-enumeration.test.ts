@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { openCustomer, posting, startTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
-const asJson = { key: null, headers: { accept: 'application/json' } };
-const wrong = '0'.repeat(64);
+const AS_JSON = { key: null, headers: { accept: 'application/json' } };
+const WRONG = '0'.repeat(64);
 
 async function pay(service: TestService): Promise<{ reference: string; hash: string }> {
   const [from, to] = [await openCustomer(service.db, '100.00'), await openCustomer(service.db)];
@@ -25,12 +25,12 @@ test('a known reference with a wrong hash costs the same statements as an unknow
   const { reference, hash } = await pay(service);
   const statementsOf = async (path: string) => {
     executed.length = 0;
-    await service.ask(`/verify/${path}`, asJson);
+    await service.ask(`/verify/${path}`, AS_JSON);
     return [...executed];
   };
-  const unknown = await statementsOf(`DF-000000000000/${wrong}`);
+  const unknown = await statementsOf(`DF-000000000000/${WRONG}`);
   expect(unknown).toHaveLength(1);
-  for (const presented of [`${reference}/${wrong}`, `${reference.toLowerCase()}/x`, `${'a'.repeat(60)}/x`]) {
+  for (const presented of [`${reference}/${WRONG}`, `${reference.toLowerCase()}/x`, `${'a'.repeat(60)}/x`]) {
     expect(await statementsOf(presented)).toEqual(unknown);
   }
   // Only callers who have seen the receipt are worth more.
@@ -39,7 +39,7 @@ test('a known reference with a wrong hash costs the same statements as an unknow
 
 async function check(service: TestService, client: string): Promise<Response> {
   const headers = { accept: 'application/json', 'x-forwarded-for': client };
-  return service.fetch(`/verify/DF-000000000000/${wrong}`, { key: null, headers });
+  return service.fetch(`/verify/DF-000000000000/${WRONG}`, { key: null, headers });
 }
 
 test('an address may check a limited number of receipts a minute, and then learns how long to wait', async () => {

@@ -10,13 +10,13 @@ async function pay(service: TestService) {
   return { from, to, reference: String(body['reference']), hash: String(body['verificationHash']) };
 }
 
-const asJson = { key: null, headers: { accept: 'application/json' } };
-const asPage = { key: null, headers: { accept: 'text/html' } };
+const AS_JSON = { key: null, headers: { accept: 'application/json' } };
+const AS_PAGE = { key: null, headers: { accept: 'text/html' } };
 
 test('a genuine receipt is confirmed to anybody, with masked facts only', async () => {
   await using service = await startTestService();
   const { from, to, reference, hash } = await pay(service);
-  const verdict = await service.ask(`/verify/${reference}/${hash}`, asJson);
+  const verdict = await service.ask(`/verify/${reference}/${hash}`, AS_JSON);
   expect(verdict.status).toBe(200);
   expect(verdict.body).toMatchObject({
     genuine: true,
@@ -25,7 +25,7 @@ test('a genuine receipt is confirmed to anybody, with masked facts only', async 
     from: { number: `******${from.slice(-4)}`, name: 'W***** K****' },
     reversedAmount: null,
   });
-  const page = await (await service.fetch(`/verify/${reference}/${hash}`, asPage)).text();
+  const page = await (await service.fetch(`/verify/${reference}/${hash}`, AS_PAGE)).text();
   for (const text of [JSON.stringify(verdict.body), page]) {
     // What it was for is on the receipt, so that a change of it there can be found out.
     expect(text).toContain('Rent');
@@ -37,20 +37,20 @@ test('a reference in small letters, or a hash in capitals, is the same receipt',
   await using service = await startTestService();
   const { reference, hash } = await pay(service);
   const path = `/verify/${reference.toLowerCase()}/${hash.toUpperCase()}`;
-  expect((await service.ask(path, asJson)).body['genuine']).toBe(true);
+  expect((await service.ask(path, AS_JSON)).body['genuine']).toBe(true);
 });
 
 test('once money went back the verdict says how much', async () => {
   await using service = await startTestService();
   const { reference, hash } = await pay(service);
   await service.ask(`/transactions/${reference}/reversal`, posting({ amount: '0.05' }));
-  const verdict = await service.ask(`/verify/${reference}/${hash}`, asJson);
+  const verdict = await service.ask(`/verify/${reference}/${hash}`, AS_JSON);
   expect(verdict.body).toMatchObject({ genuine: true, reversedAmount: '0.05' });
 });
 
 test.each([
-  ['JSON', asJson],
-  ['a page', asPage],
+  ['JSON', AS_JSON],
+  ['a page', AS_PAGE],
 ])('as %s a wrong hash and an unknown reference get the very same answer', async (_form, request) => {
   await using service = await startTestService();
   const { reference, hash } = await pay(service);
@@ -85,7 +85,7 @@ test('a row that was changed after its hash was written is no longer genuine, an
   await service.query(`
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
     UPDATE core.transactions SET amount = 6000.00 WHERE reference = '${reference}'`);
-  expect((await service.ask(`/verify/${reference}/${hash}`, asJson)).body).toEqual({ genuine: false });
+  expect((await service.ask(`/verify/${reference}/${hash}`, AS_JSON)).body).toEqual({ genuine: false });
   expect(service.lines.join('')).toContain('does not agree with its verification hash');
 });
 
@@ -101,7 +101,7 @@ test.each([
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
     UPDATE core.transactions SET ${change} WHERE reference = '${reference}'`);
   const wrong = '0'.repeat(64);
-  for (const request of [asJson, asPage]) {
+  for (const request of [AS_JSON, AS_PAGE]) {
     const unknown = await service.fetch(`/verify/DF-000000000000/${wrong}`, request);
     const page = await unknown.text();
     for (const presented of [wrong, hash]) {
@@ -119,7 +119,7 @@ test('a transaction without a hash has no genuine receipt, whatever is presented
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
     UPDATE core.transactions SET verification_hash = NULL WHERE reference = '${reference}'`);
   for (const hash of ['null', '', '%20']) {
-    const response = await service.fetch(`/verify/${reference}/${hash}`, asJson);
+    const response = await service.fetch(`/verify/${reference}/${hash}`, AS_JSON);
     expect(await response.text()).not.toContain('"genuine":true');
   }
 });
@@ -157,7 +157,7 @@ test('the language that the link asks for comes before that of the reader, and a
       ['?lang=sw&lang=en', 'en'],
       ['?utm_source=sms', 'en'],
     ]) {
-      const response = await service.fetch(`${path}${query ?? ''}`, asPage);
+      const response = await service.fetch(`${path}${query ?? ''}`, AS_PAGE);
       const page = await response.text();
       expect([response.status, page.includes(`<html lang="${lang ?? ''}">`)]).toEqual([200, true]);
       expect(page).toContain('Mwananchi Sacco');
@@ -178,8 +178,8 @@ test('an unknown form is refused', async () => {
 test('the verdicts are counted, and neither reference nor hash is in the log', async () => {
   await using service = await startTestService();
   const { reference, hash } = await pay(service);
-  await service.fetch(`/verify/${reference}/${hash}`, asPage);
-  await service.fetch(`/verify/${reference}/0`, asPage);
+  await service.fetch(`/verify/${reference}/${hash}`, AS_PAGE);
+  await service.fetch(`/verify/${reference}/0`, AS_PAGE);
   const metrics = await (await service.fetch('/metrics')).text();
   expect(metrics).toContain('wallet_verifications_total{verdict="genuine",service="wallet"} 1');
   expect(metrics).toContain('wallet_verifications_total{verdict="not_genuine",service="wallet"} 1');
@@ -194,10 +194,10 @@ test.each(['txn-0001', 'Inv.2023.1', 'receipt.html', '.json', ' x ', 'a/b'])(
     const { reference } = await pay(service);
     const hash = await makeOld(service, reference, old);
     const path = `/verify/${encodeURIComponent(old)}`;
-    expect((await service.ask(`${path}/${hash}`, asJson)).body).toMatchObject({
+    expect((await service.ask(`${path}/${hash}`, AS_JSON)).body).toMatchObject({
       genuine: true,
       reference: old,
     });
-    expect((await service.ask(`${path}/${'0'.repeat(64)}`, asJson)).body).toEqual({ genuine: false });
+    expect((await service.ask(`${path}/${'0'.repeat(64)}`, AS_JSON)).body).toEqual({ genuine: false });
   },
 );

@@ -10,7 +10,7 @@ import type { RouteContext } from '../dependencies.ts';
 import { money } from '../fields.ts';
 import { lang, maskedFacts } from './masked-facts.ts';
 import { sendPage } from './pages.ts';
-import { limitedByAddress } from './public-limit.ts';
+import { LIMITED_BY_ADDRESS } from './public-limit.ts';
 import { soundFacts } from './receipt-source.ts';
 import { readReference } from '../ledger/reference.ts';
 
@@ -26,7 +26,7 @@ const verdictSchema = z
   ])
   .meta({ id: 'Verdict' });
 
-const verifySchema = {
+const VERIFY_SCHEMA = {
   operationId: 'verifyReceipt',
   tags: ['receipts'],
   summary: 'Tells anybody whether a receipt is genuine, as a page or as JSON.',
@@ -52,7 +52,7 @@ const verifySchema = {
 
 /** Adds the public page `GET /verify/:reference/:hash`. */
 export function addVerifyRoutes(app: HttpServer, { db, issuer, metrics }: RouteContext): void {
-  const options = { schema: verifySchema, config: limitedByAddress };
+  const options = { schema: VERIFY_SCHEMA, config: LIMITED_BY_ADDRESS };
   app.get('/verify/:reference/:hash', options, async (request, reply) => {
     // A phone that names no type at all belongs to a person: the page comes first.
     const type = negotiate(request, ['text/html', 'application/json']);

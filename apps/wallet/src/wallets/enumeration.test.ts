@@ -62,7 +62,7 @@ function watchDatabase(): { asked: string[]; watched: (db: Db) => Db } {
 }
 
 /** Routes that name a wallet, each as a request about one number. */
-const naming: readonly [string, (number: string, own: string) => [path: string, request?: TestRequest]][] = [
+const NAMING: readonly [string, (number: string, own: string) => [path: string, request?: TestRequest]][] = [
   ['GET /wallets/:number', (number) => [`/wallets/${number}`]],
   ['GET /wallets/:number/balance', (number) => [`/wallets/${number}/balance`]],
   ['GET /wallets/:number/statement', (number) => [`/wallets/${number}/statement`]],
@@ -75,7 +75,7 @@ const naming: readonly [string, (number: string, own: string) => [path: string, 
   ['POST /holds in it', (wallet) => ['/holds', posting({ wallet, amount: '1.00' })]],
 ];
 
-test.each(naming)(
+test.each(NAMING)(
   '%s takes the same steps and answers the same bytes for a number that is free, mistyped or a system wallet',
   async (_, requestOf) => {
     const { asked, watched } = watchDatabase();

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { openCustomer, startTestService } from '../testing.ts';
 
-const issuer = { name: 'Mwananchi Sacco', contact: null };
+const ISSUER = { name: 'Mwananchi Sacco', contact: null };
 
 test.each(['Mwananchi Sacco', 'MWANANCHI-SACCO', 'Mwananchí Sacco Care', 'M wananchi Sacco'])(
   'no customer is called %s, by opening or by changing a wallet',
   async (holderName) => {
-    await using service = await startTestService({ issuer });
+    await using service = await startTestService({ issuer: ISSUER });
     const opened = await service.ask('/wallets', {
       method: 'POST',
       body: { holderName, phone: '0700000001' },
@@ -27,7 +27,7 @@ test.each(['Mwananchi Sacco', 'MWANANCHI-SACCO', 'Mwananchí Sacco Care', 'M wan
 );
 
 test('other names are not in the way of the issuer’s, nor is an issuer of a letter or two', async () => {
-  await using service = await startTestService({ issuer });
+  await using service = await startTestService({ issuer: ISSUER });
   const body = { holderName: 'Mwananchi Otieno', phone: '0700000001' };
   expect((await service.ask('/wallets', { method: 'POST', body })).status).toBe(201);
   await using short = await startTestService({ issuer: { name: 'Jo', contact: null } });

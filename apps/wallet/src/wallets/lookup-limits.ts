@@ -24,7 +24,7 @@ export interface LookupLimitOptions {
   readonly now?: () => number;
 }
 
-const missCodes = new Set(['unknown_wallet', 'unknown_transaction', 'unknown_hold']);
+const MISS_CODES = new Set(['unknown_wallet', 'unknown_transaction', 'unknown_hold']);
 
 /**
  * Own buckets and not a plug-in: what counts is known only after the answer, and a refusal must come before any work,
@@ -62,5 +62,5 @@ function keyOf(request: FastifyRequest): string {
 }
 
 function isMiss(error: unknown): boolean {
-  return (isDaftariError(error) || error instanceof HttpProblem) && missCodes.has(error.code);
+  return (isDaftariError(error) || error instanceof HttpProblem) && MISS_CODES.has(error.code);
 }

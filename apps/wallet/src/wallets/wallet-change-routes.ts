@@ -5,9 +5,9 @@ import type { RouteContext } from '../dependencies.ts';
 import { refuseIssuerName } from './issuer-name.ts';
 import { unknownWallet } from '../problems.ts';
 import { maskWallet, wholeWallet } from './wallet-routes.ts';
-import { changeSchema, updateSchema } from './wallet-schemas.ts';
+import { changeSchema, UPDATE_SCHEMA } from './wallet-schemas.ts';
 
-const changes = [
+const CHANGES = [
   {
     operationId: 'freezeWallet',
     path: '/wallets/:number/freeze',
@@ -33,7 +33,7 @@ export function addWalletChangeRoutes(
   app: HttpServer,
   { db, issuer, limits, requireKey }: RouteContext,
 ): void {
-  for (const { operationId, path, change, summary } of changes) {
+  for (const { operationId, path, change, summary } of CHANGES) {
     const options = { onRequest: requireKey('admin'), schema: { operationId, ...changeSchema(summary) } };
     app.post(path, options, (request) =>
       limits.countMisses(request, async () => {
@@ -44,7 +44,7 @@ export function addWalletChangeRoutes(
     );
   }
 
-  const update = { onRequest: requireKey('admin'), schema: updateSchema };
+  const update = { onRequest: requireKey('admin'), schema: UPDATE_SCHEMA };
   app.patch('/wallets/:number', update, (request) =>
     limits.countMisses(request, async () => {
       const { holderName, phone, language, reason } = request.body;

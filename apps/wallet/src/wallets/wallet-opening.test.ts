@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { deposit, posting, startTestService } from '../testing.ts';
 
-const wallet = { holderName: 'Jane Mwangi', phone: '0712 345 678' };
+const WALLET = { holderName: 'Jane Mwangi', phone: '0712 345 678' };
 
 test('a repeated request opens one wallet, and the customer is still found by phone', async () => {
   await using service = await startTestService();
-  const request = posting(wallet, 'opening-1');
+  const request = posting(WALLET, 'opening-1');
   const first = await service.ask('/wallets', request);
   const repeat = await service.ask('/wallets', request);
   expect([first.status, repeat.status]).toEqual([201, 200]);
@@ -21,8 +21,8 @@ test.each([
   ['language', { language: 'sw' }],
 ])('the same key with another %s is refused', async (_field, change) => {
   await using service = await startTestService();
-  await service.ask('/wallets', posting(wallet, 'opening-1'));
-  const other = await service.ask('/wallets', posting({ ...wallet, ...change }, 'opening-1'));
+  await service.ask('/wallets', posting(WALLET, 'opening-1'));
+  const other = await service.ask('/wallets', posting({ ...WALLET, ...change }, 'opening-1'));
   expect([other.status, other.body['code']]).toEqual([409, 'key_reused']);
   expect(await service.query(`SELECT count(*)::int AS n FROM core.wallets WHERE kind = 'CUSTOMER'`)).toEqual([
     { n: 1 },
@@ -31,15 +31,15 @@ test.each([
 
 test('a key that cannot be one is refused', async () => {
   await using service = await startTestService();
-  const answer = await service.ask('/wallets', posting(wallet, 'a key'));
+  const answer = await service.ask('/wallets', posting(WALLET, 'a key'));
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);
 });
 
 test('a wallet is opened in the language that its holder reads', async () => {
   await using service = await startTestService();
-  const swahili = await service.ask('/wallets', posting({ ...wallet, language: 'sw' }));
+  const swahili = await service.ask('/wallets', posting({ ...WALLET, language: 'sw' }));
   expect(swahili.body['language']).toBe('sw');
-  const french = await service.ask('/wallets', posting({ ...wallet, language: 'fr' }));
+  const french = await service.ask('/wallets', posting({ ...WALLET, language: 'fr' }));
   expect(french.status).toBe(422);
 });
 

@@ -6,12 +6,12 @@ import { maskName } from '@repo/receipts';
 import type { RouteContext } from '../dependencies.ts';
 import { refuseIssuerName } from './issuer-name.ts';
 import { unknownWallet } from '../problems.ts';
-import { balanceSchema, lookupSchema, openSchema, searchSchema } from './wallet-schemas.ts';
+import { BALANCE_SCHEMA, LOOKUP_SCHEMA, OPEN_SCHEMA, SEARCH_SCHEMA } from './wallet-schemas.ts';
 
 /** Adds the routes that open wallets and read them. */
 export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKey }: RouteContext): void {
   // An empty wallet moves nothing and endangers nobody, so that opening one is no matter for administrators.
-  const open = { onRequest: requireKey('transact'), schema: openSchema };
+  const open = { onRequest: requireKey('transact'), schema: OPEN_SCHEMA };
   app.post('/wallets', open, async (request, reply) => {
     const { holderName, phone, currency, language } = request.body;
     const key = request.headers['idempotency-key'];
@@ -26,7 +26,7 @@ export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKe
     return reply.code(opened.replayed ? 200 : 201).send(wholeWallet(opened));
   });
 
-  const lookup = { onRequest: requireKey('read'), schema: lookupSchema };
+  const lookup = { onRequest: requireKey('read'), schema: LOOKUP_SCHEMA };
   app.get('/wallets/:number', lookup, async (request) => {
     limits.countLookup(request);
     // Every number is looked up, also one whose check digit is wrong: a short cut could be timed.
@@ -36,7 +36,7 @@ export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKe
   });
 
   // Whole ranges of numbers come out of this one, so it takes more than the right to read.
-  const search = { onRequest: requireKey('admin'), schema: searchSchema };
+  const search = { onRequest: requireKey('admin'), schema: SEARCH_SCHEMA };
   app.get('/wallets', search, async (request) => {
     limits.countLookup(request);
     const { phone, prefix, name, cursor, limit } = request.query;
@@ -58,7 +58,7 @@ export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKe
     return { items: page.wallets.map(maskWallet), nextCursor: page.nextCursor };
   });
 
-  const balance = { onRequest: requireKey('read'), schema: balanceSchema };
+  const balance = { onRequest: requireKey('read'), schema: BALANCE_SCHEMA };
   app.get('/wallets/:number/balance', balance, (request) =>
     limits.countMisses(request, async () => {
       const asOf = new Date().toISOString();

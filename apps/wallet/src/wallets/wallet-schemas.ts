@@ -1,7 +1,7 @@
 import { cursorParameter, optionalIdempotencyHeaders, pageSchema, problemResponse } from '@repo/http';
 import { z } from 'zod';
 import { currency, money, plainText, time, walletNumber, walletParams } from '../fields.ts';
-import { keyProblems, limitProblem, secured } from '../responses.ts';
+import { KEY_PROBLEMS, LIMIT_PROBLEM, secured } from '../responses.ts';
 
 const status = z.enum(['active', 'frozen', 'closed']);
 const language = z.enum(['en', 'sw']).describe('what its holder is written in: English or Swahili');
@@ -34,7 +34,7 @@ const balance = z
   })
   .meta({ id: 'Balance' });
 
-export const openSchema = {
+export const OPEN_SCHEMA = {
   operationId: 'openWallet',
   ...secured(
     'wallets',
@@ -52,7 +52,7 @@ export const openSchema = {
   response: {
     201: wholeWallet,
     200: wholeWallet.describe('It was opened before, for the same key; this is the wallet as it is now.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     409: problemResponse('`key_reused`: the key was used for another request.'),
     422: problemResponse('A field is missing, unknown or wrong; `invalid_wallet` names it.'),
   },
@@ -60,14 +60,14 @@ export const openSchema = {
 
 const unknown = problemResponse('No wallet that can be looked up has this number.');
 
-export const lookupSchema = {
+export const LOOKUP_SCHEMA = {
   operationId: 'getWallet',
   ...secured('wallets', 'Who a wallet belongs to, masked, to be confirmed before a transfer.'),
   params: walletParams,
-  response: { 200: maskedWallet, ...keyProblems, 404: unknown, ...limitProblem },
+  response: { 200: maskedWallet, ...KEY_PROBLEMS, 404: unknown, ...LIMIT_PROBLEM },
 };
 
-export const searchSchema = {
+export const SEARCH_SCHEMA = {
   operationId: 'listWallets',
   ...secured('wallets', 'Finds wallets by phone, by the beginning of the number, or by name.'),
   description:
@@ -95,19 +95,19 @@ export const searchSchema = {
     ),
   response: {
     200: pageSchema('WalletPage', maskedWallet),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     422: problemResponse(
       'None of `phone`, `prefix` and `name` is there, `name` is not alone, or a parameter is unknown or wrong.',
     ),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };
 
-export const balanceSchema = {
+export const BALANCE_SCHEMA = {
   operationId: 'getBalance',
   ...secured('wallets', 'What is in a wallet.'),
   params: walletParams,
-  response: { 200: balance, ...keyProblems, 404: unknown, ...limitProblem },
+  response: { 200: balance, ...KEY_PROBLEMS, 404: unknown, ...LIMIT_PROBLEM },
 };
 
 export const changeSchema = (summary: string) => ({
@@ -120,15 +120,15 @@ export const changeSchema = (summary: string) => ({
     .meta({ examples: [{ reason: 'Asked for by its holder on the phone' }] }),
   response: {
     200: maskedWallet,
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: unknown,
     409: problemResponse('A wallet closes only when it is empty.'),
     422: problemResponse('The wallet is closed for good, or a field is missing, unknown or wrong.'),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 });
 
-export const updateSchema = {
+export const UPDATE_SCHEMA = {
   operationId: 'updateWallet',
   ...secured(
     'wallets',
@@ -154,9 +154,9 @@ export const updateSchema = {
     ),
   response: {
     200: wholeWallet.describe('The wallet as it is now, also when nothing was different.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: unknown,
     422: problemResponse('The wallet is closed for good, or a field is missing, unknown or wrong.'),
-    ...limitProblem,
+    ...LIMIT_PROBLEM,
   },
 };

@@ -61,7 +61,7 @@ interface Damage {
 }
 
 /** Damage done around the guards, and every finding that must report it. */
-const damages: readonly Damage[] = [
+const DAMAGES: readonly Damage[] = [
   {
     damage: 'a balance is raised',
     sql: ({ to }) => `UPDATE core.wallets SET balance = balance + 10 WHERE id = '${to}'`,
@@ -317,7 +317,7 @@ function subjectOf(fault: string): string {
   return fault.split(' ')[2] ?? '';
 }
 
-test.for(damages)('found out, and nothing else is: $damage', async ({ sql, found }) => {
+test.for(DAMAGES)('found out, and nothing else is: $damage', async ({ sql, found }) => {
   const scenario = await play();
   expect(faultsOf(await auditDamage(sql(scenario)))).toEqual(found(scenario));
 });

@@ -53,7 +53,7 @@ const openDoor = (tx: Handle) => run(tx, `SELECT set_config('daftari.door', 'ope
 const inTransaction = (work: (tx: Handle) => Promise<unknown>) => () => transaction(database.db, work);
 
 /** Ways to make the package fail with somebody's data in its hands. */
-const failures: Readonly<Record<string, (secret: string) => unknown>> = {
+const FAILURES: Readonly<Record<string, (secret: string) => unknown>> = {
   'a body that is no JSON': (secret) =>
     recordDeposit(database.db, sampleDeposit({ body: Buffer.from(secret) })),
   'a payload that is no JSON': (secret) =>
@@ -158,12 +158,12 @@ const secrets = fc
   })
   .map(({ text, dress }) => ({ text, secret: dress(text) }));
 
-test.for(Object.keys(failures))(
+test.for(Object.keys(FAILURES))(
   '%s: the error is of the catalogue and shows no personal data',
   async (name) => {
     await fc.assert(
       fc.asyncProperty(secrets, async ({ text, secret }) => {
-        const error = await errorOf(() => failures[name]?.(secret));
+        const error = await errorOf(() => FAILURES[name]?.(secret));
         expect(error).toBeInstanceOf(DaftariError);
         const told = everythingOf(error);
         expect(told).not.toContain(text);

@@ -23,7 +23,7 @@ async function ask<Row>(db: Handle, text: string): Promise<Row[]> {
 }
 
 /** Every way to reach the database; each must explain itself alike. */
-const ways: readonly (readonly [string, (db: Db) => Promise<unknown>])[] = [
+const WAYS: readonly (readonly [string, (db: Db) => Promise<unknown>])[] = [
   ['a deposit', (db) => recordDeposit(db, sampleDeposit())],
   ['a transaction', (db) => transaction(db, (tx) => recordDeposit(tx, sampleDeposit()))],
   ['an intake', (db) => createDepositIntake(db).record(sampleDeposit())],
@@ -57,12 +57,12 @@ async function takeAll(db: Db, count: number): Promise<() => Promise<void>> {
 test('when all connections are in use, every caller is refused in time, and served afterwards', async () => {
   const db = createDb({ url: database.url, maxConnections: 2, connectTimeoutMs: 5_000 });
   const release = await takeAll(db, 2);
-  const refused = await Promise.allSettled(ways.map(([, work]) => work(db)));
+  const refused = await Promise.allSettled(WAYS.map(([, work]) => work(db)));
   await release();
-  for (const [, work] of ways) await work(db);
+  for (const [, work] of WAYS) await work(db);
   await db.close();
   const expected = { status: 'rejected', reason: coded('pool_exhausted') };
-  expect(refused).toEqual(ways.map(() => expected));
+  expect(refused).toEqual(WAYS.map(() => expected));
 });
 
 test('a caller that waits less than the limit gets a connection in the end', async () => {
@@ -74,7 +74,7 @@ test('a caller that waits less than the limit gets a connection in the end', asy
   await db.close();
 });
 
-test.for(ways)(
+test.for(WAYS)(
   'on a port where nobody listens, %s says that the database is unavailable',
   async ([, work]) => {
     const db = createDb({ url: 'postgresql://nobody:secret@127.0.0.1:1/none' });
@@ -83,7 +83,7 @@ test.for(ways)(
   },
 );
 
-test.for(ways)('with a wrong password, %s says that the database is unavailable', async ([, work]) => {
+test.for(WAYS)('with a wrong password, %s says that the database is unavailable', async ([, work]) => {
   const url = new URL(database.url);
   url.password = 'wrong';
   const db = createDb({ url: url.href });
@@ -91,7 +91,7 @@ test.for(ways)('with a wrong password, %s says that the database is unavailable'
   await db.close();
 });
 
-test.for(ways)('without the database, %s says that it is unavailable', async ([, work]) => {
+test.for(WAYS)('without the database, %s says that it is unavailable', async ([, work]) => {
   const url = new URL(database.url);
   url.pathname = '/no_such_database';
   const db = createDb({ url: url.href });
@@ -99,7 +99,7 @@ test.for(ways)('without the database, %s says that it is unavailable', async ([,
   await db.close();
 });
 
-test.for(ways)('behind a proxy that hangs up, %s says that the database is unavailable', async ([, work]) => {
+test.for(WAYS)('behind a proxy that hangs up, %s says that the database is unavailable', async ([, work]) => {
   await using proxy = await startDatabaseProxy(database.url);
   proxy.cut();
   const db = createDb({ url: proxy.url });
@@ -111,10 +111,10 @@ test('many callers of a server that does not answer all learn that it is unavail
   await using proxy = await startDatabaseProxy(database.url);
   proxy.swallow();
   const db = createDb({ url: proxy.url, maxConnections: 2, connectTimeoutMs: 150 });
-  const results = await Promise.allSettled([...ways, ...ways].map(([, work]) => work(db)));
+  const results = await Promise.allSettled([...WAYS, ...WAYS].map(([, work]) => work(db)));
   await db.close();
   const expected = { status: 'rejected', reason: coded('database_unavailable') };
-  expect(results).toEqual([...ways, ...ways].map(() => expected));
+  expect(results).toEqual([...WAYS, ...WAYS].map(() => expected));
 });
 
 test('an answer that the network swallowed is not waited for without end', async () => {
@@ -139,7 +139,7 @@ test('a statement that waits too long for a lock is given up, and nothing is rec
   expect(await own.db.prisma.mpesaCallback.count()).toBe(0);
 });
 
-test.for(ways)('a database that takes no writes is unavailable to %s', async ([name, work]) => {
+test.for(WAYS)('a database that takes no writes is unavailable to %s', async ([name, work]) => {
   await using own = await openTestDb();
   await own.sql(
     `ALTER DATABASE "${new URL(own.url).pathname.slice(1)}" SET default_transaction_read_only = on`,
@@ -151,7 +151,7 @@ test.for(ways)('a database that takes no writes is unavailable to %s', async ([n
   expect(result).toEqual(READERS.has(name) ? 'read' : coded('database_unavailable'));
 });
 
-test.for(ways)('a database that was never migrated is outdated to %s', async ([, work]) => {
+test.for(WAYS)('a database that was never migrated is outdated to %s', async ([, work]) => {
   await using empty = await createTestDatabase({ empty: true });
   const db = createDb({ url: empty.url });
   await expect(work(db)).rejects.toThrow(coded('schema_outdated'));

@@ -11,7 +11,7 @@ const database = useTestDb();
 const { sql } = database;
 
 const release = releaseMigrations() ?? new Map<string, readonly string[]>();
-const latest = [...release.keys()].toSorted().at(-1) ?? '';
+const LATEST = [...release.keys()].toSorted().at(-1) ?? '';
 
 /** The history as the deployment left it, whatever a test has made of it. */
 beforeEach(async () => {
@@ -21,27 +21,27 @@ beforeEach(async () => {
 });
 
 test('a database with the migrations of this release can be used', async () => {
-  expect(latest).not.toBe('');
+  expect(LATEST).not.toBe('');
   await expect(createSchemaCheck(database.db)()).resolves.toBeUndefined();
 });
 
-const missing = `DELETE FROM public._prisma_migrations WHERE migration_name = $1`;
-const unfinished = `UPDATE public._prisma_migrations SET finished_at = NULL WHERE migration_name = $1`;
-const rolledBack = `UPDATE public._prisma_migrations SET rolled_back_at = now() WHERE migration_name = $1`;
-const another = `UPDATE public._prisma_migrations SET checksum = repeat('0', 64) WHERE migration_name = $1`;
+const MISSING = `DELETE FROM public._prisma_migrations WHERE migration_name = $1`;
+const UNFINISHED = `UPDATE public._prisma_migrations SET finished_at = NULL WHERE migration_name = $1`;
+const ROLLED_BACK = `UPDATE public._prisma_migrations SET rolled_back_at = now() WHERE migration_name = $1`;
+const ANOTHER = `UPDATE public._prisma_migrations SET checksum = repeat('0', 64) WHERE migration_name = $1`;
 
 test.each([
-  ['is missing', missing],
-  ['is not finished', unfinished],
-  ['was rolled back', rolledBack],
-  ['was applied with another text', another],
+  ['is missing', MISSING],
+  ['is not finished', UNFINISHED],
+  ['was rolled back', ROLLED_BACK],
+  ['was applied with another text', ANOTHER],
 ])('a database in which a migration of this release %s cannot, until it is mended', async (_what, change) => {
   const check = createSchemaCheck(database.db);
-  await sql(change, [latest]);
+  await sql(change, [LATEST]);
   await expect(check()).rejects.toMatchObject({ code: 'schema_outdated' });
-  await sql(missing, [latest]);
+  await sql(MISSING, [LATEST]);
   await sql(`INSERT INTO public._prisma_migrations SELECT * FROM public.kept WHERE migration_name = $1`, [
-    latest,
+    LATEST,
   ]);
   await expect(check()).resolves.toBeUndefined();
 });
@@ -75,7 +75,7 @@ async function openElsewhere() {
 
 test('where the folder of migrations is not, the answer of the database is enough', async () => {
   expect(releaseMigrations(join(tmpdir(), 'no-such-folder'))).toBeNull();
-  await sql(missing, [latest]);
+  await sql(MISSING, [LATEST]);
   await expect(createSchemaCheck(database.db, null)()).resolves.toBeUndefined();
 });
 

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { assertClientCurrent, clientPlace, schemaDigest, stampOf } from './schema-digest.ts';
+import { assertClientCurrent, CLIENT_PLACE, schemaDigest, stampOf } from './schema-digest.ts';
 import type { ClientPlace } from './schema-digest.ts';
 
 /** The repository's models in a folder of the test's own, with a client that was generated from them. */
@@ -10,8 +10,8 @@ async function createPlace(): Promise<ClientPlace & AsyncDisposable> {
   const folder = await mkdtemp(join(tmpdir(), 'client-'));
   const models = join(folder, 'schema');
   const manifest = join(folder, 'package.json');
-  await cp(clientPlace.models, models, { recursive: true });
-  await cp(clientPlace.manifest, manifest);
+  await cp(CLIENT_PLACE.models, models, { recursive: true });
+  await cp(CLIENT_PLACE.manifest, manifest);
   const place = { models, manifest, output: folder };
   await writeFile(stampOf(place), schemaDigest(place) ?? '');
   return { ...place, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };

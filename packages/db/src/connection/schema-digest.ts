@@ -10,7 +10,7 @@ export interface ClientPlace {
   readonly manifest: string;
 }
 
-export const clientPlace: ClientPlace = {
+export const CLIENT_PLACE: ClientPlace = {
   models: join(import.meta.dirname, '../../../../prisma/schema'),
   output: join(import.meta.dirname, '../generated'),
   manifest: join(import.meta.dirname, '../../package.json'),
@@ -46,6 +46,6 @@ export function isClientCurrent(place: ClientPlace): boolean {
  *
  * @throws {DaftariError} client_outdated
  */
-export function assertClientCurrent(place: ClientPlace = clientPlace): void {
+export function assertClientCurrent(place: ClientPlace = CLIENT_PLACE): void {
   if (!isClientCurrent(place)) throw new DaftariError('client_outdated');
 }

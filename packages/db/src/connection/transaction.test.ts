@@ -15,7 +15,7 @@ import { updateWallet } from '../wallets/wallet-changes.ts';
 
 const database = useTestDb();
 
-const nothing = { transactions: 0, logs: 0, sms: 0, callbacks: 0 };
+const NOTHING = { transactions: 0, logs: 0, sms: 0, callbacks: 0 };
 const coded = (code: string) => expect.objectContaining({ name: 'DaftariError', code });
 
 /** A promise that the test resolves. */
@@ -52,7 +52,7 @@ test('nothing of it is visible before the commit', async () => {
   const deposit = sampleDeposit({ account });
   await transaction(database.db, async (tx) => {
     await recordDeposit(tx, deposit);
-    expect(await countRows(database.sql, deposit.receipt)).toEqual(nothing);
+    expect(await countRows(database.sql, deposit.receipt)).toEqual(NOTHING);
     expect(await balanceOf(database.sql, account)).toBe('0.00');
   });
   expect(await balanceOf(database.sql, account)).toBe(deposit.amount);
@@ -66,7 +66,7 @@ test('when the work throws, nothing of the deposit stays', async () => {
     throw new Error('no');
   });
   await expect(failing).rejects.toThrow('no');
-  expect(await countRows(database.sql, deposit.receipt)).toEqual(nothing);
+  expect(await countRows(database.sql, deposit.receipt)).toEqual(NOTHING);
   expect(await balanceOf(database.sql, account)).toBe('0.00');
 });
 
@@ -106,7 +106,7 @@ test('an error that was swallowed is reported as a lost transaction, and nothing
     return 'all is well';
   });
   await expect(swallowing).rejects.toThrow(coded('transaction_lost'));
-  expect(await countRows(database.sql, deposit.receipt)).toEqual(nothing);
+  expect(await countRows(database.sql, deposit.receipt)).toEqual(NOTHING);
 });
 
 test('an error of a model that was swallowed is reported as well', async () => {
@@ -186,7 +186,7 @@ test('a transaction that takes longer than it may is rolled back and says so', a
     { timeoutMs: 100 },
   );
   await expect(slow).rejects.toThrow(coded('transaction_timeout'));
-  expect(await countRows(database.sql, deposit.receipt)).toEqual(nothing);
+  expect(await countRows(database.sql, deposit.receipt)).toEqual(NOTHING);
 });
 
 test('a connection that is cut between two statements is a lost connection, whatever comes next', async () => {
@@ -204,7 +204,7 @@ test('a connection that is cut between two statements is a lost connection, what
       await speak(tx);
     });
     await expect(cut).rejects.toThrow(coded('outcome_unknown'));
-    expect(await countRows(database.sql, deposit.receipt)).toEqual(nothing);
+    expect(await countRows(database.sql, deposit.receipt)).toEqual(NOTHING);
   }
 });
 

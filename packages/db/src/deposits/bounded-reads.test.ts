@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import type { Db } from '../connection/db.ts';
 import type { Handle } from '../connection/handle.ts';
 import { recordDeposits } from './record-deposits.ts';
-import { capturing, placing, releasing } from '../ledger/holds.ts';
+import { CAPTURING, PLACING, RELEASING } from '../ledger/holds.ts';
 import { runOperations } from '../ledger/operations.ts';
 import type { Operation } from '../ledger/operations.ts';
-import { reversing } from '../ledger/reversals.ts';
-import { assigning } from '../ledger/assign-suspense.ts';
+import { REVERSING } from '../ledger/reversals.ts';
+import { ASSIGNING } from '../ledger/assign-suspense.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
 import { openTestDb } from '../testing/database/test-db.ts';
@@ -84,7 +84,7 @@ test('so does a batch of holds, captures, releases, reversals and assignments', 
       sampleDeposit({ account: account === '' ? '' : (wallets[place] ?? ''), amount: '500.00' }),
     );
   const holds = () =>
-    wallets.map((wallet) => placing.prepare({ wallet, amount: '2.00', idempotencyKey: newKey() }));
+    wallets.map((wallet) => PLACING.prepare({ wallet, amount: '2.00', idempotencyKey: newKey() }));
   /** What can be done of each kind, once; the last is what was done before. */
   const prepare = async (): Promise<Operation[][]> => {
     const [paid, unclaimed] = [depositsTo('wallet'), depositsTo('')];
@@ -94,10 +94,10 @@ test('so does a batch of holds, captures, releases, reversals and assignments', 
     const [captured, released] = [ids.slice(0, BATCH), ids.slice(BATCH)];
     return [
       holds(),
-      captured.map((holdId) => capturing.prepare({ holdId, to: 'MPESA-FLOAT', idempotencyKey: newKey() })),
-      released.map((holdId) => releasing.prepare({ holdId })),
-      paid.map(({ receipt: reference }) => reversing.prepare({ reference, idempotencyKey: newKey() })),
-      unclaimed.map(({ receipt }, i) => assigning.prepare({ receipt, wallet: wallets[i] ?? '' })),
+      captured.map((holdId) => CAPTURING.prepare({ holdId, to: 'MPESA-FLOAT', idempotencyKey: newKey() })),
+      released.map((holdId) => RELEASING.prepare({ holdId })),
+      paid.map(({ receipt: reference }) => REVERSING.prepare({ reference, idempotencyKey: newKey() })),
+      unclaimed.map(({ receipt }, i) => ASSIGNING.prepare({ receipt, wallet: wallets[i] ?? '' })),
       placed,
     ];
   };

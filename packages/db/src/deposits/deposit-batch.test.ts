@@ -147,7 +147,7 @@ test.for([['0'], ['0.00'], ['-5.00'], ['1e3'], ['NaN'], ['1,000.00'], [''], ['10
   },
 );
 
-const unfit: readonly (readonly [string, string, DepositFacts])[] = [
+const UNFIT: readonly (readonly [string, string, DepositFacts])[] = [
   ['an empty receipt', 'receipt', { receipt: '' }],
   ['a receipt with a space', 'receipt', { receipt: 'QKJ 41' }],
   ['a receipt that was not trimmed', 'receipt', { receipt: 'QKJ41HARMI\n' }],
@@ -179,7 +179,7 @@ const unfit: readonly (readonly [string, string, DepositFacts])[] = [
   ['a payload with NUL', 'callback.payload', { payload: '{"a":"\0"}' }],
 ];
 
-test.for(unfit)('%s is refused by its field', ([, field, facts]) => {
+test.for(UNFIT)('%s is refused by its field', ([, field, facts]) => {
   expect(() => requireValid(sampleDeposit(facts))).toThrow(
     expect.objectContaining({ code: 'invalid_deposit', field }),
   );

@@ -7,7 +7,7 @@ import { useTestDb } from '../testing/database/test-db.ts';
 
 const database = useTestDb();
 
-const quarantined = {
+const QUARANTINED = {
   kind: 'C2B_CONFIRMATION',
   outcome: 'QUARANTINED',
   error: 'body_not_json',
@@ -17,17 +17,17 @@ const quarantined = {
 test('what cannot be understood is kept byte by byte', async () => {
   const receipt = newReceipt();
   const body = new Uint8Array([0, 255, 0x7b, 0]);
-  const { id } = await storeCallback(database.db, { ...quarantined, receipt, body });
+  const { id } = await storeCallback(database.db, { ...QUARANTINED, receipt, body });
   const { callbacks } = await depositRows(database.sql, receipt);
   expect(callbacks).toEqual([
-    { ...quarantined, id, receipt, body: Buffer.from(body), received_at: expect.any(String) },
+    { ...QUARANTINED, id, receipt, body: Buffer.from(body), received_at: expect.any(String) },
   ]);
 });
 
 test('inside a transaction the bytes are the same, a view into a larger buffer included', async () => {
   const receipt = newReceipt();
   const body = new Uint8Array([9, 9, 0, 255, 9, 9]).subarray(2, 4);
-  await transaction(database.db, (tx) => storeCallback(tx, { ...quarantined, receipt, body }));
+  await transaction(database.db, (tx) => storeCallback(tx, { ...QUARANTINED, receipt, body }));
   const { callbacks } = await depositRows(database.sql, receipt);
   expect(callbacks[0]?.['body']).toEqual(Buffer.from([0, 255]));
 });
@@ -51,7 +51,7 @@ test('a message without a receipt, a source or a body is kept too', async () => 
 test('a stored callback goes with the transaction that stored it', async () => {
   const receipt = newReceipt();
   const failed = transaction(database.db, async (tx) => {
-    await storeCallback(tx, { ...quarantined, receipt, body: new Uint8Array(1) });
+    await storeCallback(tx, { ...QUARANTINED, receipt, body: new Uint8Array(1) });
     throw new Error('changed my mind');
   });
   await expect(failed).rejects.toThrow('changed my mind');

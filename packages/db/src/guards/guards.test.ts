@@ -9,11 +9,11 @@ import { openCustomer, openFunded } from '../testing/database/wallet-fixtures.ts
 
 const database = useTestDb();
 
-const openingElsewhere = `INSERT INTO core.transactions (reference, type, debit_wallet_id, credit_wallet_id, amount,
+const OPENING_ELSEWHERE = `INSERT INTO core.transactions (reference, type, debit_wallet_id, credit_wallet_id, amount,
   debit_version, debit_balance_after, credit_version, credit_balance_after, xact_id)
   VALUES ('FORGED', 'DEPOSIT', 'MPESA-FLOAT', 'FEES', 1, 99, 0, 99, 1, 1)`;
 
-const refusals: readonly (readonly [string, string, string, RegExp])[] = [
+const REFUSALS: readonly (readonly [string, string, string, RegExp])[] = [
   ['changing a transaction', 'UPDATE core.transactions SET amount = 1', 'DF001', /REVERSAL/],
   [
     'changing no transaction at all',
@@ -23,7 +23,7 @@ const refusals: readonly (readonly [string, string, string, RegExp])[] = [
   ],
   ['deleting a transaction', 'DELETE FROM core.transactions', 'DF001', /REVERSAL/],
   ['truncating the transactions', 'TRUNCATE core.transactions', 'DF001', /REVERSAL/],
-  ['writing a transaction by hand', openingElsewhere, 'DF002', /recordDeposit/],
+  ['writing a transaction by hand', OPENING_ELSEWHERE, 'DF002', /recordDeposit/],
   [
     'copying transactions onto themselves',
     'INSERT INTO core.transactions SELECT * FROM core.transactions ON CONFLICT DO NOTHING',
@@ -32,7 +32,7 @@ const refusals: readonly (readonly [string, string, string, RegExp])[] = [
   ],
   [
     'overwriting a transaction by ON CONFLICT',
-    `${openingElsewhere} ON CONFLICT (reference) DO UPDATE SET amount = 1`,
+    `${OPENING_ELSEWHERE} ON CONFLICT (reference) DO UPDATE SET amount = 1`,
     'DF00[12]',
     /recordDeposit|REVERSAL/,
   ],
@@ -66,7 +66,7 @@ const refusals: readonly (readonly [string, string, string, RegExp])[] = [
   ['truncating the SMS', 'TRUNCATE services.sms_logs', 'DF001', /.+/],
 ];
 
-test.for(refusals)('%s is refused, with a hint', async ([, text, code, hint]) => {
+test.for(REFUSALS)('%s is refused, with a hint', async ([, text, code, hint]) => {
   await recordDeposit(database.db, sampleDeposit({ account: await openCustomer(database.db) }));
   await expect(database.sql(text)).rejects.toMatchObject({
     code: expect.stringMatching(`^${code}$`),

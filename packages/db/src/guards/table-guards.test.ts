@@ -13,7 +13,7 @@ const database = useTestDb();
 const { sql } = database;
 
 /** What writes into every table that decides over money, identity or what is sent, and whom its hint must name. */
-const writes: readonly (readonly [string, RegExp])[] = [
+const WRITES: readonly (readonly [string, RegExp])[] = [
   [
     `INSERT INTO core.requests (idempotency_key, digest, outcome, reason) VALUES ('k', 'd', 'REFUSED', 'r')`,
     /transfer/,
@@ -53,7 +53,7 @@ const writes: readonly (readonly [string, RegExp])[] = [
   [`UPDATE services.api_keys SET scopes = '{admin}', revoked_at = NULL`, /createApiKey/],
 ];
 
-test.for(writes)('%s is refused, with the function to call', async ([text, hint]) => {
+test.for(WRITES)('%s is refused, with the function to call', async ([text, hint]) => {
   await expect(sql(text)).rejects.toMatchObject({ code: 'DF003', hint: expect.stringMatching(hint) });
 });
 

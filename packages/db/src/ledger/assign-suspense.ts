@@ -24,10 +24,10 @@ export interface AssignmentRequest {
  * `invalid_request`
  */
 export async function assignSuspense(db: Handle, request: AssignmentRequest): Promise<Posted> {
-  return runOperation(db, assigning, request);
+  return runOperation(db, ASSIGNING, request);
 }
 
-export const assigning: OperationKind<AssignmentRequest, Posted> = {
+export const ASSIGNING: OperationKind<AssignmentRequest, Posted> = {
   prepare({ receipt, wallet, idempotencyKey }) {
     requireText('receipt', receipt, 50);
     requireText('wallet', wallet, 20);

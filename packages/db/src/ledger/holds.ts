@@ -53,7 +53,9 @@ export interface CaptureRequest {
 }
 
 /** What was paid out of a hold, and the hold afterwards. */
-export type Capture = Posted & { readonly hold: Hold };
+export interface Capture extends Posted {
+  readonly hold: Hold;
+}
 
 /**
  * Reserves money of a wallet: it stays in the balance and can no longer be spent. The fee that its capture may take is
@@ -64,7 +66,7 @@ export type Capture = Posted & { readonly hold: Hold };
  * `unknown_wallet`, `invalid_amount`, `expiry_passed`, `key_reused`, `invalid_request`
  */
 export async function hold(db: Handle, request: HoldRequest): Promise<Hold> {
-  return runOperation(db, placing, request);
+  return runOperation(db, PLACING, request);
 }
 
 /**
@@ -75,7 +77,7 @@ export async function hold(db: Handle, request: HoldRequest): Promise<Hold> {
  * @throws DaftariError `unknown_hold`, `hold_closed`, `exceeds_hold`, `key_reused`, and those of `transfer`
  */
 export async function captureHold(db: Handle, request: CaptureRequest): Promise<Capture> {
-  return runOperation(db, capturing, request);
+  return runOperation(db, CAPTURING, request);
 }
 
 /**
@@ -84,7 +86,7 @@ export async function captureHold(db: Handle, request: CaptureRequest): Promise<
  * @throws DaftariError `unknown_hold`, or `hold_closed` when it was captured or its expiry gave the money back
  */
 export async function releaseHold(db: Handle, request: { readonly holdId: string }): Promise<Hold> {
-  return runOperation(db, releasing, request);
+  return runOperation(db, RELEASING, request);
 }
 
 /** A hold as it is now, or null when no hold has this id. */
@@ -94,7 +96,7 @@ export async function findHold(db: Handle, { id }: { readonly id: string }): Pro
   return row === undefined ? null : viewOf(row);
 }
 
-export const placing: OperationKind<HoldRequest, Hold> = {
+export const PLACING: OperationKind<HoldRequest, Hold> = {
   prepare(request) {
     requireText('wallet', request.wallet, 20);
     requireText('idempotencyKey', request.idempotencyKey, 255);
@@ -115,7 +117,7 @@ export const placing: OperationKind<HoldRequest, Hold> = {
 const TOO_DEAR =
   'There is not enough available in the wallet for the amount and the fee that its capture may take. Nothing was reserved.';
 
-export const capturing: OperationKind<CaptureRequest, Capture> = {
+export const CAPTURING: OperationKind<CaptureRequest, Capture> = {
   prepare(request) {
     requireId(request.holdId);
     requireText('to', request.to, 20);
@@ -139,7 +141,7 @@ export const capturing: OperationKind<CaptureRequest, Capture> = {
   read: (result) => ({ ...postedOf(result), hold: holdOf(result) }),
 };
 
-export const releasing: OperationKind<{ readonly holdId: string }, Hold> = {
+export const RELEASING: OperationKind<{ readonly holdId: string }, Hold> = {
   prepare({ holdId }) {
     requireId(holdId);
     return operation('RELEASE', { holdId });

@@ -1,13 +1,13 @@
 import type { Handle } from '../connection/handle.ts';
 import type { GroupCommitOptions } from '../connection/group-commit.ts';
-import { capturing, placing, releasing } from './holds.ts';
+import { CAPTURING, PLACING, RELEASING } from './holds.ts';
 import type { Capture, CaptureRequest, Hold, HoldRequest } from './holds.ts';
 import { runOperations } from './operations.ts';
 import type { Operation, OperationKind, OperationResult } from './operations.ts';
 import type { Posted } from './posted.ts';
-import { reversing } from './reversals.ts';
+import { REVERSING } from './reversals.ts';
 import type { Reversal, ReversalRequest } from './reversals.ts';
-import { assigning } from './assign-suspense.ts';
+import { ASSIGNING } from './assign-suspense.ts';
 import type { AssignmentRequest } from './assign-suspense.ts';
 import { createTellingGroup } from '../sms/wake-after-commit.ts';
 
@@ -39,11 +39,11 @@ export function createLedgerIntake(db: Handle, options: GroupCommitOptions = {})
     async (request: Request): Promise<Answer> =>
       kind.read(await group.submit(kind.prepare(request)));
   return {
-    hold: taking(placing),
-    captureHold: taking(capturing),
-    releaseHold: taking(releasing),
-    reverseTransaction: taking(reversing),
-    assignSuspense: taking(assigning),
+    hold: taking(PLACING),
+    captureHold: taking(CAPTURING),
+    releaseHold: taking(RELEASING),
+    reverseTransaction: taking(REVERSING),
+    assignSuspense: taking(ASSIGNING),
     close: () => group.close(),
     get depth() {
       return group.depth;

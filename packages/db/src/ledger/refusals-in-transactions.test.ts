@@ -27,7 +27,7 @@ interface Refused {
 const fund = (to: string) =>
   post(sql, [{ reference: newReceipt(), from: 'MPESA-FLOAT', to, amount: '500.00', type: 'DEPOSIT' }]);
 
-const refusals: Record<string, () => Promise<Refused>> = {
+const REFUSALS: Record<string, () => Promise<Refused>> = {
   async transfer() {
     const [from, to] = [await openFunded(database, '1.00'), await openCustomer(database.db)];
     const request = sampleTransfer({ from, to });
@@ -62,10 +62,10 @@ const refusals: Record<string, () => Promise<Refused>> = {
   },
 };
 
-const kinds = Object.keys(refusals);
+const kinds = Object.keys(REFUSALS);
 
 const openRefused = (kind: string): Promise<Refused> => {
-  const open = refusals[kind];
+  const open = REFUSALS[kind];
   if (open === undefined) throw new Error(`There is no refused ${kind}.`);
   return open();
 };

@@ -31,10 +31,10 @@ export interface Reversal extends Posted {
  * must be reversed first), `key_reused`, `wallet_frozen`, `wallet_closed`, `invalid_amount`, `invalid_request`
  */
 export async function reverseTransaction(db: Handle, request: ReversalRequest): Promise<Reversal> {
-  return runOperation(db, reversing, request);
+  return runOperation(db, REVERSING, request);
 }
 
-export const reversing: OperationKind<ReversalRequest, Reversal> = {
+export const REVERSING: OperationKind<ReversalRequest, Reversal> = {
   prepare(request) {
     requireText('reference', request.reference, 50);
     requireText('idempotencyKey', request.idempotencyKey, 255);

@@ -6,13 +6,13 @@ import { useTestDb } from '../testing/database/test-db.ts';
 import { openCustomer } from '../testing/database/wallet-fixtures.ts';
 
 const database = useTestDb();
-const who = { changedBy: 'Achieng', reason: 'shorter' };
-const deposit = { key: 'deposit', language: 'en' } as const;
-const original =
+const WHO = { changedBy: 'Achieng', reason: 'shorter' };
+const DEPOSIT = { key: 'deposit', language: 'en' } as const;
+const ORIGINAL =
   '{reference} confirmed. {amount} received[ from {name}] in wallet {wallet}.[ New balance {balance}.]';
 
 afterEach(async () => {
-  await setSmsTemplate(database.db, { ...deposit, text: original, ...who });
+  await setSmsTemplate(database.db, { ...DEPOSIT, text: ORIGINAL, ...WHO });
 });
 
 async function newsOf(receipt: string): Promise<unknown> {
@@ -25,8 +25,8 @@ async function newsOf(receipt: string): Promise<unknown> {
 test('a text that is changed is used by the next message, and who changed it and why is kept', async () => {
   const account = await openCustomer(database.db);
   const text = 'Tumepokea {amount} ({reference})[ / {name}] - {wallet}[, {balance}]';
-  const changed = await setSmsTemplate(database.db, { ...deposit, text, ...who });
-  expect(changed).toMatchObject({ ...deposit, text });
+  const changed = await setSmsTemplate(database.db, { ...DEPOSIT, text, ...WHO });
+  expect(changed).toMatchObject({ ...DEPOSIT, text });
   const payment = sampleDeposit({ account, amount: '250.00', name: 'Otieno' });
   await recordDeposit(database.db, payment);
   expect(await newsOf(payment.receipt)).toBe(
@@ -35,13 +35,13 @@ test('a text that is changed is used by the next message, and who changed it and
   const [change] = await database.sql(
     `SELECT key, language, text, changed_by, reason FROM services.sms_template_changes ORDER BY created_at DESC, id DESC LIMIT 1`,
   );
-  expect(change).toEqual({ ...deposit, text, changed_by: 'Achieng', reason: 'shorter' });
+  expect(change).toEqual({ ...DEPOSIT, text, changed_by: 'Achieng', reason: 'shorter' });
 });
 
 test('a name that looks like a placeholder is not filled in', async () => {
   const account = await openCustomer(database.db);
   const text = '{reference} {amount} {wallet} {name}[ {balance}]';
-  await setSmsTemplate(database.db, { ...deposit, text, ...who });
+  await setSmsTemplate(database.db, { ...DEPOSIT, text, ...WHO });
   const payment = sampleDeposit({ account, amount: '250.00', name: '{balance} %5$s {name}' });
   await recordDeposit(database.db, payment);
   expect(await newsOf(payment.receipt)).toBe(
@@ -51,7 +51,7 @@ test('a name that looks like a placeholder is not filled in', async () => {
 
 test('a per cent sign is itself', async () => {
   const text = '{reference} {amount} {wallet} 100% %s %1$s';
-  expect(await previewSmsTemplate(database.db, { ...deposit, text })).toBe(
+  expect(await previewSmsTemplate(database.db, { ...DEPOSIT, text })).toBe(
     'QKJ41HARMI KES 9,999,999.99 2048173651 100% %s %1$s',
   );
 });
@@ -76,19 +76,19 @@ test.for([
   ['too_long', `{reference} {amount} {wallet} ${'x'.repeat(160)}`],
 ] as const)('%s: %s is refused', async ([fault, text]) => {
   const refusal = { code: 'invalid_template', message: expect.stringContaining(fault) as string };
-  await expect(setSmsTemplate(database.db, { ...deposit, text, ...who })).rejects.toMatchObject(refusal);
-  await expect(previewSmsTemplate(database.db, { ...deposit, text })).rejects.toMatchObject(refusal);
-  expect(await findSmsTemplate(database.db, deposit)).toMatchObject({ text: original });
+  await expect(setSmsTemplate(database.db, { ...DEPOSIT, text, ...WHO })).rejects.toMatchObject(refusal);
+  await expect(previewSmsTemplate(database.db, { ...DEPOSIT, text })).rejects.toMatchObject(refusal);
+  expect(await findSmsTemplate(database.db, DEPOSIT)).toMatchObject({ text: ORIGINAL });
 });
 
 test('an unknown message has no text', async () => {
   const text = '{reference}';
   for (const other of [
-    { ...deposit, key: 'winner' },
-    { ...deposit, language: 'fr' },
-    { ...deposit, key: 'a\0b' },
+    { ...DEPOSIT, key: 'winner' },
+    { ...DEPOSIT, language: 'fr' },
+    { ...DEPOSIT, key: 'a\0b' },
   ]) {
-    await expect(setSmsTemplate(database.db, { ...other, text, ...who })).rejects.toMatchObject({
+    await expect(setSmsTemplate(database.db, { ...other, text, ...WHO })).rejects.toMatchObject({
       code: 'unknown_template',
     });
   }
@@ -98,7 +98,7 @@ test.for([
   ['nobody', { changedBy: ' ', reason: 'x' }],
   ['no reason', { changedBy: 'x', reason: '' }],
 ] as const)('a change by %s is refused', async ([, by]) => {
-  await expect(setSmsTemplate(database.db, { ...deposit, text: original, ...by })).rejects.toMatchObject({
+  await expect(setSmsTemplate(database.db, { ...DEPOSIT, text: ORIGINAL, ...by })).rejects.toMatchObject({
     code: 'invalid_request',
   });
 });

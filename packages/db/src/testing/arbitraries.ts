@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { formatCents } from '../money.ts';
 
 /** The largest sum of a DECIMAL(19,2) column: 99,999,999,999,999,999.99. */
-export const largestCents = 9_999_999_999_999_999_999n;
+export const LARGEST_CENTS = 9_999_999_999_999_999_999n;
 
-export const cents = fc.bigInt({ min: 0n, max: largestCents });
+export const cents = fc.bigInt({ min: 0n, max: LARGEST_CENTS });
 
 /** Sums of the whole range of the column, as the package writes them. */
 export const amounts = cents.map(formatCents);

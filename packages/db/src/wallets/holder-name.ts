@@ -15,13 +15,13 @@ const OTHERS =
 
 const MARKS = '\\u0300-\\u034E\\u0350-\\u036F';
 
-const name = new RegExp(
+const NAME = new RegExp(
   `^[${LATIN}${OTHERS}][${LATIN}${OTHERS}${MARKS}\\u0027\\u2018\\u2019\\u02BC .\\-]*$`,
   'u',
 );
-const link = new RegExp(`\\.[${LATIN}${OTHERS}${MARKS}]{2}`, 'u');
-const latin = new RegExp(`[${LATIN}]`, 'u');
-const others = new RegExp(`[${OTHERS}]`, 'u');
+const LINK = new RegExp(`\\.[${LATIN}${OTHERS}${MARKS}]{2}`, 'u');
+const LATIN_LETTER = new RegExp(`[${LATIN}]`, 'u');
+const OTHER_LETTER = new RegExp(`[${OTHERS}]`, 'u');
 
 /** Cyrillic and Greek letters that look like Latin ones, and those below which they stand. */
 const ALIKE = [
@@ -30,9 +30,9 @@ const ALIKE = [
   ...'\u0391\u0392\u0395\u0396\u0397\u0399\u039A\u039C\u039D\u039F\u03A1\u03A4\u03A5\u03A7\u03B1\u03B9\u03BA\u03BD\u03BF\u03C1',
 ];
 const PLAIN = [...'ABEKMHOPCTYXSIJD', ...'abekmhopctyxsijd', ...'ABEZHIKMNOPTYXaikvop'];
-const plainOf = new Map(ALIKE.map((sign, index) => [sign, PLAIN[index] ?? sign]));
+const PLAIN_OF = new Map(ALIKE.map((sign, index) => [sign, PLAIN[index] ?? sign]));
 
-const ownWords = [
+const OWN_WORDS = [
   /mpesa|safaricom|daftari|confirmed|imethibitishwa/,
   /(?:^| )(?:m ?p ?e ?s ?a|s ?a ?f ?a ?r ?i ?c ?o ?m|d ?a ?f ?t ?a ?r ?i)(?: |$)/,
   /(?:^| )(?:kes|kshs?|balance|salio|received|umepokea|umetuma)(?: |$)/,
@@ -44,16 +44,16 @@ const ownWords = [
  * official messages carry the name. `core.is_holder_name` says the same, and explains it; a test holds them together.
  */
 export function isHolderName(text: string): boolean {
-  if (!text.isWellFormed() || [...text].length > LONGEST || !name.test(text) || link.test(text)) return false;
-  if (latin.test(text) && others.test(text)) return false;
+  if (!text.isWellFormed() || [...text].length > LONGEST || !NAME.test(text) || LINK.test(text)) return false;
+  if (LATIN_LETTER.test(text) && OTHER_LETTER.test(text)) return false;
   const plain = plainLetters(text);
-  return !ownWords.some((words) => words.test(plain));
+  return !OWN_WORDS.some((words) => words.test(plain));
 }
 
 /** The Latin letters that people would read, with single spaces; full stops count as spaces. */
 function plainLetters(text: string): string {
   return [...text.normalize('NFKD')]
-    .map((sign) => (sign === '.' ? ' ' : (plainOf.get(sign) ?? sign)))
+    .map((sign) => (sign === '.' ? ' ' : (PLAIN_OF.get(sign) ?? sign)))
     .join('')
     .replaceAll(/[^A-Za-z ]/g, '')
     .replaceAll(/ +/g, ' ')

@@ -9,11 +9,11 @@ interface Payer {
   readonly amount: string;
 }
 
-const people: readonly Payer[] = [
+const PEOPLE: readonly Payer[] = [
   { name: 'Otieno, "Junior"', amount: '-150.00' },
   { name: '=1+1', amount: '2.00' },
 ];
-const columns = { name: (payer: Payer) => payer.name, amount: (payer: Payer) => payer.amount };
+const COLUMNS = { name: (payer: Payer) => payer.name, amount: (payer: Payer) => payer.amount };
 const page = z.object({
   items: z.array(z.object({ name: z.string(), amount: z.string() })),
   nextCursor: z.string().nullable(),
@@ -27,8 +27,8 @@ async function startListing(): Promise<TestServer> {
     app.get('/payers', { schema }, (request, reply) => {
       const nextCursor = request.query.cursor === 'last' ? null : 'last';
       return prefersCsv(request)
-        ? csvAnswer(reply, { name: 'payers', columns, rows: people, nextCursor })
-        : { items: [...people], nextCursor };
+        ? csvAnswer(reply, { name: 'payers', columns: COLUMNS, rows: PEOPLE, nextCursor })
+        : { items: [...PEOPLE], nextCursor };
     });
   });
 }
@@ -59,7 +59,7 @@ test.each(['application/json', '*/*', 'text/csv;q=0.5, application/json'])(
     await using service = await startListing();
     const response = await fetch(`${service.url}/payers`, { headers: { accept } });
     expect(response.headers.get('content-type')).toContain('application/json');
-    expect(await response.json()).toEqual({ items: people, nextCursor: 'last' });
+    expect(await response.json()).toEqual({ items: PEOPLE, nextCursor: 'last' });
   },
 );
 

@@ -4,8 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { negotiate } from './negotiation.ts';
 
-const json = 'application/json';
-const csv = 'text/csv';
+const JSON_TYPE = 'application/json';
+const CSV_TYPE = 'text/csv';
 
 /** A list as CSV: what its file is called (without `.csv`), its columns and its rows. */
 export interface CsvList<Row> {
@@ -18,12 +18,12 @@ export interface CsvList<Row> {
 
 /** How a route declares its 200 answer when it can be had as JSON of this schema or as CSV. */
 export function jsonOrCsv<Schema extends z.ZodType>(description: string, schema: Schema) {
-  return { description, content: { [json]: { schema }, [csv]: { schema: z.string() } } } as const;
+  return { description, content: { [JSON_TYPE]: { schema }, [CSV_TYPE]: { schema: z.string() } } } as const;
 }
 
 /** Whether the request prefers CSV to JSON. Throws 406 `not_acceptable` when it wants neither. */
 export function prefersCsv(request: FastifyRequest): boolean {
-  return negotiate(request, [json, csv]) === csv;
+  return negotiate(request, [JSON_TYPE, CSV_TYPE]) === CSV_TYPE;
 }
 
 /**
@@ -42,7 +42,7 @@ export function csvAnswer<Row>(
     void reply.header('link', `<${nextPage(reply.request.url, nextCursor)}>; rel="next"`);
   }
   void reply
-    .type(`${csv}; charset=utf-8`)
+    .type(`${CSV_TYPE}; charset=utf-8`)
     .header('content-disposition', `attachment; filename="${name}.csv"`);
   return csvText(columns, rows);
 }

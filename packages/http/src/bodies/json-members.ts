@@ -11,7 +11,7 @@ export interface JsonMember {
 }
 
 /** A string, one that is a key, or the beginning or end of an object or array; what lies between says nothing. */
-const token = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\],]/g;
+const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\],]/g;
 
 /** What is open at a place of the text: an object or an array, and the member of an object whose value has begun. */
 interface Open {
@@ -25,7 +25,7 @@ interface Open {
  */
 export function* jsonMembers(text: string): Generator<JsonMember> {
   const open: Open[] = [];
-  for (const match of text.matchAll(token)) {
+  for (const match of text.matchAll(TOKEN)) {
     const [sign, string, colon] = match;
     const top = open.at(-1);
     if (colon !== undefined && string !== undefined && top !== undefined) {

@@ -8,13 +8,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { rawBodyOf, takeRawBodies } from './raw-body.ts';
 import type { RawBody } from './raw-body.ts';
 
-const limit = 1_000;
+const LIMIT = 1_000;
 
 /** A server that answers what it understood of a body: its length, its digest and whether it was cut. */
 async function startServer(): Promise<{ port: number; taken: Promise<RawBody> }> {
   const app = fastify();
   const { promise: taken, resolve } = Promise.withResolvers<RawBody>();
-  takeRawBodies(app, limit);
+  takeRawBodies(app, LIMIT);
   app.all('/', (request) => {
     const { bytes, isCut, isIncomplete, size, contentType, source } = rawBodyOf(request);
     resolve(rawBodyOf(request));
@@ -60,15 +60,15 @@ test.each([
 
 test.each([
   [0, false],
-  [limit, false],
-  [limit + 1, true],
+  [LIMIT, false],
+  [LIMIT + 1, true],
   [200_000, true],
   [3_000_000, true],
 ])('of %i bytes the beginning up to the limit is kept, cut: %s', async (length, isCut) => {
   const { port } = await startServer();
   const body = Buffer.alloc(length, 'abcdefg');
   const response = await fetch(`http://127.0.0.1:${String(port)}/`, { method: 'POST', body });
-  const kept = body.subarray(0, limit);
+  const kept = body.subarray(0, LIMIT);
   expect(await response.json()).toMatchObject({
     length: kept.length,
     digest: digestOf(kept),
@@ -101,7 +101,7 @@ test('a body without a declared length is measured', async () => {
     body: pieces(),
     duplex: 'half',
   });
-  expect(await response.json()).toMatchObject({ length: limit, isCut: true, size: 2_500_000 });
+  expect(await response.json()).toMatchObject({ length: LIMIT, isCut: true, size: 2_500_000 });
 });
 
 test.each([

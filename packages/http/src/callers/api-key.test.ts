@@ -4,7 +4,7 @@ import { httpProblem } from '../problems/problem.ts';
 import { secretDigest } from './secrets.ts';
 import { startTestServer } from '../testing.ts';
 
-const apiKeys = [
+const API_KEYS = [
   { hash: secretDigest('reader'), scopes: ['deposits:read'] },
   { hash: secretDigest('admin'), scopes: ['*'] },
 ];
@@ -14,7 +14,7 @@ async function statusWith(authorization: string | null): Promise<number> {
     ({ app, requireKey }) => {
       app.get('/reports', { onRequest: requireKey('reports:read') }, () => ({}));
     },
-    { apiKeys },
+    { apiKeys: API_KEYS },
   );
   const headers = authorization === null ? {} : { authorization };
   return (await fetch(`${service.url}/reports`, { headers })).status;
@@ -53,7 +53,7 @@ test('a key that is not configured is asked of the finder, and the handler learn
       app.get('/settings', { onRequest: requireKey('settings:read') }, () => ({}));
       app.get('/open', (request) => ({ caller: callerOf(request) }));
     },
-    { apiKeys, findKey },
+    { apiKeys: API_KEYS, findKey },
   );
   const get = (path: string, key: string) =>
     fetch(`${service.url}${path}`, { headers: { authorization: `Bearer ${key}` } });
@@ -75,7 +75,7 @@ test('when keys cannot be looked up the answer says so, and a configured key wor
     ({ app, requireKey }) => {
       app.get('/reports', { onRequest: requireKey('reports:read') }, () => ({}));
     },
-    { apiKeys, findKey },
+    { apiKeys: API_KEYS, findKey },
   );
   const get = (key: string) =>
     fetch(`${service.url}/reports`, { headers: { authorization: `Bearer ${key}` } });

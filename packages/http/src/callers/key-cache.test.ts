@@ -12,15 +12,15 @@ function openStore(keys: Record<string, Caller>) {
   return { store, find, now: () => store.time };
 }
 
-const till: Caller = { id: 'till', scopes: ['transact'] };
-const app: Caller = { id: 'app', scopes: ['read'] };
+const TILL: Caller = { id: 'till', scopes: ['transact'] };
+const APP: Caller = { id: 'app', scopes: ['read'] };
 
 test('a found key is asked for once while it is believed, and again afterwards', async () => {
-  const { store, find, now } = openStore({ 'key-1': till });
+  const { store, find, now } = openStore({ 'key-1': TILL });
   const cache = createKeyCache(find, { ttlMs: 1_000, now });
-  expect(await cache.find('key-1')).toEqual(till);
+  expect(await cache.find('key-1')).toEqual(TILL);
   store.time = 999;
-  expect(await cache.find('key-1')).toEqual(till);
+  expect(await cache.find('key-1')).toEqual(TILL);
   expect(store.asked).toBe(1);
   store.time = 1_000;
   store.keys.delete('key-1');
@@ -31,28 +31,28 @@ test('an unknown key works as soon as it exists', async () => {
   const { store, find, now } = openStore({});
   const cache = createKeyCache(find, { ttlMs: 1_000, now });
   expect(await cache.find('key-1')).toBeNull();
-  store.keys.set('key-1', till);
-  expect(await cache.find('key-1')).toEqual(till);
+  store.keys.set('key-1', TILL);
+  expect(await cache.find('key-1')).toEqual(TILL);
 });
 
 test('a key that is forgotten stops working at once, also when it was just being looked up', async () => {
   const { promise, resolve } = Promise.withResolvers<Caller>();
-  const cache = createKeyCache((key) => (key === 'key-1' ? promise : Promise.resolve(app)), {
+  const cache = createKeyCache((key) => (key === 'key-1' ? promise : Promise.resolve(APP)), {
     ttlMs: 1_000,
     now: () => 0,
   });
-  expect(await cache.find('key-2')).toEqual(app);
+  expect(await cache.find('key-2')).toEqual(APP);
   const finding = cache.find('key-1');
   cache.forget('till');
-  resolve(till);
+  resolve(TILL);
   expect(await finding).toBeNull();
-  expect(await cache.find('key-2')).toEqual(app);
+  expect(await cache.find('key-2')).toEqual(APP);
   cache.forget('app');
   expect(await cache.find('key-2')).toBeNull();
 });
 
 test('a full cache drops the key that it has had longest', async () => {
-  const { store, find, now } = openStore({ 'key-1': till, 'key-2': app });
+  const { store, find, now } = openStore({ 'key-1': TILL, 'key-2': APP });
   const cache = createKeyCache(find, { ttlMs: 1_000, maxKeys: 1, now });
   await cache.find('key-1');
   await cache.find('key-2');
@@ -64,9 +64,9 @@ test('a full cache drops the key that it has had longest', async () => {
 
 test('a store that cannot be asked is not remembered as an unknown key', async () => {
   let isAway = true;
-  const find = () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(till));
+  const find = () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(TILL));
   const cache = createKeyCache(find, { ttlMs: 1_000 });
   await expect(cache.find('key-1')).rejects.toThrow('away');
   isAway = false;
-  expect(await cache.find('key-1')).toEqual(till);
+  expect(await cache.find('key-1')).toEqual(TILL);
 });

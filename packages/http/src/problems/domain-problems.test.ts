@@ -13,7 +13,7 @@ class ShopError extends Error {
   }
 }
 
-const domain = {
+const DOMAIN = {
   catalogue: {
     closed: { kind: 'refused', title: 'The shop is closed.', advice: 'Come in the morning.' },
     unknown_shop: { kind: 'refused', status: 404, title: 'There is no such shop.', advice: 'Look around.' },
@@ -30,7 +30,7 @@ async function answerTo(error: ShopError) {
         throw error;
       });
     },
-    { domain },
+    { domain: DOMAIN },
   );
   return (await (await fetch(`${service.url}/fails`)).json()) as Record<string, unknown>;
 }
@@ -64,7 +64,7 @@ test('a bug, and a code that the domain does not describe, are answered without 
 });
 
 test('a refusal has a page, and a code that the services share keeps its own', async () => {
-  await using service = await startTestServer(() => {}, { domain });
+  await using service = await startTestServer(() => {}, { domain: DOMAIN });
   const page = async (code: string) => (await fetch(`${service.url}/problems/${code}`)).text();
   expect(await page('closed')).toContain('Come in the morning.');
   expect(await page('invalid_request')).toContain('Correct what <code>findings</code> names');

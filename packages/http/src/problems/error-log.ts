@@ -11,8 +11,8 @@ export interface LoggedError {
   readonly cause?: LoggedError;
 }
 
-const maxFrames = 12;
-const maxCauses = 5;
+const MAX_FRAMES = 12;
+const MAX_CAUSES = 5;
 
 /**
  * Builds the log's view of errors. A message is kept only when the error is of a trusted class or comes from
@@ -25,7 +25,7 @@ export function createErrorSerializer(trusted: readonly TrustedError[]): (error:
   function describe(error: unknown, depth: number): LoggedError {
     if (!(error instanceof Error)) return { type: typeof error };
     const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
-    const hasCause = error.cause !== undefined && depth < maxCauses;
+    const hasCause = error.cause !== undefined && depth < MAX_CAUSES;
     return {
       type: error.name,
       ...(code === null ? {} : { code }),
@@ -47,5 +47,5 @@ function framesOf(error: Error): string[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line.startsWith('at '))
-    .slice(0, maxFrames);
+    .slice(0, MAX_FRAMES);
 }

@@ -3,7 +3,7 @@ import type { HttpServer } from '../http-server.ts';
 import { httpProblem } from './problem.ts';
 import type { ProblemKind } from './problem.ts';
 
-const policy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /** Adds the pages to which the `type` of a problem leads: `GET /problems/:code`, open as the documentation is. */
 export function addProblemPages(app: HttpServer, problems: Readonly<Record<string, ProblemKind>>): void {
@@ -14,7 +14,7 @@ export function addProblemPages(app: HttpServer, problems: Readonly<Record<strin
     if (kind === undefined) throw httpProblem('not_found', { detail: 'No problem has this code.' });
     return reply
       .type('text/html; charset=utf-8')
-      .headers({ 'content-security-policy': policy, 'referrer-policy': 'no-referrer' })
+      .headers({ 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' })
       .send(pageOf(code, kind));
   });
 }

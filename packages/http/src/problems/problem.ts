@@ -86,7 +86,7 @@ export interface ProblemKind {
 }
 
 /** The problems that every service shares; a service adds its own by throwing `new HttpProblem(...)`. */
-const catalogue = {
+const CATALOGUE = {
   malformed_request: {
     status: 400,
     title: 'The request cannot be read.',
@@ -185,24 +185,24 @@ const catalogue = {
   },
 } as const satisfies Record<string, ProblemKind>;
 
-export type ProblemCode = keyof typeof catalogue;
+export type ProblemCode = keyof typeof CATALOGUE;
 
 /** The kinds of problems that every service shares, by code. */
-export const sharedProblems: Readonly<Record<string, ProblemKind>> = catalogue;
+export const sharedProblems: Readonly<Record<string, ProblemKind>> = CATALOGUE;
 
 /** Builds a problem of the shared catalogue. */
 export function httpProblem(
   code: ProblemCode,
   more: Pick<ProblemFacts, 'reason' | 'detail' | 'findings' | 'headers' | 'cause'> = {},
 ): HttpProblem {
-  const { status, title } = catalogue[code];
+  const { status, title } = CATALOGUE[code];
   return new HttpProblem({ code, status, title, ...more });
 }
 
 /** The shared problem that a bare HTTP status stands for, for errors raised by the framework. */
 export function problemOfStatus(status: number, cause: unknown): HttpProblem {
-  const codes = Object.keys(catalogue) as ProblemCode[];
-  const exact = codes.find((code) => catalogue[code].status === status);
+  const codes = Object.keys(CATALOGUE) as ProblemCode[];
+  const exact = codes.find((code) => CATALOGUE[code].status === status);
   if (exact !== undefined) return httpProblem(exact, { cause });
   return httpProblem(status >= 400 && status < 500 ? 'malformed_request' : 'internal_error', { cause });
 }

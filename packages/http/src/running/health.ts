@@ -8,7 +8,7 @@ import type { HttpServer } from '../http-server.ts';
 export type ReadinessCheck = () => Promise<void>;
 
 /** A check that has not answered by then counts as failed: probes give up after a few seconds themselves. */
-const checkDeadlineMs = 2_000;
+const CHECK_DEADLINE_MS = 2_000;
 
 const status = z.object({ status: z.string() }).meta({ id: 'Health' });
 
@@ -45,7 +45,7 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
       if (lifecycle.phase !== 'running')
         throw httpProblem('not_ready', { detail: `It is ${lifecycle.phase}.` });
       try {
-        await within(checkDeadlineMs, checkOnce());
+        await within(CHECK_DEADLINE_MS, checkOnce());
       } catch (cause) {
         throw httpProblem('not_ready', { ...reasonOf(cause), cause });
       }

@@ -3,7 +3,7 @@ import type { KeyGuard } from '../callers/api-key.ts';
 import type { HttpServer } from '../http-server.ts';
 
 /** Bounds in seconds: from a deposit that found an idle database to a callback that its sender gave up on. */
-const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Creates the registry of one server, so that two servers in one process do not share numbers. */
 export function createRegistry(service: string): Registry {
@@ -19,7 +19,7 @@ export function addMetrics(app: HttpServer, registry: Registry, guard: KeyGuard)
     name: 'http_request_duration_seconds',
     help: 'Time from the request until its answer was sent, in seconds.',
     labelNames: ['method', 'route', 'status'],
-    buckets: durationBuckets,
+    buckets: DURATION_BUCKETS,
     registers: [registry],
   });
 

@@ -30,7 +30,7 @@ async function openConnection(url: string, sent: string): Promise<Socket> {
   return socket;
 }
 
-const halfBody =
+const HALF_BODY =
   'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n"half';
 
 function messagesOf(child: ChildProcess): unknown[] {
@@ -95,7 +95,7 @@ test.each([
 test('a body that is completed after the signal is answered', async () => {
   const { child, url } = await startService();
   const silent = await openConnection(url, '');
-  const sender = await openConnection(url, halfBody);
+  const sender = await openConnection(url, HALF_BODY);
   expect(await once(child, 'message')).toEqual(['arriving', undefined]);
   const exit = once(child, 'exit');
   const silentEnd = once(silent, 'close');
@@ -112,7 +112,7 @@ test('a body that is completed after the signal is answered', async () => {
 
 test('after the grace period what is left is cut, the close hooks run and the process ends with 1', async () => {
   const { child, url } = await startService('300');
-  const sender = await openConnection(url, halfBody);
+  const sender = await openConnection(url, HALF_BODY);
   expect(await once(child, 'message')).toEqual(['arriving', undefined]);
   const held = fetch(`${url}/hold`);
   expect(await once(child, 'message')).toEqual(['holding', undefined]);
@@ -127,7 +127,7 @@ test('after the grace period what is left is cut, the close hooks run and the pr
 
 test('a close hook that does not end holds the process only a little beyond the grace period', async () => {
   const { child, url } = await startService('100', 'stuck');
-  const sender = await openConnection(url, halfBody);
+  const sender = await openConnection(url, HALF_BODY);
   expect(await once(child, 'message')).toEqual(['arriving', undefined]);
   const messages = messagesOf(child);
   const exit = once(child, 'exit');

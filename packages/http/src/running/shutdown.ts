@@ -8,10 +8,10 @@ export interface ShutdownOptions {
 }
 
 /** How often connections without a request are closed while the server stops. */
-const idleSweepMs = 50;
+const IDLE_SWEEP_MS = 50;
 
 /** Time for the close hooks after the grace period; both together are less than the 30 seconds of orchestrators. */
-const hooksMs = 3_000;
+const HOOKS_MS = 3_000;
 
 /**
  * Ends the process in order when a signal comes: readiness answers 503, the port closes, requests under way get
@@ -46,7 +46,7 @@ export async function stopServer({ app, connections, lifecycle }: Server): Promi
   // process. The first sweep comes a moment after the signal: a request that had already arrived is read by then.
   const sweep = setInterval(() => {
     connections.closeIdle();
-  }, idleSweepMs);
+  }, IDLE_SWEEP_MS);
   try {
     await app.close();
   } finally {
@@ -80,7 +80,7 @@ async function stopAndExit(server: Server, graceMs: number): Promise<void> {
 function cutOff({ app }: Server): void {
   app.server.closeAllConnections();
   setTimeout(() => {
-    app.log.error({ hooksMs }, 'the close hooks have not ended: ending without them');
+    app.log.error({ hooksMs: HOOKS_MS }, 'the close hooks have not ended: ending without them');
     process.exit(1);
-  }, hooksMs);
+  }, HOOKS_MS);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import type { Browser } from 'playwright-core';
 
-const places = [
+const PLACES = [
   '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',
@@ -11,7 +11,7 @@ const places = [
 
 /** Where a browser is installed. Without one it returns null and says so loudly. */
 export function findBrowser(): string | null {
-  const found = places.find((place) => existsSync(place)) ?? null;
+  const found = PLACES.find((place) => existsSync(place)) ?? null;
   if (found === null) {
     process.stderr.write(
       '\n*** NO BROWSER FOUND: the pages of receipts are NOT tested. Install Chromium (apt-get install chromium). ***\n\n',
@@ -21,13 +21,13 @@ export function findBrowser(): string | null {
 }
 
 /** How long a busy machine may take to start a browser or to show a page. */
-export const patienceMs = 120_000;
+export const PATIENCE_MS = 120_000;
 
 /** A browser with an empty profile of its own that talks to nobody. */
 export function launchBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({
     executablePath,
-    timeout: patienceMs,
+    timeout: PATIENCE_MS,
     args: [
       '--headless',
       '--no-sandbox',

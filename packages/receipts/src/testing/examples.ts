@@ -1,15 +1,15 @@
 import { verificationHash } from '@repo/db';
 import fc from 'fast-check';
-import { transactionTypes } from '../receipt-facts.ts';
+import { TRANSACTION_TYPES } from '../receipt-facts.ts';
 import type { Issuer, Party, ReceiptFacts } from '../receipt-facts.ts';
 import { createSigningKeys, newSigningKey } from '../signing-keys.ts';
 import type { PublicJwk, SigningKeys } from '../signing-keys.ts';
 
-export const baseUrl = 'https://wallet.example.co.ke';
+export const BASE_URL = 'https://wallet.example.co.ke';
 
-const john: Party = { number: '4412098848', name: 'John Mwangi', kind: 'CUSTOMER' };
-const wanjiku: Party = { number: '9912091234', name: 'Wanjiku Njeri Kamau', kind: 'CUSTOMER' };
-export const suspense: Party = { number: 'SUSPENSE', name: 'Payments of nobody yet', kind: 'SYSTEM' };
+const JOHN: Party = { number: '4412098848', name: 'John Mwangi', kind: 'CUSTOMER' };
+const WANJIKU: Party = { number: '9912091234', name: 'Wanjiku Njeri Kamau', kind: 'CUSTOMER' };
+export const SUSPENSE: Party = { number: 'SUSPENSE', name: 'Payments of nobody yet', kind: 'SYSTEM' };
 
 /** A transfer of KES 1,500.00, or what `changes` makes of it, with the hash that the ledger gives it. */
 export function exampleFacts(changes: Partial<ReceiptFacts> = {}): ReceiptFacts {
@@ -19,14 +19,14 @@ export function exampleFacts(changes: Partial<ReceiptFacts> = {}): ReceiptFacts 
     amount: '1500.00',
     currency: 'KES' as const,
     createdAt: new Date('2026-11-22T17:15:00.000Z'),
-    from: john,
-    to: wanjiku,
+    from: JOHN,
+    to: WANJIKU,
     ...changes,
   };
   return { verificationHash: verificationHash(facts), ...facts };
 }
 
-export const issuer: Issuer = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
+export const ISSUER: Issuer = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
 
 /** A deposit that says all that a receipt can say. */
 export const fullFacts = exampleFacts({
@@ -42,13 +42,13 @@ export const broadFacts = exampleFacts({
   type: 'ASSIGNMENT',
   amount: '99999999999999999.99',
   from: { number: '12345678901234567890', name: 'Wwwwwwwwwwwwww '.repeat(9), kind: 'CUSTOMER' },
-  to: suspense,
+  to: SUSPENSE,
   paidAt: new Date('2026-09-28T20:58:00.000Z'),
   fee: { amount: '99999999999999999.99', paidBy: 'to' },
   narrative: 'W'.repeat(255),
 });
 
-export const broadIssuer: Issuer = { name: 'W'.repeat(60), contact: 'W'.repeat(100) };
+export const BROAD_ISSUER: Issuer = { name: 'W'.repeat(60), contact: 'W'.repeat(100) };
 
 export async function keysOf(...keys: readonly Partial<PublicJwk>[]): Promise<SigningKeys> {
   return createSigningKeys(JSON.stringify({ keys }));
@@ -116,7 +116,7 @@ export const instants = fc.date({
 export const anyFacts: fc.Arbitrary<ReceiptFacts> = fc
   .record({
     reference: references,
-    type: fc.constantFrom(...transactionTypes),
+    type: fc.constantFrom(...TRANSACTION_TYPES),
     amount: amounts,
     currency: fc.constant('KES' as const),
     createdAt: instants,

@@ -24,8 +24,8 @@ export function drawnModules(page: string): Rectangle[] {
   }));
 }
 
-const characters: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': `'` };
+const CHARACTERS: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': `'` };
 
 function unescapeHtml(text: string): string {
-  return text.replaceAll(/&(amp|lt|gt|quot|#39);/g, (_entity, name: string) => characters[name] ?? '');
+  return text.replaceAll(/&(amp|lt|gt|quot|#39);/g, (_entity, name: string) => CHARACTERS[name] ?? '');
 }

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
 import { readMigrations } from '../migrations.ts';
 import type { Project } from '../project.ts';
-import { driftChecks, runDriftCheck } from './check-drift.ts';
+import { DRIFT_CHECKS, runDriftCheck } from './check-drift.ts';
 import { checkFunctionLengths } from './function-lengths.ts';
 
 /** What the check of this claim finds in a database that the repository's migrations made. */
@@ -15,7 +15,7 @@ async function problemsOf(claim: RegExp, project: Project = repository, sql = ''
   await using migrated = await createTestDatabase();
   await using empty = await createTestDatabase({ empty: true });
   if (sql !== '') await execute(migrated.url, sql);
-  const check = driftChecks.find((candidate) => claim.test(candidate.claim));
+  const check = DRIFT_CHECKS.find((candidate) => claim.test(candidate.claim));
   if (check === undefined) throw new RangeError(`no check claims ${claim}`);
   return await runDriftCheck(check, { project, url: migrated.url, emptyUrl: empty.url });
 }
@@ -23,7 +23,7 @@ async function problemsOf(claim: RegExp, project: Project = repository, sql = ''
 const lastName = (await readMigrations(repository.migrations)).at(-1)?.name ?? '';
 
 describe('the repository', () => {
-  it.each(driftChecks)('keeps its promise: $claim', async ({ claim }) => {
+  it.each(DRIFT_CHECKS)('keeps its promise: $claim', async ({ claim }) => {
     expect(await problemsOf(new RegExp(`^${claim}$`))).toEqual([]);
   });
 });

@@ -16,18 +16,21 @@ import { checkModelTimes, checkUtcTimes } from './utc-times.ts';
 import { checkWayBack, readStages } from './way-back.ts';
 
 /** A claim about the repository, and what contradicts it. */
-export type DriftCheck = { claim: string; run: (context: DriftContext) => Promise<string[]> };
+export interface DriftCheck {
+  readonly claim: string;
+  readonly run: (context: DriftContext) => Promise<string[]>;
+}
 
-export type DriftContext = {
-  project: Project;
+export interface DriftContext {
+  readonly project: Project;
   /** A database that the CLI has just migrated. */
-  url: string;
+  readonly url: string;
   /** An empty one. */
-  emptyUrl: string;
-};
+  readonly emptyUrl: string;
+}
 
 /** What must hold of every commit. The last check changes its databases. */
-export const driftChecks: readonly DriftCheck[] = [
+export const DRIFT_CHECKS: readonly DriftCheck[] = [
   { claim: 'every migration has a way back', run: checkDownFiles },
   { claim: 'every migration says why, what it locks and what it costs', run: checkNotes },
   { claim: 'prisma/schema.sql is the migrated database', run: checkDumpFile },

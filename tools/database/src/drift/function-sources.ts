@@ -1,16 +1,19 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Client } from 'pg';
-import { isUserSchema, standsAlone } from '../dump/catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from '../dump/catalog.ts';
 import { messageOf } from '../errors.ts';
 
-type FunctionRow = { name: string; definition: string };
+interface FunctionRow {
+  readonly name: string;
+  readonly definition: string;
+}
 
 const FUNCTIONS = `
   SELECT n.nspname || '.' || p.proname AS name, pg_get_functiondef(p.oid) AS definition
     FROM pg_proc p
     JOIN pg_namespace n ON n.oid = p.pronamespace
-   WHERE p.prokind <> 'a' AND ${isUserSchema} AND ${standsAlone('pg_proc', 'p.oid')}`;
+   WHERE p.prokind <> 'a' AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_proc', 'p.oid')}`;
 
 // A row that this transaction has written carries its number, cut to 32 bits.
 const WRITTEN = `${FUNCTIONS} AND p.xmin::text = (pg_current_xact_id()::text::numeric % 4294967296)::text`;

@@ -1,12 +1,12 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
-import { isUserSchema, standsAlone } from '../dump/catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from '../dump/catalog.ts';
 
 // Times are TIMESTAMP(3) in UTC. PostgreSQL turns its own clock into one by the session's time zone, which is whatever
 // the machine or the person has set, so the zone must stand beside every look at the clock.
 
-const advice = "Write (now() AT TIME ZONE 'UTC')";
+const ADVICE = "Write (now() AT TIME ZONE 'UTC')";
 
 const DEFAULTS = `
   SELECT format('%s.%s.%s', n.nspname, c.relname, a.attname) AS name, pg_get_expr(d.adbin, d.adrelid) AS expression,
@@ -16,7 +16,7 @@ const DEFAULTS = `
     JOIN pg_type t ON t.oid = a.atttypid
     JOIN pg_class c ON c.oid = d.adrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE a.attgenerated = '' AND ${isUserSchema}
+   WHERE a.attgenerated = '' AND ${IS_USER_SCHEMA}
      AND coalesce(nullif(t.typbasetype, 0), a.atttypid) IN ('timestamp'::regtype, 'date'::regtype, 'time'::regtype)
    ORDER BY name`;
 
@@ -24,12 +24,12 @@ const FUNCTIONS = `
   SELECT n.nspname || '.' || p.proname AS name, p.prosrc AS body
     FROM pg_proc p
     JOIN pg_namespace n ON n.oid = p.pronamespace
-   WHERE p.prokind <> 'a' AND ${isUserSchema} AND ${standsAlone('pg_proc', 'p.oid')}
+   WHERE p.prokind <> 'a' AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_proc', 'p.oid')}
    ORDER BY name`;
 
-const clock =
+const CLOCK =
   /(?<!extract\s*\(\s*epoch\s+from\s+)(?:\b(?:now|(?:clock|statement|transaction)_timestamp)\s*\(\s*\)|\bcurrent_timestamp\b(?:\s*\(\d\))?)(?!\s*\)*\s*at\s+time\s+zone)/gi;
-const localClock = /\b(?:localtimestamp|localtime|current_date|current_time)\b/gi;
+const LOCAL_CLOCK = /\b(?:localtimestamp|localtime|current_date|current_time)\b/gi;
 
 /**
  * Whether a default or a function of the database writes another time than UTC.
@@ -65,7 +65,7 @@ async function checkDefaults(client: Client): Promise<string[]> {
     const zone = /AT TIME ZONE '([^']+)'/i.exec(expression)?.[1];
     const isElsewhere = zone !== undefined && zone.toUpperCase() !== 'UTC';
     if (isElsewhere || (await dependsOnZone(client, expression, type)))
-      problems.push(`${name} has the default ${expression}, which writes no UTC. ${advice}`);
+      problems.push(`${name} has the default ${expression}, which writes no UTC. ${ADVICE}`);
   }
   return problems;
 }
@@ -94,9 +94,9 @@ async function checkFunctions(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string; body: string }>(FUNCTIONS);
   return rows.flatMap(({ name, body }) => {
     const code = body.replaceAll(/--.*$/gm, '').replaceAll(/\/\*[\s\S]*?\*\//g, '');
-    const words = [...code.matchAll(clock), ...code.matchAll(localClock)].map(([word]) => word);
+    const words = [...code.matchAll(CLOCK), ...code.matchAll(LOCAL_CLOCK)].map(([word]) => word);
     return [...new Set(words)].map(
-      (word) => `function ${name} takes ${word} by the session's time zone. ${advice}`,
+      (word) => `function ${name} takes ${word} by the session's time zone. ${ADVICE}`,
     );
   });
 }

@@ -1,10 +1,10 @@
 /** Parts of catalog queries that several of them share. */
 
 /** A schema that is not PostgreSQL's own; `n` is pg_namespace. */
-export const isUserSchema = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
+export const IS_USER_SCHEMA = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 
 /** Prisma's own bookkeeping is not part of what migrations make; `c` is pg_class. */
-export const isNotHistory = `c.relname NOT IN ('_prisma_migrations', '_prisma_migrations_pkey')`;
+export const IS_NOT_HISTORY = `c.relname NOT IN ('_prisma_migrations', '_prisma_migrations_pkey')`;
 
 /** Neither a part of an extension nor of another object, which bring it by themselves. */
 export function standsAlone(catalog: string, oid: string): string {

@@ -3,14 +3,14 @@ import type { DumpObject } from './dump-object.ts';
 import { parseDump, renderDump } from './dump-text.ts';
 
 /** How an object differs between the database that should be and the one that is. */
-export type Difference = Pick<DumpObject, 'kind' | 'name'> & {
-  change: 'missing' | 'extra' | 'differs';
+export interface Difference extends Pick<DumpObject, 'kind' | 'name'> {
+  readonly change: 'missing' | 'extra' | 'differs';
   /** For one that differs: the lines that only the one or only the other has, trimmed. */
-  expected: string[];
-  found: string[];
-};
+  readonly expected: string[];
+  readonly found: string[];
+}
 
-const shownLines = 6;
+const SHOWN_LINES = 6;
 
 /** What has to change in `found` to make it `expected`, object by object; empty when they are the same. */
 export function compareDumps(expected: readonly DumpObject[], found: readonly DumpObject[]): Difference[] {
@@ -37,8 +37,8 @@ export function describeDifference(found: Difference): string {
   ];
   // Lines that are only in another order have nothing to show.
   if (lines.length === 0) return `${title} differs in the order of its lines`;
-  const shown = lines.slice(0, shownLines).map((line) => `\n  ${line}`);
-  const rest = lines.length > shownLines ? `\n  and ${lines.length - shownLines} more lines` : '';
+  const shown = lines.slice(0, SHOWN_LINES).map((line) => `\n  ${line}`);
+  const rest = lines.length > SHOWN_LINES ? `\n  and ${lines.length - SHOWN_LINES} more lines` : '';
   return `${title} differs${shown.join('')}${rest}`;
 }
 

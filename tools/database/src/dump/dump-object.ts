@@ -1,21 +1,21 @@
 import type { Client } from 'pg';
 
 /** One thing in the database that can be there, be missing or differ: a table, a function, a trigger. */
-export type DumpObject = {
-  kind: string;
+export interface DumpObject {
+  readonly kind: string;
   /** As people say it: `core.wallets`, `wallets_pkey on core.wallets`. */
-  name: string;
+  readonly name: string;
   /** The statements that make it, with every setting that is not the default. */
-  sql: string;
-};
+  readonly sql: string;
+}
 
 /** As the catalog queries answer it. */
-export type CatalogObject = DumpObject & {
+export interface CatalogObject extends DumpObject {
   /** The schema that it is in, or is. */
-  schema: string;
+  readonly schema: string;
   /** What it comes after, though others of its kind come earlier. */
-  after?: 'table' | 'view' | null;
-};
+  readonly after?: 'table' | 'view' | null;
+}
 
 /** Reads all objects of one kind, in no order. */
 export type Reader = (client: Client) => Promise<CatalogObject[]>;
@@ -26,7 +26,7 @@ export function titleOf({ kind, name }: Pick<DumpObject, 'kind' | 'name'>): stri
 }
 
 // A dump can be run from top to bottom on an empty database: what others are made of comes first.
-const order = [
+const ORDER = [
   'extension',
   'schema',
   'type',
@@ -53,8 +53,8 @@ export function compareObjects(a: CatalogObject, b: CatalogObject): number {
 }
 
 function rankOf({ kind, after = null }: CatalogObject): number {
-  const rank = order.indexOf(after === null ? kind : `after ${after}`);
-  return rank === -1 ? order.length : rank;
+  const rank = ORDER.indexOf(after === null ? kind : `after ${after}`);
+  return rank === -1 ? ORDER.length : rank;
 }
 
 function compareText(a: string, b: string): number {

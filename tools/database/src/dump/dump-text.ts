@@ -1,8 +1,8 @@
 import type { DumpObject } from './dump-object.ts';
 
-const header = /^-- ==== (?<kind>[a-z ]+?): (?<name>.+) ====$/;
+const HEADER = /^-- ==== (?<kind>[a-z ]+?): (?<name>.+) ====$/;
 
-const preamble = `-- The database as the migrations leave it: every object with every setting that is not the default, without owners
+const PREAMBLE = `-- The database as the migrations leave it: every object with every setting that is not the default, without owners
 -- and privileges. Made by "pnpm db:dump" from a freshly migrated database, read by "pnpm db:verify", compared by
 -- "pnpm check". Do not edit it: write a migration and make it again.
 
@@ -18,7 +18,7 @@ export function headerOf({ kind, name }: Pick<DumpObject, 'kind' | 'name'>): str
 /** The dump as a readable file, which also runs from top to bottom on an empty database. */
 export function renderDump(objects: readonly DumpObject[]): string {
   const blocks = objects.map((object) => `\n${headerOf(object)}\n${object.sql}\n`);
-  return preamble + blocks.join('');
+  return PREAMBLE + blocks.join('');
 }
 
 /** The objects of a dump's text. A line within an object that looks like a header begins another: to no harm, as long
@@ -27,7 +27,7 @@ export function parseDump(text: string): DumpObject[] {
   const objects: DumpObject[] = [];
   let lines: string[] = [];
   for (const line of text.replaceAll('\r\n', '\n').split('\n')) {
-    const { kind, name } = header.exec(line)?.groups ?? {};
+    const { kind, name } = HEADER.exec(line)?.groups ?? {};
     if (kind === undefined || name === undefined) {
       lines.push(line);
       continue;
@@ -41,6 +41,6 @@ export function parseDump(text: string): DumpObject[] {
 }
 
 function finish(objects: DumpObject[], lines: readonly string[]): void {
-  const last = objects.at(-1);
-  if (last !== undefined) last.sql = lines.join('\n').trimEnd();
+  const last = objects.pop();
+  if (last !== undefined) objects.push({ ...last, sql: lines.join('\n').trimEnd() });
 }

@@ -3,14 +3,14 @@
 
 type Group = (string | Group)[];
 
-const castArray = /\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]/g;
-const element = /'(?:[^']|'')*'::character varying/g;
-const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|[^'"()]+|['"]/g;
+const CAST_ARRAY = /\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]/g;
+const ELEMENT = /'(?:[^']|'')*'::character varying/g;
+const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|[^'"()]+|['"]/g;
 
 /** A definition in which equal expressions have equal text. It can be run as before. */
 export function normalizeExpressions(sql: string): string {
-  const arrays = sql.replace(castArray, (_, list: string) => {
-    return `ARRAY[${[...list.matchAll(element)].map(([value]) => `(${value})::text`).join(', ')}]`;
+  const arrays = sql.replace(CAST_ARRAY, (_, list: string) => {
+    return `ARRAY[${[...list.matchAll(ELEMENT)].map(([value]) => `(${value})::text`).join(', ')}]`;
   });
   const tree = parse(arrays);
   // Parentheses that do not match are not an expression's; the text stays what it is.
@@ -40,7 +40,7 @@ function operatorOf(parts: Group): string | undefined {
 function parse(sql: string): Group {
   const root: Group = [];
   const open: Group[] = [root];
-  for (const [text] of sql.matchAll(token)) {
+  for (const [text] of sql.matchAll(TOKEN)) {
     if (text === '(') {
       const group: Group = [];
       open.at(-1)?.push(group);

@@ -1,5 +1,5 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
-import { isUserSchema, standsAlone } from './catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from './catalog.ts';
 
 // A row type is there once its table is: a function with one among its arguments or as its result comes after it.
 // Argument types are part of the name only where several functions share it.
@@ -17,7 +17,7 @@ const FUNCTIONS = `
            WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_type'::regclass) AS after
     FROM pg_proc p
     JOIN pg_namespace n ON n.oid = p.pronamespace
-   WHERE p.prokind <> 'a' AND ${isUserSchema} AND ${standsAlone('pg_proc', 'p.oid')}`;
+   WHERE p.prokind <> 'a' AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_proc', 'p.oid')}`;
 
 /** Functions, trigger functions and procedures. */
 export const readFunctions: Reader = async (client) => (await client.query<CatalogObject>(FUNCTIONS)).rows;

@@ -13,7 +13,7 @@ const isOurs = (schema: string) =>
   `${schema} IN (SELECT oid FROM pg_namespace WHERE nspname IN ('core', 'services', 'zoo'))`;
 
 /** A note of the server's own, before and after what people have set, on everything that has options. */
-const notes = `
+const NOTES = `
   UPDATE pg_attribute SET attoptions = '{pg_attver=7}'::text[] || attoptions || '{pg_seen=off}'
    WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'c')
                                         AND ${isOurs('relnamespace')});
@@ -25,7 +25,7 @@ describe('what a server notes for itself among the options', () => {
     await using database = await createTestDatabase({ empty: true });
     await execute(database.url, everyKind);
     const before = await dumpOf(database.url);
-    await execute(database.url, notes);
+    await execute(database.url, NOTES);
     expect(await dumpOf(database.url)).toBe(before);
     for (const option of [
       'SET (n_distinct=5)',
@@ -41,7 +41,7 @@ describe('what a server notes for itself among the options', () => {
 
   it('is no fault of a migrated database', async () => {
     await using database = await createTestDatabase();
-    await execute(database.url, notes);
+    await execute(database.url, NOTES);
     const { checks } = await verifyDatabase({ url: database.url, project: repository });
     expect(checks.flatMap(({ findings }) => findings.map(({ what }) => what))).toEqual([]);
   });

@@ -4,7 +4,7 @@
 /** What carries options. Those of an index method that an extension brings are documented there, and all count. */
 type Carrier = 'column' | 'table' | 'toast' | 'view' | 'index';
 
-const autovacuum = [
+const AUTOVACUUM = [
   'enabled',
   'vacuum_threshold',
   'vacuum_max_threshold',
@@ -23,18 +23,18 @@ const autovacuum = [
   'multixact_freeze_table_age',
 ].map((name) => `autovacuum_${name}`);
 
-const vacuum = [
+const VACUUM = [
   'log_autovacuum_min_duration',
   'vacuum_index_cleanup',
   'vacuum_truncate',
   'vacuum_max_eager_freeze_failure_rate',
-  ...autovacuum,
+  ...AUTOVACUUM,
 ];
 
-const documented: Record<Carrier, readonly string[]> = {
+const DOCUMENTED: Record<Carrier, readonly string[]> = {
   column: ['n_distinct', 'n_distinct_inherited'],
-  table: ['fillfactor', 'toast_tuple_target', 'parallel_workers', 'user_catalog_table', ...vacuum],
-  toast: vacuum.map((name) => `toast.${name}`),
+  table: ['fillfactor', 'toast_tuple_target', 'parallel_workers', 'user_catalog_table', ...VACUUM],
+  toast: VACUUM.map((name) => `toast.${name}`),
   view: ['check_option', 'security_barrier', 'security_invoker'],
   index: [
     'fillfactor',
@@ -47,7 +47,7 @@ const documented: Record<Carrier, readonly string[]> = {
   ],
 };
 
-const builtInIndexMethods = ['btree', 'hash', 'gist', 'spgist', 'gin', 'brin'];
+const BUILT_IN_INDEX_METHODS = ['btree', 'hash', 'gist', 'spgist', 'gin', 'brin'];
 
 /**
  * SQL for the documented ones of some options: `fillfactor=80, autovacuum_enabled=false`, NULL without any.
@@ -61,12 +61,12 @@ export function documentedOptions(options: string, carrier: Carrier): string {
 }
 
 /** The same for an index; `i` is its pg_class. */
-export const indexOptions = `(SELECT string_agg(u.option, ', ' ORDER BY u.place)
+export const INDEX_OPTIONS = `(SELECT string_agg(u.option, ', ' ORDER BY u.place)
              FROM unnest(i.reloptions) WITH ORDINALITY AS u (option, place)
             WHERE ${isDocumentedOfIndex()})`;
 
 /** SQL for the statement that makes an index, with its documented options; `i` is its pg_class. */
-export const indexDefinition = `coalesce(
+export const INDEX_DEFINITION = `coalesce(
          replace(pg_get_indexdef(i.oid), ${withClause('true')}, coalesce(${withClause(isDocumentedOfIndex())}, '')),
          pg_get_indexdef(i.oid))`;
 
@@ -84,11 +84,11 @@ function withClause(condition: string): string {
 }
 
 function isDocumentedOfIndex(): string {
-  return `(${isDocumented('index')} OR (SELECT m.amname FROM pg_am m WHERE m.oid = i.relam) <> ALL (${textArray(builtInIndexMethods)}))`;
+  return `(${isDocumented('index')} OR (SELECT m.amname FROM pg_am m WHERE m.oid = i.relam) <> ALL (${textArray(BUILT_IN_INDEX_METHODS)}))`;
 }
 
 function isDocumented(carrier: Carrier): string {
-  return `split_part(u.option, '=', 1) = ANY (${textArray(documented[carrier])})`;
+  return `split_part(u.option, '=', 1) = ANY (${textArray(DOCUMENTED[carrier])})`;
 }
 
 function textArray(names: readonly string[]): string {

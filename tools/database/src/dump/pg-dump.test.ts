@@ -23,10 +23,10 @@ if (installation === null) {
 const everyKind = join(import.meta.dirname, '..', 'fixtures', 'every-kind.sql');
 
 /** What pg_dump shows as an object of its own, and our dump as a part of its table or index. */
-const parts = ['DEFAULT', 'SEQUENCE OWNED BY', 'TABLE ATTACH', 'INDEX ATTACH', 'ROW SECURITY'];
+const PARTS = ['DEFAULT', 'SEQUENCE OWNED BY', 'TABLE ATTACH', 'INDEX ATTACH', 'ROW SECURITY'];
 
 /** The kinds of our dump that pg_dump calls otherwise. */
-const kinds: Record<string, string> = {
+const KINDS: Record<string, string> = {
   'FK CONSTRAINT': 'foreign key',
   'CHECK CONSTRAINT': 'constraint',
   PROCEDURE: 'function',
@@ -45,8 +45,8 @@ function nameOfListed(
   { type, schema, tag, sql }: ListedObject,
   attached: ReadonlySet<string>,
 ): string | null {
-  if (parts.includes(type) || sql.includes(' ADD GENERATED ') || attached.has(tag)) return null;
-  const kind = kinds[type] ?? type.toLowerCase();
+  if (PARTS.includes(type) || sql.includes(' ADD GENERATED ') || attached.has(tag)) return null;
+  const kind = KINDS[type] ?? type.toLowerCase();
   return `${kind} ${schema === '-' ? '' : `${schema}.`}${withoutArguments(tag)}`;
 }
 

@@ -12,7 +12,7 @@ import { readTriggers } from './triggers.ts';
 import { readTypes } from './types.ts';
 import { readViews } from './views.ts';
 
-const readers: Reader[] = [
+const READERS: Reader[] = [
   readExtensions,
   readSchemas,
   readTypes,
@@ -44,7 +44,7 @@ export async function readDump(client: Client, schemas?: readonly string[]): Pro
   try {
     await client.query(SETTINGS);
     const objects: CatalogObject[] = [];
-    for (const read of readers) objects.push(...(await read(client)));
+    for (const read of READERS) objects.push(...(await read(client)));
     return objects
       .filter(({ schema }) => schemas === undefined || schemas.includes(schema))
       .toSorted(compareObjects)

@@ -1,5 +1,5 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
-import { isUserSchema, standsAlone } from './catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from './catalog.ts';
 
 // Without the version: which one a server has to offer is not the migrations' choice.
 const EXTENSIONS = `
@@ -13,7 +13,7 @@ const SCHEMAS = `
   SELECT n.nspname AS schema, 'schema' AS kind, quote_ident(n.nspname) AS name,
          format('CREATE SCHEMA %I;', n.nspname) AS sql
     FROM pg_namespace n
-   WHERE ${isUserSchema} AND n.nspname <> 'public' AND ${standsAlone('pg_namespace', 'n.oid')}`;
+   WHERE ${IS_USER_SCHEMA} AND n.nspname <> 'public' AND ${standsAlone('pg_namespace', 'n.oid')}`;
 
 /** Installed extensions. */
 export const readExtensions: Reader = async (client) => (await client.query<CatalogObject>(EXTENSIONS)).rows;

@@ -1,5 +1,5 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
-import { isUserSchema, standsAlone } from './catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from './catalog.ts';
 
 // An identity column's sequence is part of its column. One that a serial column owns stands for itself.
 const SEQUENCES = `
@@ -10,7 +10,7 @@ const SEQUENCES = `
     FROM pg_sequence s
     JOIN pg_class c ON c.oid = s.seqrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE ${isUserSchema} AND ${standsAlone('pg_class', 'c.oid')}`;
+   WHERE ${IS_USER_SCHEMA} AND ${standsAlone('pg_class', 'c.oid')}`;
 
 /** Sequences that stand for themselves. */
 export const readSequences: Reader = async (client) => (await client.query<CatalogObject>(SEQUENCES)).rows;

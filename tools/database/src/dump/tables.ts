@@ -1,22 +1,22 @@
 import type { Reader } from './dump-object.ts';
-import { isNotHistory, isUserSchema, standsAlone } from './catalog.ts';
+import { IS_NOT_HISTORY, IS_USER_SCHEMA, standsAlone } from './catalog.ts';
 import { documentedOptions } from './options.ts';
 
-type TableRow = {
-  schema: string;
-  name: string;
-  unlogged: boolean;
-  method: string | null;
-  partition_of: string | null;
-  partition_bound: string | null;
-  partition_key: string | null;
-  parents: string | null;
-  options: string | null;
-  columns: string[];
+interface TableRow {
+  readonly schema: string;
+  readonly name: string;
+  readonly unlogged: boolean;
+  readonly method: string | null;
+  readonly partition_of: string | null;
+  readonly partition_bound: string | null;
+  readonly partition_key: string | null;
+  readonly parents: string | null;
+  readonly options: string | null;
+  readonly columns: string[];
   /** The rest of ALTER TABLE statements. */
-  alterations: string[];
-  owned_sequences: string[];
-};
+  readonly alterations: string[];
+  readonly owned_sequences: string[];
+}
 
 // One line a column, in the order of the table. A column's collation, compression and the like are named only where
 // they are not what its type brings along.
@@ -104,7 +104,7 @@ const TABLES = `
         FROM pg_inherits i WHERE i.inhrelid = c.oid
     ) p ON true
    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-     AND ${isUserSchema} AND ${isNotHistory} AND ${standsAlone('pg_class', 'c.oid')}`;
+     AND ${IS_USER_SCHEMA} AND ${IS_NOT_HISTORY} AND ${standsAlone('pg_class', 'c.oid')}`;
 
 /** Tables with their columns, storage options and whatever else belongs to the table alone. */
 export const readTables: Reader = async (client) => {

@@ -1,5 +1,5 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
-import { isNotHistory, isUserSchema, standsAlone } from './catalog.ts';
+import { IS_NOT_HISTORY, IS_USER_SCHEMA, standsAlone } from './catalog.ts';
 
 // Whether it fires is as important as that it is there: O, on the origin, is the default.
 const TRIGGERS = `
@@ -15,7 +15,7 @@ const TRIGGERS = `
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE NOT t.tgisinternal AND t.tgparentid = 0
-     AND ${isUserSchema} AND ${isNotHistory} AND ${standsAlone('pg_class', 'c.oid')}`;
+     AND ${IS_USER_SCHEMA} AND ${IS_NOT_HISTORY} AND ${standsAlone('pg_class', 'c.oid')}`;
 
 const RULES = `
   SELECT n.nspname AS schema, 'rule' AS kind, format('%I on %I.%I', r.rulename, n.nspname, c.relname) AS name,
@@ -27,7 +27,7 @@ const RULES = `
     FROM pg_rewrite r
     JOIN pg_class c ON c.oid = r.ev_class
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE r.rulename <> '_RETURN' AND ${isUserSchema} AND ${standsAlone('pg_class', 'c.oid')}`;
+   WHERE r.rulename <> '_RETURN' AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_class', 'c.oid')}`;
 
 const POLICIES = `
   SELECT n.nspname AS schema, 'policy' AS kind, format('%I on %I.%I', p.polname, n.nspname, c.relname) AS name,
@@ -44,7 +44,7 @@ const POLICIES = `
     FROM pg_policy p
     JOIN pg_class c ON c.oid = p.polrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE ${isUserSchema} AND ${standsAlone('pg_class', 'c.oid')}`;
+   WHERE ${IS_USER_SCHEMA} AND ${standsAlone('pg_class', 'c.oid')}`;
 
 /** Triggers, rewrite rules and row policies: what makes a table behave as it does. */
 export const readTriggers: Reader = async (client) => {

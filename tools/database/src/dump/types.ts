@@ -1,5 +1,5 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
-import { isUserSchema, standsAlone } from './catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from './catalog.ts';
 
 const ENUMS = `
   SELECT n.nspname AS schema, 'type' AS kind, format('%I.%I', n.nspname, t.typname) AS name,
@@ -8,7 +8,7 @@ const ENUMS = `
               FROM pg_enum e WHERE e.enumtypid = t.oid)) AS sql
     FROM pg_type t
     JOIN pg_namespace n ON n.oid = t.typnamespace
-   WHERE t.typtype = 'e' AND ${isUserSchema} AND ${standsAlone('pg_type', 't.oid')}`;
+   WHERE t.typtype = 'e' AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_type', 't.oid')}`;
 
 const COMPOSITES = `
   SELECT n.nspname AS schema, 'type' AS kind, format('%I.%I', n.nspname, t.typname) AS name,
@@ -19,7 +19,7 @@ const COMPOSITES = `
     FROM pg_type t
     JOIN pg_namespace n ON n.oid = t.typnamespace
     JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
-   WHERE ${isUserSchema} AND ${standsAlone('pg_type', 't.oid')}`;
+   WHERE ${IS_USER_SCHEMA} AND ${standsAlone('pg_type', 't.oid')}`;
 
 // NOT NULL comes from the column: PostgreSQL 17 and later have a constraint for it as well.
 const DOMAINS = `
@@ -33,7 +33,7 @@ const DOMAINS = `
          || ';' AS sql
     FROM pg_type t
     JOIN pg_namespace n ON n.oid = t.typnamespace
-   WHERE t.typtype = 'd' AND ${isUserSchema} AND ${standsAlone('pg_type', 't.oid')}`;
+   WHERE t.typtype = 'd' AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_type', 't.oid')}`;
 
 /** Enumerated and composite types, and domains with their checks. */
 export const readTypes: Reader = async (client) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { withoutNeedlessQualification } from './view-text.ts';
 
 // Each pair: what PostgreSQL 15 and what PostgreSQL 18 answers to pg_get_viewdef for one and the same view.
-const pairs = [
+const PAIRS = [
   {
     view: 'over one table with an alias',
     old: ' SELECT o.id,\n    o.label AS "Label",\n    count(*) OVER (PARTITION BY o.colour) AS n\n   FROM zoo."Odd Name" o\n  WHERE (o.id > 1);',
@@ -35,7 +35,7 @@ const pairs = [
   },
 ];
 
-const unchanged = [
+const UNCHANGED = [
   {
     view: 'over a join',
     text: ' SELECT o.id,\n    f.note\n   FROM (zoo."Odd Name" o\n     LEFT JOIN zoo.fleeting f ON ((f.id = o.id)));',
@@ -49,15 +49,15 @@ const unchanged = [
 ];
 
 describe('the definition of a view from an old server', () => {
-  it.each(pairs)('$view is brought to the words of a new one', (pair) => {
+  it.each(PAIRS)('$view is brought to the words of a new one', (pair) => {
     expect(withoutNeedlessQualification(pair.old)).toBe(pair.new);
   });
 
-  it.each(pairs)('$view stays as it is when it comes from a new one', (pair) => {
+  it.each(PAIRS)('$view stays as it is when it comes from a new one', (pair) => {
     expect(withoutNeedlessQualification(pair.new)).toBe(pair.new);
   });
 
-  it.each(unchanged)('$view stays as it is, as both servers say it alike', ({ text }) => {
+  it.each(UNCHANGED)('$view stays as it is, as both servers say it alike', ({ text }) => {
     expect(withoutNeedlessQualification(text)).toBe(text);
   });
 });

@@ -1,22 +1,22 @@
 // Up to version 15 PostgreSQL writes the columns of a view over a single relation as `w.id`. Later versions write
 // `id`, as there is nothing to confuse it with. This brings the older form to the newer one.
 
-type Piece = {
-  text: string;
-  kind: 'name' | 'string' | 'open' | 'close' | 'other';
+interface Piece {
+  readonly text: string;
+  readonly kind: 'name' | 'string' | 'open' | 'close' | 'other';
   /** How many parentheses it stands in, and how many of them are subqueries. */
-  depth: number;
-  queries: number;
-};
+  readonly depth: number;
+  readonly queries: number;
+}
 
 const identifier = String.raw`(?:"(?:[^"]|"")*"|[A-Za-z_][\w$]*)`;
-const pattern = new RegExp(
+const PATTERN = new RegExp(
   String.raw`(?<string>'(?:[^']|'')*')|(?<query>\((?=\s*(?:SELECT|WITH|VALUES)\b))|(?<open>\()|(?<close>\))` +
     String.raw`|(?<name>${identifier}(?:\.(?:${identifier}|\*))*)`,
   'g',
 );
-const clauseEnd = /\n {1,2}(?:WHERE|GROUP BY|HAVING|WINDOW|ORDER BY|LIMIT|OFFSET|FETCH|FOR)\b|;/;
-const lastName = new RegExp(String.raw`(${identifier})(?:\(\s*\))?$`);
+const CLAUSE_END = /\n {1,2}(?:WHERE|GROUP BY|HAVING|WINDOW|ORDER BY|LIMIT|OFFSET|FETCH|FOR)\b|;/;
+const LAST_NAME = new RegExp(String.raw`(${identifier})(?:\(\s*\))?$`);
 
 /** The definition of a view as version 16 and later write it. One that is theirs already comes back unchanged. */
 export function withoutNeedlessQualification(definition: string): string {
@@ -41,10 +41,10 @@ function onlyRelation(pieces: Piece[]): string | undefined {
   if (/\b(?:UNION|INTERSECT|EXCEPT)\b/.test(top)) return undefined;
   const [, rest] = top.split(/\n {3}FROM /, 2);
   if (rest === undefined) return undefined;
-  const item = rest.slice(0, clauseEnd.exec(rest)?.index).trim();
+  const item = rest.slice(0, CLAUSE_END.exec(rest)?.index).trim();
   // A join is written in parentheses.
   const isJoin = item.includes(',') || /^\(\s*\)$/.test(item);
-  return isJoin ? undefined : lastName.exec(item)?.[1];
+  return isJoin ? undefined : LAST_NAME.exec(item)?.[1];
 }
 
 function* split(text: string): Generator<Piece> {
@@ -56,7 +56,7 @@ function* split(text: string): Generator<Piece> {
     queries: stack.filter(Boolean).length,
   });
   let position = 0;
-  for (const match of text.matchAll(pattern)) {
+  for (const match of text.matchAll(PATTERN)) {
     if (match.index > position) yield piece(text.slice(position, match.index), 'other');
     position = match.index + match[0].length;
     const { string, query, open, close } = match.groups ?? {};

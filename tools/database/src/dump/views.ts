@@ -1,9 +1,11 @@
 import type { CatalogObject, Reader } from './dump-object.ts';
-import { isUserSchema, standsAlone } from './catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from './catalog.ts';
 import { documentedOptions } from './options.ts';
 import { withoutNeedlessQualification } from './view-text.ts';
 
-type ViewRow = CatalogObject & { definition: string };
+interface ViewRow extends CatalogObject {
+  readonly definition: string;
+}
 
 const TABLE_OPTIONS = documentedOptions('c.reloptions', 'table');
 const VIEW_OPTIONS = documentedOptions('c.reloptions', 'view');
@@ -18,16 +20,16 @@ const VIEWS = `
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('v', 'm') AND c.relpersistence <> 't'
-     AND ${isUserSchema} AND ${standsAlone('pg_class', 'c.oid')}`;
+     AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_class', 'c.oid')}`;
 
-const lastVersionThatQualifies = 15;
+const LAST_VERSION_THAT_QUALIFIES = 15;
 
 /** Views and materialized views, in the same words from every version. */
 export const readViews: Reader = async (client) => {
   const version = await client.query<{ major: number }>(
     `SELECT current_setting('server_version_num')::int / 10000 AS major`,
   );
-  const qualifies = (version.rows[0]?.major ?? 0) <= lastVersionThatQualifies;
+  const qualifies = (version.rows[0]?.major ?? 0) <= LAST_VERSION_THAT_QUALIFIES;
   const { rows } = await client.query<ViewRow>(VIEWS);
   return rows.map(({ definition, sql, ...view }) => ({
     ...view,

@@ -1,5 +1,5 @@
-const beginning = '-- ==== functions: written by db:migration, edit prisma/functions instead ====';
-const end = '-- ==== end of functions ====';
+const BEGINNING = '-- ==== functions: written by db:migration, edit prisma/functions instead ====';
+const END = '-- ==== end of functions ====';
 
 /** The part of a script that `db:migration` writes, and the hand-written parts around it. */
 export interface ScriptParts {
@@ -9,12 +9,12 @@ export interface ScriptParts {
 
 /** Splits a script at its block of functions. A script without one is hand-written up to its end. */
 export function splitScript(script: string): ScriptParts {
-  const from = script.indexOf(beginning);
+  const from = script.indexOf(BEGINNING);
   if (from < 0) return { before: script, after: '' };
-  const to = script.indexOf(end, from);
+  const to = script.indexOf(END, from);
   return {
     before: script.slice(0, from),
-    after: to < 0 ? '' : script.slice(to + end.length),
+    after: to < 0 ? '' : script.slice(to + END.length),
   };
 }
 
@@ -23,7 +23,7 @@ export function joinScript({ before, after }: ScriptParts, statements: readonly 
   const block =
     statements.length === 0
       ? []
-      : [`${beginning}\n\n${statements.map((each) => each.trim()).join('\n\n')}\n\n${end}`];
+      : [`${BEGINNING}\n\n${statements.map((each) => each.trim()).join('\n\n')}\n\n${END}`];
   const parts = [before.trim(), ...block, after.trim()].filter((part) => part !== '');
   return `${parts.join('\n\n')}\n`;
 }

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { isUserSchema, standsAlone } from '../dump/catalog.ts';
+import { IS_USER_SCHEMA, standsAlone } from '../dump/catalog.ts';
 
 /** A function as the database has it. */
 export interface DeployedFunction {
@@ -20,7 +20,7 @@ const FUNCTIONS = `
          pg_get_functiondef(p.oid) AS definition
     FROM pg_proc p
     JOIN pg_namespace n ON n.oid = p.pronamespace
-   WHERE p.prokind <> 'a' AND ${isUserSchema} AND ${standsAlone('pg_proc', 'p.oid')}
+   WHERE p.prokind <> 'a' AND ${IS_USER_SCHEMA} AND ${standsAlone('pg_proc', 'p.oid')}
    ORDER BY 1, 2`;
 
 /** The functions of our schemas. */

@@ -1,38 +1,38 @@
 import type { Client } from 'pg';
-import { isNotHistory, isUserSchema } from '../dump/catalog.ts';
+import { IS_NOT_HISTORY, IS_USER_SCHEMA } from '../dump/catalog.ts';
 
 /** A table that holds rows. */
-export type Table = {
-  oid: number;
+export interface Table {
+  readonly oid: number;
   /** For people: `core.wallets`. */
-  label: string;
+  readonly label: string;
   /** The same, quoted for SQL. */
-  sql: string;
-  columns: Column[];
+  readonly sql: string;
+  readonly columns: Column[];
   /** The numbers of the primary key's columns; none without a primary key. */
-  key: number[];
+  readonly key: number[];
   /** The file that its rows are in, which a TRUNCATE replaces. */
-  file: number;
+  readonly file: number;
   /** Whether this session's user may lock it. */
-  isOwned: boolean;
-};
+  readonly isOwned: boolean;
+}
 
-export type Column = {
+export interface Column {
   /** A column keeps its number when it is renamed. */
-  number: number;
-  name: string;
-  sql: string;
-  type: string;
-  default: string | null;
-  isGenerated: boolean;
-};
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+  readonly type: string;
+  readonly default: string | null;
+  readonly isGenerated: boolean;
+}
 
 /** The tables and relations of one moment. */
-export type Snapshot = {
-  tables: Table[];
+export interface Snapshot {
+  readonly tables: Table[];
   /** The oids of all relations, the server's own included. */
-  relations: number[];
-};
+  readonly relations: number[];
+}
 
 const TABLES = `
   SELECT c.oid, n.nspname || '.' || c.relname AS label, format('%I.%I', n.nspname, c.relname) AS sql,
@@ -50,10 +50,10 @@ const TABLES = `
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${isUserSchema} AND ${isNotHistory}
+   WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND ${IS_USER_SCHEMA} AND ${IS_NOT_HISTORY}
    ORDER BY n.nspname, c.relname`;
 
-const isOwnTableLock = `
+const IS_OWN_TABLE_LOCK = `
   l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
@@ -77,7 +77,7 @@ export async function countDroppedStrangers(client: Client, { relations }: Snaps
   const { rows } = await client.query<{ count: number }>(
     `SELECT count(*)::int AS count
        FROM pg_locks l
-      WHERE ${isOwnTableLock} AND l.mode = 'AccessExclusiveLock'
+      WHERE ${IS_OWN_TABLE_LOCK} AND l.mode = 'AccessExclusiveLock'
         AND NOT l.relation = ANY ($1::oid[])
         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.relation)`,
     [relations],
@@ -88,14 +88,14 @@ export async function countDroppedStrangers(client: Client, { relations }: Snaps
 /** The oids of the tables in which the open transaction has inserted, updated or deleted, however indirectly. */
 export async function readWritten(client: Client): Promise<Set<number>> {
   const { rows } = await client.query<{ oid: number }>(
-    `SELECT l.relation AS oid FROM pg_locks l WHERE ${isOwnTableLock} AND l.mode = 'RowExclusiveLock'`,
+    `SELECT l.relation AS oid FROM pg_locks l WHERE ${IS_OWN_TABLE_LOCK} AND l.mode = 'RowExclusiveLock'`,
   );
   return new Set(rows.map(({ oid }) => oid));
 }
 
-const literal = /^\(?(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|true|false|NULL)\)?(?:::[\w" .,()[\]]+)?$/i;
+const LITERAL = /^\(?(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|true|false|NULL)\)?(?:::[\w" .,()[\]]+)?$/i;
 
 /** Whether a default is one value for all rows, not a call such as now() that gives each row its own. */
 export function isConstant(expression: string): boolean {
-  return literal.test(expression);
+  return LITERAL.test(expression);
 }

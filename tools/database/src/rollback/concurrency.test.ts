@@ -5,18 +5,18 @@ import { describe, expect, it } from 'vitest';
 import { deploy } from '../deployment.ts';
 import { codeOf } from '../errors.ts';
 import { appliedTo, dumpOf, until } from '../fixtures/databases.ts';
-import { base, more } from '../fixtures/shop.ts';
+import { BASE, MORE } from '../fixtures/shop.ts';
 import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
-import { migrationLock } from '../migration-lock.ts';
+import { MIGRATION_LOCK } from '../migration-lock.ts';
 import { readMigrations } from '../migrations.ts';
 import { rollBack } from './roll-back.ts';
 
 // Any number: a session that holds this lock stops a way back that asks for it, until it lets go.
-const gate = 4711;
-const waitAtGate = `SELECT pg_advisory_xact_lock(${gate});`;
-const someoneAtGate = `
+const GATE = 4711;
+const WAIT_AT_GATE = `SELECT pg_advisory_xact_lock(${GATE});`;
+const SOMEONE_AT_GATE = `
   SELECT 1 FROM pg_locks
-   WHERE locktype = 'advisory' AND objid = ${gate} AND NOT granted
+   WHERE locktype = 'advisory' AND objid = ${GATE} AND NOT granted
      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 async function connected(url: string): Promise<Client & AsyncDisposable> {
@@ -26,10 +26,10 @@ async function connected(url: string): Promise<Client & AsyncDisposable> {
 }
 
 /** A shop with both migrations applied, and the folder that they came from. */
-async function openShop(url: string, down = more.down): Promise<TemporaryProject> {
+async function openShop(url: string, down = MORE.down): Promise<TemporaryProject> {
   const shop = await TemporaryProject.create({ empty: true });
-  await shop.writeMigration(base.name, base);
-  await shop.writeMigration(more.name, { ...more, down });
+  await shop.writeMigration(BASE.name, BASE);
+  await shop.writeMigration(MORE.name, { ...MORE, down });
   const { exitCode, output } = await deploy({ project: shop.project, url, output: 'keep' });
   expect(exitCode, output).toBe(0);
   return shop;
@@ -39,21 +39,21 @@ describe('a rollback among others', () => {
   it('makes a deploy wait, which then applies again what was walked back', async () => {
     await using database = await createTestDatabase({ empty: true });
     const { url } = database;
-    await using shop = await openShop(url, waitAtGate + more.down);
+    await using shop = await openShop(url, WAIT_AT_GATE + MORE.down);
     const before = await dumpOf(url);
     await using keeper = await connected(url);
-    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
 
     const rollback = rollBack({ url, migrations: shop.project.migrations });
-    await until(url, someoneAtGate);
+    await until(url, SOMEONE_AT_GATE);
     const waits = Promise.withResolvers<string>();
     const deployment = deploy({ project: shop.project, url, output: 'keep', onWait: waits.resolve });
     expect(await waits.promise).toContain('application "daftari-migrate"');
-    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_unlock($1)', [GATE]);
 
     expect((await rollback).steps).toHaveLength(1);
     expect(await deployment).toMatchObject({ exitCode: 0 });
-    expect(await appliedTo(url)).toEqual([base.name, more.name]);
+    expect(await appliedTo(url)).toEqual([BASE.name, MORE.name]);
     expect(await dumpOf(url)).toBe(before);
   });
 
@@ -62,7 +62,7 @@ describe('a rollback among others', () => {
     const { url } = database;
     await using shop = await openShop(url);
     await using deployer = await connected(url);
-    await deployer.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    await deployer.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const waiting = Promise.withResolvers<string>();
     const rollback = rollBack({
       url,
@@ -71,14 +71,14 @@ describe('a rollback among others', () => {
     });
     await waiting.promise;
     expect(await appliedTo(url)).toHaveLength(2);
-    await deployer.query('SELECT pg_advisory_unlock($1)', [migrationLock]);
+    await deployer.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
     expect((await rollback).steps).toHaveLength(1);
   });
 
   it('gives up after the time it was given to wait', async () => {
     await using database = await createTestDatabase();
     await using deployer = await connected(database.url);
-    await deployer.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    await deployer.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const { migrations } = repository;
     await expect(
       rollBack({ url: database.url, migrations, lock: { waitMilliseconds: 0 } }),
@@ -88,19 +88,19 @@ describe('a rollback among others', () => {
   it('keeps writers out from before it counts until it has ended, so that no acknowledged row is lost', async () => {
     await using database = await createTestDatabase({ empty: true });
     const { url } = database;
-    await using shop = await openShop(url, waitAtGate + more.down);
+    await using shop = await openShop(url, WAIT_AT_GATE + MORE.down);
     await using keeper = await connected(url);
     await using writer = await connected(url);
-    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
 
     const rollback = rollBack({ url, migrations: shop.project.migrations });
-    await until(url, someoneAtGate);
+    await until(url, SOMEONE_AT_GATE);
     const outcome = writer.query('INSERT INTO shop.orders (id) VALUES (1)').then(
       () => 'written',
       (error: unknown) => codeOf(error),
     );
     await until(url, `SELECT 1 FROM pg_locks WHERE relation = 'shop.orders'::regclass AND NOT granted`);
-    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_unlock($1)', [GATE]);
 
     // The table is gone, with the one row that came with it, and the writer knows that its row was not written.
     expect((await rollback).losses).toEqual([]);
@@ -114,21 +114,21 @@ describe('a rollback among others', () => {
     await using database = await createTestDatabase({ empty: true });
     const { url } = database;
     // A working table of the script's own is no reason to give up.
-    const down = `CREATE TABLE shop.work AS SELECT 1; DROP TABLE shop.work; ${waitAtGate} DROP SCHEMA extra CASCADE;`;
+    const down = `CREATE TABLE shop.work AS SELECT 1; DROP TABLE shop.work; ${WAIT_AT_GATE} DROP SCHEMA extra CASCADE;`;
     await using shop = await openShop(url, down);
     await execute(url, 'CREATE SCHEMA extra');
     await using keeper = await connected(url);
-    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
     const rollback = rollBack({ url, migrations: shop.project.migrations }).catch((error: unknown) => error);
-    await until(url, someoneAtGate);
+    await until(url, SOMEONE_AT_GATE);
     for (let passed = 1; passed < turn; passed += 1) {
       // A session that asks for the lock while another waits for it gets it afterwards.
-      await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
-      await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
-      await until(url, someoneAtGate);
+      await keeper.query('SELECT pg_advisory_unlock($1)', [GATE]);
+      await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
+      await until(url, SOMEONE_AT_GATE);
     }
     await execute(url, 'CREATE TABLE extra.mine AS SELECT 7 AS n');
-    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_unlock($1)', [GATE]);
 
     expect(await rollback).toMatchObject({ code: 'SCHEMA_CHANGED' });
     expect(await execute(url, 'SELECT n FROM extra.mine')).toEqual([{ n: 7 }]);
@@ -156,37 +156,37 @@ describe('a rollback among others', () => {
     const second = 4712;
     await using shop = await openShop(
       url,
-      `${waitAtGate} SELECT pg_advisory_xact_lock(${second}); ${more.down}`,
+      `${WAIT_AT_GATE} SELECT pg_advisory_xact_lock(${second}); ${MORE.down}`,
     );
     await using keeper = await connected(url);
     await using other = await connected(url);
-    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
     // The session that looks for a deadlock first is ended: not this one.
     await other.query(`SET deadlock_timeout = '1h'`);
     await other.query('BEGIN');
     await other.query('SELECT pg_advisory_xact_lock($1)', [second]);
 
     const rollback = rollBack({ url, migrations: shop.project.migrations });
-    await until(url, someoneAtGate);
+    await until(url, SOMEONE_AT_GATE);
     const insertion = other.query('INSERT INTO shop.items (id) VALUES (1)');
     await until(url, `SELECT 1 FROM pg_locks WHERE relation = 'shop.items'::regclass AND NOT granted`);
-    await keeper.query('SELECT pg_advisory_unlock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_unlock($1)', [GATE]);
     await insertion;
     await other.query('ROLLBACK');
 
     expect((await rollback).steps).toHaveLength(1);
-    expect(await appliedTo(url)).toEqual([base.name]);
+    expect(await appliedTo(url)).toEqual([BASE.name]);
   });
 
   it('leaves everything as it was when its connection is cut', async () => {
     await using database = await createTestDatabase({ empty: true });
     const { url } = database;
-    await using shop = await openShop(url, waitAtGate + more.down);
+    await using shop = await openShop(url, WAIT_AT_GATE + MORE.down);
     const before = await dumpOf(url);
     await using keeper = await connected(url);
-    await keeper.query('SELECT pg_advisory_lock($1)', [gate]);
+    await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
     const rollback = rollBack({ url, migrations: shop.project.migrations }).catch((error: unknown) => error);
-    await until(url, someoneAtGate);
+    await until(url, SOMEONE_AT_GATE);
     await execute(
       url,
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity

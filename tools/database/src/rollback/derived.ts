@@ -1,4 +1,4 @@
-const beginning = /^--\s*Derived, computed again by migration\.sql:/i;
+const BEGINNING = /^--\s*Derived, computed again by migration\.sql:/i;
 
 /**
  * The columns that a down.sql declares as derived, as `schema.table.column`: dropping them loses nothing, as
@@ -11,12 +11,12 @@ export function derivedColumns(downSql: string): Set<string> {
   const names = new Set<string>();
   let isInList = false;
   for (const line of downSql.split(/\r?\n/).map((text) => text.trim())) {
-    const isBeginning = beginning.test(line);
+    const isBeginning = BEGINNING.test(line);
     if (!isBeginning && !(isInList && line.startsWith('--'))) {
       isInList = false;
       continue;
     }
-    const list = line.replace(isBeginning ? beginning : /^--/, '').trim();
+    const list = line.replace(isBeginning ? BEGINNING : /^--/, '').trim();
     for (const name of list.split(',').map((part) => part.trim())) if (name !== '') names.add(name);
     isInList = list.endsWith(',') || list === '';
   }

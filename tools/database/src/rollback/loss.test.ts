@@ -4,7 +4,7 @@ import type { TestDatabase } from '@repo/postgres/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { dumpOf, numberOf } from '../fixtures/databases.ts';
-import { base, more } from '../fixtures/shop.ts';
+import { BASE, MORE } from '../fixtures/shop.ts';
 import { TemporaryProject } from '../fixtures/temporary-project.ts';
 import { deploy } from '../deployment.ts';
 import { describeLoss } from './loss.ts';
@@ -16,8 +16,8 @@ let deployed: TestDatabase;
 beforeAll(async () => {
   shop = await TemporaryProject.create({ empty: true });
   deployed = await createTestDatabase({ empty: true });
-  await shop.writeMigration(base.name, base);
-  await shop.writeMigration(more.name, more);
+  await shop.writeMigration(BASE.name, BASE);
+  await shop.writeMigration(MORE.name, MORE);
   const { exitCode, output } = await deploy({ project: shop.project, url: deployed.url, output: 'keep' });
   expect(exitCode, output).toBe(0);
 });
@@ -205,7 +205,7 @@ describe('a rollback that would lose something', () => {
 
 async function projectWithDown(down: string): Promise<TemporaryProject> {
   const project = await TemporaryProject.create({ empty: true });
-  await project.writeMigration(base.name, base);
-  await project.writeMigration(more.name, { ...more, down });
+  await project.writeMigration(BASE.name, BASE);
+  await project.writeMigration(MORE.name, { ...MORE, down });
   return project;
 }

@@ -10,14 +10,17 @@ import type { Returned } from './rows.ts';
 import type { Surroundings } from './script.ts';
 
 /** Something that a rollback would destroy for good. */
-export type Loss = {
-  kind: 'row' | 'value';
+export interface Loss {
+  readonly kind: 'row' | 'value';
   /** The table, or the column with its table. */
-  of: string;
-  count: bigint;
-};
+  readonly of: string;
+  readonly count: bigint;
+}
 
-export type Walk = { steps: readonly Step[]; surroundings: Surroundings };
+export interface Walk {
+  readonly steps: readonly Step[];
+  readonly surroundings: Surroundings;
+}
 
 /**
  * Counts what is lost when the steps are walked back for real: rows of tables that go, rows that a script deletes from

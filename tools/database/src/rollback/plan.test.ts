@@ -5,7 +5,7 @@ import { checksumOf } from '../migrations.ts';
 import type { Migration } from '../migrations.ts';
 import { planRollback } from './plan.ts';
 
-const migrations: Migration[] = ['one', 'two', 'three', 'four'].map((name) => ({
+const MIGRATIONS: Migration[] = ['one', 'two', 'three', 'four'].map((name) => ({
   name,
   sql: `SELECT '${name}';`,
   downSql: `-- down of ${name}`,
@@ -27,7 +27,7 @@ function attemptOf(name: string, changes: Partial<Attempt> = {}): Attempt {
   };
 }
 
-const all = migrations.map(({ name }) => attemptOf(name));
+const all = MIGRATIONS.map(({ name }) => attemptOf(name));
 
 function codeFrom(work: () => unknown): unknown {
   try {
@@ -40,7 +40,7 @@ function codeFrom(work: () => unknown): unknown {
 
 describe('planning a rollback', () => {
   it('takes the last applied migration', () => {
-    expect(planRollback(migrations, all, undefined).map(({ name }) => name)).toEqual(['four']);
+    expect(planRollback(MIGRATIONS, all, undefined).map(({ name }) => name)).toEqual(['four']);
   });
 
   it('takes all that were applied after the named one, last first, in whatever order that was', () => {
@@ -48,7 +48,7 @@ describe('planning a rollback', () => {
     fc.assert(
       fc.property(order, fc.nat(), (attempts, pick) => {
         const index = pick % attempts.length;
-        const steps = planRollback(migrations, attempts, attempts[index]?.name);
+        const steps = planRollback(MIGRATIONS, attempts, attempts[index]?.name);
         expect(steps.map(({ attempt }) => attempt)).toEqual(attempts.slice(index + 1).toReversed());
       }),
     );
@@ -56,11 +56,11 @@ describe('planning a rollback', () => {
 
   it('passes over attempts that were rolled back', () => {
     const attempts = [...all, attemptOf('four', { id: 'earlier', state: 'rolled back' })];
-    expect(planRollback(migrations, attempts, undefined).map(({ attempt }) => attempt.id)).toEqual(['four']);
+    expect(planRollback(MIGRATIONS, attempts, undefined).map(({ attempt }) => attempt.id)).toEqual(['four']);
   });
 
   it('refuses a name that is not applied, and lists those that are', () => {
-    const plan = (): unknown => planRollback(migrations, all.slice(0, 2), 'three');
+    const plan = (): unknown => planRollback(MIGRATIONS, all.slice(0, 2), 'three');
     expect(codeFrom(plan)).toBe('MIGRATION_NOT_APPLIED');
     expect(plan).toThrow('three. Name one of those that are:\n  one\n  two');
   });
@@ -80,11 +80,11 @@ describe('planning a rollback', () => {
     },
     { what: 'its folder is missing', attempts: [attemptOf('five')], code: 'MIGRATION_MISSING' },
   ])('refuses when $what', ({ attempts, code }) => {
-    expect(codeFrom(() => planRollback(migrations, attempts, undefined))).toBe(code);
+    expect(codeFrom(() => planRollback(MIGRATIONS, attempts, undefined))).toBe(code);
   });
 
   it('refuses when any of the migrations has no way back', () => {
-    const oneWay = migrations.map((migration) =>
+    const oneWay = MIGRATIONS.map((migration) =>
       migration.name === 'three' ? { ...migration, downSql: undefined } : migration,
     );
     expect(codeFrom(() => planRollback(oneWay, all, 'one'))).toBe('DOWN_ABSENT');

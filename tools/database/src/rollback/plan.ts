@@ -5,13 +5,13 @@ import { hasChecksum } from '../migrations.ts';
 import type { Migration } from '../migrations.ts';
 
 /** One migration to walk back. */
-export type Step = {
-  name: string;
+export interface Step {
+  readonly name: string;
   /** Its row in Prisma's history. */
-  attempt: Attempt;
-  sql: string;
-  downSql: string;
-};
+  readonly attempt: Attempt;
+  readonly sql: string;
+  readonly downSql: string;
+}
 
 /**
  * The migrations to walk back, the last applied first. What was applied last is read from the history, not from the

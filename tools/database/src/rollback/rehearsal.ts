@@ -6,16 +6,16 @@ import { explainDownFailure, isNotTransactional, runScript } from './script.ts';
 import type { Surroundings } from './script.ts';
 
 /** What down scripts do to the tables that were there before. */
-export type Effect = {
+export interface Effect {
   /** Tables that go. */
-  tables: Table[];
+  readonly tables: Table[];
   /** Columns that go from tables that stay. */
-  columns: { table: Table; column: Column }[];
+  readonly columns: { readonly table: Table; readonly column: Column }[];
   /** Tables that stay and whose rows are written or replaced, as they were and as they are then. */
-  written: { before: Table; after: Table }[];
+  readonly written: { readonly before: Table; readonly after: Table }[];
   /** How many relations go that were not there before: a script's own, or new ones of another session. */
-  strangers: number;
-};
+  readonly strangers: number;
+}
 
 /** Does something and undoes it in the database, whatever comes of it. */
 export async function rehearse<T>(client: Client, work: () => Promise<T>): Promise<T> {

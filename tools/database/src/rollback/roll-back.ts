@@ -6,7 +6,7 @@ import type { HistoryPlace } from '../history.ts';
 import { takeMigrationLock } from '../migration-lock.ts';
 import type { LockOptions } from '../migration-lock.ts';
 import { readMigrations } from '../migrations.ts';
-import { noProgress } from '../progress.ts';
+import { NO_PROGRESS } from '../progress.ts';
 import type { Progress } from '../progress.ts';
 import { readSnapshot, readTables } from './catalog.ts';
 import type { Snapshot } from './catalog.ts';
@@ -19,34 +19,34 @@ import type { Effect } from './rehearsal.ts';
 import { busyAdvice } from './script.ts';
 import type { Surroundings } from './script.ts';
 
-export type RollbackOptions = {
-  url: string;
+export interface RollbackOptions {
+  readonly url: string;
   /** The migrations folder. */
-  migrations: string;
+  readonly migrations: string;
   /** The migration to walk back to, which stays; without it, one step. */
-  to?: string | undefined;
+  readonly to?: string | undefined;
   /** Walk back although rows are lost. */
-  discardData?: boolean;
-  lock?: LockOptions;
+  readonly discardData?: boolean;
+  readonly lock?: LockOptions;
   /** How long to wait for a table that others use; while it waits, everybody who comes later waits behind it. */
-  tableWaitMilliseconds?: number;
-  progress?: Progress;
-};
+  readonly tableWaitMilliseconds?: number;
+  readonly progress?: Progress;
+}
 
-export type RollbackReport = {
+export interface RollbackReport {
   /** What was walked back, in this order. */
-  steps: { name: string; milliseconds: number }[];
+  readonly steps: { readonly name: string; readonly milliseconds: number }[];
   /** What was lost by it. */
-  losses: Loss[];
-};
+  readonly losses: Loss[];
+}
 
 /** A deploy that has to be waited for may take its time. */
-const defaultLock: LockOptions = { waitMilliseconds: 120_000 };
+const DEFAULT_LOCK: LockOptions = { waitMilliseconds: 120_000 };
 
-const defaultTableWait = 10_000;
+const DEFAULT_TABLE_WAIT = 10_000;
 
 /** How often to begin again when the server has ended the transaction to break a circle of waiting sessions. */
-const attempts = 5;
+const ATTEMPTS = 5;
 
 /**
  * Walks migrations back with their down.sql and Prisma's history, all in one transaction: what was asked for happens as
@@ -58,7 +58,7 @@ const attempts = 5;
 export async function rollBack(options: RollbackOptions): Promise<RollbackReport> {
   const migrations = await readMigrations(options.migrations);
   return withConnection(options.url, async (client) => {
-    await takeMigrationLock({ client, url: options.url }, options.lock ?? defaultLock);
+    await takeMigrationLock({ client, url: options.url }, options.lock ?? DEFAULT_LOCK);
     const place = { client, schema: historySchema(options.url) };
     const steps = planRollback(migrations, await readHistory(place), options.to);
     if (steps.length === 0) return { steps: [], losses: [] };
@@ -70,7 +70,11 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackReport
 async function walkBack(
   place: HistoryPlace,
   steps: readonly Step[],
-  { discardData = false, tableWaitMilliseconds = defaultTableWait, progress = noProgress }: RollbackOptions,
+  {
+    discardData = false,
+    tableWaitMilliseconds = DEFAULT_TABLE_WAIT,
+    progress = NO_PROGRESS,
+  }: RollbackOptions,
 ): Promise<RollbackReport> {
   const { client, schema } = place;
   const settings = `SET LOCAL lock_timeout = ${tableWaitMilliseconds}; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off`;
@@ -158,7 +162,7 @@ async function withoutDeadlock<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (codeOf(error) !== '40P01' || attempt === attempts) throw error;
+      if (codeOf(error) !== '40P01' || attempt === ATTEMPTS) throw error;
     }
   }
 }

@@ -5,17 +5,17 @@ import type { Table } from './catalog.ts';
 import type { Effect } from './rehearsal.ts';
 
 /** What is there again after going down and up, by the table's oid. */
-export type Returned = {
+export interface Returned {
   /** Of tables that stay: how many deleted rows did not come back, and the keys of those that did. */
-  deleted: Map<number, { lost: bigint; keys: string[] }>;
+  readonly deleted: Map<number, { lost: bigint; keys: string[] }>;
   /** Of tables that go: the rows that the migrations put into them, each as a JSON object. */
-  own: Map<number, string[]>;
-};
+  readonly own: Map<number, string[]>;
+}
 
 type Written = Effect['written'][number];
 
 // A migration brings a handful of rows. One that computes a table again cannot be distinguished from one that loses it.
-const ownRowsLimit = 1000;
+const OWN_ROWS_LIMIT = 1000;
 
 /** The primary key of a row of `t` as one JSON value. */
 export function keyOf(table: Table): string {
@@ -92,12 +92,15 @@ async function compareDeleted(
 async function readOwnRows(client: Client, table: Table): Promise<string[]> {
   if (table.key.length === 0) return [];
   const { rows } = await client.query<{ row: string }>(
-    `SELECT (${contentOf(table)})::text AS row FROM ONLY ${table.sql} t LIMIT ${ownRowsLimit + 1}`,
+    `SELECT (${contentOf(table)})::text AS row FROM ONLY ${table.sql} t LIMIT ${OWN_ROWS_LIMIT + 1}`,
   );
-  return rows.length > ownRowsLimit ? [] : rows.map(({ row }) => row);
+  return rows.length > OWN_ROWS_LIMIT ? [] : rows.map(({ row }) => row);
 }
 
-type Identity = { numbers: number[]; isUnique: boolean };
+interface Identity {
+  readonly numbers: number[];
+  readonly isUnique: boolean;
+}
 
 function identity(before: Table, after: Table): Identity {
   const left = new Set(after.columns.map(({ number }) => number));

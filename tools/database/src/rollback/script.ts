@@ -3,17 +3,19 @@ import type { Client } from 'pg';
 import { MigrateError, codeOf } from '../errors.ts';
 
 /** What every script finds, whatever the one before it has set. */
-export type Surroundings = {
+export interface Surroundings {
   /** Where unqualified names are looked up, as Prisma does it. */
-  schema: string;
+  readonly schema: string;
   /** `SET LOCAL` statements that hold for the whole transaction. */
-  settings: string;
-};
+  readonly settings: string;
+}
 
-export type Script = Surroundings & { sql: string };
+export interface Script extends Surroundings {
+  readonly sql: string;
+}
 
 // What a statement says that ends a transaction, or that PostgreSQL runs only outside of one.
-const transactionCodes = new Set(['25001', '2D000']);
+const TRANSACTION_CODES = new Set(['25001', '2D000']);
 
 /** What a script has left in the session's temporary schema, where a rollback keeps its own tables. */
 const DROP_TEMPORARY = `
@@ -52,7 +54,7 @@ export function isNotTransactional(error: unknown): boolean {
   if (code === undefined) return false;
   const isControl =
     code === '0A000' && error instanceof Error && error.message.includes('transaction commands');
-  return transactionCodes.has(code) || isControl;
+  return TRANSACTION_CODES.has(code) || isControl;
 }
 
 /** The error of a down.sql, explained. Details of rows stay out of it. */

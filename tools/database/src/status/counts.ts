@@ -1,22 +1,29 @@
 import type { Client } from 'pg';
-import { isNotHistory, isUserSchema } from '../dump/catalog.ts';
+import { IS_NOT_HISTORY, IS_USER_SCHEMA } from '../dump/catalog.ts';
 import type { Progress } from '../progress.ts';
 
 /** A number that an operator wants to see, with what it counts. */
-export type Count = { of: string; count: string };
+export interface Count {
+  readonly of: string;
+  readonly count: string;
+}
 
 /** The sum of all balances in one currency, the outside world's included, which is zero or something is wrong. */
-export type BalanceSum = { currency: string; sum: string; isZero: boolean };
+export interface BalanceSum {
+  readonly currency: string;
+  readonly sum: string;
+  readonly isZero: boolean;
+}
 
 const TABLES = `
   SELECT n.nspname || '.' || c.relname AS name, format('%I.%I', n.nspname, c.relname) AS sql
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND ${isUserSchema} AND ${isNotHistory}
+   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND ${IS_USER_SCHEMA} AND ${IS_NOT_HISTORY}
    ORDER BY n.nspname, c.relname`;
 
 // Each names the table that it needs: a database may be at any migration.
-const waiting = [
+const WAITING = [
   {
     of: 'suspense balance',
     table: 'core.wallets',
@@ -60,7 +67,7 @@ export async function countTables(client: Client, progress: Progress): Promise<C
 /** What waits for a person. */
 export async function countWaiting(client: Client): Promise<Count[]> {
   const counts: Count[] = [];
-  for (const { of, table, sql } of waiting) {
+  for (const { of, table, sql } of WAITING) {
     if (await isThere(client, table)) counts.push({ of, count: await readText(client, sql) });
   }
   return counts;

@@ -2,14 +2,14 @@ import type { Attempt } from '../history.ts';
 import type { Migration } from '../migrations.ts';
 
 /** How one migration stands. */
-export type MigrationStatus = {
-  name: string;
-  state: 'applied' | 'pending' | 'unfinished' | 'rolled back' | 'missing from disk';
+export interface MigrationStatus {
+  readonly name: string;
+  readonly state: 'applied' | 'pending' | 'unfinished' | 'rolled back' | 'missing from disk';
   /** When the last attempt began, if there was one. */
-  at: Date | undefined;
+  readonly at: Date | undefined;
   /** How long it took, if it has finished. */
-  milliseconds: number | undefined;
-};
+  readonly milliseconds: number | undefined;
+}
 
 /** Every migration that is on disk or was ever tried, by name. */
 export function statusOf(

@@ -1,7 +1,7 @@
 import { historySchema, placeOf, withConnection } from '../connection.ts';
 import { readHistory } from '../history.ts';
 import { readMigrations } from '../migrations.ts';
-import { noProgress } from '../progress.ts';
+import { NO_PROGRESS } from '../progress.ts';
 import type { Progress } from '../progress.ts';
 import { renderTable } from '../text-table.ts';
 import { countTables, countWaiting, sumBalances } from './counts.ts';
@@ -9,15 +9,19 @@ import type { BalanceSum, Count } from './counts.ts';
 import { statusOf } from './migration-status.ts';
 import type { MigrationStatus } from './migration-status.ts';
 
-export type Status = {
-  place: string;
-  migrations: MigrationStatus[];
-  tables: Count[];
-  waiting: Count[];
-  balances: BalanceSum[];
-};
+export interface Status {
+  readonly place: string;
+  readonly migrations: MigrationStatus[];
+  readonly tables: Count[];
+  readonly waiting: Count[];
+  readonly balances: BalanceSum[];
+}
 
-export type StatusOptions = { url: string; migrations: string; progress?: Progress };
+export interface StatusOptions {
+  readonly url: string;
+  readonly migrations: string;
+  readonly progress?: Progress;
+}
 
 /** Where a database stands: its migrations, its rows, and whether its balances add up. */
 export async function readStatus({ url, migrations, progress }: StatusOptions): Promise<Status> {
@@ -29,7 +33,7 @@ export async function readStatus({ url, migrations, progress }: StatusOptions): 
     return {
       place: placeOf(client),
       migrations: statusOf(onDisk, attempts),
-      tables: await countTables(client, progress ?? noProgress),
+      tables: await countTables(client, progress ?? NO_PROGRESS),
       waiting: await countWaiting(client),
       balances: await sumBalances(client),
     };

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { codeOf } from '../errors.ts';
 import type { Check, Finding } from './finding.ts';
-import { goldenHash, indexes, nullable, statuses, tables } from './specification.ts';
+import { GOLDEN_HASH, SPECIFIED_INDEXES, NULLABLE, STATUSES, TABLES } from './specification.ts';
 
 type Columns = Map<string, { type: string; isRequired: boolean }>;
 
@@ -36,19 +36,19 @@ const CHECKS = `
     JOIN pg_attribute a ON a.attrelid = c.oid AND k.conkey = ARRAY[a.attnum]
    WHERE k.contype = 'c' AND n.nspname || '.' || c.relname = $1 AND a.attname = $2`;
 
-type IndexRow = {
-  name: string;
-  table: string;
-  columns: string[];
-  isUnique: boolean;
-  isPrimary: boolean;
-  isPartial: boolean;
-};
+interface IndexRow {
+  readonly name: string;
+  readonly table: string;
+  readonly columns: string[];
+  readonly isUnique: boolean;
+  readonly isPrimary: boolean;
+  readonly isPartial: boolean;
+}
 
 /** The specification of the feature migration, on the live database. */
 export async function checkSpecification(client: Client): Promise<Check> {
   const columns = await readColumns(client);
-  const names = tables.map(({ name }) => name);
+  const names = TABLES.map(({ name }) => name);
   const { rows: found } = await client.query<IndexRow>(INDEXES, [names]);
   const messages = [
     ...tableFaults(columns),
@@ -60,10 +60,10 @@ export async function checkSpecification(client: Client): Promise<Check> {
   const remedy =
     'If a migration is pending, db:deploy makes it; otherwise somebody has changed the database by hand: ' +
     'prisma/schema.sql has the statement that makes it right.';
-  const columnCount = tables.reduce((sum, table) => sum + Object.keys(table.columns).length, 0);
+  const columnCount = TABLES.reduce((sum, table) => sum + Object.keys(table.columns).length, 0);
   return {
     name: 'specification',
-    summary: `${columnCount} columns, ${indexes.length} indexes, the verification hash`,
+    summary: `${columnCount} columns, ${SPECIFIED_INDEXES.length} indexes, the verification hash`,
     findings: messages.map((what): Finding => ({ severity: 'wrong', what, remedy })),
   };
 }
@@ -71,7 +71,7 @@ export async function checkSpecification(client: Client): Promise<Check> {
 async function readColumns(client: Client): Promise<Map<string, Columns>> {
   const { rows } = await client.query<{ table: string; column: string; type: string; isRequired: boolean }>(
     COLUMNS,
-    [tables.map(({ name }) => name)],
+    [TABLES.map(({ name }) => name)],
   );
   const columns = new Map<string, Columns>();
   for (const { table, column, ...rest } of rows) {
@@ -82,21 +82,21 @@ async function readColumns(client: Client): Promise<Map<string, Columns>> {
 }
 
 function tableFaults(found: ReadonlyMap<string, Columns>): string[] {
-  return tables.flatMap(({ name, columns }) => {
+  return TABLES.flatMap(({ name, columns }) => {
     const present = found.get(name);
     if (present === undefined) return [`table ${name} is missing`];
     return Object.entries(columns).flatMap(([column, type]) => {
       const actual = present.get(column);
       if (actual === undefined) return [`column ${name}.${column} is missing`];
       if (actual.type !== type) return [`column ${name}.${column} is ${actual.type}, not ${type}`];
-      const mustBeNullable = name === nullable.table && column === nullable.column;
+      const mustBeNullable = name === NULLABLE.table && column === NULLABLE.column;
       return mustBeNullable && actual.isRequired ? [`column ${name}.${column} is NOT NULL`] : [];
     });
   });
 }
 
 function keyFaults(found: readonly IndexRow[]): string[] {
-  return tables.flatMap(({ name, key }) => {
+  return TABLES.flatMap(({ name, key }) => {
     if (key === undefined) return [];
     const primary = found.find(({ table, isPrimary }) => table === name && isPrimary);
     return primary?.columns.join() === key ? [] : [`${key} is not the primary key of ${name}`];
@@ -104,7 +104,7 @@ function keyFaults(found: readonly IndexRow[]): string[] {
 }
 
 function indexFaults(found: readonly IndexRow[]): string[] {
-  return indexes.flatMap(({ name, table, columns, isUnique }) => {
+  return SPECIFIED_INDEXES.flatMap(({ name, table, columns, isUnique }) => {
     const index = found.find((candidate) => candidate.name === name && candidate.table === table);
     if (index === undefined) return [`index ${name} on ${table} is missing`];
     const actual = index.columns.join(', ');
@@ -116,7 +116,7 @@ function indexFaults(found: readonly IndexRow[]): string[] {
 }
 
 async function statusFaults(client: Client): Promise<string[]> {
-  const { table, column, values } = statuses;
+  const { table, column, values } = STATUSES;
   const { rows } = await client.query<{ definition: string }>(CHECKS, [table, column]);
   const allowed = rows.map(({ definition }) =>
     [...definition.matchAll(/'([A-Z_]+)'/g)].map(([, value]) => String(value)).toSorted(),
@@ -129,11 +129,11 @@ async function hashFaults(client: Client): Promise<string[]> {
   try {
     const { rows } = await client.query<{ hash: string }>(
       'SELECT core.verification_hash($1::text, $2::numeric, $3::timestamp) AS hash',
-      [goldenHash.reference, goldenHash.amount, goldenHash.createdAt],
+      [GOLDEN_HASH.reference, GOLDEN_HASH.amount, GOLDEN_HASH.createdAt],
     );
     const hash = rows[0]?.hash;
-    if (hash === goldenHash.hash) return [];
-    return [`core.verification_hash gives ${String(hash)} for the golden row, not ${goldenHash.hash}`];
+    if (hash === GOLDEN_HASH.hash) return [];
+    return [`core.verification_hash gives ${String(hash)} for the golden row, not ${GOLDEN_HASH.hash}`];
   } catch (error) {
     // No such function, or no such schema.
     if (!['42883', '3F000'].includes(codeOf(error) ?? '')) throw error;

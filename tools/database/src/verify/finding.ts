@@ -1,21 +1,21 @@
 /** Something about a database that its operator should know. */
-export type Finding = {
+export interface Finding {
   /** A notice is no fault. */
-  severity: 'wrong' | 'notice';
-  what: string;
+  readonly severity: 'wrong' | 'notice';
+  readonly what: string;
   /** What to do about it. */
-  remedy: string;
+  readonly remedy: string;
   /** The object concerned, by the title that it has in the dump, if it is one. */
-  object?: string;
-};
+  readonly object?: string;
+}
 
 /** The answer of one part of the verification. */
-export type Check = {
-  name: string;
+export interface Check {
+  readonly name: string;
   /** What was looked at, for when nothing was found. */
-  summary: string;
-  findings: Finding[];
-};
+  readonly summary: string;
+  readonly findings: Finding[];
+}
 
 /** Whether a check found a fault. */
 export function isWrong({ findings }: Check): boolean {

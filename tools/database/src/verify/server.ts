@@ -1,10 +1,14 @@
 import type { Client } from 'pg';
 import type { Check, Finding } from './finding.ts';
 
-const oldest = 15;
-const newest = 18;
+const OLDEST = 15;
+const NEWEST = 18;
 
-type ServerRow = { major: number; version: string; zone: string };
+interface ServerRow {
+  readonly major: number;
+  readonly version: string;
+  readonly zone: string;
+}
 
 /** Whether the server is one that the project supports, and how it is set. */
 export async function checkServer(client: Client): Promise<Check> {
@@ -21,20 +25,20 @@ export async function checkServer(client: Client): Promise<Check> {
 }
 
 function versionFindings({ major, version }: ServerRow): Finding[] {
-  if (major < oldest) {
+  if (major < OLDEST) {
     return [
       {
         severity: 'wrong',
-        what: `PostgreSQL ${version} is older than ${oldest}`,
-        remedy: `Move to a server of version ${oldest} to ${newest}.`,
+        what: `PostgreSQL ${version} is older than ${OLDEST}`,
+        remedy: `Move to a server of version ${OLDEST} to ${NEWEST}.`,
       },
     ];
   }
-  if (major <= newest) return [];
+  if (major <= NEWEST) return [];
   return [
     {
       severity: 'notice',
-      what: `PostgreSQL ${version} is newer than ${newest}, the last version that was tried`,
+      what: `PostgreSQL ${version} is newer than ${NEWEST}, the last version that was tried`,
       remedy: 'Run the tests on it (TEST_DATABASE_URL) before you rely on it.',
     },
   ];

@@ -1,14 +1,14 @@
 // What the migration "Add New Features Schema" of 2024-01-15 promises to those who build on it, to the letter. Later
 // migrations may add to it; nothing may take from it.
 
-export type SpecifiedTable = {
-  name: string;
+export interface SpecifiedTable {
+  readonly name: string;
   /** Columns and their types, as PostgreSQL writes them. */
-  columns: Record<string, string>;
-  key?: string;
-};
+  readonly columns: Record<string, string>;
+  readonly key?: string;
+}
 
-export const tables: SpecifiedTable[] = [
+export const TABLES: SpecifiedTable[] = [
   {
     name: 'services.mpesa_logs',
     key: 'id',
@@ -40,9 +40,9 @@ export const tables: SpecifiedTable[] = [
 ];
 
 /** Rows older than the migration have no hash. */
-export const nullable = { table: 'core.transactions', column: 'verification_hash' };
+export const NULLABLE = { table: 'core.transactions', column: 'verification_hash' };
 
-export const indexes = [
+export const SPECIFIED_INDEXES = [
   {
     name: 'idx_mpesa_logs_receipt',
     table: 'services.mpesa_logs',
@@ -55,14 +55,14 @@ export const indexes = [
   { name: 'idx_wallets_number', table: 'core.wallets', columns: ['id'], isUnique: false },
 ];
 
-export const statuses = {
+export const STATUSES = {
   table: 'services.sms_logs',
   column: 'status',
   values: ['FAILED', 'PENDING', 'SENT'],
 };
 
 /** The value of the hash for one row, which shows whether an implementation of it is right. */
-export const goldenHash = {
+export const GOLDEN_HASH = {
   reference: 'QKJ41HARMI',
   amount: '1500.00',
   createdAt: '2024-01-15T09:30:00.000',

@@ -1,8 +1,12 @@
 import type { Client } from 'pg';
-import { isUserSchema } from '../dump/catalog.ts';
+import { IS_USER_SCHEMA } from '../dump/catalog.ts';
 import type { Check, Finding } from './finding.ts';
 
-type StateRow = { object: string; what: string; remedy: string };
+interface StateRow {
+  readonly object: string;
+  readonly what: string;
+  readonly remedy: string;
+}
 
 // CREATE INDEX CONCURRENTLY leaves an INVALID index behind when it fails. It costs every write and serves no query,
 // and IF NOT EXISTS takes it for the real one.
@@ -13,7 +17,7 @@ const INDEXES = `
     JOIN pg_class i ON i.oid = x.indexrelid
     JOIN pg_class c ON c.oid = x.indrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE NOT (x.indisvalid AND x.indisready AND x.indislive) AND ${isUserSchema}`;
+   WHERE NOT (x.indisvalid AND x.indisready AND x.indislive) AND ${IS_USER_SCHEMA}`;
 
 // NOT ENFORCED is new in version 18; older catalogs have no such column.
 const CONSTRAINTS = `
@@ -27,7 +31,7 @@ const CONSTRAINTS = `
     FROM pg_constraint k
     JOIN pg_class c ON c.oid = k.conrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE NOT k.convalidated AND ${isUserSchema}`;
+   WHERE NOT k.convalidated AND ${IS_USER_SCHEMA}`;
 
 // The triggers behind a foreign key have no name that anybody knows.
 const TRIGGERS = `
@@ -44,7 +48,7 @@ const TRIGGERS = `
     LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint
     LEFT JOIN pg_class kc ON kc.oid = k.conrelid
     LEFT JOIN pg_namespace kn ON kn.oid = kc.relnamespace
-   WHERE t.tgenabled IN ('D', 'R') AND ${isUserSchema}`;
+   WHERE t.tgenabled IN ('D', 'R') AND ${IS_USER_SCHEMA}`;
 
 /** Objects that are there, as they should be, and do not do their work. */
 export async function checkState(client: Client): Promise<Check> {

@@ -93,7 +93,7 @@ function forDatabase(name: string, value: string): string {
 const UNGUARDED = 'SET session_replication_role = replica;';
 
 // Changes by hand, and what must be reported about them.
-const damages = [
+const DAMAGES = [
   {
     damage: 'a changed function',
     sql: `CREATE OR REPLACE FUNCTION core.new_id() RETURNS uuid LANGUAGE sql VOLATILE AS 'SELECT gen_random_uuid()'`,
@@ -397,7 +397,7 @@ const damages = [
 ];
 
 describe('a damaged database', () => {
-  it.each(damages)('is found out: $damage', async ({ sql, found }) => {
+  it.each(DAMAGES)('is found out: $damage', async ({ sql, found }) => {
     await using database = await createTestDatabase();
     await execute(database.url, sql);
     expect(await faultsOf(database.url)).toContainEqual(expect.stringContaining(found));

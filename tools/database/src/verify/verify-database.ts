@@ -18,12 +18,15 @@ import { checkState } from './state.ts';
 import { checkSurroundings } from './surroundings.ts';
 import { checkWallets } from './wallets.ts';
 
-export type VerifyOptions = {
-  url: string;
-  project: Pick<Project, 'migrations' | 'dump'>;
-};
+export interface VerifyOptions {
+  readonly url: string;
+  readonly project: Pick<Project, 'migrations' | 'dump'>;
+}
 
-export type Verification = { place: string; checks: Check[] };
+export interface Verification {
+  readonly place: string;
+  readonly checks: Check[];
+}
 
 /** Compares a live database with what the repository says that it is. Changes nothing. */
 export async function verifyDatabase({ url, project }: VerifyOptions): Promise<Verification> {
@@ -48,13 +51,13 @@ export async function verifyDatabase({ url, project }: VerifyOptions): Promise<V
   });
 }
 
-type ObjectOptions = {
-  dump: readonly DumpObject[];
+interface ObjectOptions {
+  readonly dump: readonly DumpObject[];
   /** What was found already, more precisely than drift says it. */
-  state: Check;
+  readonly state: Check;
   /** Whether the database is at exactly the migrations on disk, which the dump shows. */
-  isCurrent: boolean;
-};
+  readonly isCurrent: boolean;
+}
 
 async function checkObjects(
   client: Client,

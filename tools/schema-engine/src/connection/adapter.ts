@@ -11,7 +11,7 @@ import { lockNumber, refusePooler, waitForLock } from './advisory-lock.ts';
 import { columnType, columnValue } from './column-types.ts';
 import type { Connection } from './connection.ts';
 import { hasState } from './database-errors.ts';
-import { EngineError, errors } from '../errors.ts';
+import { EngineError, ERRORS } from '../errors.ts';
 import { describeScriptFailure, sqlState } from '../scripts/script-failure.ts';
 import type { ScriptFailure } from '../scripts/script-failure.ts';
 import type { Session } from './session.ts';
@@ -100,7 +100,7 @@ export class Adapter implements SqlDriverAdapter {
     if (this.#session.failure) throw this.#session.failure;
     // Once told to stop, the engine may still write down how the last migration ended, and begin nothing.
     if (this.#session.stop.aborted && !/^UPDATE\b/.test(sql))
-      throw (this.#session.failure = errors.stopped());
+      throw (this.#session.failure = ERRORS.stopped());
     try {
       return await work();
     } catch (error) {
@@ -120,7 +120,7 @@ export class Adapter implements SqlDriverAdapter {
 function fatalError(error: unknown, sql: string): Error | undefined {
   if (error instanceof EngineError) return error;
   const readsHistory = /^SELECT\b.*\bFROM\s+\S*"_prisma_migrations"/s.test(sql);
-  return readsHistory && !hasState(error, '42P01', '3F000') ? errors.historyUnreadable(error) : undefined;
+  return readsHistory && !hasState(error, '42P01', '3F000') ? ERRORS.historyUnreadable(error) : undefined;
 }
 
 function driverError(error: unknown): unknown {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from './connection.ts';
-import { errors } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 import { LOCK_HOLDER } from './lock-holder.ts';
 import { POOLED, isPooled } from './pooler.ts';
 
@@ -42,7 +42,7 @@ export async function waitForLock(
       if (typeof holder === 'string') onHeld(holder);
     }
     await sleep(POLL_MS, undefined, { signal: stop }).catch(() => {
-      throw errors.stopped();
+      throw ERRORS.stopped();
     });
   }
 }
@@ -59,7 +59,7 @@ export async function refusePooler(connection: Connection): Promise<void> {
     return String(rows[0]?.[0]);
   };
   try {
-    if (await isPooled(ask(connection), ask(other))) throw errors.pooled(POOLED);
+    if (await isPooled(ask(connection), ask(other))) throw ERRORS.pooled(POOLED);
   } finally {
     await other.close();
   }

@@ -1,6 +1,6 @@
 import { DatabaseUrlError, parseDatabaseUrl } from '@repo/database-url';
 import type { DatabaseTarget } from '@repo/database-url';
-import { errors } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 
 /** A database named by a connection string. */
 export type ConnectionTarget = DatabaseTarget;
@@ -16,8 +16,8 @@ export function parseConnectionUrl(connectionString: string): ConnectionTarget {
   } catch (error) {
     if (!(error instanceof DatabaseUrlError)) throw error;
     throw error.fault === 'file'
-      ? errors.tls(error.message, error.cause)
-      : errors.invalidUrl(error.message, error.cause);
+      ? ERRORS.tls(error.message, error.cause)
+      : ERRORS.invalidUrl(error.message, error.cause);
   }
 }
 

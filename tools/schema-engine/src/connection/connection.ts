@@ -3,12 +3,16 @@ import { Client, DatabaseError } from 'pg';
 import type { FieldDef, QueryArrayResult, Submittable } from 'pg';
 import type { ConnectionTarget } from './connection-url.ts';
 import { connectFailure } from './database-errors.ts';
-import { errors } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 
 type Row = (string | null)[];
 
 /** A result as the server sent it: every value in its text form. */
-export type TextResult = { fields: FieldDef[]; rows: Row[]; rowCount: number };
+export interface TextResult {
+  readonly fields: FieldDef[];
+  readonly rows: Row[];
+  readonly rowCount: number;
+}
 
 /**
  * Unqualified names mean the schema of the connection string, as with the native engine. Values are read in their text
@@ -26,7 +30,7 @@ const PREPARE_SESSION = `SELECT pg_backend_pid(),
 const RESET_SESSION = `CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DEALLOCATE ALL; UNLISTEN *;
   DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES`;
 
-const asText = { getTypeParser: () => (value: string) => value };
+const AS_TEXT = { getTypeParser: () => (value: string) => value };
 
 /**
  * One session on one database. There is no pool: a migration, its lock and its bookkeeping belong to one session.
@@ -58,7 +62,7 @@ export class Connection {
   /** One statement, with parameters in their text form; or several without parameters, for the result of the last. */
   async query(sql: string, values: unknown[] = []): Promise<TextResult> {
     const result = await this.#run<QueryArrayResult<Row> | QueryArrayResult<Row>[]>(() =>
-      this.#client.query<Row>({ text: sql, values, rowMode: 'array', types: asText }),
+      this.#client.query<Row>({ text: sql, values, rowMode: 'array', types: AS_TEXT }),
     );
     const last = Array.isArray(result) ? result.at(-1) : result;
     return { fields: last?.fields ?? [], rows: last?.rows ?? [], rowCount: last?.rowCount ?? 0 };
@@ -81,7 +85,7 @@ export class Connection {
     const isOpen = this.#client.getTransactionStatus() !== 'I';
     if (isOpen) await this.query('ROLLBACK');
     await this.#renew();
-    if (isOpen) throw errors.openTransaction();
+    if (isOpen) throw ERRORS.openTransaction();
   }
 
   /** Hands a query object to the driver that speaks the protocol by itself. */
@@ -116,14 +120,14 @@ export class Connection {
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#lost) throw errors.connectionLost(this.target, this.#lost);
+    if (this.#lost) throw ERRORS.connectionLost(this.target, this.#lost);
     this.#running += 1;
     try {
       return await work();
     } catch (cause) {
       if (cause instanceof DatabaseError && !this.#lost && cause.severity !== 'FATAL') throw cause;
       this.#lost ??= cause instanceof Error ? cause : new Error(String(cause));
-      throw errors.connectionLost(this.target, cause);
+      throw ERRORS.connectionLost(this.target, cause);
     } finally {
       this.#running -= 1;
     }

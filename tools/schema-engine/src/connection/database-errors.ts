@@ -1,13 +1,13 @@
 import { DatabaseError } from 'pg';
 import type { ConnectionTarget } from './connection-url.ts';
-import { EngineError, errors } from '../errors.ts';
+import { EngineError, ERRORS } from '../errors.ts';
 
 /** What the SQLSTATEs of a refused connection mean. */
 const BY_STATE: Readonly<Record<string, (target: ConnectionTarget, cause: unknown) => EngineError>> = {
-  '28P01': errors.authenticationFailed, // invalid_password
-  '28000': errors.authenticationFailed, // invalid_authorization_specification
-  '3D000': errors.noDatabase, // invalid_catalog_name
-  '42501': errors.accessDenied, // insufficient_privilege: no CONNECT on the database
+  '28P01': ERRORS.authenticationFailed, // invalid_password
+  '28000': ERRORS.authenticationFailed, // invalid_authorization_specification
+  '3D000': ERRORS.noDatabase, // invalid_catalog_name
+  '42501': ERRORS.accessDenied, // insufficient_privilege: no CONNECT on the database
 };
 
 /** Node's codes for certificates that it does not accept and handshakes that fail. */
@@ -24,10 +24,10 @@ export function connectFailure(cause: unknown, target: ConnectionTarget): Engine
     return known ? known(target, cause) : new EngineError(cause.message, { cause });
   }
   const message = cause instanceof Error ? cause.message : String(cause);
-  if (TLS_CODES.test(systemCode(cause)) || NO_TLS.test(message)) return errors.tls(message, cause);
+  if (TLS_CODES.test(systemCode(cause)) || NO_TLS.test(message)) return ERRORS.tls(message, cause);
   // The driver's own complaint when the server wants a password and the connection string has none.
-  if (message.startsWith('SASL:')) return errors.authenticationFailed(target, cause);
-  return errors.notReachable(target, cause);
+  if (message.startsWith('SASL:')) return ERRORS.authenticationFailed(target, cause);
+  return ERRORS.notReachable(target, cause);
 }
 
 /** Whether the server answered with one of these SQLSTATEs. */

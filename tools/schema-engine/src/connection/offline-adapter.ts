@@ -1,6 +1,6 @@
 import { ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import type { SqlDriverAdapter, SqlQuery, SqlResultSet } from '@prisma/driver-adapter-utils';
-import { errors } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 
 /** The oldest PostgreSQL that the package is tested with: the engine then uses nothing that a newer one lacks. */
 const ASSUMED_VERSION = { text: 'PostgreSQL 15.0', number: 150_000 };
@@ -10,7 +10,7 @@ const ASSUMED_VERSION = { text: 'PostgreSQL 15.0', number: 150_000 };
  * for commands that need no server, such as comparing two schema files; this answers that question and no other.
  */
 export function offlineAdapter(): SqlDriverAdapter {
-  const refuse = () => Promise.reject(errors.noUrl());
+  const refuse = () => Promise.reject(ERRORS.noUrl());
   return {
     provider: 'postgres',
     adapterName: 'schema-engine',

@@ -2,7 +2,10 @@ import type { Connection as Wire, FieldDef } from 'pg';
 import type { Connection } from './connection.ts';
 
 /** What the server says about a statement without running it. */
-export type QueryDescription = { parameterTypes: number[]; columns: FieldDef[] };
+export interface QueryDescription {
+  readonly parameterTypes: number[];
+  readonly columns: FieldDef[];
+}
 
 /**
  * Asks the server to parse and describe one statement. The driver itself never asks for the types of parameters, so
@@ -10,21 +13,22 @@ export type QueryDescription = { parameterTypes: number[]; columns: FieldDef[] }
  */
 export function describeQuery(connection: Connection, text: string): Promise<QueryDescription> {
   const { promise, resolve, reject } = Promise.withResolvers<QueryDescription>();
-  const description: QueryDescription = { parameterTypes: [], columns: [] };
+  let parameterTypes: number[] = [];
+  let columns: FieldDef[] = [];
   const query = {
     submit(wire: Wire) {
       wire.once('parameterDescription', (message: { dataTypeIDs: number[] }) => {
-        description.parameterTypes = message.dataTypeIDs;
+        parameterTypes = message.dataTypeIDs;
       });
       wire.parse({ name: '', text, types: [] }, true);
       wire.describe({ type: 'S', name: '' }, true);
       wire.sync();
     },
     handleRowDescription(message: { fields: FieldDef[] }) {
-      description.columns = message.fields;
+      columns = message.fields;
     },
     handleError: reject,
-    handleReadyForQuery: () => resolve(description),
+    handleReadyForQuery: () => resolve({ parameterTypes, columns }),
   };
   connection.submit(query);
   return promise;

@@ -4,7 +4,7 @@ import type { ScriptFailure } from '../scripts/script-failure.ts';
 import type { Trace } from '../trace.ts';
 
 /** What one run of the engine shares: where the databases are, what is open, and what has gone wrong. */
-export type Session = {
+export interface Session {
   readonly trace: Trace;
   readonly main: ConnectionTarget | undefined;
   /** The database that the operator keeps as the shadow database, if one is configured. */
@@ -27,7 +27,7 @@ export type Session = {
   scriptFailure: ScriptFailure | undefined;
   /** Who has the migration lock, if it had to be waited for. */
   lockHolder: string | undefined;
-};
+}
 
 /** Runs all that is left to clean up. A failing step does not keep the others from running; the first is thrown. */
 export async function cleanUp(session: Session): Promise<void> {

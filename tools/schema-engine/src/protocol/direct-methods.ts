@@ -2,7 +2,7 @@ import type * as api from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionTarget } from '../connection/connection-url.ts';
 import { createDatabase } from '../database-creation.ts';
-import { EngineError, errors } from '../errors.ts';
+import { EngineError, ERRORS } from '../errors.ts';
 import { describeScriptFailure, sqlState } from '../scripts/script-failure.ts';
 import type { Session } from '../connection/session.ts';
 import { introspectSql } from '../typed-sql/typed-sql.ts';
@@ -33,7 +33,7 @@ async function executeScript(target: ConnectionTarget, script: string, session: 
     await connection.script(script);
   } catch (cause) {
     if (cause instanceof EngineError) throw cause;
-    throw errors.scriptFailed(describeScriptFailure({ script, cause }), sqlState(cause), cause);
+    throw ERRORS.scriptFailed(describeScriptFailure({ script, cause }), sqlState(cause), cause);
   } finally {
     session.connections.delete(connection);
     await connection.close();

@@ -1,7 +1,7 @@
 import type { ApplyMigrationsInput, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { adapterFactory } from '../connection/adapter-factory.ts';
 import { DIRECT_METHODS } from './direct-methods.ts';
-import { errors } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 import { appliedMigrations } from '../scripts/applied-migrations.ts';
 import { migrationFailure, missingFile, unreadableText } from '../scripts/migration-failure.ts';
 import type { MigrationDirectory } from '../scripts/migration-failure.ts';
@@ -46,11 +46,11 @@ export class RequestHandler {
   async #answer({ method, params }: RpcRequest, print: Print): Promise<unknown> {
     const direct = DIRECT_METHODS[method];
     if (direct) {
-      if (!this.#session.main) throw errors.noUrl();
+      if (!this.#session.main) throw ERRORS.noUrl();
       return direct(this.#session.main, params as never, this.#session);
     }
     const call = METHODS[method];
-    if (!call) throw errors.unknownMethod(method);
+    if (!call) throw ERRORS.unknownMethod(method);
     if (method === 'applyMigrations') await this.#refuseUnreadable(migrationsOf(params));
     const wasm = (this.#wasm ??= await loadWasm());
     return wasm.call(async () => call(await this.#start(wasm), params as never, print));
@@ -80,7 +80,7 @@ export class RequestHandler {
     this.#session.trace('error', error instanceof Error ? error.message : error);
     const migrations = migrationsOf(params);
     if (errorCode(error) === 'P1002' && error instanceof Error && lockHolder !== undefined) {
-      return errors.lockHeld(error.message, lockHolder);
+      return ERRORS.lockHeld(error.message, lockHolder);
     }
     if (errorCode(error) === 'P3015') return missingFile(migrations) ?? error;
     const failed =

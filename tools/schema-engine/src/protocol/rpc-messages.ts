@@ -1,17 +1,26 @@
-import { EnginePanic, errors } from '../errors.ts';
+import { EnginePanic, ERRORS } from '../errors.ts';
 
 /** A JSON-RPC request of the CLI. */
-export type RpcRequest = { id: number | string | null; method: string; params: unknown };
+export interface RpcRequest {
+  readonly id: number | string | null;
+  readonly method: string;
+  readonly params: unknown;
+}
 
 /** What the engine answers: exactly one of the two for each request. */
-export type RpcOutcome = { result: unknown } | { error: RpcError };
+export type RpcOutcome = { readonly result: unknown } | { readonly error: RpcError };
 
 /** The form in which the CLI expects errors. */
-export type RpcError = {
-  code: number;
-  message: string;
-  data: { is_panic: boolean; message: string; meta: unknown; error_code: unknown };
-};
+export interface RpcError {
+  readonly code: number;
+  readonly message: string;
+  readonly data: {
+    readonly is_panic: boolean;
+    readonly message: string;
+    readonly meta: unknown;
+    readonly error_code: unknown;
+  };
+}
 
 /** The code that the native engine uses for every error that is not one of the protocol itself. */
 const ENGINE_ERROR = 4466;
@@ -51,6 +60,6 @@ function parseJson(line: string): unknown {
     return JSON.parse(line);
   } catch {
     // The parser's message would quote the line, which may hold a connection string.
-    throw errors.notJson('A request');
+    throw ERRORS.notJson('A request');
   }
 }

@@ -6,7 +6,10 @@ import type { RpcOutcome, RpcRequest } from './rpc-messages.ts';
 /** Sends a request to the CLI; the only one there is makes it print a text. */
 export type Print = (content: string) => void;
 
-export type Streams = { input: Readable; output: Writable };
+export interface Streams {
+  readonly input: Readable;
+  readonly output: Writable;
+}
 export type Handler = (request: RpcRequest, print: Print) => Promise<RpcOutcome>;
 
 /**

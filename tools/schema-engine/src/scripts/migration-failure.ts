@@ -1,10 +1,13 @@
-import { EngineError, errors } from '../errors.ts';
+import { EngineError, ERRORS } from '../errors.ts';
 import { describeScriptFailure, sqlState } from './script-failure.ts';
 import type { ScriptFailure } from './script-failure.ts';
 import { faultOfText } from './script-text.ts';
 
 /** A migration as the CLI sends it: with the text of its file, or why that could not be read. */
-export type MigrationDirectory = { path: string; migrationFile: { content: { tag: string; value: string } } };
+export interface MigrationDirectory {
+  readonly path: string;
+  readonly migrationFile: { readonly content: { readonly tag: string; readonly value: string } };
+}
 
 /**
  * P3018, which the WebAssembly engine does not raise by itself: which migration failed, with which SQLSTATE, why and
@@ -40,11 +43,11 @@ export function unreadableText(migrations: readonly MigrationDirectory[]): Engin
     const fault = content.tag === 'ok' ? faultOfText(content.value) : undefined;
     return fault === undefined ? [] : [`${path}/migration.sql ${fault}`];
   });
-  return faults.length > 0 ? errors.migrationText(faults) : undefined;
+  return faults.length > 0 ? ERRORS.migrationText(faults) : undefined;
 }
 
 /** P3015. The WebAssembly engine names only the file, which is always the same, and not the folder. */
 export function missingFile(migrations: readonly MigrationDirectory[]): EngineError | undefined {
   const missing = migrations.filter(({ migrationFile }) => migrationFile.content.tag === 'error');
-  return missing.length > 0 ? errors.migrationFileMissing(missing.map(({ path }) => path)) : undefined;
+  return missing.length > 0 ? ERRORS.migrationFileMissing(missing.map(({ path }) => path)) : undefined;
 }

@@ -2,12 +2,12 @@ import { DatabaseError } from 'pg';
 import { ScriptError } from '../errors.ts';
 
 /** A script that failed, and why. */
-export type ScriptFailure = {
-  script: string;
-  cause: unknown;
+export interface ScriptFailure {
+  readonly script: string;
+  readonly cause: unknown;
   /** What was last written into the migration history: among it is the name of the migration. */
-  recorded?: readonly unknown[];
-};
+  readonly recorded?: readonly unknown[];
+}
 
 /** How many lines are shown on each side of the failing one. */
 const LINES_AROUND = 5;

@@ -1,15 +1,18 @@
-import { errors } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 
 /** What a TypedSQL file says of a parameter in `-- @param {Type} $1:name? text`. */
-type ParameterComment = {
-  type: string | undefined;
-  name: string | undefined;
-  nullable: boolean;
-  documentation: string | null;
-};
+interface ParameterComment {
+  readonly type: string | undefined;
+  readonly name: string | undefined;
+  readonly nullable: boolean;
+  readonly documentation: string | null;
+}
 
 /** The documentation of a query: its `@description`, and its parameters by number. */
-export type QueryComments = { description: string | null; parameters: Map<number, ParameterComment> };
+export interface QueryComments {
+  readonly description: string | null;
+  readonly parameters: Map<number, ParameterComment>;
+}
 
 /** Prisma's scalar types, as they are written in a comment, in the words of the client's generator. */
 const SCALARS: Readonly<Record<string, string>> = {
@@ -36,29 +39,28 @@ const PARAMETER_PARTS =
  * @throws EngineError if a `@param` cannot be understood: a wrong comment would give a wrong type
  */
 export function readComments(sql: string, enums: readonly string[]): QueryComments {
-  const comments: QueryComments = { description: null, parameters: new Map() };
+  let description: string | null = null;
+  const parameters = new Map<number, ParameterComment>();
   for (const line of sql.split('\n')) {
-    const description = DESCRIPTION.exec(line)?.[1];
-    if (description) comments.description = description;
+    description = DESCRIPTION.exec(line)?.[1] || description;
     if (!PARAMETER.test(line)) continue;
     const parts = PARAMETER_PARTS.exec(line)?.groups;
-    if (!parts) throw errors.sqlComment(line.trim(), 'expected -- @param {Type} $1:name? description');
+    if (!parts) throw ERRORS.sqlComment(line.trim(), 'expected -- @param {Type} $1:name? description');
     const number = Number(parts['number']);
-    if (comments.parameters.has(number))
-      throw errors.sqlComment(line.trim(), `$${number} is described twice`);
-    comments.parameters.set(number, {
+    if (parameters.has(number)) throw ERRORS.sqlComment(line.trim(), `$${number} is described twice`);
+    parameters.set(number, {
       type: parts['type'] === undefined ? undefined : parameterType(parts['type'], line, enums),
       name: parts['name'],
       nullable: parts['nullable'] !== undefined,
       documentation: parts['text'] || null,
     });
   }
-  return comments;
+  return { description, parameters };
 }
 
 function parameterType(written: string, line: string, enums: readonly string[]): string {
   const type = SCALARS[written] ?? enums.find((name) => name === written);
   if (type) return type;
   const accepted = [...Object.keys(SCALARS), ...enums].join(', ');
-  throw errors.sqlComment(line.trim(), `unknown type ${written}; accepted are ${accepted}`);
+  throw ERRORS.sqlComment(line.trim(), `unknown type ${written}; accepted are ${accepted}`);
 }

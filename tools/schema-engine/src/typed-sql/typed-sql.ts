@@ -9,7 +9,7 @@ import type {
 } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionTarget } from '../connection/connection-url.ts';
-import { errors } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 import { describeQuery } from '../connection/query-description.ts';
 import { readComments } from '../scripts/sql-comments.ts';
 import type { QueryComments } from '../scripts/sql-comments.ts';
@@ -21,7 +21,10 @@ import { typedSqlType } from './typed-sql-types.ts';
  */
 const MAKES_NULLS = /\b(left|right|full|rollup|cube|grouping)\b/i;
 
-type TypeNames = { enums: Map<number, string>; names: Map<number, string> };
+interface TypeNames {
+  readonly enums: Map<number, string>;
+  readonly names: Map<number, string>;
+}
 
 /**
  * The types of TypedSQL queries (`prisma generate --sql`). The WebAssembly engine does not know them, so the server is
@@ -76,7 +79,7 @@ function parameterOutput(
 }
 
 function columnOutput(column: FieldDef, types: TypeNames, required: boolean): SqlQueryColumnOutput {
-  if (column.name === '?column?') throw errors.unnamedColumn();
+  if (column.name === '?column?') throw ERRORS.unnamedColumn();
   return { name: column.name, typ: typeName(column.dataTypeID, types), nullable: !required };
 }
 

@@ -8,7 +8,7 @@ type Refuse = Extract<Behaviour, { kind: 'refuse' }>;
 export type AnsweredRecipient = Readonly<Record<string, string | number>>;
 
 /** The words beside the codes of refusals. */
-const refusalNames: Readonly<Record<number, string>> = {
+const REFUSAL_NAMES: Readonly<Record<number, string>> = {
   401: 'RiskHold',
   402: 'InvalidSenderId',
   403: 'InvalidPhoneNumber',
@@ -36,7 +36,7 @@ export function acceptedRecipient(message: BookedMessage, behaviour: Accept): An
 }
 
 export function refusedRecipient(recipient: string, behaviour: Refuse): AnsweredRecipient {
-  const { code, shape = 'plain', name = refusalNames[code] ?? 'Unknown' } = behaviour;
+  const { code, shape = 'plain', name = REFUSAL_NAMES[code] ?? 'Unknown' } = behaviour;
   const status = { number: recipient, status: name, statusCode: code };
   if (shape === 'minimal') return status;
   if (shape === 'plain') return { cost: '0', messageId: 'None', ...status };

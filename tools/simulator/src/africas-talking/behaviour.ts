@@ -52,9 +52,9 @@ export type Behaviour =
 
 export type ChooseBehaviour = (message: ReceivedMessage) => Behaviour;
 
-export const usual: Behaviour = { kind: 'accept' };
+export const USUAL: Behaviour = { kind: 'accept' };
 
-const byEnding: Readonly<Record<string, Behaviour>> = {
+const BY_ENDING: Readonly<Record<string, Behaviour>> = {
   7001: { kind: 'accept', reports: { statuses: ['Sent', 'Success', 'Success', 'Sent'] } },
   7002: { kind: 'accept', reports: { statuses: ['Success', 'Buffered', 'Sent'] } },
   7003: { kind: 'accept', reports: { statuses: ['Success'], when: 'before' } },
@@ -87,7 +87,7 @@ const byEnding: Readonly<Record<string, Behaviour>> = {
 export function behaviourByNumber({ recipient }: ReceivedMessage): Behaviour {
   const ending = recipient.slice(-4);
   if (/^9[45]\d\d$/.test(ending)) return { kind: 'refuse', code: Number(ending) - 9_000 };
-  return byEnding[ending] ?? usual;
+  return BY_ENDING[ending] ?? USUAL;
 }
 
 /** How often something happens in 10,000 messages. */
@@ -114,6 +114,6 @@ export function behaviourByChance(seed: string, shares: readonly Share[]): Choos
       if (lot < in10000) return behaviour;
       lot -= in10000;
     }
-    return usual;
+    return USUAL;
   };
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { behaviourByNumber, usual } from './behaviour.ts';
+import { behaviourByNumber, USUAL } from './behaviour.ts';
 import { startAfricasTalking } from './server.ts';
 
 const USAGE = `Usage: africas-talking [options]
@@ -42,7 +42,7 @@ const simulator = await startAfricasTalking({
   apiKey: values['api-key'],
   delayMs: count('delay-ms', 3_600_000),
   reportUrl,
-  behaviour: values['by-number'] ? behaviourByNumber : () => usual,
+  behaviour: values['by-number'] ? behaviourByNumber : () => USUAL,
   keepMessages: !values.forget,
 });
 process.stdout.write(`${simulator.url}\n`);

@@ -1,9 +1,9 @@
-const gsmText =
+const GSM_TEXT =
   /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà\f^{}\\[~\]|€]*$/;
 
 /** The parts that a text is charged as: 160 or 153 characters of GSM-7 each, 70 or 67 of any other text. */
 export function chargedParts(text: string): number {
-  if (!gsmText.test(text)) return partsOf(text, (each) => each.length, { alone: 70, part: 67 });
+  if (!GSM_TEXT.test(text)) return partsOf(text, (each) => each.length, { alone: 70, part: 67 });
   return partsOf(text, (each) => ('\f^{}\\[~]|€'.includes(each) ? 2 : 1), { alone: 160, part: 153 });
 }
 

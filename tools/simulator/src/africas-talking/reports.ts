@@ -10,7 +10,7 @@ export interface Reporter {
   idle(): Promise<void>;
 }
 
-export const usualReports: ReportPlan = { statuses: ['Success'] };
+export const USUAL_REPORTS: ReportPlan = { statuses: ['Success'] };
 
 export function createReporter(book: Book): Reporter {
   const underWay = new Set<Promise<void>>();

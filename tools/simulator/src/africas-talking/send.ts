@@ -31,7 +31,7 @@ export interface SendContext {
   readonly balance: bigint | null;
 }
 
-const nothing = { retryAfter: null, connection: 'answered', delayMs: 0, accepted: [] } as const;
+const NOTHING = { retryAfter: null, connection: 'answered', delayMs: 0, accepted: [] } as const;
 
 /** Takes a request: books what is accepted, and says what to answer. */
 export function takeRequest(context: SendContext, request: SendRequest): SendOutcome {
@@ -48,13 +48,13 @@ export function takeRequest(context: SendContext, request: SendRequest): SendOut
 
 /** What is decided for the request before any recipient is looked at. */
 function refuseWhole(behaviour: Behaviour): SendOutcome | null {
-  if (behaviour.kind === 'reset') return { ...nothing, status: 0, body: '', connection: 'reset' };
+  if (behaviour.kind === 'reset') return { ...NOTHING, status: 0, body: '', connection: 'reset' };
   if (behaviour.kind === 'refuse-request') {
-    return { ...nothing, status: 201, body: refusedRequestBody(behaviour.word) };
+    return { ...NOTHING, status: 201, body: refusedRequestBody(behaviour.word) };
   }
   if (behaviour.kind !== 'http') return null;
   const { status, body = '', retryAfter = null } = behaviour;
-  return { ...nothing, status, body, retryAfter };
+  return { ...NOTHING, status, body, retryAfter };
 }
 
 interface Taken {

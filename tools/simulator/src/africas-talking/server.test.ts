@@ -13,7 +13,7 @@ import type { AfricasTalkingSimulator } from './server.ts';
 import { startAfricasTalking } from './server.ts';
 import type { AfricasTalkingOptions } from './settings.ts';
 
-const headers = { apiKey: 'simulated-key', 'content-type': 'application/x-www-form-urlencoded' };
+const HEADERS = { apiKey: 'simulated-key', 'content-type': 'application/x-www-form-urlencoded' };
 
 async function start(options: AfricasTalkingOptions = {}): Promise<AfricasTalkingSimulator> {
   const simulator = await startAfricasTalking(options);
@@ -32,7 +32,7 @@ async function post(url: string, to: string, { message = 'Hello', apiKey = 'simu
     body,
   } = await request(`${url}/version1/messaging`, {
     method: 'POST',
-    headers: { ...headers, apiKey },
+    headers: { ...HEADERS, apiKey },
     body: new URLSearchParams({ username: 'sandbox', to, message }).toString(),
   });
   return { status: statusCode, type: answered['content-type'], headers: answered, body: await body.text() };
@@ -116,10 +116,10 @@ test('a wrong key or user is 401 in plain text, a missing field 400, another pat
   });
   expect((await post(url, '')).status).toBe(400);
   const body = 'username=somebody&to=%2B254700000126&message=Hello';
-  const stranger = await request(`${url}/version1/messaging`, { method: 'POST', headers, body });
+  const stranger = await request(`${url}/version1/messaging`, { method: 'POST', headers: HEADERS, body });
   expect(stranger.statusCode).toBe(401);
   await stranger.body.dump();
-  const elsewhere = await request(`${url}/version2`, { method: 'POST', headers, body });
+  const elsewhere = await request(`${url}/version2`, { method: 'POST', headers: HEADERS, body });
   expect(elsewhere.statusCode).toBe(404);
   await elsewhere.body.dump();
   expect(book().accepted).toBe(0);
@@ -130,7 +130,11 @@ test('the JSON endpoint takes a hash of Safaricom and no other', async () => {
   const hash = 'ab'.repeat(32);
   const send = async (fields: Record<string, unknown>) => {
     const body = JSON.stringify({ username: 'sandbox', message: 'Hi', phoneNumbers: [], ...fields });
-    const answer = await request(`${url}/version1/messaging/bulk`, { method: 'POST', headers, body });
+    const answer = await request(`${url}/version1/messaging/bulk`, {
+      method: 'POST',
+      headers: HEADERS,
+      body,
+    });
     await answer.body.dump();
     return answer.statusCode;
   };
@@ -144,7 +148,7 @@ test('the JSON endpoint takes a hash of Safaricom and no other', async () => {
 test('an account that is used up refuses with 405, and the balance shows what is left', async () => {
   const simulator = await start({ balance: 17_000n });
   const balance = async () => {
-    const answer = await request(`${simulator.url}/version1/user?username=sandbox`, { headers });
+    const answer = await request(`${simulator.url}/version1/user?username=sandbox`, { headers: HEADERS });
     return answer.body.json();
   };
   expect(await balance()).toEqual({ UserData: { balance: 'KES 1.7000' } });

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { usual } from './behaviour.ts';
+import { USUAL } from './behaviour.ts';
 import { formatCost, openBook } from './book.ts';
 import type { Book, BookSummary, BookedMessage } from './book.ts';
-import { createReporter, usualReports } from './reports.ts';
+import { createReporter, USUAL_REPORTS } from './reports.ts';
 import type { Reporter } from './reports.ts';
 import { readFormRequest, readJsonRequest } from './requests.ts';
 import type { SendRequest } from './requests.ts';
@@ -46,7 +46,7 @@ export async function startAfricasTalking(
     book,
     reporter: createReporter(book),
     settings: {
-      behaviour: options.behaviour ?? (() => usual),
+      behaviour: options.behaviour ?? (() => USUAL),
       delayMs: options.delayMs ?? 0,
       gate: options.gate ?? null,
       reportUrl: options.reportUrl ?? null,
@@ -120,7 +120,7 @@ function report(
   const { reportUrl } = settings;
   if (reportUrl === null) return null;
   const due = accepted
-    .map(({ message, reports }) => ({ message, plan: reports ?? usualReports }))
+    .map(({ message, reports }) => ({ message, plan: reports ?? USUAL_REPORTS }))
     .filter(({ plan }) => (plan.when ?? 'after') === when);
   if (due.length === 0) return null;
   return Promise.all(due.map(({ message, plan }) => reporter.report(reportUrl, message, plan)));
@@ -152,15 +152,15 @@ function answer({ status, body, retryAfter, connection }: SendOutcome, response:
 
 /** `GET /book`, for people and for tests whose simulator is another process; `?messages` adds what was accepted. */
 function sendBook({ book }: Context, request: IncomingMessage, response: ServerResponse): void {
-  if (request.method !== 'GET') return sendText(response, 405, `${bookUsage}; it is read only`);
+  if (request.method !== 'GET') return sendText(response, 405, `${BOOK_USAGE}; it is read only`);
   const { searchParams } = new URL(request.url ?? '/', 'http://simulator');
   const unknown = [...searchParams].find(([name, value]) => name !== 'messages' || value !== '');
-  if (unknown !== undefined) return sendText(response, 400, `${bookUsage}; unknown: ${unknown.join('=')}`);
+  if (unknown !== undefined) return sendText(response, 400, `${BOOK_USAGE}; unknown: ${unknown.join('=')}`);
   const summary = book.summary();
   return sendJson(response, searchParams.has('messages') ? { ...summary, messages: book.messages } : summary);
 }
 
-const bookUsage = 'GET /book, or GET /book?messages with the messages';
+const BOOK_USAGE = 'GET /book, or GET /book?messages with the messages';
 
 function account({ book, account: { balance } }: Context): unknown {
   const left = balance === null ? 10_000_000_000n : balance - book.total;

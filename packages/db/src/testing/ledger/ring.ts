@@ -20,7 +20,7 @@ export interface Tally {
   /** Refused for want of money, which is part of the game. */
   refused: number;
   /** Errors that reached a caller, by code. */
-  failed: Record<string, number>;
+  readonly failed: Record<string, number>;
 }
 
 const CALLERS = 4;

@@ -7,8 +7,8 @@ export interface ModelSms {
   readonly id: string;
   readonly priority: 0 | 1;
   phase: SmsPhase;
-  status: SmsStatus;
-  attempts: number;
+  readonly status: SmsStatus;
+  readonly attempts: number;
   isAnswered: boolean;
   /** In ten-thousandths. */
   cost: number | null;
