@@ -44,10 +44,12 @@ process.stdout.write(
   `apps/${name} is made. Its first route goes into apps/${name}/src/app.ts; then run openapi --write and check.\n`,
 );
 
-/** The port after those of the other services. */
+/** The first port that no service and no simulator has. */
 function freePort(example: string): number {
   const ports = [...example.matchAll(/_PORT=(40\d\d)$/gm)].map(([, text]) => Number(text));
-  return Math.max(...ports) + 1;
+  let port = 4_001;
+  while (ports.includes(port)) port += 1;
+  return port;
 }
 
 function run(program: string, parameters: readonly string[]): void {
