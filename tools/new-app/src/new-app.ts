@@ -38,7 +38,12 @@ run('npx', [
   '--offline',
   '--no-frozen-lockfile',
 ]);
-run(process.execPath, [join(ROOT, 'node_modules/prettier/bin/prettier.cjs'), '--write', folder]);
+run(process.execPath, [
+  join(ROOT, 'node_modules/prettier/bin/prettier.cjs'),
+  '--ignore-path=.gitignore',
+  '--write',
+  folder,
+]);
 run(process.execPath, [join(ROOT, 'e2e/openapi.ts'), '--write']);
 process.stdout.write(
   `apps/${name} is made. Its first route goes into apps/${name}/src/app.ts; then run openapi --write and check.\n`,
@@ -47,9 +52,9 @@ process.stdout.write(
 /** The first port that no service and no simulator has. */
 function freePort(example: string): number {
   const ports = [...example.matchAll(/_PORT=(40\d\d)$/gm)].map(([, text]) => Number(text));
-  let port = 4_001;
-  while (ports.includes(port)) port += 1;
-  return port;
+  let free = 4_001;
+  while (ports.includes(free)) free += 1;
+  return free;
 }
 
 function run(program: string, parameters: readonly string[]): void {
