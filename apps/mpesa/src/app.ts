@@ -1,4 +1,11 @@
-import { DaftariError, ERROR_CATALOGUE, createSchemaCheck, findApiKey, isDaftariError } from '@repo/db';
+import {
+  DaftariError,
+  ERROR_CATALOGUE,
+  ERROR_SUBJECTS,
+  createSchemaCheck,
+  findApiKey,
+  isDaftariError,
+} from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
@@ -31,7 +38,16 @@ export async function createApp(
     // The keys that the wallet service makes.
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
-    domain: { catalogue: ERROR_CATALOGUE, isError: isDaftariError },
+    domain: {
+      catalogue: ERROR_CATALOGUE,
+      listed: {
+        ...ERROR_SUBJECTS.requests,
+        ...ERROR_SUBJECTS.wallets,
+        ...ERROR_SUBJECTS.ledger,
+        ...ERROR_SUBJECTS.deposits,
+      },
+      isError: isDaftariError,
+    },
     trustProxy: settings.trustProxy,
     callbackRoots: CALLBACK_ROOTS,
     ...log,

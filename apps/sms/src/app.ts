@@ -1,4 +1,11 @@
-import { DaftariError, ERROR_CATALOGUE, createSchemaCheck, findApiKey, isDaftariError } from '@repo/db';
+import {
+  DaftariError,
+  ERROR_CATALOGUE,
+  ERROR_SUBJECTS,
+  createSchemaCheck,
+  findApiKey,
+  isDaftariError,
+} from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { addCallbackRoutes, callbackRoots } from './callbacks/routes.ts';
@@ -37,7 +44,11 @@ export async function createApp(
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
-    domain: { catalogue: ERROR_CATALOGUE, isError: isDaftariError },
+    domain: {
+      catalogue: ERROR_CATALOGUE,
+      listed: { ...ERROR_SUBJECTS.requests, ...ERROR_SUBJECTS.sms },
+      isError: isDaftariError,
+    },
     callbackRoots,
     ...log,
   });

@@ -1,5 +1,12 @@
 import type { AddressInfo } from 'node:net';
-import { DaftariError, ERROR_CATALOGUE, createSchemaCheck, findApiKey, isDaftariError } from '@repo/db';
+import {
+  DaftariError,
+  ERROR_CATALOGUE,
+  ERROR_SUBJECTS,
+  createSchemaCheck,
+  findApiKey,
+  isDaftariError,
+} from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { HttpServer, Server, ServerOptions } from '@repo/http';
 import { ReceiptError } from '@repo/receipts';
@@ -42,7 +49,16 @@ export async function createApp(
     apiKeys: [fullAccessKey(settings.apiKey)],
     findKey: keyCache.find,
     readiness: createSchemaCheck(db),
-    domain: { catalogue: ERROR_CATALOGUE, isError: isDaftariError },
+    domain: {
+      catalogue: ERROR_CATALOGUE,
+      listed: {
+        ...ERROR_SUBJECTS.requests,
+        ...ERROR_SUBJECTS.wallets,
+        ...ERROR_SUBJECTS.ledger,
+        ...ERROR_SUBJECTS.deposits,
+      },
+      isError: isDaftariError,
+    },
     mapError: mapAmount,
     problems: receiptProblems,
     ...(settings.trustProxy === undefined ? {} : { trustProxy: settings.trustProxy }),

@@ -38,7 +38,7 @@ export type { Suggestion, SuggestionReason } from './deposits/suggestions.ts';
 export { recordDeposit, recordDeposits } from './deposits/record-deposits.ts';
 export { AmountError, DaftariError, isDaftariError } from './errors.ts';
 export type { AmountFault } from './errors.ts';
-export { ERROR_CATALOGUE } from './error-codes/catalogue.ts';
+export { ERROR_CATALOGUE, ERROR_SUBJECTS } from './error-codes/catalogue.ts';
 export type { ErrorCode } from './error-codes/catalogue.ts';
 export { transaction } from './connection/transaction.ts';
 export type { TransactionOptions } from './connection/transaction.ts';

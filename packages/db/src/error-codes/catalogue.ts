@@ -5,7 +5,17 @@ import { SERVICE_ERRORS } from './service.ts';
 import { SMS_ERRORS } from './sms.ts';
 import { WALLET_ERRORS } from './wallets.ts';
 
-/** Every error that this package throws on purpose, by its code. */
+/** Every error that this package throws on purpose, by its subject and its code. */
+export const ERROR_SUBJECTS = {
+  service: SERVICE_ERRORS,
+  requests: REQUEST_ERRORS,
+  wallets: WALLET_ERRORS,
+  ledger: LEDGER_ERRORS,
+  deposits: DEPOSIT_ERRORS,
+  sms: SMS_ERRORS,
+};
+
+/** The same by code alone. */
 export const ERROR_CATALOGUE = {
   ...SERVICE_ERRORS,
   ...REQUEST_ERRORS,

@@ -20,6 +20,8 @@ interface DomainError extends Error {
 /** The errors of the domain that a service serves, so that no service translates them itself. */
 export interface Domain {
   readonly catalogue: Readonly<Record<string, ErrorDescription>>;
+  /** Those that the service's description lists and explains. Default: all. */
+  readonly listed?: Readonly<Record<string, ErrorDescription>>;
   readonly isError: (error: unknown) => error is DomainError;
 }
 
@@ -33,10 +35,13 @@ export function problemOfDomain({ catalogue, isError }: Domain, error: unknown):
   return description?.kind === 'doubtful' ? unavailable(error, '1', DOUBT) : null;
 }
 
-/** The refusals of the domain, for their pages and the list of codes. */
-export function problemKindsOf({ catalogue }: Domain): Readonly<Record<string, ProblemKind>> {
+/** The refusals of the domain that the service lists, for their pages and the list of codes. */
+export function problemKindsOf({
+  catalogue,
+  listed = catalogue,
+}: Domain): Readonly<Record<string, ProblemKind>> {
   return Object.fromEntries(
-    Object.entries(catalogue).flatMap(([code, description]) =>
+    Object.entries(listed).flatMap(([code, description]) =>
       description.kind === 'refused' ? [[code, kindOf(description)] as const] : [],
     ),
   );
