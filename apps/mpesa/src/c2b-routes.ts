@@ -1,5 +1,5 @@
 import { addCallbackScope } from '@repo/http';
-import type { HttpServer } from '@repo/http';
+import type { CallbackScopeOptions, HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
 import { callbackOf } from './callback.ts';
@@ -7,16 +7,14 @@ import type { Callback } from './callback.ts';
 import { CONFIRMATION_SCHEMA, VALIDATION_SCHEMA } from './c2b-schemas.ts';
 import { takeConfirmation } from './confirmation.ts';
 import type { AppDependencies } from './dependencies.ts';
-import { keepStray, refuseDamaged, refuseSource } from './quarantine.ts';
+import { findReceipt } from './message/receipt.ts';
+import { quarantine, refuseDamaged, refuseSource } from './quarantine.ts';
 import type { CallbackContext } from './quarantine.ts';
 import { createSourceCheck } from './source-check.ts';
 import { answerValidation } from './validation.ts';
 
 /** M-PESA waits about eight seconds for the answer to a validation, which has two steps. */
 const USUAL_DEADLINE_MS = 3_000;
-
-/** The largest callback that is read as a message: real ones have less than one KiB. */
-const MAX_BYTES = 65_536;
 
 /** Requests below these paths come from M-PESA, or from another holder of the token. */
 export const CALLBACK_ROOTS: readonly string[] = ['/c2b'];
@@ -31,13 +29,13 @@ export async function addC2bRoutes(
 ): Promise<void> {
   const { db, intake, settings } = deps;
   const receive = createReceiver(deps, metrics);
-  const options = {
+  const options: CallbackScopeOptions = {
     roots: CALLBACK_ROOTS,
     token: settings.callbackToken,
-    maxBytes: MAX_BYTES,
-    keepStray: async (request: FastifyRequest) => {
+    keepStray: async (request, reason) => {
       const callback = await receive(request, 'UNKNOWN');
-      await keepStray({ db, metrics, log: request.log }, callback, request.method);
+      const receipt = findReceipt(callback.body.bytes);
+      await quarantine({ db, metrics, log: request.log }, callback, { reason, receipt });
     },
   };
 

@@ -88,6 +88,15 @@ test('when the connection breaks in the middle of a storm, what was acknowledged
   ).toEqual([{ balance: '60.00' }]);
 });
 
+test('a database that answers and cannot record a deposit still keeps its message, and it is acknowledged', async () => {
+  await using service = await startTestService();
+  await service.database.query('ALTER FUNCTION services.record_deposits RENAME TO record_deposits_before');
+  const message = confirmationOf(createPayment(random));
+  expect(await sendConfirmation(service.target, message)).toMatchObject({ status: 200, accepted: true });
+  const rows = await service.database.query('SELECT outcome, error FROM services.mpesa_callbacks');
+  expect(rows).toEqual([{ outcome: 'FAILED', error: 'schema_outdated' }]);
+});
+
 test('a validation is answered without the database, and accepted even when strict', async () => {
   await using service = await startTestService({ validation: 'strict' });
   service.network.cut();

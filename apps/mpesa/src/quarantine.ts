@@ -1,6 +1,6 @@
 import { storeCallback } from '@repo/db';
 import type { Db } from '@repo/db';
-import { httpProblem, notStored } from '@repo/http';
+import { findDamage, httpProblem, notStored } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
 import type { Callback } from './callback.ts';
@@ -46,28 +46,13 @@ export async function quarantine(
   context.log.warn({ kind, receipt, reason }, UNREADABLE_REASONS[reason]);
 }
 
-/** Keeps what came of a callback that is too large or broke off, and refuses the request; passes every other. */
+/** Keeps what came of a callback that is not whole, and refuses the request; passes every other. */
 export async function refuseDamaged(context: CallbackContext, callback: Callback): Promise<void> {
-  const { bytes, isCut, isIncomplete, size } = callback.body;
-  if (!isCut && !isIncomplete) return;
-  const note = `${String(bytes.length)} of ${String(size)} bytes kept`;
-  const receipt = findReceipt(bytes);
-  await quarantine(context, callback, {
-    reason: isCut ? 'body_too_large' : 'body_incomplete',
-    receipt,
-    note,
-  });
-  if (!isCut) throw httpProblem('malformed_request', { detail: 'The body broke off. What came was kept.' });
-  throw httpProblem('body_too_large', {
-    detail: 'A callback has at most 64 KiB. The beginning was kept.',
-    headers: { connection: 'close' },
-  });
-}
-
-/** Keeps a callback that came to an unknown path, or with another method than POST. */
-export async function keepStray(context: CallbackContext, callback: Callback, method: string): Promise<void> {
-  const reason = method === 'POST' ? 'unknown_path' : 'method_not_post';
-  await quarantine(context, callback, { reason, receipt: findReceipt(callback.body.bytes) });
+  const damage = findDamage(callback.body);
+  if (damage === null) return;
+  const { reason, note, refusal } = damage;
+  await quarantine(context, callback, { reason, note, receipt: findReceipt(callback.body.bytes) });
+  throw refusal;
 }
 
 /** Keeps a callback from an address that may not call and refuses the request with 403. */

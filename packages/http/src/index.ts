@@ -1,8 +1,9 @@
 /** What the wallet, M-PESA and SMS services share: a server, its errors, auth, health, metrics, start and stop. */
 export { actorOf, callerOf, createKeyGuard, fullAccessKey } from './callers/api-key.ts';
 export type { ApiKey, Caller, FindKey, KeyGuard } from './callers/api-key.ts';
-export { notStored } from './bodies/callback-faults.ts';
+export { findDamage, notStored } from './bodies/callback-faults.ts';
 export { addCallbackScope } from './bodies/callback-scope.ts';
+export type { CallbackScopeOptions } from './bodies/callback-scope.ts';
 export { csvAnswer, jsonOrCsv, prefersCsv } from './answers/csv.ts';
 export type { CsvList } from './answers/csv.ts';
 export { DeadlineError, within } from './running/deadline.ts';

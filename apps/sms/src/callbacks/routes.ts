@@ -1,14 +1,11 @@
 import { addCallbackScope, problemResponse, rawBodyOf } from '@repo/http';
-import type { HttpServer, RawBody } from '@repo/http';
+import type { CallbackScopeOptions, HttpServer, RawBody } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { quarantine, refuseDamaged, takeDeliveryReport, takeOptOut } from './take-callback.ts';
 import type { CallbackContext } from './take-callback.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import type { SmsMetrics } from '../sms-metrics.ts';
-
-/** The largest callback that is read as a message: real ones have 200 bytes. */
-const maxBytes = 65_536;
 
 const common = {
   tags: ['callbacks'],
@@ -60,14 +57,11 @@ export async function addCallbackRoutes(
     return body;
   }
 
-  const options = {
+  const options: CallbackScopeOptions = {
     roots: callbackRoots,
     token: settings.callbackToken,
-    maxBytes,
-    keepStray: async (request: FastifyRequest) => {
-      const body = await bodyOf(request);
-      const reason = request.method === 'POST' ? 'unknown_path' : 'method_not_post';
-      await quarantine(contextOf(request), body, { reason });
+    keepStray: async (request, reason) => {
+      await quarantine(contextOf(request), await bodyOf(request), { reason });
     },
   };
 

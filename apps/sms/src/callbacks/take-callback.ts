@@ -1,6 +1,6 @@
 import { isDaftariError, recordDeliveryReport, recordOptOut } from '@repo/db';
 import type { Db, DeliveryOutcome } from '@repo/db';
-import { httpProblem, lowerCase, notStored } from '@repo/http';
+import { findDamage, lowerCase, notStored } from '@repo/http';
 import type { RawBody } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import { reasonTexts } from '../providers/report-reasons.ts';
@@ -63,17 +63,12 @@ export async function takeOptOut(context: CallbackContext, body: RawBody): Promi
   }
 }
 
-/** Keeps what came of a callback that is too large or broke off, and refuses the request; passes every other. */
+/** Keeps what came of a callback that is not whole, and refuses the request; passes every other. */
 export async function refuseDamaged(context: CallbackContext, body: RawBody): Promise<void> {
-  const { bytes, isCut, isIncomplete, size } = body;
-  if (!isCut && !isIncomplete) return;
-  const note = `${String(bytes.length)} of ${String(size)} bytes kept`;
-  await quarantine(context, body, { reason: isCut ? 'body_too_large' : 'body_incomplete', note });
-  if (!isCut) throw httpProblem('malformed_request', { detail: 'The body broke off. What came was kept.' });
-  throw httpProblem('body_too_large', {
-    detail: 'A callback has at most 64 KiB. The beginning was kept.',
-    headers: { connection: 'close' },
-  });
+  const damage = findDamage(body);
+  if (damage === null) return;
+  await quarantine(context, body, damage);
+  throw damage.refusal;
 }
 
 /** Keeps a callback that cannot be read, as it came, for people to look at. Throws 503 when it cannot be stored. */

@@ -1,5 +1,6 @@
 import { httpProblem } from '../problems/problem.ts';
 import type { HttpProblem } from '../problems/problem.ts';
+import type { RawBody } from './raw-body.ts';
 
 /** The answer when a callback could not be stored: a 5xx, so that the sender does not count it as delivered. */
 export function notStored(cause: unknown): HttpProblem {
@@ -8,4 +9,31 @@ export function notStored(cause: unknown): HttpProblem {
     headers: { 'retry-after': '5' },
     cause,
   });
+}
+
+/** Why a callback did not come whole. */
+interface Damage {
+  readonly reason: 'body_too_large' | 'body_incomplete';
+  /** How much of it there is to keep. */
+  readonly note: string;
+  /** The answer, once that is kept. */
+  readonly refusal: HttpProblem;
+}
+
+/** Says why a callback did not come whole; null when it did. */
+export function findDamage({ bytes, isCut, isIncomplete, size }: RawBody): Damage | null {
+  const note = `${String(bytes.length)} of ${String(size)} bytes kept`;
+  if (isCut) return { reason: 'body_too_large', note, refusal: tooLarge() };
+  return isIncomplete ? { reason: 'body_incomplete', note, refusal: brokenOff() } : null;
+}
+
+function tooLarge(): HttpProblem {
+  return httpProblem('body_too_large', {
+    detail: 'A callback has at most 64 KiB. The beginning was kept.',
+    headers: { connection: 'close' },
+  });
+}
+
+function brokenOff(): HttpProblem {
+  return httpProblem('malformed_request', { detail: 'The body broke off. What came was kept.' });
 }

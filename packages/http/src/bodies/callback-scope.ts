@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify';
 import type { HttpServer } from '../http-server.ts';
 import { httpProblem } from '../problems/problem.ts';
 import { rawBodyOf, takeRawBodies } from './raw-body.ts';
-import type { RawBody } from './raw-body.ts';
 import { createSecretCheck } from '../callers/secrets.ts';
 
 export interface CallbackScopeOptions {
@@ -10,11 +9,14 @@ export interface CallbackScopeOptions {
   readonly roots: readonly string[];
   /** The secret in the path; a wrong one is answered like an unknown path. */
   readonly token: string;
-  /** Only the beginning of a longer body is kept. */
-  readonly maxBytes: number;
   /** Keeps a body that came with the right token but to no route, or with another method than POST. */
-  readonly keepStray: (request: FastifyRequest, body: RawBody) => Promise<void>;
+  readonly keepStray: (request: FastifyRequest, reason: StrayReason) => Promise<void>;
 }
+
+type StrayReason = 'unknown_path' | 'method_not_post';
+
+/** The largest callback that is read as a message: real ones have less than one KiB. Of a longer one only this is kept. */
+const MAX_BYTES = 65_536;
 
 /**
  * Adds routes for messages whose sender cannot be asked to send them again in another way: `define` adds those for
@@ -32,7 +34,7 @@ export async function addCallbackScope(
       const { token } = request.params as { token: string };
       next(isToken(token) ? undefined : httpProblem('not_found'));
     });
-    takeRawBodies(scope, options.maxBytes);
+    takeRawBodies(scope, MAX_BYTES);
     // The schemas describe; nothing is refused by them.
     scope.setValidatorCompiler(() => (value: unknown) => ({ value }));
     define(scope);
@@ -51,11 +53,12 @@ function addStrayRoutes(scope: HttpServer, root: string, keep: CallbackScopeOpti
       exposeHeadRoute: false,
       handler: async (request) => {
         const body = rawBodyOf(request);
-        const isKept = body.bytes.length > 0 || request.method === 'POST';
-        if (isKept) await keep(request, body);
+        const isPost = request.method === 'POST';
+        const isKept = body.bytes.length > 0 || isPost;
+        if (isKept) await keep(request, isPost ? 'unknown_path' : 'method_not_post');
         const detail = isKept ? 'What was sent is kept for people to look at.' : undefined;
         const more = detail === undefined ? {} : { detail };
-        if (request.method === 'POST') throw httpProblem('not_found', more);
+        if (isPost) throw httpProblem('not_found', more);
         throw httpProblem('method_not_allowed', { ...more, headers: { allow: 'POST' } });
       },
     });
