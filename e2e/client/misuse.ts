@@ -8,6 +8,7 @@ import type { components as Wallet } from './generated/wallet.ts';
 
 const PARAMS = { header: { 'idempotency-key': 'one' } };
 const PARTIES = { from: '4412098848', to: '9912091234' };
+const MESSAGE = { recipient: '1', message: 'a' };
 
 export const MISUSE: readonly ((clients: Clients) => unknown)[] = [
   // @ts-expect-error money does not move without an idempotency key
@@ -25,8 +26,7 @@ export const MISUSE: readonly ((clients: Clients) => unknown)[] = [
   // @ts-expect-error a cursor is a string
   ({ mpesa }) => mpesa.GET('/suspense', { params: { query: { cursor: 1 } } }),
   // @ts-expect-error no such language
-  ({ sms }) =>
-    sms.POST('/messages', { params: PARAMS, body: { recipient: '1', message: 'a', language: 'de' } }),
+  ({ sms }) => sms.POST('/messages', { params: PARAMS, body: { ...MESSAGE, language: 'de' } }),
   async ({ mpesa }) => {
     const { data } = await mpesa.GET('/deposits', {});
     // @ts-expect-error a payment without a wallet has null there
