@@ -30,7 +30,6 @@ it('nothing below an app, and no other app, imports it', () => {
 });
 
 it('another package is imported by its name', () => {
-  const packageOf = (path: string): string => path.split('/').slice(0, 2).join('/');
   const isFarther = (to: string, from: string): boolean =>
     /^(apps|packages|tools)\//.test(to) && packageOf(to) !== packageOf(from) && from.includes('/src/');
   expect(relativeArrows(isFarther)).toEqual([]);
@@ -48,15 +47,6 @@ it('the rooms of packages/db import one way', () => {
     FLOORS.findIndex((rooms) => rooms.some((room) => path.startsWith(`packages/db/src/${room}/`)));
   const isUpwards = (to: string, from: string): boolean => floorOf(from) >= 0 && floorOf(to) > floorOf(from);
   expect(arrows(production, isUpwards)).toEqual([]);
-});
-
-it('a provider of SMS is a folder, which choose-provider.ts alone enters', () => {
-  const folderOf = (path: string): string | undefined =>
-    /^apps\/sms\/src\/providers\/[^/]+\//.exec(path)?.[0];
-  const door = 'apps/sms/src/providers/choose-provider.ts';
-  const isEntered = (to: string, from: string): boolean =>
-    folderOf(to) !== undefined && folderOf(to) !== folderOf(from) && from !== door;
-  expect(arrows(production, isEntered)).toEqual([]);
 });
 
 it('the environment is read in env.ts alone', () => {
@@ -79,6 +69,27 @@ it(`no folder holds more than ${String(MOST_FILES)} sources`, () => {
   expect(crowded.map(([folder, { length }]) => `${folder}: ${String(length)}`)).toEqual([]);
 });
 
+it('a module constant that is written out is in UPPER_CASE', () => {
+  const lowerCase =
+    /^(?:export )?const (\w*[a-z]\w*)(?:: .+)? =\s+(?!\[\];|new \w+(?:<.*>)?\(\))(?:['"`\d[{/]|-\d|new (?:Map|RegExp|Set)\b)/gm;
+  expect(
+    sources.flatMap(({ path, text }) => names(text, lowerCase).map((name) => `${path}: ${name}`)),
+  ).toEqual([]);
+});
+
+it("an interface's field is readonly unless its package assigns it", () => {
+  const texts = Map.groupBy(sources, ({ path }) => packageOf(path));
+  const isAssigned = (field: string, path: string): boolean =>
+    texts.get(packageOf(path))?.some(({ text }) => new RegExp(`\\.${field} [-+?|]*= `).test(text)) ?? false;
+  const mutable = sources.flatMap(({ path, text }) =>
+    names(text, /^(?:export )?interface .*\{\n([^]*?)^\}/gm)
+      .flatMap((body) => names(body, /^  (\w+)\??: /gm))
+      .filter((field) => !isAssigned(field, path))
+      .map((field) => `${path}: ${field}`),
+  );
+  expect(mutable).toEqual([]);
+});
+
 async function readSources(): Promise<Source[]> {
   const found: Source[] = [];
   for await (const file of glob('{*.config.ts,{apps,packages,tools,e2e,benchmarks}/**/*.ts}', {
@@ -87,7 +98,7 @@ async function readSources(): Promise<Source[]> {
     exclude: (name) => name.split('/').some((part) => /^(node_modules|generated)$|-\d+$/.test(part)),
   })) {
     const text = await readFile(join(ROOT, file), 'utf8');
-    const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name = '']) => name);
+    const specifiers = names(text, /(?:from|import)\s*\(?\s*'([^']+)'/g);
     found.push({ path: file, text, imports: specifiers.map((name) => resolve(file, name)) });
   }
   return found;
@@ -95,6 +106,15 @@ async function readSources(): Promise<Source[]> {
 
 function resolve(file: string, specifier: string): string {
   return specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : specifier;
+}
+
+/** What the pattern's group holds wherever the pattern is found. */
+function names(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map(([, name = '']) => name);
+}
+
+function packageOf(path: string): string {
+  return path.split('/').slice(0, 2).join('/');
 }
 
 function isForTests(path: string): boolean {

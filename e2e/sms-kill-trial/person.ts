@@ -71,7 +71,8 @@ export function createPerson({ serviceUrl, providerUrl, carelessOneIn }: PersonO
         if (last === undefined || isCareless) {
           const note = isCareless ? 'sent again without a look' : "not in the provider's books";
           const isDone = await decide(message, { decision: 'send_again', note });
-          if (isDone) decisions[isCareless ? 'careless' : 'sentAgain'] += 1;
+          if (isDone && isCareless) decisions.careless += 1;
+          else if (isDone) decisions.sentAgain += 1;
           continue;
         }
         const unbooked = sumCosts(booked) - parseCost(message.cost ?? '0');

@@ -8,7 +8,7 @@ import {
 } from '@repo/db';
 import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
-import { addCallbackRoutes, callbackRoots } from './callbacks/routes.ts';
+import { addCallbackRoutes, CALLBACK_ROOTS } from './callbacks/routes.ts';
 import { addCostRoutes } from './messages/cost-routes.ts';
 import type { AppDependencies, RouteContext } from './dependencies.ts';
 import { addMessageListRoutes } from './messages/list-routes.ts';
@@ -19,7 +19,7 @@ import { addTemplateRoutes } from './messages/template-routes.ts';
 import { addUnknownRoutes } from './messages/unknown-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work in other processes. */
-const keyCacheMs = 5_000;
+const KEY_CACHE_MS = 5_000;
 
 /** The service without its sender, and what else is to be counted. */
 export interface App {
@@ -33,7 +33,9 @@ export async function createApp(
   log: Pick<ServerOptions, 'logDestination'> = {},
 ): Promise<App> {
   const { db, settings } = deps;
-  const keyCache = createKeyCache((key) => findApiKey(db, key), { ttlMs: settings.keyCacheMs ?? keyCacheMs });
+  const keyCache = createKeyCache((key) => findApiKey(db, key), {
+    ttlMs: settings.keyCacheMs ?? KEY_CACHE_MS,
+  });
   const server = await createServer({
     service: 'sms',
     description: 'Sends messages to customers, follows them up, and accounts for what they cost.',
@@ -49,7 +51,7 @@ export async function createApp(
       listed: { ...ERROR_SUBJECTS.requests, ...ERROR_SUBJECTS.sms },
       isError: isDaftariError,
     },
-    callbackRoots,
+    callbackRoots: CALLBACK_ROOTS,
     ...log,
   });
   const metrics = createSmsMetrics(server.metrics);

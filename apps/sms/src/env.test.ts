@@ -2,20 +2,20 @@ import { EnvironmentError, parseEnvironment } from '@repo/http';
 import { expect, test } from 'vitest';
 import { environmentSchema } from './env.ts';
 
-const required = {
+const REQUIRED = {
   DATABASE_URL: 'postgresql://sms:secret@localhost:5432/daftari',
   API_KEY: 'a-key',
   SMS_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
 };
-const production = { API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
-const live = { SMS_PROVIDER: 'africas-talking', AT_USERNAME: 'shop', AT_API_KEY: 'atsk_1' };
+const PRODUCTION = { API_KEY: 'q8Zr2mVt5LxWc1Yh7PbKd4NsJf9Gu3Ea' };
+const LIVE = { SMS_PROVIDER: 'africas-talking', AT_USERNAME: 'shop', AT_API_KEY: 'atsk_1' };
 
 const read = (environment: Record<string, string>, isProduction = false) =>
   parseEnvironment('sms', environmentSchema({ isProduction }), environment);
 
 test('three variables are enough for development, where nothing is really sent', () => {
-  expect(read(required)).toEqual({
-    ...required,
+  expect(read(REQUIRED)).toEqual({
+    ...REQUIRED,
     DATABASE_CONNECTIONS: 10,
     DATABASE_POOLER: 'none',
     SMS_PORT: 4003,
@@ -34,13 +34,13 @@ test('three variables are enough for development, where nothing is really sent',
 });
 
 test('in production the provider must be named', () => {
-  const strong = { ...required, ...production };
+  const strong = { ...REQUIRED, ...PRODUCTION };
   expect(() => read(strong, true)).toThrow(/SMS_PROVIDER {2}is not set/);
-  expect(read({ ...strong, ...live }, true)).toMatchObject(live);
+  expect(read({ ...strong, ...LIVE }, true)).toMatchObject(LIVE);
 });
 
 test('production refuses secrets that can be guessed', () => {
-  const strong = { ...required, ...production, ...live };
+  const strong = { ...REQUIRED, ...PRODUCTION, ...LIVE };
   expect(() => read({ ...strong, API_KEY: 'x' }, true)).toThrow(
     /API_KEY {2}is not valid \(shorter than 32 characters/,
   );
@@ -50,12 +50,12 @@ test('production refuses secrets that can be guessed', () => {
 });
 
 test("Africa's Talking needs its user name and key", () => {
-  expect(() => read({ ...required, SMS_PROVIDER: 'africas-talking' })).toThrow(/AT_USERNAME {2}is not set/);
-  expect(() => read({ ...required, ...live, AT_API_KEY: '' })).toThrow(/AT_API_KEY {2}is not set/);
+  expect(() => read({ ...REQUIRED, SMS_PROVIDER: 'africas-talking' })).toThrow(/AT_USERNAME {2}is not set/);
+  expect(() => read({ ...REQUIRED, ...LIVE, AT_API_KEY: '' })).toThrow(/AT_API_KEY {2}is not set/);
 });
 
 test('a lease that ends before the provider has to answer is refused', () => {
-  const wrong = { ...required, SMS_TIMEOUT_SECONDS: '30', SMS_LEASE_SECONDS: '30' };
+  const wrong = { ...REQUIRED, SMS_TIMEOUT_SECONDS: '30', SMS_LEASE_SECONDS: '30' };
   expect(() => read(wrong)).toThrow(
     /SMS_LEASE_SECONDS {2}is not valid \(not more than SMS_TIMEOUT_SECONDS\)/,
   );
@@ -74,7 +74,7 @@ test.each([
   ['AT_BASE_URL', 'ftp://localhost'],
   ['AT_SENDER_ID', 'a name with spaces'],
 ])('%s=%s is refused by name', (name, value) => {
-  const reading = () => read({ ...required, [name]: value });
+  const reading = () => read({ ...REQUIRED, [name]: value });
   expect(reading).toThrow(EnvironmentError);
   expect(reading).toThrow(`${name}  is not valid`);
 });

@@ -23,7 +23,7 @@ const common = (strictness: Strictness) => ({
   SMS_PORT: portSetting(4003),
 });
 
-const sending = {
+const SENDING = {
   SMS_SENDER: z
     .enum(['on', 'off'], 'neither on nor off')
     .default('on')
@@ -62,7 +62,7 @@ const sending = {
     .describe('the currency of SMS_DAILY_BUDGET, KES when absent'),
 };
 
-const provider = {
+const PROVIDER = {
   AT_USERNAME: z.string().optional().describe("the user name at Africa's Talking; sandbox for its sandbox"),
   AT_API_KEY: z.string().optional().describe("the API key of Africa's Talking"),
   AT_SENDER_ID: z
@@ -80,7 +80,7 @@ const provider = {
 const PROVIDERS = {
   'africas-talking': ['AT_USERNAME', 'AT_API_KEY'],
   console: [],
-} as const satisfies Record<string, readonly (keyof typeof provider)[]>;
+} as const satisfies Record<string, readonly (keyof typeof PROVIDER)[]>;
 
 const providerNames = Object.keys(PROVIDERS) as (keyof typeof PROVIDERS)[];
 const providers = z.enum(providerNames, `not one of ${providerNames.join(', ')}`);
@@ -95,8 +95,8 @@ export function environmentSchema(strictness: Strictness) {
       SMS_PROVIDER: (strictness.isProduction ? providers : providers.default('console')).describe(
         description,
       ),
-      ...provider,
-      ...sending,
+      ...PROVIDER,
+      ...SENDING,
     })
     .superRefine((settings, context) => {
       const refuse = (name: keyof typeof settings, message: string) =>

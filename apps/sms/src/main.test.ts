@@ -15,7 +15,7 @@ import { isDone, newNumber, untilAccepted, untilLogged, untilSms } from './testi
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
-const complete = {
+const COMPLETE = {
   DATABASE_URL: 'postgresql://nobody:hunter2@127.0.0.1:1/none',
   API_KEY: 'a-secret-key',
   SMS_CALLBACK_TOKEN: 'V1StGXR8Z5jdHi6BmyT0kL9w',
@@ -70,13 +70,13 @@ test('without its settings it ends with 78 and one message that names each of th
 });
 
 test('without its database it says so, answers 503, and ends in order', async () => {
-  const { child, lines, url } = await start(complete, 'the database cannot be used yet');
+  const { child, lines, url } = await start(COMPLETE, 'the database cannot be used yet');
   const log = lines.join('\n');
   expect(log).toContain('database_unavailable');
   expect(log).not.toContain('hunter2');
   expect((await fetch(`${url}/health/live`)).status).toBe(200);
   expect((await fetch(`${url}/health/ready`)).status).toBe(503);
-  const report = `${url}/delivery-reports/${complete.SMS_CALLBACK_TOKEN}`;
+  const report = `${url}/delivery-reports/${COMPLETE.SMS_CALLBACK_TOKEN}`;
   expect((await fetch(report, { method: 'POST', body: 'id=a&status=b' })).status).toBe(503);
   expect(await end(child)).toEqual([0, null]);
 });
@@ -86,7 +86,7 @@ test('on a port that is taken it ends with 1 and says what to set', async () => 
   other.listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
-  const { out, code } = await runToEnd({ ...complete, SMS_PORT: String(port) });
+  const { out, code } = await runToEnd({ ...COMPLETE, SMS_PORT: String(port) });
   other.close();
   expect(code).toBe(1);
   expect(out).toContain('set HOST and SMS_PORT');
@@ -104,7 +104,7 @@ async function openWorld() {
     await database.drop();
   });
   const env = {
-    ...complete,
+    ...COMPLETE,
     DATABASE_URL: database.url,
     SMS_PROVIDER: 'africas-talking',
     AT_USERNAME: 'sandbox',

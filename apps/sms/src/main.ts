@@ -10,7 +10,7 @@ import { startMonitor } from './sender/monitor.ts';
 import { startSending } from './sender/start-sending.ts';
 
 /** Less than the time that a service has to end, so that what was given up can still be recorded. */
-const longestGraceMs = 18_000;
+const LONGEST_GRACE_MS = 18_000;
 
 const environment = readEnvironment();
 const db = createDb(databaseOptions(environment));
@@ -26,11 +26,11 @@ const { server, metrics } = await createApp({
 const { app } = server;
 
 // No other process has this name, and no later one on this machine.
-const name = `${hostname().slice(0, 40)}-${String(process.pid)}-${randomBytes(4).toString('hex')}`;
+const NAME = `${hostname().slice(0, 40)}-${String(process.pid)}-${randomBytes(4).toString('hex')}`;
 const provider = chooseProvider(environment, (line) => app.log.info(line));
 const isSending = environment.SMS_SENDER === 'on';
 const sending = isSending
-  ? startSending({ db, server, provider, metrics }, senderSettings(environment, name))
+  ? startSending({ db, server, provider, metrics }, senderSettings(environment, NAME))
   : null;
 const monitor = isSending ? null : startMonitor({ db, provider: null, metrics, log: app.log });
 
@@ -49,7 +49,7 @@ await runService(server, {
   portVariable: 'SMS_PORT',
   close: async () => {
     // What came of the last attempts is recorded before the database closes.
-    await Promise.all([monitor?.stop(), sending?.close(longestGraceMs)]);
+    await Promise.all([monitor?.stop(), sending?.close(LONGEST_GRACE_MS)]);
     await provider.close();
     await db.close();
   },

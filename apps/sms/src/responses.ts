@@ -6,7 +6,7 @@ export function secured(tag: string, summary: string) {
 }
 
 /** What every guarded route may answer. */
-export const keyProblems = {
+export const KEY_PROBLEMS = {
   401: problemResponse('The API key is missing or unknown.'),
   403: problemResponse('The API key lacks the scope of this route.'),
   503: problemResponse('The service cannot do this at the moment; `retry-after` says when to send it again.'),

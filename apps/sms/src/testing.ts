@@ -13,13 +13,13 @@ import { Registry } from 'prom-client';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
 import { createAfricasTalking } from './providers/africas-talking/client.ts';
-import { africasTalkingCallbacks } from './providers/africas-talking/reports.ts';
+import { AFRICAS_TALKING_CALLBACKS } from './providers/africas-talking/reports.ts';
 import type { Provider } from './providers/provider.ts';
 import type { SenderSettings } from './sender/sender.ts';
 import { startSending } from './sender/start-sending.ts';
 
-export const testToken = 'V1StGXR8Z5jdHi6BmyT0kL9w';
-export const testKey = 'test-key';
+export const TEST_TOKEN = 'V1StGXR8Z5jdHi6BmyT0kL9w';
+export const TEST_KEY = 'test-key';
 
 /** What a test says of a request; the key is the configured one unless it says another. */
 interface TestRequest {
@@ -57,11 +57,13 @@ export interface TestService extends AsyncDisposable {
   metric(name: string): Promise<number | null>;
 }
 
-type TestSenderSettings = Partial<SenderSettings> & { readonly provider?: Provider };
+interface TestSenderSettings extends Partial<SenderSettings> {
+  readonly provider?: Provider;
+}
 
-const testSettings: AppSettings = {
-  apiKey: testKey,
-  callbackToken: testToken,
+const TEST_SETTINGS: AppSettings = {
+  apiKey: TEST_KEY,
+  callbackToken: TEST_TOKEN,
   keyCacheMs: 60_000,
   logLevel: 'trace',
 };
@@ -89,7 +91,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
   const db = createDb({ url: network.url, connectTimeoutMs: 60_000 });
   const lines: string[] = [];
   const { server, metrics } = await createApp(
-    { db, callbacks: africasTalkingCallbacks, settings: { ...testSettings, ...settings } },
+    { db, callbacks: AFRICAS_TALKING_CALLBACKS, settings: { ...TEST_SETTINGS, ...settings } },
     { logDestination: { write: (line) => lines.push(line) } },
   );
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
@@ -144,7 +146,7 @@ export function openProvider(url: string, timeoutMs = 120_000): Provider {
 }
 
 function ask(url: string, path: string, request: TestRequest = {}): Promise<Response> {
-  const { method = 'GET', key = testKey, body, headers } = request;
+  const { method = 'GET', key = TEST_KEY, body, headers } = request;
   const isRaw = typeof body === 'string' || body instanceof Uint8Array;
   return fetch(`${url}${path}`, {
     method,

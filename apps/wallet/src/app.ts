@@ -16,7 +16,7 @@ import { addFeeRoutes } from './ledger/fee-routes.ts';
 import { addHoldRoutes } from './ledger/hold-routes.ts';
 import { refuseOtherForms } from './json-only.ts';
 import { createLookupLimits } from './wallets/lookup-limits.ts';
-import { mapAmount, receiptProblems } from './problems.ts';
+import { mapAmount, RECEIPT_PROBLEMS } from './problems.ts';
 import { addPublicLimit } from './receipts/public-limit.ts';
 import { addReceiptRoutes } from './receipts/receipt-routes.ts';
 import { addStatementRoutes } from './receipts/statement-routes.ts';
@@ -60,7 +60,7 @@ export async function createApp(
       isError: isDaftariError,
     },
     mapError: mapAmount,
-    problems: receiptProblems,
+    problems: RECEIPT_PROBLEMS,
     ...(settings.trustProxy === undefined ? {} : { trustProxy: settings.trustProxy }),
     ...log,
   });

@@ -4,7 +4,7 @@ import { HttpProblem, validationFindings } from '@repo/http';
 import type { ProblemKind } from '@repo/http';
 
 /** Why a transaction has no receipt. */
-export const receiptProblems = {
+export const RECEIPT_PROBLEMS = {
   receipt_not_ready: {
     status: 409,
     title: 'This transaction has no receipt yet.',
@@ -46,8 +46,8 @@ export function unknownWallet(): HttpProblem {
 }
 
 /** The transaction in the path is there, and has no receipt. */
-export function receiptProblem(code: keyof typeof receiptProblems): HttpProblem {
-  const { status, title, advice } = receiptProblems[code];
+export function receiptProblem(code: keyof typeof RECEIPT_PROBLEMS): HttpProblem {
+  const { status, title, advice } = RECEIPT_PROBLEMS[code];
   return new HttpProblem({ code, status, title, detail: advice });
 }
 

@@ -1,10 +1,10 @@
 import { queueSms, recordOptOut } from '@repo/db';
 import { expect, test } from 'vitest';
-import { isDone, newNumber, startTestService, testToken, untilSms } from '../testing.ts';
+import { isDone, newNumber, startTestService, TEST_TOKEN, untilSms } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
 function post(service: TestService, kind: 'delivery-reports' | 'opt-outs', body: string | Uint8Array) {
-  return service.ask(`/${kind}/${testToken}`, {
+  return service.ask(`/${kind}/${TEST_TOKEN}`, {
     method: 'POST',
     key: null,
     body,
@@ -134,7 +134,7 @@ test('a wrong token is answered exactly like an unknown path, and nothing is sto
     const fixed = [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name));
     return { status, rest, fixed };
   };
-  const unknown = await ask(`/nothing/${testToken}`);
+  const unknown = await ask(`/nothing/${TEST_TOKEN}`);
   expect(unknown.status).toBe(404);
   for (const path of [
     '/delivery-reports/wrong',
@@ -223,5 +223,5 @@ test('neither the log nor the metrics hold a number, a body or the token', async
   await post(service, 'opt-outs', `phoneNumber=%2B${number}`);
   const written = `${service.lines.join('')}${await service.server.metrics.metrics()}`;
   expect(written).toContain('a delivery status that is not listed');
-  for (const secret of [number, number.slice(3), testToken]) expect(written).not.toContain(secret);
+  for (const secret of [number, number.slice(3), TEST_TOKEN]) expect(written).not.toContain(secret);
 });

@@ -7,7 +7,7 @@ import type { CallbackContext } from './take-callback.ts';
 import type { AppDependencies } from '../dependencies.ts';
 import type { SmsMetrics } from '../sms-metrics.ts';
 
-const common = {
+const COMMON = {
   tags: ['callbacks'],
   params: z.object({
     token: z.string().describe('SMS_CALLBACK_TOKEN; a wrong one is answered like an unknown path'),
@@ -19,24 +19,24 @@ const common = {
   },
 };
 
-const reportSchema = {
+const REPORT_SCHEMA = {
   operationId: 'reportDelivery',
-  ...common,
+  ...COMMON,
   summary: 'The provider reports what became of a message.',
   description: 'A form or JSON. Answered when the report is committed, whatever came of it.',
 };
 
-const optOutSchema = {
+const OPT_OUT_SCHEMA = {
   operationId: 'recordOptOut',
-  ...common,
+  ...COMMON,
   summary: 'A customer wants no more messages.',
   description: 'Unimportant messages are not sent to this number any more; news of money is.',
 };
 
-const stored = { status: 'stored' } as const;
+const STORED = { status: 'stored' } as const;
 
 /** Below these everything comes from the provider, or from whoever else has the token. */
-export const callbackRoots: readonly string[] = ['/delivery-reports', '/opt-outs'];
+export const CALLBACK_ROOTS: readonly string[] = ['/delivery-reports', '/opt-outs'];
 
 /** Adds the two routes that the provider calls. They are never rate-limited: a 429 would be a lost report. */
 export async function addCallbackRoutes(
@@ -58,7 +58,7 @@ export async function addCallbackRoutes(
   }
 
   const options: CallbackScopeOptions = {
-    roots: callbackRoots,
+    roots: CALLBACK_ROOTS,
     token: settings.callbackToken,
     keepStray: async (request, reason) => {
       await quarantine(contextOf(request), await bodyOf(request), { reason });
@@ -66,16 +66,16 @@ export async function addCallbackRoutes(
   };
 
   await addCallbackScope(app, options, (scope) => {
-    const report = { ...reportSchema, body: callbacks.fields.report };
+    const report = { ...REPORT_SCHEMA, body: callbacks.fields.report };
     scope.post('/delivery-reports/:token', { schema: report }, async (request) => {
       await takeDeliveryReport(contextOf(request), await bodyOf(request));
-      return stored;
+      return STORED;
     });
 
-    const optOut = { ...optOutSchema, body: callbacks.fields.optOut };
+    const optOut = { ...OPT_OUT_SCHEMA, body: callbacks.fields.optOut };
     scope.post('/opt-outs/:token', { schema: optOut }, async (request) => {
       await takeOptOut(contextOf(request), await bodyOf(request));
-      return stored;
+      return STORED;
     });
   });
 }

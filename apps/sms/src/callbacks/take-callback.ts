@@ -3,7 +3,7 @@ import type { Db, DeliveryOutcome } from '@repo/db';
 import { findDamage, lowerCase, notStored } from '@repo/http';
 import type { RawBody } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
-import { reasonTexts } from '../providers/report-reasons.ts';
+import { REASON_TEXTS } from '../providers/report-reasons.ts';
 import type { UnreadableReason } from '../providers/report-reasons.ts';
 import type { CallbackReader } from '../providers/provider.ts';
 import { harmless } from '../providers/send-codes.ts';
@@ -79,7 +79,7 @@ export async function quarantine(
 ): Promise<void> {
   const id = await store(context, body, note === undefined ? reason : `${reason}: ${note}`);
   context.metrics.quarantined.inc({ reason });
-  context.log.warn({ report: id, reason }, reasonTexts[reason]);
+  context.log.warn({ report: id, reason }, REASON_TEXTS[reason]);
 }
 
 /** Something about this callback in particular went wrong: it is kept as it came, so that nobody has to repeat it. */

@@ -4,9 +4,9 @@ import { jsonOrCsv, lowerCase, prefersCsv, problemResponse, wordParameter } from
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
-import { keyProblems, secured } from '../responses.ts';
+import { KEY_PROBLEMS, secured } from '../responses.ts';
 
-const csv = 'text/csv';
+const CSV = 'text/csv';
 
 const moment = z
   .string()
@@ -20,7 +20,7 @@ const querystring = z.strictObject({
   by: wordParameter(['day', 'status', 'network', 'template']).default('day'),
 });
 
-const sums = {
+const SUMS = {
   messages: z.int(),
   parts: z.int().describe('as charged'),
   expectedParts: z.int().describe('as counted before sending'),
@@ -32,42 +32,42 @@ const reportSchema = z
   .object({
     from: z.iso.datetime(),
     to: z.iso.datetime(),
-    rows: z.array(z.object({ key: z.string(), ...sums })),
-    totals: z.array(z.object(sums)).describe('one for each currency'),
+    rows: z.array(z.object({ key: z.string(), ...SUMS })),
+    totals: z.array(z.object(SUMS)).describe('one for each currency'),
     uncosted: z
       .array(z.object({ key: z.string(), messages: z.int() }))
       .describe('messages without a cost: waiting, refused, or of unknown outcome'),
   })
   .meta({ id: 'CostReport' });
 
-const description =
+const DESCRIPTION =
   'Messages by the time when they were queued, with what they were charged. With `Accept: text/csv`, or `.csv` behind the path, as CSV.';
 
-const problems = {
-  ...keyProblems,
+const PROBLEMS = {
+  ...KEY_PROBLEMS,
   406: problemResponse('There is JSON and CSV.'),
   422: problemResponse('`from`, `to` or `by` is not as it must be.'),
 };
 
-const jsonSchema = {
+const JSON_SCHEMA = {
   operationId: 'getCostReport',
   ...secured('costs', 'What the messages of a period cost.'),
-  description,
+  description: DESCRIPTION,
   querystring,
   response: {
     200: jsonOrCsv('The report.', reportSchema),
-    ...problems,
+    ...PROBLEMS,
   },
 };
 
-const csvSchema = {
+const CSV_SCHEMA = {
   operationId: 'getCostReportAsCsv',
   ...secured('costs', 'What the messages of a period cost, as CSV.'),
-  description,
+  description: DESCRIPTION,
   querystring,
   response: {
-    200: { description: 'The report.', content: { [csv]: { schema: z.string() } } },
-    ...problems,
+    200: { description: 'The report.', content: { [CSV]: { schema: z.string() } } },
+    ...PROBLEMS,
   },
 };
 
@@ -79,10 +79,10 @@ export function addCostRoutes(app: HttpServer, { db, requireKey }: RouteContext)
     return { ...period, report: query.by === 'status' ? inLowerCase(report) : report };
   };
 
-  app.get('/reports/cost', { onRequest: requireKey('read'), schema: jsonSchema }, async (request, reply) => {
+  app.get('/reports/cost', { onRequest: requireKey('read'), schema: JSON_SCHEMA }, async (request, reply) => {
     const isCsv = prefersCsv(request);
     const { from, to, report } = await read(request.query);
-    if (isCsv) return reply.type(`${csv}; charset=utf-8`).send(smsCostCsv(report));
+    if (isCsv) return reply.type(`${CSV}; charset=utf-8`).send(smsCostCsv(report));
     return reply
       .type('application/json')
       .send({ from: from.toISOString(), to: to.toISOString(), ...bodyOf(report) });
@@ -90,10 +90,10 @@ export function addCostRoutes(app: HttpServer, { db, requireKey }: RouteContext)
 
   app.get(
     '/reports/cost.csv',
-    { onRequest: requireKey('read'), schema: csvSchema },
+    { onRequest: requireKey('read'), schema: CSV_SCHEMA },
     async (request, reply) => {
       const { report } = await read(request.query);
-      return reply.type(`${csv}; charset=utf-8`).send(smsCostCsv(report));
+      return reply.type(`${CSV}; charset=utf-8`).send(smsCostCsv(report));
     },
   );
 }

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { hasScope } from './routes.ts';
 import { messageBody, messageSchema } from './view.ts';
-import { keyProblems, secured } from '../responses.ts';
+import { KEY_PROBLEMS, secured } from '../responses.ts';
 
 const suggestionSchema = z
   .object({
@@ -51,7 +51,7 @@ const querystring = z
 
 type Query = z.output<typeof querystring>;
 
-const listSchema = {
+const LIST_SCHEMA = {
   ...secured('messages', 'Messages to a number, about a transaction, or of unknown outcome.'),
   operationId: 'listMessages',
   description:
@@ -70,25 +70,25 @@ const listSchema = {
           .meta({ id: 'ListedMessage' }),
       ),
     ),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     406: problemResponse('There is JSON and CSV.'),
     422: problemResponse('Not one of `status`, `phone` and `reference` is there, or a parameter is wrong.'),
   },
 };
 
-type Item = z.input<typeof messageSchema> & {
+interface Item extends z.input<typeof messageSchema> {
   readonly message?: string;
   readonly suggestions?: {
-    providerMessageId: string;
-    status: string;
-    reason: string | null;
-    receivedAt: string;
+    readonly providerMessageId: string;
+    readonly status: string;
+    readonly reason: string | null;
+    readonly receivedAt: string;
   }[];
-};
+}
 
 /** Adds `GET /messages`. */
 export function addMessageListRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
-  const options = { onRequest: requireKey('read'), schema: listSchema };
+  const options = { onRequest: requireKey('read'), schema: LIST_SCHEMA };
   app.get('/messages', options, async (request, reply) => {
     const isCsv = prefersCsv(request);
     const isAdmin = hasScope(request, 'admin');
@@ -97,7 +97,7 @@ export function addMessageListRoutes(app: HttpServer, { db, requireKey }: RouteC
     }
     const { items, nextCursor } = await readPage(db, request.query, isAdmin);
     if (!isCsv) return reply.type('application/json').send({ items, nextCursor });
-    return reply.send(csvAnswer(reply, { name: 'messages', columns, rows: items, nextCursor }));
+    return reply.send(csvAnswer(reply, { name: 'messages', columns: COLUMNS, rows: items, nextCursor }));
   });
 }
 
@@ -128,7 +128,7 @@ function suggestionBody({ providerMessageId, status, reason, receivedAt }: Repor
   return { providerMessageId, status, reason, receivedAt: receivedAt.toISOString() };
 }
 
-const columns = {
+const COLUMNS = {
   id: (item: Item) => item.id,
   createdAt: (item: Item) => item.createdAt,
   recipient: (item: Item) => item.recipient,

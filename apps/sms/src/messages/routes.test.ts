@@ -1,7 +1,7 @@
 import { createApiKey, queueSms } from '@repo/db';
 import type { Scope } from '@repo/db';
 import { expect, test } from 'vitest';
-import { isDone, newNumber, startTestService, testKey, untilSms } from '../testing.ts';
+import { isDone, newNumber, startTestService, TEST_KEY, untilSms } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
 async function keyWith({ db }: TestService, ...scopes: Scope[]): Promise<string> {
@@ -165,7 +165,7 @@ test('a request without a valid key is refused', async () => {
   ];
   for (const path of paths) {
     expect((await service.ask(path, { key: null })).status, path).toBe(401);
-    expect((await service.ask(path, { key: `${testKey}x` })).status, path).toBe(401);
+    expect((await service.ask(path, { key: `${TEST_KEY}x` })).status, path).toBe(401);
   }
 });
 

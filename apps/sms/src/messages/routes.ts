@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { eventBody, eventSchema, messageBody, messageSchema } from './view.ts';
-import { keyProblems, secured } from '../responses.ts';
+import { KEY_PROBLEMS, secured } from '../responses.ts';
 
 /** A text that the database can hold: no NUL, and no half of a character. */
 const wellFormed = (text: string) => text.isWellFormed() && !text.includes('\0');
@@ -14,7 +14,7 @@ const queuedSchema = z
   .object({ id: z.string(), status: z.enum(['pending', 'sent', 'failed']) })
   .meta({ id: 'QueuedMessage' });
 
-const queueSchema = {
+const QUEUE_SCHEMA = {
   operationId: 'queueMessage',
   ...secured('messages', 'Queues a message. It is sent as soon as its turn comes.'),
   headers: optionalIdempotencyHeaders,
@@ -49,13 +49,13 @@ const queueSchema = {
       'It is queued; `failed` at once when nothing can ever be sent to the recipient.',
     ),
     200: queuedSchema.describe('It was queued before, for the same key; this is its status now.'),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     409: problemResponse('`key_reused`: the key was used for another message.'),
     422: problemResponse('A field is missing, unknown or wrong.'),
   },
 };
 
-const showSchema = {
+const SHOW_SCHEMA = {
   operationId: 'getMessage',
   ...secured('messages', 'A message, what became of it, and what it cost.'),
   params: z.object({ id: z.string() }),
@@ -70,14 +70,14 @@ const showSchema = {
           .describe('retries, unknown outcomes, decisions; only for keys with the scope admin'),
       })
       .meta({ id: 'MessageWithHistory' }),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('`unknown_sms`: no message has this id.'),
   },
 };
 
 /** Adds the routes that queue a message and show it. */
 export function addMessageRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
-  const queue = { onRequest: requireKey('transact'), schema: queueSchema };
+  const queue = { onRequest: requireKey('transact'), schema: QUEUE_SCHEMA };
   app.post('/messages', queue, async (request, reply) => {
     const { recipient, message, template, language, priority, transactionReference } = request.body;
     const key = request.headers['idempotency-key'];
@@ -93,7 +93,7 @@ export function addMessageRoutes(app: HttpServer, { db, requireKey }: RouteConte
     return reply.code(replayed ? 200 : 202).send({ id, status: lowerCase(status) });
   });
 
-  app.get('/messages/:id', { onRequest: requireKey('read'), schema: showSchema }, async (request) => {
+  app.get('/messages/:id', { onRequest: requireKey('read'), schema: SHOW_SCHEMA }, async (request) => {
     const sms = await findSms(db, request.params.id);
     if (sms === null) throw new DaftariError('unknown_sms');
     const isAdmin = hasScope(request, 'admin');

@@ -2,8 +2,8 @@ import { createApiKey } from '@repo/db';
 import { expect, test } from 'vitest';
 import { startTestService } from '../testing.ts';
 
-const path = '/templates/transfer_in/sw';
-const text = '{reference} imethibitishwa. Umepokea {amount} toka kwa {name}.[ Salio {balance}.]';
+const PATH = '/templates/transfer_in/sw';
+const TEXT = '{reference} imethibitishwa. Umepokea {amount} toka kwa {name}.[ Salio {balance}.]';
 
 test('all texts are listed with their placeholders and how many messages they take', async () => {
   await using service = await startTestService();
@@ -31,7 +31,7 @@ test('all texts are listed with their placeholders and how many messages they ta
 
 test('a text is tried out without being changed, then changed, and who did it is kept', async () => {
   await using service = await startTestService();
-  const tried = await service.ask(`${path}/preview`, { method: 'POST', body: { text } });
+  const tried = await service.ask(`${PATH}/preview`, { method: 'POST', body: { text: TEXT } });
   expect([tried.status, tried.body]).toEqual([
     200,
     {
@@ -43,10 +43,10 @@ test('a text is tried out without being changed, then changed, and who did it is
   ]);
   expect(await service.query('SELECT 1 FROM services.sms_template_changes')).toEqual([]);
   const { key } = await createApiKey(service.db, { name: 'Support', scopes: ['admin'] });
-  const changed = await service.ask(path, { method: 'PUT', key, body: { text, reason: 'shorter' } });
-  expect([changed.status, changed.body['text']]).toEqual([200, text]);
+  const changed = await service.ask(PATH, { method: 'PUT', key, body: { text: TEXT, reason: 'shorter' } });
+  expect([changed.status, changed.body['text']]).toEqual([200, TEXT]);
   expect(await service.query('SELECT changed_by, reason, text FROM services.sms_template_changes')).toEqual([
-    { changed_by: 'Support', reason: 'shorter', text },
+    { changed_by: 'Support', reason: 'shorter', text: TEXT },
   ]);
 });
 
@@ -57,10 +57,10 @@ test.each([
   ['another alphabet', '{reference} {amount} {name} \u{1F389}', 'alphabet'],
 ])('a text with %s is refused, and the answer says what is wrong', async (_what, wrong, said) => {
   await using service = await startTestService();
-  const answer = await service.ask(path, { method: 'PUT', body: { text: wrong, reason: 'x' } });
+  const answer = await service.ask(PATH, { method: 'PUT', body: { text: wrong, reason: 'x' } });
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_template']);
   expect(JSON.stringify(answer.body)).toContain(said);
-  const tried = await service.ask(`${path}/preview`, { method: 'POST', body: { text: wrong } });
+  const tried = await service.ask(`${PATH}/preview`, { method: 'POST', body: { text: wrong } });
   expect([tried.status, tried.body['code']]).toEqual([422, 'invalid_template']);
 });
 
@@ -71,15 +71,15 @@ test.each([
   `/templates/${'x'.repeat(99)}/en`,
 ])('%s is no text of ours', async (other) => {
   await using service = await startTestService();
-  const answer = await service.ask(other, { method: 'PUT', body: { text, reason: 'x' } });
+  const answer = await service.ask(other, { method: 'PUT', body: { text: TEXT, reason: 'x' } });
   expect([answer.status, answer.body['code']]).toEqual([404, 'unknown_template']);
 });
 
 test('only an administrator changes a text, and only with a reason', async () => {
   await using service = await startTestService();
   const { key } = await createApiKey(service.db, { name: 'Reader', scopes: ['read', 'transact'] });
-  const asReader = await service.ask(path, { method: 'PUT', key, body: { text, reason: 'x' } });
+  const asReader = await service.ask(PATH, { method: 'PUT', key, body: { text: TEXT, reason: 'x' } });
   expect(asReader.status).toBe(403);
-  const without = await service.ask(path, { method: 'PUT', body: { text, reason: ' ' } });
+  const without = await service.ask(PATH, { method: 'PUT', body: { text: TEXT, reason: ' ' } });
   expect(without.status).toBe(422);
 });

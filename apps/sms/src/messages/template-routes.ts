@@ -4,7 +4,7 @@ import { actorOf, problemResponse } from '@repo/http';
 import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
-import { keyProblems, secured } from '../responses.ts';
+import { KEY_PROBLEMS, secured } from '../responses.ts';
 import { sizeOf } from '../text/parts.ts';
 
 const params = z.object({
@@ -48,16 +48,16 @@ const invalid = problemResponse(
 );
 const unknown = problemResponse('`unknown_template`: no message has this key, or not in this language.');
 
-const listSchema = {
+const LIST_SCHEMA = {
   ...secured('templates', 'The texts of all messages to customers about their money.'),
   operationId: 'listTemplates',
   response: {
     200: z.object({ items: z.array(templateBody), nextCursor: z.null() }).meta({ id: 'TemplateList' }),
-    ...keyProblems,
+    ...KEY_PROBLEMS,
   },
 };
 
-const changeSchema = {
+const CHANGE_SCHEMA = {
   ...secured('templates', 'Changes the text of a message, from the next message on.'),
   operationId: 'changeTemplate',
   params,
@@ -65,31 +65,31 @@ const changeSchema = {
     text,
     reason: z.string().trim().min(1).max(500).describe('why; kept with who changed it'),
   }),
-  response: { 200: templateBody, ...keyProblems, 404: unknown, 422: invalid },
+  response: { 200: templateBody, ...KEY_PROBLEMS, 404: unknown, 422: invalid },
 };
 
-const previewSchema = {
+const PREVIEW_SCHEMA = {
   ...secured('templates', 'Shows a text filled in, and how many messages it would take. Nothing is changed.'),
   operationId: 'previewTemplate',
   params,
   body: z.strictObject({ text }),
-  response: { 200: previewBody, ...keyProblems, 404: unknown, 422: invalid },
+  response: { 200: previewBody, ...KEY_PROBLEMS, 404: unknown, 422: invalid },
 };
 
 /** Adds the routes that show, try out and change the texts of messages. */
 export function addTemplateRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
-  app.get('/templates', { onRequest: requireKey('read'), schema: listSchema }, async () => {
+  app.get('/templates', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async () => {
     return { items: (await listSmsTemplates(db)).map(bodyOf), nextCursor: null };
   });
 
-  const preview = { onRequest: requireKey('read'), schema: previewSchema };
+  const preview = { onRequest: requireKey('read'), schema: PREVIEW_SCHEMA };
   app.post('/templates/:key/:language/preview', preview, async (request) => {
     const { key, language } = request.params;
     const sample = await previewSmsTemplate(db, { key, language, text: request.body.text });
     return previewOf(sample);
   });
 
-  const change = { onRequest: requireKey('admin'), schema: changeSchema };
+  const change = { onRequest: requireKey('admin'), schema: CHANGE_SCHEMA };
   app.put('/templates/:key/:language', change, async (request) => {
     const { key, language } = request.params;
     const changed = await setSmsTemplate(db, {

@@ -6,7 +6,7 @@ import {
   newNumber,
   openProvider,
   startTestService,
-  testToken,
+  TEST_TOKEN,
   untilSms,
 } from '../testing.ts';
 import type { TestService } from '../testing.ts';
@@ -39,7 +39,7 @@ function decide(service: TestService, id: string, { key, ...body }: TestDecision
 test('what may or may not have been sent is on the list, with the reports that may be about it', async () => {
   await using service = await startTestService();
   const { id, recipient, providerMessageId } = await leaveUnknown(service);
-  await service.fetch(`/delivery-reports/${testToken}`, {
+  await service.fetch(`/delivery-reports/${TEST_TOKEN}`, {
     method: 'POST',
     body: `phoneNumber=%2B${recipient}&id=${providerMessageId}&status=Success`,
   });
@@ -59,7 +59,7 @@ test('what may or may not have been sent is on the list, with the reports that m
 test('a person decides that it was sent, by the books of the provider; the key is named and the report joins', async () => {
   await using service = await startTestService();
   const { id, recipient, providerMessageId } = await leaveUnknown(service);
-  await service.fetch(`/delivery-reports/${testToken}`, {
+  await service.fetch(`/delivery-reports/${TEST_TOKEN}`, {
     method: 'POST',
     body: `phoneNumber=%2B${recipient}&id=${providerMessageId}&status=Success`,
   });

@@ -5,9 +5,9 @@ import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { messageBody, messageSchema } from './view.ts';
-import { keyProblems, secured } from '../responses.ts';
+import { KEY_PROBLEMS, secured } from '../responses.ts';
 
-const decisionSchema = {
+const DECISION_SCHEMA = {
   operationId: 'decideMessage',
   ...secured('messages', 'Records what a person has found out about a message of unknown outcome.'),
   params: z.object({ id: z.string() }),
@@ -38,7 +38,7 @@ const decisionSchema = {
   }),
   response: {
     200: messageSchema,
-    ...keyProblems,
+    ...KEY_PROBLEMS,
     404: problemResponse('`unknown_sms`: no message has this id.'),
     409: problemResponse('`nothing_to_decide`: its outcome is known by now.'),
     422: problemResponse('A field is missing, unknown or wrong.'),
@@ -47,7 +47,7 @@ const decisionSchema = {
 
 /** Adds the way to decide about a message of unknown outcome. */
 export function addUnknownRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
-  const decide = { onRequest: requireKey('admin'), schema: decisionSchema };
+  const decide = { onRequest: requireKey('admin'), schema: DECISION_SCHEMA };
   app.post('/messages/:id/decision', decide, async (request) => {
     const { decision, note, providerMessageId, cost } = request.body;
     const sms = await decideSms(db, {

@@ -1,6 +1,6 @@
 import type { Environment } from '../env.ts';
 import { openAfricasTalking } from './africas-talking/open.ts';
-import { africasTalkingCallbacks } from './africas-talking/reports.ts';
+import { AFRICAS_TALKING_CALLBACKS } from './africas-talking/reports.ts';
 import { createConsoleProvider } from './console.ts';
 import type { CallbackReader, Provider } from './provider.ts';
 
@@ -13,9 +13,9 @@ interface Choice {
 
 /** One line a provider. */
 const CHOICES: Readonly<Record<Environment['SMS_PROVIDER'], Choice>> = {
-  'africas-talking': { open: openAfricasTalking, callbacks: africasTalkingCallbacks },
+  'africas-talking': { open: openAfricasTalking, callbacks: AFRICAS_TALKING_CALLBACKS },
   // Nobody reports on what the console wrote. Reports that come all the same are about messages sent before.
-  console: { open: (_, write) => createConsoleProvider({ write }), callbacks: africasTalkingCallbacks },
+  console: { open: (_, write) => createConsoleProvider({ write }), callbacks: AFRICAS_TALKING_CALLBACKS },
 };
 
 /** Opens the provider that the environment names. `write` takes the lines of the console provider. */

@@ -5,8 +5,8 @@ import { Pool, interceptors } from 'undici';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { exchange } from './exchange.ts';
 
-const request = { method: 'POST', path: '/', headers: [], body: 'x=1' } as const;
-const options = { timeoutMs: 60_000, maxBytes: 1_000 };
+const REQUEST = { method: 'POST', path: '/', headers: [], body: 'x=1' } as const;
+const OPTIONS = { timeoutMs: 60_000, maxBytes: 1_000 };
 
 /** A server that reads a request and closes the connection, and a client that takes it up again when that happens. */
 async function startUnreliable() {
@@ -32,9 +32,9 @@ async function startUnreliable() {
 
 test('a request is not written twice, even by a client that takes it up again', async () => {
   const { seen, client } = await startUnreliable();
-  await expect(client.request(request)).rejects.toThrow();
+  await expect(client.request(REQUEST)).rejects.toThrow();
   expect(seen.requests).toBe(4);
-  const end = await exchange(client, { ...request, headers: [] }, options);
+  const end = await exchange(client, { ...REQUEST, headers: [] }, OPTIONS);
   expect(end).toMatchObject({ kind: 'failed', started: true, why: 'error' });
   expect(seen.requests).toBe(5);
 });
@@ -42,7 +42,7 @@ test('a request is not written twice, even by a client that takes it up again', 
 test('an exchange that ended leaves no listener on a signal that many share', async () => {
   const { client } = await startUnreliable();
   const { signal } = new AbortController();
-  const running = exchange(client, { ...request, headers: [] }, { ...options, signal });
+  const running = exchange(client, { ...REQUEST, headers: [] }, { ...OPTIONS, signal });
   expect(getEventListeners(signal, 'abort')).toHaveLength(1);
   await running;
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
@@ -55,7 +55,7 @@ test('an exchange that ended leaves no timer behind that would keep the process'
   onTestFinished(() => void vi.restoreAllMocks());
   // A time by which it is told from the timers of the HTTP client and of the tests.
   const timeoutMs = 54_321;
-  await exchange(client, { ...request, headers: [] }, { ...options, timeoutMs });
+  await exchange(client, { ...REQUEST, headers: [] }, { ...OPTIONS, timeoutMs });
   const call = started.mock.calls.findIndex(([, delay]) => delay === timeoutMs);
   expect(call).not.toBe(-1);
   expect(cleared).toHaveBeenCalledWith(started.mock.results[call]?.value);

@@ -1,9 +1,9 @@
-import { sendCodes } from './send-codes.ts';
+import { SEND_CODES } from './send-codes.ts';
 
 /** Why a message that the provider took was not delivered, in a sentence for the person who looks at it. */
 export const FAILURE_REASONS = {
-  blacklisted: sendCodes.blacklisted,
-  do_not_disturb: sendCodes.do_not_disturb,
+  blacklisted: SEND_CODES.blacklisted,
+  do_not_disturb: SEND_CODES.do_not_disturb,
   no_such_number: 'The network knows no such number. Correct it with the customer.',
   inactive: 'The line is inactive at its network. Reach the customer otherwise.',
   suspended: 'The network has suspended the line. Reach the customer otherwise.',

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { jsonMembers } from '@repo/http';
-import { reasonTexts } from './report-reasons.ts';
+import { REASON_TEXTS } from './report-reasons.ts';
 import type { UnreadableReason } from './report-reasons.ts';
 
 /** What came of reading something, or why nothing did. */
@@ -16,19 +16,19 @@ export function unreadable(reason: UnreadableReason): {
   readonly reason: UnreadableReason;
   readonly explanation: string;
 } {
-  return { ok: false, reason, explanation: reasonTexts[reason] };
+  return { ok: false, reason, explanation: REASON_TEXTS[reason] };
 }
 
 /** A report has 200 bytes. Fields beyond this number are somebody's attempt to keep us busy. */
-const maxFields = 100;
-const maxBytes = 64 * 1_024;
+const MAX_FIELDS = 100;
+const MAX_BYTES = 64 * 1_024;
 
 /**
  * Reads the body of a callback as flat fields: JSON if it begins like JSON, else a form. Only the bytes count; the
  * content type that came with them does not, for relays change it.
  */
 export function readFields(bytes: Buffer): Read<FieldValues> {
-  if (bytes.length > maxBytes) return unreadable('body_too_large');
+  if (bytes.length > MAX_BYTES) return unreadable('body_too_large');
   if (!isUtf8(bytes)) return unreadable('body_not_utf8');
   const text = bytes
     .toString('utf8')
@@ -51,7 +51,7 @@ export function singleField(fields: FieldValues, name: string): Read<string | nu
 
 function readForm(text: string): Read<FieldValues> {
   const pairs = [...new URLSearchParams(text)];
-  if (pairs.length > maxFields) return unreadable('too_many_fields');
+  if (pairs.length > MAX_FIELDS) return unreadable('too_many_fields');
   // Any text at all is a form with one field that has no value.
   if (!text.includes('=')) return unreadable('body_not_fields');
   return { ok: true, value: collect(pairs) };
@@ -64,7 +64,7 @@ function readJson(text: string): Read<FieldValues> {
     return unreadable('body_not_fields');
   }
   const members = [...jsonMembers(text)].filter(({ depth }) => depth === 1);
-  if (members.length > maxFields) return unreadable('too_many_fields');
+  if (members.length > MAX_FIELDS) return unreadable('too_many_fields');
   return { ok: true, value: collect(members.map(({ key, value }) => [key, scalarText(JSON.parse(value))])) };
 }
 

@@ -2,7 +2,7 @@
  * Why a callback of the provider could not be read. The code is stored beside its bytes and counted; the sentence
  * tells the person who looks at it what to do.
  */
-export const reasonTexts = {
+export const REASON_TEXTS = {
   body_empty: 'The request had no body. See whether a probe was sent to the URL.',
   body_too_large: 'The body is over 64 KiB; a report has 200 bytes. Find out who sent it.',
   body_incomplete: 'The connection ended before the body did. Look the message up at the provider.',
@@ -21,4 +21,4 @@ export const reasonTexts = {
   phone_missing: 'The opt-out names no customer. Ask the provider who it was.',
 } as const;
 
-export type UnreadableReason = keyof typeof reasonTexts;
+export type UnreadableReason = keyof typeof REASON_TEXTS;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { harmless, reasonOf, sendCodes } from './send-codes.ts';
+import { harmless, reasonOf, SEND_CODES } from './send-codes.ts';
 
 test('every reason is a sentence that says what to do', () => {
-  for (const [code, sentence] of Object.entries(sendCodes)) {
+  for (const [code, sentence] of Object.entries(SEND_CODES)) {
     expect(code).toMatch(/^[a-z_]+$/);
     expect(sentence).toMatch(/^[A-Z].*\.$/);
   }
@@ -11,7 +11,7 @@ test('every reason is a sentence that says what to do', () => {
 
 test("the provider's words stand behind the sentence", () => {
   expect(reasonOf('blacklisted', '406 UserInBlacklist')).toMatch(/\. \(406 UserInBlacklist\)$/);
-  expect(reasonOf('blacklisted')).toBe(sendCodes.blacklisted);
+  expect(reasonOf('blacklisted')).toBe(SEND_CODES.blacklisted);
 });
 
 test.each([

@@ -2,7 +2,7 @@
  * Why a message was not accepted. The code is stored with the message and counted; the sentence tells the person
  * who looks at it what to do.
  */
-export const sendCodes = {
+export const SEND_CODES = {
   invalid_number: 'The number is not one that can be texted. Correct it with the customer.',
   unsupported_number: 'The provider does not serve numbers of this kind. Reach the customer otherwise.',
   hash_unsupported: 'The provider takes no hashed number of this network. Find the customer by the payment.',
@@ -35,15 +35,15 @@ export const sendCodes = {
   answer_unreadable: 'The answer could not be read; the message may have been sent. Look there.',
 } as const;
 
-export type SendCode = keyof typeof sendCodes;
+export type SendCode = keyof typeof SEND_CODES;
 
 /** Longer words of a provider are a page of a proxy, not a reason. */
-const maxWords = 80;
+const MAX_WORDS = 80;
 
 /** The sentence of a code, with what the provider or the system said in particular. */
 export function reasonOf(code: SendCode, words = ''): string {
   const said = harmless(words);
-  return said === '' ? sendCodes[code] : `${sendCodes[code]} (${said})`;
+  return said === '' ? SEND_CODES[code] : `${SEND_CODES[code]} (${said})`;
 }
 
 /**
@@ -58,5 +58,5 @@ export function harmless(words: string): string {
     .replace(/[0-9a-f]{16,}/gi, '#')
     .replace(/\+?\d[\d X*.-]{3,}[\dX*]/g, '#')
     .trim()
-    .slice(0, maxWords);
+    .slice(0, MAX_WORDS);
 }

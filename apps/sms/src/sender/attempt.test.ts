@@ -4,7 +4,7 @@ import type { OutgoingMessage, Provider, SendAnswer } from '../providers/provide
 import { createConsoleProvider } from '../providers/console.ts';
 import { attemptSending, settlementOf, verdictOf } from './attempt.ts';
 
-const message: ClaimedSms = {
+const MESSAGE: ClaimedSms = {
   id: '018f0000-0000-7000-8000-000000000001',
   attempt: 2,
   recipient: '254700000126',
@@ -17,9 +17,9 @@ const message: ClaimedSms = {
   createdAt: new Date(0),
 };
 
-const rules = { backOff: { firstMs: 1_000, longestMs: 600_000 }, maxAttempts: 3 };
-const prepared = { text: message.message, encoding: 'GSM-7', parts: 1, units: 20 } as const;
-const facts = {
+const RULES = { backOff: { firstMs: 1_000, longestMs: 600_000 }, maxAttempts: 3 };
+const PREPARED = { text: MESSAGE.message, encoding: 'GSM-7', parts: 1, units: 20 } as const;
+const FACTS = {
   providerMessageId: 'ATXid_1',
   cost: '1.6000',
   currency: 'KES',
@@ -27,16 +27,16 @@ const facts = {
   parts: 2,
   providerStatus: '101 Success',
 };
-const failure = { code: 'no_route', reason: 'No way.', facts: null } as const;
-const retry = { kind: 'retry', scope: 'message', ...failure } as const;
+const FAILURE = { code: 'no_route', reason: 'No way.', facts: null } as const;
+const RETRY = { kind: 'retry', scope: 'message', ...FAILURE } as const;
 
 function settled(answer: SendAnswer, changes: Partial<ClaimedSms> = {}) {
-  return settlementOf({ ...message, ...changes }, { prepared, answer }, rules);
+  return settlementOf({ ...MESSAGE, ...changes }, { prepared: PREPARED, answer }, RULES);
 }
 
 test('an acceptance is recorded with what was charged beside what was expected', () => {
-  expect(settled({ kind: 'accepted', ...facts })).toEqual({
-    id: message.id,
+  expect(settled({ kind: 'accepted', ...FACTS })).toEqual({
+    id: MESSAGE.id,
     attempt: 2,
     outcome: 'accepted',
     providerMessageId: 'ATXid_1',
@@ -50,23 +50,23 @@ test('an acceptance is recorded with what was charged beside what was expected',
 });
 
 test('a refusal that was charged is recorded with its cost', () => {
-  const refused = { kind: 'refused', code: 'blacklisted', reason: 'Opted out.', facts } as const;
+  const refused = { kind: 'refused', code: 'blacklisted', reason: 'Opted out.', facts: FACTS } as const;
   expect(settled(refused)).toMatchObject({ outcome: 'refused', errorCode: 'blacklisted', cost: '1.6000' });
 });
 
 test('a text that was rewritten is recorded as it was sent', () => {
-  const respelt = { ...prepared, text: 'KES 100.00 "received".' };
+  const respelt = { ...PREPARED, text: 'KES 100.00 "received".' };
   const settlement = settlementOf(
-    message,
-    { prepared: respelt, answer: { kind: 'accepted', ...facts } },
-    rules,
+    MESSAGE,
+    { prepared: respelt, answer: { kind: 'accepted', ...FACTS } },
+    RULES,
   );
   expect(settlement.message).toBe('KES 100.00 "received".');
 });
 
 test('a message that keeps being turned away fails after so many attempts', () => {
-  expect(settled(retry)).toMatchObject({ outcome: 'retry', errorCode: 'no_route' });
-  expect(settled(retry, { attempt: 3 })).toMatchObject({
+  expect(settled(RETRY)).toMatchObject({ outcome: 'retry', errorCode: 'no_route' });
+  expect(settled(RETRY, { attempt: 3 })).toMatchObject({
     outcome: 'refused',
     errorCode: 'attempts_exhausted',
     errorMessage: 'It was tried 3 times. No way.',
@@ -74,11 +74,11 @@ test('a message that keeps being turned away fails after so many attempts', () =
 });
 
 test("the provider's own trouble and ours cost no message its chances", () => {
-  const down = { ...retry, scope: 'provider', code: 'not_connected' } as const;
+  const down = { ...RETRY, scope: 'provider', code: 'not_connected' } as const;
   expect(settled(down, { attempt: 3_000 })).toMatchObject({ outcome: 'retry' });
   expect(settled(down, { attempt: 3_000 }).retryAfterMs).toBeLessThanOrEqual(30_000);
   expect(settled(down, { attempt: 30_000 })).toMatchObject({ errorCode: 'attempts_exhausted' });
-  expect(settled({ ...retry, code: 'cancelled' }, { attempt: 3_000 })).toMatchObject({
+  expect(settled({ ...RETRY, code: 'cancelled' }, { attempt: 3_000 })).toMatchObject({
     outcome: 'retry',
     retryAfterMs: 0,
   });
@@ -92,12 +92,12 @@ test('an outcome that is not known is never a retry', () => {
 });
 
 test.each([
-  ['an acceptance', { kind: 'accepted', ...facts }, 'works'],
-  ['a refusal of this number', { kind: 'refused', code: 'blacklisted', reason: '', facts }, 'works'],
-  ['a message that found no route', retry, 'works'],
-  ['a provider that is down', { ...retry, scope: 'provider' }, 'fails'],
+  ['an acceptance', { kind: 'accepted', ...FACTS }, 'works'],
+  ['a refusal of this number', { kind: 'refused', code: 'blacklisted', reason: '', facts: FACTS }, 'works'],
+  ['a message that found no route', RETRY, 'works'],
+  ['a provider that is down', { ...RETRY, scope: 'provider' }, 'fails'],
   ['an answer that did not come', { kind: 'unknown', code: 'timeout', reason: '', facts: null }, 'fails'],
-  ['a request that was given up by us', { ...retry, code: 'cancelled' }, 'nothing'],
+  ['a request that was given up by us', { ...RETRY, code: 'cancelled' }, 'nothing'],
   [
     'a request that was given up under way',
     { kind: 'unknown', code: 'abandoned', reason: '', facts: null },
@@ -127,24 +127,24 @@ function listeningProvider(changes: Partial<Provider> = {}) {
 }
 
 const { signal } = new AbortController();
-const hash = 'a'.repeat(64);
+const HASH = 'a'.repeat(64);
 
 test('a hash goes to a provider that takes hashes, as one of Safaricom', async () => {
   const { sent, provider } = listeningProvider();
   const { answer } = await attemptSending(
     provider,
-    { ...message, recipient: null, recipientHash: hash },
+    { ...MESSAGE, recipient: null, recipientHash: HASH },
     signal,
   );
   expect(answer.kind).toBe('accepted');
-  expect(sent).toMatchObject([{ recipient: { kind: 'hash', hash, network: 'Safaricom' } }]);
+  expect(sent).toMatchObject([{ recipient: { kind: 'hash', hash: HASH, network: 'Safaricom' } }]);
 });
 
 test('a hash is refused at once where the provider takes none, with a reason', async () => {
   const { sent, provider } = listeningProvider({ acceptsHashes: false });
   const { answer } = await attemptSending(
     provider,
-    { ...message, recipient: null, recipientHash: hash },
+    { ...MESSAGE, recipient: null, recipientHash: HASH },
     signal,
   );
   expect(answer).toMatchObject({ kind: 'refused', code: 'hash_unsupported' });
@@ -153,7 +153,7 @@ test('a hash is refused at once where the provider takes none, with a reason', a
 
 test('a text leaves as it was prepared', async () => {
   const { sent, provider } = listeningProvider();
-  const attempt = await attemptSending(provider, { ...message, message: '\u201cAtieno\u201d' }, signal);
+  const attempt = await attemptSending(provider, { ...MESSAGE, message: '\u201cAtieno\u201d' }, signal);
   expect(sent).toMatchObject([{ text: '"Atieno"' }]);
   expect(attempt.prepared).toMatchObject({ text: '"Atieno"', encoding: 'GSM-7' });
 });

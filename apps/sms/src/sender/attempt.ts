@@ -57,7 +57,7 @@ export function verdictOf(answer: SendAnswer): Verdict {
 }
 
 /** As many as the database can count, nearly: weeks of a provider that is down. */
-const mostAttempts = 30_000;
+const MOST_ATTEMPTS = 30_000;
 
 /** What is to be recorded of an attempt. */
 export function settlementOf(
@@ -83,7 +83,7 @@ export function settlementOf(
   if (answer.kind !== 'retry') return { ...failure, outcome: answer.kind };
   // The provider's own trouble costs no message its chances: age ends those, and not the number of attempts.
   const isOwnTrouble = answer.scope === 'message' && code !== 'cancelled';
-  if (message.attempt >= (isOwnTrouble ? rules.maxAttempts : mostAttempts)) {
+  if (message.attempt >= (isOwnTrouble ? rules.maxAttempts : MOST_ATTEMPTS)) {
     const tried = `It was tried ${String(message.attempt)} times. ${reason}`;
     return { ...failure, outcome: 'refused', errorCode: 'attempts_exhausted', errorMessage: tried };
   }
@@ -91,7 +91,7 @@ export function settlementOf(
 }
 
 /** What the provider's trouble delays is tried soon after that is over; the circuit decides when. */
-const longestProviderPauseMs = 30_000;
+const LONGEST_PROVIDER_PAUSE_MS = 30_000;
 
 function retryAfter(
   attempt: number,
@@ -100,7 +100,7 @@ function retryAfter(
 ): number {
   if (answer.code === 'cancelled') return 0;
   const pauseMs = pauseAfter(attempt, backOff);
-  return answer.scope === 'message' ? pauseMs : Math.min(pauseMs, longestProviderPauseMs);
+  return answer.scope === 'message' ? pauseMs : Math.min(pauseMs, LONGEST_PROVIDER_PAUSE_MS);
 }
 
 function chargeOf({ providerMessageId, cost, currency, parts }: ProviderFacts) {

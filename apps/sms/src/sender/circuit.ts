@@ -36,7 +36,7 @@ export interface Circuit {
   report(ticket: Ticket, verdict: Verdict, retryAfterMs?: number): void;
 }
 
-const longestAskedPauseMs = 600_000;
+const LONGEST_ASKED_PAUSE_MS = 600_000;
 
 export function createCircuit(options: CircuitOptions = {}): Circuit {
   const { failures = 10, firstPauseMs = 1_000, longestPauseMs = 60_000 } = options;
@@ -55,7 +55,7 @@ export function createCircuit(options: CircuitOptions = {}): Circuit {
   function open(askedMs: number | undefined): void {
     const pauseMs = withJitter(Math.min(firstPauseMs * 2 ** pauses, longestPauseMs));
     // No provider may stop us for hours by a slip of its clock.
-    const wantedMs = Math.min(askedMs ?? 0, longestAskedPauseMs);
+    const wantedMs = Math.min(askedMs ?? 0, LONGEST_ASKED_PAUSE_MS);
     openUntil = now() + Math.max(pauseMs, wantedMs);
     epoch += 1;
     pauses = Math.min(pauses + 1, 30);

@@ -49,7 +49,7 @@ test('answers that come while the database is away are recorded when it is back,
 });
 
 /** Cuts every connection of the service, as a database does that restarts. */
-const cutAll = `SELECT count(pg_terminate_backend(pid))::int AS cut FROM pg_stat_activity
+const CUT_ALL = `SELECT count(pg_terminate_backend(pid))::int AS cut FROM pg_stat_activity
   WHERE datname = current_database() AND application_name = 'daftari' AND pid <> pg_backend_pid()`;
 
 test('while connections are cut again and again each message is sent once and recorded', async () => {
@@ -58,7 +58,7 @@ test('while connections are cut again and again each message is sent once and re
   service.send({ concurrency: 8 });
   let cuts = 0;
   const cutAndCount = async () => {
-    const [row] = await service.query(cutAll);
+    const [row] = await service.query(CUT_ALL);
     cuts += Number(row?.['cut']);
     return (await countPhases(service))['DONE'] ?? 0;
   };

@@ -22,7 +22,7 @@ interface SenderView {
   readonly circuit: () => CircuitState;
 }
 
-const circuitStates: readonly CircuitState[] = ['closed', 'open', 'half_open'];
+const CIRCUIT_STATES: readonly CircuitState[] = ['closed', 'open', 'half_open'];
 
 export function createSenderMetrics(registry: Server['metrics']): SenderMetrics {
   const registers = [registry];
@@ -93,7 +93,7 @@ function watchSender(sender: SenderView, registers: Server['metrics'][]): void {
     registers,
     collect() {
       const current = sender.circuit();
-      for (const state of circuitStates) this.set({ state }, state === current ? 1 : 0);
+      for (const state of CIRCUIT_STATES) this.set({ state }, state === current ? 1 : 0);
     },
   });
   circuit.reset();

@@ -72,10 +72,10 @@ export function startSender(deps: SenderDependencies, settings: SenderSettings):
 }
 
 /** How long claiming pauses when the database fails. */
-const databaseBackOff = { firstMs: 200, longestMs: 5_000 };
+const DATABASE_BACK_OFF = { firstMs: 200, longestMs: 5_000 };
 
 /** Answers that wait to be recorded, beyond which no more messages are claimed. */
-const maxUnrecorded = 2_000;
+const MAX_UNRECORDED = 2_000;
 
 class SenderRun {
   readonly #deps: SenderDependencies;
@@ -129,7 +129,7 @@ class SenderRun {
   /** Claims and sends until it is stopped. */
   async loop(): Promise<void> {
     while (!this.#isStopping) {
-      const isFull = this.#settlements.depth >= maxUnrecorded;
+      const isFull = this.#settlements.depth >= MAX_UNRECORDED;
       const limit = isFull ? 0 : this.#dispatch.freeSlots;
       const dueMs = this.#dueMs();
       if (limit === 0) await this.#news.wait(isFull ? null : this.#dispatch.waitMs);
@@ -179,7 +179,7 @@ class SenderRun {
       if (!isDaftariError(error)) throw error;
       this.#failures += 1;
       if (this.#failures === 1) log.error({ err: error }, 'no messages can be claimed; it is tried again');
-      this.#dueAt = performance.now() + pauseAfter(this.#failures, databaseBackOff);
+      this.#dueAt = performance.now() + pauseAfter(this.#failures, DATABASE_BACK_OFF);
     }
   }
 

@@ -4,7 +4,7 @@ import type { ProviderFacts } from '../providers/provider.ts';
 import { createConsoleProvider } from '../providers/console.ts';
 import { isDone, newNumber, startTestService, untilLogged, untilSms } from '../testing.ts';
 
-const facts: ProviderFacts = {
+const FACTS: ProviderFacts = {
   providerMessageId: 'ATXid_of_the_test',
   cost: '0.8000',
   currency: 'KES',
@@ -19,7 +19,7 @@ function providerOf(changes: Partial<ProviderFacts>) {
   let sent = 0;
   const send = () => {
     sent += 1;
-    return Promise.resolve({ kind: 'accepted', ...facts, ...changes } as const);
+    return Promise.resolve({ kind: 'accepted', ...FACTS, ...changes } as const);
   };
   return { provider: { ...console, send }, sent: () => sent };
 }
@@ -37,7 +37,7 @@ test.each([
     const { id } = await queueSms(service.db, { recipient: newNumber(), message: 'Hello' });
     expect(await untilSms(service, id, isDone)).toMatchObject({
       status: 'SENT',
-      providerMessageId: facts.providerMessageId,
+      providerMessageId: FACTS.providerMessageId,
       cost: null,
     });
     expect(sent()).toBe(1);

@@ -58,7 +58,7 @@ type Recorded =
       readonly why: { readonly err: unknown } | { readonly field: string | undefined };
     };
 
-const backOff = { firstMs: 100, longestMs: 5_000 };
+const BACK_OFF = { firstMs: 100, longestMs: 5_000 };
 
 /** Builds the function that retries a settlement until it is recorded or refused. */
 function createPersistence(settler: SmsSettler, log: FastifyBaseLogger) {
@@ -78,7 +78,7 @@ function createPersistence(settler: SmsSettler, log: FastifyBaseLogger) {
           log.error({ err: error }, 'answers cannot be recorded; recording is retried until it succeeds');
         isFailing = true;
       }
-      await sleep(pauseAfter(tries, backOff));
+      await sleep(pauseAfter(tries, BACK_OFF));
     }
   };
 }

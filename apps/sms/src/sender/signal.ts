@@ -6,7 +6,7 @@ export interface Signal {
 }
 
 /** The longest time that a timer can take; more would fire at once. */
-const longestTimerMs = 2 ** 31 - 1;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export function createSignal(): Signal {
   let isSet = false;
@@ -21,7 +21,7 @@ export function createSignal(): Signal {
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
         const timer =
-          milliseconds === null ? undefined : setTimeout(resolve, Math.min(milliseconds, longestTimerMs));
+          milliseconds === null ? undefined : setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER_MS));
         await promise;
         clearTimeout(timer);
         wake = null;

@@ -25,7 +25,7 @@ export interface Sending {
 }
 
 /** Between two looks for the leases of processes that are gone. */
-const longestSweepPauseMs = 10_000;
+const LONGEST_SWEEP_PAUSE_MS = 10_000;
 
 /** Starts to send: the sender itself, what wakes it, and what looks after what other processes left. */
 export function startSending(deps: SendingDependencies, settings: SenderSettings): Sending {
@@ -36,7 +36,7 @@ export function startSending(deps: SendingDependencies, settings: SenderSettings
   const listener = listenIfPossible(deps, () => {
     sender.wake();
   });
-  const sweep = startLeaseSweep({ db, log, metrics }, Math.min(settings.leaseMs / 4, longestSweepPauseMs));
+  const sweep = startLeaseSweep({ db, log, metrics }, Math.min(settings.leaseMs / 4, LONGEST_SWEEP_PAUSE_MS));
   const monitor = startMonitor({ db, provider, metrics: deps.metrics, log });
   return {
     stop: () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { SegmentedMessage } from 'sms-segments-calculator';
 import { expect, test } from 'vitest';
-import { basicCharacters, extensionCharacters } from './gsm-alphabet.ts';
+import { BASIC_CHARACTERS, EXTENSION_CHARACTERS } from './gsm-alphabet.ts';
 import { sizeOf } from './parts.ts';
 
 test.each([
@@ -49,7 +49,7 @@ function fewestParts(sizes: readonly number[], part: number): number {
 function plainSize(text: string, isGsm: boolean) {
   const sizes = [...text].map((each) => {
     if (!isGsm) return each.length;
-    return extensionCharacters.includes(each) ? 2 : 1;
+    return EXTENSION_CHARACTERS.includes(each) ? 2 : 1;
   });
   const units = sizes.reduce((sum, each) => sum + each, 0);
   const [alone, part] = isGsm ? [160, 153] : [70, 67];
@@ -60,10 +60,14 @@ function plainSize(text: string, isGsm: boolean) {
   };
 }
 
-const gsmCharacter = fc.oneof(fc.constantFrom(...basicCharacters), fc.constantFrom(...extensionCharacters), {
-  arbitrary: fc.constant('€'),
-  weight: 3,
-});
+const gsmCharacter = fc.oneof(
+  fc.constantFrom(...BASIC_CHARACTERS),
+  fc.constantFrom(...EXTENSION_CHARACTERS),
+  {
+    arbitrary: fc.constant('€'),
+    weight: 3,
+  },
+);
 const gsmText = fc.string({ unit: gsmCharacter, maxLength: 500, size: 'max' });
 
 test('the parts of a GSM-7 text are the fewest that hold its characters whole', () => {

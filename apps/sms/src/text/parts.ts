@@ -15,8 +15,8 @@ interface Limits {
   readonly part: number;
 }
 
-const gsmLimits: Limits = { alone: 160, part: 153 };
-const ucsLimits: Limits = { alone: 70, part: 67 };
+const GSM_LIMITS: Limits = { alone: 160, part: 153 };
+const UCS_LIMITS: Limits = { alone: 70, part: 67 };
 
 /**
  * The size of a text by 3GPP TS 23.040: 160 units of GSM-7 or 70 of UCS-2 in one message, 153 or 67 in each of
@@ -27,13 +27,13 @@ export function sizeOf(text: string): TextSize {
     return {
       encoding: 'UCS-2',
       units: text.length,
-      parts: countParts(text, ucsLimits, (each) => each.length),
+      parts: countParts(text, UCS_LIMITS, (each) => each.length),
     };
   }
   const units = text.length + countExtensions(text);
   // The rule, which spares almost every message the walk through its characters.
   const parts =
-    units <= gsmLimits.alone ? 1 : countParts(text, gsmLimits, (each) => (isExtension(each) ? 2 : 1));
+    units <= GSM_LIMITS.alone ? 1 : countParts(text, GSM_LIMITS, (each) => (isExtension(each) ? 2 : 1));
   return { encoding: 'GSM-7', units, parts };
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { basicCharacters, extensionCharacters, isGsmText } from './gsm-alphabet.ts';
+import { BASIC_CHARACTERS, EXTENSION_CHARACTERS, isGsmText } from './gsm-alphabet.ts';
 import { sizeOf } from './parts.ts';
 import { prepareText } from './prepare-text.ts';
 
@@ -79,7 +79,7 @@ const anyText = fc.oneof(
 );
 
 test('a text of GSM-7 is never changed', () => {
-  const unit = fc.constantFrom(...basicCharacters, ...extensionCharacters);
+  const unit = fc.constantFrom(...BASIC_CHARACTERS, ...EXTENSION_CHARACTERS);
   fc.assert(
     fc.property(fc.string({ unit, maxLength: 400 }), (text) => {
       expect(prepareText(text)).toEqual({ text, ...sizeOf(text) });

@@ -4,7 +4,7 @@ import { isGsmText } from './gsm-alphabet.ts';
 /**
  * Signs whose plain form is defined here, because the library's form is missing, outside GSM-7 or means something else.
  */
-const plainSigns: Readonly<Record<string, string>> = {
+const PLAIN_SIGNS: Readonly<Record<string, string>> = {
   '`': "'",
   '´': "'",
   '×': 'x',
@@ -27,22 +27,22 @@ const plainSigns: Readonly<Record<string, string>> = {
  * vowels. Arabic, Hebrew and the scripts of India stay as they are: without the vowels that they leave out,
  * Muhammad would become `mhmd`.
  */
-const spellable =
+const SPELLABLE =
   /[\p{sc=Latin}\p{sc=Greek}\p{sc=Cyrillic}\p{sc=Armenian}\p{sc=Georgian}\p{sc=Ethiopic}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}]/u;
 
 /** Dashes, quotes, brackets, spaces, digits of other scripts, and the points that have a plain form. */
-const plainable =
+const PLAINABLE =
   /[\p{Pd}\p{Pi}\p{Pf}\p{Ps}\p{Pe}\p{Pc}\p{Zs}\p{Nd}·…•․‥‧′″‴‼⁇⁈⁉、。・！＂＃％＆＇＊，．／：；？＠＼ʹʻʼʽˈ]/u;
 
 /** What nobody sees: control and format characters, and accents that no composed letter took up. */
-const invisible = /[\p{Cc}\p{Cf}]|(?=\p{M})\p{sc=Inherited}/u;
+const INVISIBLE = /[\p{Cc}\p{Cf}]|(?=\p{M})\p{sc=Inherited}/u;
 
 /** GSM-7 has ten Greek capitals. Beside a letter that has to be spelt in Latin they are spelt as well: Giorgos. */
-const greek = /\p{sc=Greek}/u;
-const smallGreek = /(?=\p{sc=Greek})[^ΔΦΓΛΩΠΨΣΘΞ]/u;
+const GREEK = /\p{sc=Greek}/u;
+const SMALL_GREEK = /(?=\p{sc=Greek})[^ΔΦΓΛΩΠΨΣΘΞ]/u;
 
 /** The library writes signs that it has no letters for by name, `:wavy_dash:`. Nobody wants to read that. */
-const spelledName = /^:\w+:$/;
+const SPELLED_NAME = /^:\w+:$/;
 
 /**
  * A text spelt in the GSM-7 alphabet, or null when something in it has no plain form: an emoji, a sum (½, 10²), a
@@ -55,10 +55,10 @@ export function transliterate(text: string): string | null {
   if (!isMainlyLatin(text)) return null;
   // Composed first: e with an accent of its own is a letter of GSM-7 only as é.
   const composed = text.normalize('NFC');
-  const spellsGreek = smallGreek.test(composed);
+  const spellsGreek = SMALL_GREEK.test(composed);
   let result = '';
   for (const character of composed) {
-    const stays = isGsmText(character) && !(spellsGreek && greek.test(character));
+    const stays = isGsmText(character) && !(spellsGreek && GREEK.test(character));
     const plain = stays ? character : plainForm(character);
     if (plain === null) return null;
     result += plain;
@@ -74,10 +74,10 @@ function isMainlyLatin(text: string): boolean {
 
 /** The plain form of a character outside GSM-7, or null. */
 function plainForm(character: string): string | null {
-  const settled = plainSigns[character];
+  const settled = PLAIN_SIGNS[character];
   if (settled !== undefined) return settled;
-  if (invisible.test(character)) return '';
-  if (!spellable.test(character) && !plainable.test(character)) return null;
+  if (INVISIBLE.test(character)) return '';
+  if (!SPELLABLE.test(character) && !PLAINABLE.test(character)) return null;
   const spelt = anyAscii(character).replaceAll('`', "'");
-  return spelt === '' || spelledName.test(spelt) || !isGsmText(spelt) ? null : spelt;
+  return spelt === '' || SPELLED_NAME.test(spelt) || !isGsmText(spelt) ? null : spelt;
 }

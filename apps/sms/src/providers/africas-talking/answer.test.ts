@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readBalance, readSendAnswer } from './answer.ts';
-import { africasTalkingCodes } from './codes.ts';
+import { AFRICAS_TALKING_CODES } from './codes.ts';
 
-const sent = { number: '254700000126', text: 'Dear WANJIRU, you have received KES 1,500.00.' };
+const SENT = { number: '254700000126', text: 'Dear WANJIRU, you have received KES 1,500.00.' };
 
-const recipient = {
+const RECIPIENT = {
   statusCode: 101,
   number: '+254700000126',
   status: 'Success',
@@ -25,7 +25,7 @@ function created({ message = 'Sent to 1/1 Total Cost: KES 0.8000', recipients, s
 }
 
 function readOne(fields: Record<string, unknown>, message?: string) {
-  return readSendAnswer(created({ recipients: [{ ...recipient, ...fields }], message }), sent);
+  return readSendAnswer(created({ recipients: [{ ...RECIPIENT, ...fields }], message }), SENT);
 }
 
 test('a sent message comes with its id, cost, currency, parts and status', () => {
@@ -63,18 +63,21 @@ test('the parts are read at the end of the message where the recipient has none'
 });
 
 test('the parts in the message are of nobody in particular when there are several recipients', () => {
-  const recipients = [recipient, { ...recipient, number: '+254700000999' }];
+  const recipients = [RECIPIENT, { ...RECIPIENT, number: '+254700000999' }];
   const message = 'Sent to 2/2 Message parts: 3';
-  expect(readSendAnswer(created({ recipients, message }), sent)).toMatchObject({ parts: null });
+  expect(readSendAnswer(created({ recipients, message }), SENT)).toMatchObject({ parts: null });
 });
 
-test.each(africasTalkingCodes)('$code $name is read as a number, as a string and as a word alone', (row) => {
-  const { code, name, verdict } = row;
-  for (const statusCode of [code, String(code)]) {
-    expect(readOne({ statusCode, status: name })).toMatchObject(verdict);
-  }
-  expect(readOne({ statusCode: undefined, status: name })).toMatchObject(verdict);
-});
+test.each(AFRICAS_TALKING_CODES)(
+  '$code $name is read as a number, as a string and as a word alone',
+  (row) => {
+    const { code, name, verdict } = row;
+    for (const statusCode of [code, String(code)]) {
+      expect(readOne({ statusCode, status: name })).toMatchObject(verdict);
+    }
+    expect(readOne({ statusCode: undefined, status: name })).toMatchObject(verdict);
+  },
+);
 
 test('a refused recipient has no id, for the provider writes None for all of them', () => {
   const answer = readOne({ statusCode: 406, status: 'UserInBlacklist', cost: '0', messageId: 'None' });
@@ -112,31 +115,31 @@ test.each([
   ['InvalidPhoneNumber', { kind: 'refused', code: 'invalid_number' }],
   ['Sent to 0/1 Total Cost: 0', { kind: 'unknown', code: 'unknown_status' }],
 ])('201 without recipients and %j', (message, expected) => {
-  const answer = readSendAnswer(created({ message, recipients: [] }), sent);
+  const answer = readSendAnswer(created({ message, recipients: [] }), SENT);
   expect(answer).toMatchObject({ ...expected, facts: null });
   expect(answer).toHaveProperty('reason', expect.stringContaining(message));
 });
 
 test('among several recipients ours is found by its number, and nobody else stands in for it', () => {
-  const other = { ...recipient, number: '+254700000999', messageId: 'ATXid_2', statusCode: 406 };
-  expect(readSendAnswer(created({ recipients: [other, recipient] }), sent)).toMatchObject({
+  const other = { ...RECIPIENT, number: '+254700000999', messageId: 'ATXid_2', statusCode: 406 };
+  expect(readSendAnswer(created({ recipients: [other, RECIPIENT] }), SENT)).toMatchObject({
     kind: 'accepted',
     providerMessageId: 'ATXid_1',
   });
   for (const recipients of [
     [other, other],
-    [recipient, recipient],
+    [RECIPIENT, RECIPIENT],
   ]) {
-    expect(readSendAnswer(created({ recipients }), sent)).toMatchObject({
+    expect(readSendAnswer(created({ recipients }), SENT)).toMatchObject({
       kind: 'unknown',
       code: 'answer_unreadable',
     });
   }
-  const hashed = { ...sent, number: null };
-  expect(readSendAnswer(created({ recipients: [other, recipient] }), hashed)).toMatchObject({
+  const hashed = { ...SENT, number: null };
+  expect(readSendAnswer(created({ recipients: [other, RECIPIENT] }), hashed)).toMatchObject({
     kind: 'unknown',
   });
-  expect(readSendAnswer(created({ recipients: [recipient] }), hashed)).toMatchObject({ kind: 'accepted' });
+  expect(readSendAnswer(created({ recipients: [RECIPIENT] }), hashed)).toMatchObject({ kind: 'accepted' });
 });
 
 test.each([
@@ -155,7 +158,7 @@ test.each([
   [504, 'server_error', 'unknown', undefined],
 ])('HTTP %d is %s: %s', (status, code, ...[kind, scope]) => {
   const body = 'The supplied authentication is invalid';
-  const answer = readSendAnswer({ status, body, retryAfter: null }, sent);
+  const answer = readSendAnswer({ status, body, retryAfter: null }, SENT);
   expect(answer).toMatchObject({ kind, code, facts: null });
   expect('scope' in answer ? answer.scope : undefined).toBe(scope);
   expect('reason' in answer ? answer.reason : '').toContain(String(status));
@@ -168,16 +171,16 @@ test.each([
   ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
   ['Fri, 31 Dec 2100 23:59:59 GMT', 3_600_000],
 ])('Retry-After %s asks for %d ms', (retryAfter, retryAfterMs) => {
-  expect(readSendAnswer({ status: 429, body: '', retryAfter }, sent)).toMatchObject({ retryAfterMs });
+  expect(readSendAnswer({ status: 429, body: '', retryAfter }, SENT)).toMatchObject({ retryAfterMs });
 });
 
 test.each([null, '', 'soon'])('Retry-After %j asks for nothing in particular', (retryAfter) => {
-  expect(readSendAnswer({ status: 429, body: '', retryAfter }, sent)).not.toHaveProperty('retryAfterMs');
+  expect(readSendAnswer({ status: 429, body: '', retryAfter }, SENT)).not.toHaveProperty('retryAfterMs');
 });
 
 test('a complaint that quotes the message is kept without what it quotes', () => {
-  const body = `Bad value "${sent.text}" for +${sent.number}`;
-  const answer = readSendAnswer({ status: 400, body, retryAfter: null }, sent);
+  const body = `Bad value "${SENT.text}" for +${SENT.number}`;
+  const answer = readSendAnswer({ status: 400, body, retryAfter: null }, SENT);
   const reason = 'reason' in answer ? answer.reason : '';
   expect(reason).toContain('HTTP 400 Bad value');
   expect(reason).not.toMatch(/WANJIRU|1,500|254700/);
@@ -193,7 +196,7 @@ test.each([
   '{"SMSMessageData":{"Recipients":{}}}',
   '<x/>',
 ])('201 with %j cannot be read, so the message may have been sent', (body) => {
-  expect(readSendAnswer({ status: 201, body, retryAfter: null }, sent)).toMatchObject({
+  expect(readSendAnswer({ status: 201, body, retryAfter: null }, SENT)).toMatchObject({
     kind: 'unknown',
     code: 'answer_unreadable',
   });
@@ -208,7 +211,7 @@ test('a code beside a word that is a number is kept', () => {
   const body = JSON.stringify({
     SMSMessageData: { Message: '', Recipients: [{ statusCode: 101, status: 101 }] },
   });
-  expect(readSendAnswer({ status: 201, body, retryAfter: null }, sent)).toMatchObject({
+  expect(readSendAnswer({ status: 201, body, retryAfter: null }, SENT)).toMatchObject({
     kind: 'accepted',
     providerStatus: '101 101',
   });
@@ -235,7 +238,7 @@ test('nothing that is sent makes the reader throw, and nothing but an accepted c
   );
   fc.assert(
     fc.property(anyBody, fc.integer({ min: 100, max: 599 }), (body, status) => {
-      const answer = readSendAnswer({ status, body, retryAfter: null }, sent);
+      const answer = readSendAnswer({ status, body, retryAfter: null }, SENT);
       expect(['accepted', 'refused', 'retry', 'unknown']).toContain(answer.kind);
       if (answer.kind !== 'accepted') return;
       expect(answer.providerStatus).toMatch(/^(10[012]\b|success|sent|queued|processed)/i);

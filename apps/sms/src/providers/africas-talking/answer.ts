@@ -70,12 +70,12 @@ function withVerdict(verdict: Verdict, words: string, facts: ProviderFacts | nul
   return { ...verdict, reason: reasonOf(verdict.code, words), facts };
 }
 
-const pause = { kind: 'retry', scope: 'provider' } as const;
+const PAUSE = { kind: 'retry', scope: 'provider' } as const;
 
 /** The answers other than 2xx, which speak of the request and not of the recipient. */
 function readFailure({ status, body, retryAfter }: HttpAnswer, sent: Sent): SendAnswer {
   const words = `HTTP ${String(status)}`;
-  const paused = (code: SendCode) => ({ ...pause, ...refusal(code, words) });
+  const paused = (code: SendCode) => ({ ...PAUSE, ...refusal(code, words) });
   if (status === 429) {
     const retryAfterMs = readRetryAfter(retryAfter);
     return { ...paused('throttled'), ...(retryAfterMs === null ? {} : { retryAfterMs }) };
@@ -128,13 +128,13 @@ function readParts(value: unknown, message: string): number | null {
   return parts > 0 ? parts : null;
 }
 
-const longestPauseMs = 3_600_000;
+const LONGEST_PAUSE_MS = 3_600_000;
 
 /** Milliseconds of a `Retry-After`, which is seconds or a date; at most an hour. */
 function readRetryAfter(text: string | null): number | null {
   if (text === null || text.trim() === '') return null;
   const wait = /^\d+$/.test(text.trim()) ? Number(text) * 1_000 : Date.parse(text) - Date.now();
-  return Number.isNaN(wait) ? null : Math.min(Math.max(wait, 0), longestPauseMs);
+  return Number.isNaN(wait) ? null : Math.min(Math.max(wait, 0), LONGEST_PAUSE_MS);
 }
 
 function parse(body: string): unknown {

@@ -10,8 +10,8 @@ import { createAfricasTalking } from './client.ts';
 import type { AfricasTalkingOptions } from './request.ts';
 import type { Provider } from '../provider.ts';
 
-const number = '254700000126';
-const hash = 'ab'.repeat(32);
+const NUMBER = '254700000126';
+const HASH = 'ab'.repeat(32);
 let count = 0;
 
 function messageTo(to: string, text = 'Dear Ng’ang’a & co: 5% = KES 1,500.00 + fees? 👍') {
@@ -39,10 +39,10 @@ async function simulate(behaviour: Behaviour = { kind: 'accept' }): Promise<Afri
 
 test('a message arrives exactly as it was written and comes back with id, cost and parts', async () => {
   const simulator = await simulate();
-  const message = messageTo(number);
+  const message = messageTo(NUMBER);
   const answer = await open(simulator.url, { senderId: 'DAFTARI & SONS' }).send(message);
   const [booked] = simulator.messages();
-  expect(booked).toMatchObject({ recipient: `+${number}`, text: message.text });
+  expect(booked).toMatchObject({ recipient: `+${NUMBER}`, text: message.text });
   expect(answer).toEqual({
     kind: 'accepted',
     providerMessageId: booked?.id,
@@ -59,9 +59,9 @@ test('a hash of Safaricom goes by the JSON endpoint, and other hashes nowhere', 
   const provider = open(simulator.url);
   const send = (recipient: string, network: 'Safaricom' | 'Airtel') =>
     provider.send({ id: 'm', recipient: { kind: 'hash', hash: recipient, network }, text: 'Hi “you”' });
-  expect(await send(hash, 'Safaricom')).toMatchObject({ kind: 'accepted', cost: '0.8000' });
-  expect(simulator.messages()).toMatchObject([{ recipient: hash, text: 'Hi “you”' }]);
-  expect(await send(hash, 'Airtel')).toMatchObject({ kind: 'refused', code: 'hash_unsupported' });
+  expect(await send(HASH, 'Safaricom')).toMatchObject({ kind: 'accepted', cost: '0.8000' });
+  expect(simulator.messages()).toMatchObject([{ recipient: HASH, text: 'Hi “you”' }]);
+  expect(await send(HASH, 'Airtel')).toMatchObject({ kind: 'refused', code: 'hash_unsupported' });
   expect(await send('xyz', 'Safaricom')).toMatchObject({ kind: 'refused', code: 'invalid_number' });
   expect(simulator.book().requests).toBe(1);
 });
@@ -81,7 +81,7 @@ test.each(['2547 ***** 126', '', '0700000126', '+254700000126', '25470000012a', 
 
 test('an empty text is refused without a request', async () => {
   const simulator = await simulate();
-  expect(await open(simulator.url).send(messageTo(number, ''))).toMatchObject({
+  expect(await open(simulator.url).send(messageTo(NUMBER, ''))).toMatchObject({
     kind: 'refused',
     code: 'message_empty',
   });
@@ -115,14 +115,14 @@ test.each<[string, Behaviour, object]>([
   ['a reset', { kind: 'reset' }, { kind: 'unknown', code: 'connection_lost' }],
 ])('%s', async (_what, behaviour, expected) => {
   const simulator = await simulate(behaviour);
-  expect(await open(simulator.url).send(messageTo(number))).toMatchObject(expected);
+  expect(await open(simulator.url).send(messageTo(NUMBER))).toMatchObject(expected);
   expect(simulator.book().requests).toBe(1);
 });
 
 test('a wrong key pauses the provider', async () => {
   const simulator = await simulate();
   const provider = open(simulator.url, { apiKey: 'wrong' });
-  expect(await provider.send(messageTo(number))).toMatchObject({
+  expect(await provider.send(messageTo(NUMBER))).toMatchObject({
     kind: 'retry',
     scope: 'provider',
     code: 'authentication',
@@ -132,7 +132,7 @@ test('a wrong key pauses the provider', async () => {
 
 test('no answer in time: the message is unknown, once, and the book has it', async () => {
   const simulator = await simulate({ kind: 'accept', answer: 'never' });
-  const answer = await open(simulator.url, { timeoutMs: 2_000 }).send(messageTo(number));
+  const answer = await open(simulator.url, { timeoutMs: 2_000 }).send(messageTo(NUMBER));
   expect(answer).toMatchObject({ kind: 'unknown', code: 'timeout', facts: null });
   expect(simulator.book()).toMatchObject({ requests: 1, accepted: 1 });
 });
@@ -140,7 +140,7 @@ test('no answer in time: the message is unknown, once, and the book has it', asy
 test('a request that found no free connection in time has surely not left, also not later', async () => {
   const simulator = await simulate({ kind: 'accept', answer: 'never' });
   const provider = open(simulator.url, { connections: 1, timeoutMs: 2_000 });
-  const [first, second] = [messageTo(number, 'one'), messageTo(number, 'two')];
+  const [first, second] = [messageTo(NUMBER, 'one'), messageTo(NUMBER, 'two')];
   const sending = provider.send(first);
   await until('one request', () => simulator.book().requests, { isFit: (requests) => requests === 1 });
   // Its turn comes when the first is given up, and by then it is itself.
@@ -150,7 +150,7 @@ test('a request that found no free connection in time has surely not left, also 
   expect(await waiting).toMatchObject({ kind: 'retry', scope: 'message', code: 'cancelled' });
   expect(await sending).toMatchObject({ kind: 'unknown', code: 'timeout' });
   simulator.configure({ behaviour: () => ({ kind: 'accept' }) });
-  expect(await provider.send(messageTo(number, 'three'))).toMatchObject({ kind: 'accepted' });
+  expect(await provider.send(messageTo(NUMBER, 'three'))).toMatchObject({ kind: 'accepted' });
   expect(simulator.messages().map(({ text }) => text)).toEqual(['one', 'three']);
 });
 
@@ -158,8 +158,8 @@ test('the deadline of a request that waits for a connection ends as surely not s
   const simulator = await simulate({ kind: 'accept', answer: 'never' });
   const provider = open(simulator.url, { connections: 1, timeoutMs: 2_000 });
   const answers = await Promise.all([
-    provider.send(messageTo(number, 'one')),
-    provider.send(messageTo(number, 'two')),
+    provider.send(messageTo(NUMBER, 'one')),
+    provider.send(messageTo(NUMBER, 'two')),
   ]);
   expect(answers).toMatchObject([
     { kind: 'unknown', code: 'timeout' },
@@ -172,11 +172,11 @@ test('an aborted signal: unknown after the request left, and no request at all b
   const simulator = await simulate({ kind: 'accept', answer: 'never' });
   const provider = open(simulator.url);
   const abort = new AbortController();
-  const sending = provider.send(messageTo(number), abort.signal);
+  const sending = provider.send(messageTo(NUMBER), abort.signal);
   await until('one request', () => simulator.book().requests, { isFit: (requests) => requests === 1 });
   abort.abort();
   expect(await sending).toMatchObject({ kind: 'unknown', code: 'abandoned' });
-  expect(await provider.send(messageTo(number), abort.signal)).toMatchObject({
+  expect(await provider.send(messageTo(NUMBER), abort.signal)).toMatchObject({
     kind: 'retry',
     scope: 'message',
     code: 'cancelled',
@@ -197,7 +197,7 @@ async function freePort(): Promise<number> {
 test('nobody listening and a name that does not exist: surely not sent', async () => {
   const urls = [`http://127.0.0.1:${String(await freePort())}`, 'http://provider.invalid'];
   for (const url of urls) {
-    const answer = await open(url).send(messageTo(number));
+    const answer = await open(url).send(messageTo(NUMBER));
     expect(answer).toMatchObject({ kind: 'retry', scope: 'provider', code: 'not_connected', facts: null });
     expect('reason' in answer ? answer.reason : '').toMatch(/\((ECONNREFUSED|ENOTFOUND|EAI_AGAIN)\)$/);
   }
@@ -220,12 +220,12 @@ async function startRaw(onConnection: (socket: Socket) => void) {
 
 test('a TLS handshake that is reset or never ends has surely not sent anything', async () => {
   const resetting = await startRaw((socket) => socket.once('data', () => socket.resetAndDestroy()));
-  const reset = await open(`https://127.0.0.1:${String(resetting.port)}`).send(messageTo(number));
+  const reset = await open(`https://127.0.0.1:${String(resetting.port)}`).send(messageTo(NUMBER));
   expect(reset).toMatchObject({ kind: 'retry', scope: 'provider', code: 'not_connected' });
   const sockets: Socket[] = [];
   const silent = await startRaw((socket) => sockets.push(socket));
   const provider = open(`https://127.0.0.1:${String(silent.port)}`, { connectTimeoutMs: 100 });
-  expect(await provider.send(messageTo(number))).toMatchObject({ kind: 'retry', code: 'not_connected' });
+  expect(await provider.send(messageTo(NUMBER))).toMatchObject({ kind: 'retry', code: 'not_connected' });
   for (const socket of sockets) socket.destroy();
 });
 
@@ -236,7 +236,7 @@ test('an answer without end is given up', async () => {
       socket.write('x'.repeat(100_000));
     });
   });
-  expect(await open(`http://127.0.0.1:${String(port)}`).send(messageTo(number))).toMatchObject({
+  expect(await open(`http://127.0.0.1:${String(port)}`).send(messageTo(NUMBER))).toMatchObject({
     kind: 'unknown',
     code: 'answer_unreadable',
   });
@@ -246,7 +246,7 @@ test('an answer without end is given up', async () => {
 test('what is no HTTP at all, and a header that ends too soon, is unknown and not tried again', async () => {
   for (const answer of ['SSH-2.0-OpenSSH\r\n', 'HTTP/1.1 201 Created\r\ncontent-le', '']) {
     const { port, seen } = await startRaw((socket) => socket.once('data', () => socket.end(answer)));
-    expect(await open(`http://127.0.0.1:${String(port)}`).send(messageTo(number))).toMatchObject({
+    expect(await open(`http://127.0.0.1:${String(port)}`).send(messageTo(NUMBER))).toMatchObject({
       kind: 'unknown',
       code: 'connection_lost',
     });
@@ -263,7 +263,7 @@ test('a redirect is not followed', async () => {
       socket.end(`HTTP/1.1 307 Temporary Redirect\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`);
     });
   });
-  expect(await open(`http://127.0.0.1:${String(port)}`).send(messageTo(number))).toMatchObject({
+  expect(await open(`http://127.0.0.1:${String(port)}`).send(messageTo(NUMBER))).toMatchObject({
     kind: 'retry',
     scope: 'provider',
     code: 'wrong_endpoint',
@@ -273,7 +273,7 @@ test('a redirect is not followed', async () => {
 
 test('no more connections are opened than allowed, and they are used again', async () => {
   let connections = 0;
-  const recipient = { statusCode: 101, number: `+${number}`, status: 'Success', messageId: 'ATXid_1' };
+  const recipient = { statusCode: 101, number: `+${NUMBER}`, status: 'Success', messageId: 'ATXid_1' };
   const body = JSON.stringify({ SMSMessageData: { Message: '', Recipients: [recipient] } });
   const server = createHttpServer((incoming, response) => {
     incoming.resume().once('end', () => response.writeHead(201).end(body));
@@ -284,7 +284,7 @@ test('no more connections are opened than allowed, and they are used again', asy
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
   const provider = open(`http://127.0.0.1:${String(port)}`, { connections: 4 });
-  const sent = await Promise.all(Array.from({ length: 100 }, () => provider.send(messageTo(number))));
+  const sent = await Promise.all(Array.from({ length: 100 }, () => provider.send(messageTo(NUMBER))));
   expect(sent.filter(({ kind }) => kind === 'accepted')).toHaveLength(100);
   expect(connections).toBe(4);
 });
@@ -300,12 +300,12 @@ test('the balance is told as the provider writes it', async () => {
 test('closing lets the request under way finish, and what comes after is surely not sent', async () => {
   const simulator = await simulate({ kind: 'accept', delayMs: 50 });
   const provider = open(simulator.url);
-  const sending = provider.send(messageTo(number));
+  const sending = provider.send(messageTo(NUMBER));
   await until('one request', () => simulator.book().requests, { isFit: (requests) => requests === 1 });
   await provider.close();
   await provider.close();
   expect(await sending).toMatchObject({ kind: 'accepted' });
-  expect(await provider.send(messageTo(number))).toMatchObject({ kind: 'retry', code: 'not_connected' });
+  expect(await provider.send(messageTo(NUMBER))).toMatchObject({ kind: 'retry', code: 'not_connected' });
   expect(simulator.book().requests).toBe(1);
 });
 
@@ -313,7 +313,7 @@ test('no answer carries the number, the text or the key, whatever goes wrong', a
   const text = 'Dear WANJIRU, your code is 998877';
   const simulator = await simulate();
   const provider = open(simulator.url, { timeoutMs: 100 });
-  const echo = `Cannot text +${number}: "${text}" with simulated-key-0123456789abcdef0123`;
+  const echo = `Cannot text +${NUMBER}: "${text}" with simulated-key-0123456789abcdef0123`;
   const behaviours: Behaviour[] = [
     { kind: 'http', status: 400, body: echo },
     { kind: 'http', status: 500, body: echo },
@@ -324,7 +324,7 @@ test('no answer carries the number, the text or the key, whatever goes wrong', a
   ];
   for (const behaviour of behaviours) {
     simulator.configure({ behaviour: () => behaviour });
-    const answer = JSON.stringify(await provider.send(messageTo(number, text)));
+    const answer = JSON.stringify(await provider.send(messageTo(NUMBER, text)));
     expect(answer).not.toMatch(/WANJIRU|998877|700000126|0123456789abcdef/);
   }
 });

@@ -9,7 +9,7 @@ import { reasonOf } from '../send-codes.ts';
 import type { SendCode } from '../send-codes.ts';
 
 /** An answer for one recipient has 300 bytes. */
-const maxAnswerBytes = 64 * 1_024;
+const MAX_ANSWER_BYTES = 64 * 1_024;
 
 /**
  * Africa's Talking, bulk SMS. Numbers go by the form endpoint, which the sandbox has as well; Safaricom's hashes by
@@ -37,7 +37,7 @@ export function createAfricasTalking(options: AfricasTalkingOptions): Provider {
     if (!prepared.ok) {
       return { kind: 'refused', code: prepared.code, reason: reasonOf(prepared.code), facts: null };
     }
-    const limits = { timeoutMs, maxBytes: maxAnswerBytes, signal };
+    const limits = { timeoutMs, maxBytes: MAX_ANSWER_BYTES, signal };
     const end = await exchange(pool, prepared.request, limits);
     if (end.kind === 'failed') return answerOf(end);
     const { recipient, text } = message;
@@ -48,7 +48,7 @@ export function createAfricasTalking(options: AfricasTalkingOptions): Provider {
   }
 
   async function balance() {
-    const end = await exchange(pool, requests.balance, { timeoutMs, maxBytes: maxAnswerBytes });
+    const end = await exchange(pool, requests.balance, { timeoutMs, maxBytes: MAX_ANSWER_BYTES });
     return end.kind === 'answer' ? readBalance(end.answer) : null;
   }
 
@@ -64,7 +64,7 @@ export function createAfricasTalking(options: AfricasTalkingOptions): Provider {
 type Failed = Extract<Exchange, { kind: 'failed' }>;
 
 /** Nothing had left: the message waits, and the provider with it unless it was we who gave up. */
-const beforeStart: Readonly<Record<Failed['why'], SendCode>> = {
+const BEFORE_START: Readonly<Record<Failed['why'], SendCode>> = {
   aborted: 'cancelled',
   timeout: 'no_free_connection',
   error: 'not_connected',
@@ -72,7 +72,7 @@ const beforeStart: Readonly<Record<Failed['why'], SendCode>> = {
 };
 
 /** Something may have left, so the message may have been sent. */
-const afterStart: Readonly<Record<Failed['why'], SendCode>> = {
+const AFTER_START: Readonly<Record<Failed['why'], SendCode>> = {
   aborted: 'abandoned',
   timeout: 'timeout',
   error: 'connection_lost',
@@ -80,7 +80,7 @@ const afterStart: Readonly<Record<Failed['why'], SendCode>> = {
 };
 
 function answerOf({ started, why, words }: Failed): SendAnswer {
-  const code = (started ? afterStart : beforeStart)[why];
+  const code = (started ? AFTER_START : BEFORE_START)[why];
   const refusal = { code, reason: reasonOf(code, words), facts: null };
   if (started) return { kind: 'unknown', ...refusal };
   return { kind: 'retry', scope: why === 'aborted' ? 'message' : 'provider', ...refusal };

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { africasTalkingCodes, verdictOf, wholeRequestVerdict } from './codes.ts';
+import { AFRICAS_TALKING_CODES, verdictOf, wholeRequestVerdict } from './codes.ts';
 
 /** The list that the provider publishes, written down once more. */
-const listed: readonly [number, string, string][] = [
+const LISTED: readonly [number, string, string][] = [
   [100, 'Processed', 'accepted'],
   [101, 'Sent', 'accepted'],
   [102, 'Queued', 'accepted'],
@@ -25,12 +25,12 @@ function told(verdict: ReturnType<typeof verdictOf>): string {
 }
 
 test('the table holds every listed code and no other', () => {
-  expect(africasTalkingCodes.map(({ code, name }) => [code, name])).toEqual(
-    listed.map(([code, name]) => [code, name]),
+  expect(AFRICAS_TALKING_CODES.map(({ code, name }) => [code, name])).toEqual(
+    LISTED.map(([code, name]) => [code, name]),
   );
 });
 
-test.each(listed)('%d %s is %s, by its code and by its word', (code, name, meaning) => {
+test.each(LISTED)('%d %s is %s, by its code and by its word', (code, name, meaning) => {
   expect(told(verdictOf(code, 'anything'))).toBe(meaning);
   expect(told(verdictOf(null, name))).toBe(meaning);
   expect(told(verdictOf(null, ` ${name.toUpperCase()}`))).toBe(meaning);

@@ -6,7 +6,7 @@ export type Verdict =
   | { readonly kind: 'refused' | 'unknown'; readonly code: SendCode }
   | { readonly kind: 'retry'; readonly code: SendCode; readonly scope: 'message' | 'provider' };
 
-const accepted: Verdict = { kind: 'accepted' };
+const ACCEPTED: Verdict = { kind: 'accepted' };
 const refused = (code: SendCode): Verdict => ({ kind: 'refused', code });
 const unknown = (code: SendCode): Verdict => ({ kind: 'unknown', code });
 const retry = (code: SendCode, scope: 'message' | 'provider'): Verdict => ({ kind: 'retry', code, scope });
@@ -19,14 +19,14 @@ const retry = (code: SendCode, scope: 'message' | 'provider'): Verdict => ({ kin
  * on which side of the sending it happened: sending again could reach the customer twice. Where the gateway rejected
  * the message (502) or no route was found (407), it did not go out, and another time it may.
  */
-export const africasTalkingCodes: readonly {
+export const AFRICAS_TALKING_CODES: readonly {
   readonly code: number;
   readonly name: string;
   readonly verdict: Verdict;
 }[] = [
-  { code: 100, name: 'Processed', verdict: accepted },
-  { code: 101, name: 'Sent', verdict: accepted },
-  { code: 102, name: 'Queued', verdict: accepted },
+  { code: 100, name: 'Processed', verdict: ACCEPTED },
+  { code: 101, name: 'Sent', verdict: ACCEPTED },
+  { code: 102, name: 'Queued', verdict: ACCEPTED },
   { code: 401, name: 'RiskHold', verdict: unknown('risk_hold') },
   { code: 402, name: 'InvalidSenderId', verdict: retry('invalid_sender', 'provider') },
   { code: 403, name: 'InvalidPhoneNumber', verdict: refused('invalid_number') },
@@ -40,17 +40,17 @@ export const africasTalkingCodes: readonly {
   { code: 502, name: 'RejectedByGateway', verdict: retry('gateway_rejected', 'message') },
 ];
 
-const byCode = new Map(africasTalkingCodes.map(({ code, verdict }) => [code, verdict]));
+const BY_CODE = new Map(AFRICAS_TALKING_CODES.map(({ code, verdict }) => [code, verdict]));
 /** Spelt with capitals here and there: the send answer says `UserInBlacklist`, the report `UserInBlackList`. */
-const byName = new Map([
-  ...africasTalkingCodes.map(({ name, verdict }) => [name.toLowerCase(), verdict] as const),
+const BY_NAME = new Map([
+  ...AFRICAS_TALKING_CODES.map(({ name, verdict }) => [name.toLowerCase(), verdict] as const),
   // The word that stands beside the codes 100 to 102.
-  ['success', accepted] as const,
+  ['success', ACCEPTED] as const,
 ]);
 
 /** The meaning of a recipient's status: its code decides, and its word only where there is no code. */
 export function verdictOf(code: number | null, name: string): Verdict {
-  const found = code === null ? byName.get(name.trim().toLowerCase()) : byCode.get(code);
+  const found = code === null ? BY_NAME.get(name.trim().toLowerCase()) : BY_CODE.get(code);
   return found ?? unknown('unknown_status');
 }
 

@@ -7,10 +7,10 @@ export interface Cost {
   readonly costText: string | null;
 }
 
-const none: Cost = { cost: null, currency: null, costText: null };
-const written = /^(?:([A-Z]{3})\s*)?(\d{1,6}|\d{1,3}(?:,\d{3})+)(?:\.(\d+))?$/i;
-const maxTextLength = 40;
-const largestWhole = 6;
+const NONE: Cost = { cost: null, currency: null, costText: null };
+const WRITTEN = /^(?:([A-Z]{3})\s*)?(\d{1,6}|\d{1,3}(?:,\d{3})+)(?:\.(\d+))?$/i;
+const MAX_TEXT_LENGTH = 40;
+const LARGEST_WHOLE = 6;
 
 /**
  * Reads `KES 0.8000`, `0`, `USD 0.0079`, also when it comes as a number. A cost has four decimals and at most six
@@ -18,15 +18,15 @@ const largestWhole = 6;
  * much, never too little, and `costText` has what was written.
  */
 export function readCost(value: unknown): Cost {
-  if (typeof value !== 'string' && typeof value !== 'number') return none;
+  if (typeof value !== 'string' && typeof value !== 'number') return NONE;
   const text = String(value).trim();
-  if (text === '' || text.length > maxTextLength) return none;
+  if (text === '' || text.length > MAX_TEXT_LENGTH) return NONE;
   const costText = text.toWellFormed().replaceAll('\0', '\uFFFD');
-  const [, currency, grouped, fraction = ''] = written.exec(text) ?? [];
-  if (grouped === undefined) return { ...none, costText };
+  const [, currency, grouped, fraction = ''] = WRITTEN.exec(text) ?? [];
+  if (grouped === undefined) return { ...NONE, costText };
   const whole = grouped.replaceAll(',', '');
   const cost = fraction.length === 4 ? `${whole}.${fraction}` : fourDecimals(whole, fraction);
-  if (cost.indexOf('.') > largestWhole) return { ...none, costText };
+  if (cost.indexOf('.') > LARGEST_WHOLE) return { ...NONE, costText };
   return { cost: cost.replace(/^0+(?=\d)/, ''), currency: currency?.toUpperCase() ?? null, costText };
 }
 

@@ -3,7 +3,7 @@ import { FAILURE_REASONS } from '../failure-reasons.ts';
 import { explanationOf } from './failure-reasons.ts';
 
 /** The list that the provider publishes, with its spelling. */
-const listed = [
+const LISTED = [
   'InsufficientCredit',
   'InvalidLinkId',
   'UserIsInactive',
@@ -17,10 +17,10 @@ const listed = [
 ];
 
 test('every listed reason has an explanation of its own, whatever its capitals', () => {
-  const explanations = listed.map(explanationOf);
+  const explanations = LISTED.map(explanationOf);
   expect(new Set(explanations)).toEqual(new Set(Object.values(FAILURE_REASONS)));
   expect(explanations).not.toContain(null);
-  expect(listed.map((word) => explanationOf(word.toUpperCase()))).toEqual(explanations);
+  expect(LISTED.map((word) => explanationOf(word.toUpperCase()))).toEqual(explanations);
 });
 
 test('the column takes every explanation whole', () => {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { africasTalkingCallbacks } from './reports.ts';
+import { AFRICAS_TALKING_CALLBACKS } from './reports.ts';
 
-const { readReport, readOptOut } = africasTalkingCallbacks;
+const { readReport, readOptOut } = AFRICAS_TALKING_CALLBACKS;
 
 const body = (text: string | Buffer) => Buffer.from(text);
 
-const whole = {
+const WHOLE = {
   providerMessageId: 'ATXid_5',
   state: 'failed',
   status: 'Failed',
@@ -17,7 +17,7 @@ const whole = {
   phone: '254700000126',
 };
 
-const fields = {
+const FIELDS = {
   id: 'ATXid_5',
   status: 'Failed',
   phoneNumber: '+254700000126',
@@ -27,19 +27,19 @@ const fields = {
 };
 
 test('a form is read whatever the order of its fields, and fields that are not known are passed over', () => {
-  const pairs: [string, string][] = [...Object.entries(fields), ['surprise', 'x'], ['another', '']];
+  const pairs: [string, string][] = [...Object.entries(FIELDS), ['surprise', 'x'], ['another', '']];
   fc.assert(
     fc.property(fc.shuffledSubarray(pairs, { minLength: pairs.length }), (shuffled) => {
       const text = new URLSearchParams(shuffled).toString();
-      expect(readReport(body(text))).toEqual({ ok: true, value: whole });
+      expect(readReport(body(text))).toEqual({ ok: true, value: WHOLE });
     }),
   );
 });
 
 test('JSON is read as well, with numbers as numbers, by its bytes alone', () => {
-  const text = JSON.stringify({ ...fields, networkCode: 63902, retryCount: 0, nested: { id: 'x' } });
+  const text = JSON.stringify({ ...FIELDS, networkCode: 63902, retryCount: 0, nested: { id: 'x' } });
   for (const each of [text, ` \n${text} `, `\uFEFF${text}`]) {
-    expect(readReport(body(each))).toEqual({ ok: true, value: whole });
+    expect(readReport(body(each))).toEqual({ ok: true, value: WHOLE });
   }
 });
 

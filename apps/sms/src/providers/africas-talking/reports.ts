@@ -7,7 +7,7 @@ import { explanationOf } from './failure-reasons.ts';
 import { networkOf } from './networks.ts';
 
 /** The callbacks of Africa's Talking: both its forms and JSON. */
-export const africasTalkingCallbacks: CallbackReader = {
+export const AFRICAS_TALKING_CALLBACKS: CallbackReader = {
   provider: 'africas-talking',
   fields: {
     report: z.looseObject({
@@ -24,9 +24,9 @@ export const africasTalkingCallbacks: CallbackReader = {
   readOptOut,
 };
 
-const longestId = 255;
-const longestStatus = 50;
-const longestText = 100;
+const LONGEST_ID = 255;
+const LONGEST_STATUS = 50;
+const LONGEST_TEXT = 100;
 
 /** Only the id and the status are required: the others were seen missing. Fields that are not known are passed over. */
 function readReport(bytes: Buffer): Read<ReadReport> {
@@ -37,9 +37,9 @@ function readReport(bytes: Buffer): Read<ReadReport> {
   const status = singleField(fields.value, 'status');
   if (!status.ok) return status;
   if (id.value === null || /^none$/i.test(id.value)) return unreadable('id_missing');
-  if (!isStorable(id.value, longestId)) return unreadable('id_invalid');
+  if (!isStorable(id.value, LONGEST_ID)) return unreadable('id_invalid');
   if (status.value === null) return unreadable('status_missing');
-  if (!isStorable(status.value, longestStatus)) return unreadable('status_invalid');
+  if (!isStorable(status.value, LONGEST_STATUS)) return unreadable('status_invalid');
   const value = {
     providerMessageId: id.value,
     ...deliveryStatusOf(status.value),
@@ -92,5 +92,5 @@ function isStorable(text: string, longest: number): boolean {
 
 /** Words for people may be cut. */
 function shortText(text: string): string {
-  return text.slice(0, longestText).toWellFormed().replaceAll('\0', '\uFFFD');
+  return text.slice(0, LONGEST_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
 }

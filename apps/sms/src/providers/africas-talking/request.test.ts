@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createRequests } from './request.ts';
 
-const options = { baseUrl: 'https://api.example.org/', username: 'my app', apiKey: 'key' };
-const requests = createRequests({ ...options, senderId: 'A&B' });
+const OPTIONS = { baseUrl: 'https://api.example.org/', username: 'my app', apiKey: 'key' };
+const requests = createRequests({ ...OPTIONS, senderId: 'A&B' });
 
 function toNumber(text: string) {
   return { id: 'm1', recipient: { kind: 'number', number: '254700000126' }, text } as const;
@@ -49,12 +49,12 @@ test('a hash goes by the JSON endpoint, with its network and no numbers', () => 
 });
 
 test('without a sender id the field is left out', () => {
-  const prepared = createRequests(options).send(toNumber('Hello'));
+  const prepared = createRequests(OPTIONS).send(toNumber('Hello'));
   expect(prepared.ok ? prepared.request.body : '').not.toContain('from=');
 });
 
 test('the path of the base URL is kept, and the balance is asked of the user', () => {
-  const below = createRequests({ ...options, baseUrl: 'https://example.org/sms/' });
+  const below = createRequests({ ...OPTIONS, baseUrl: 'https://example.org/sms/' });
   expect(below.send(toNumber('Hello'))).toMatchObject({ request: { path: '/sms/version1/messaging' } });
   expect(below.balance).toMatchObject({ method: 'GET', path: '/sms/version1/user?username=my%20app' });
 });

@@ -27,8 +27,8 @@ export interface Requests {
 }
 
 /** Digits with a country code (E.164). A mask such as `2547 ***** 126` is none. */
-const sendableNumber = /^[1-9]\d{7,14}$/;
-const sha256 = /^[0-9a-f]{64}$/;
+const SENDABLE_NUMBER = /^[1-9]\d{7,14}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
 
 /** Writes requests of Africa's Talking; what all have in common is written once. */
 export function createRequests(options: AfricasTalkingOptions): Requests {
@@ -65,11 +65,11 @@ export function createRequests(options: AfricasTalkingOptions): Requests {
     const message = text.toWellFormed();
     if (message === '') return { ok: false, code: 'message_empty' };
     if (recipient.kind === 'number') {
-      if (!sendableNumber.test(recipient.number)) return { ok: false, code: 'invalid_number' };
+      if (!SENDABLE_NUMBER.test(recipient.number)) return { ok: false, code: 'invalid_number' };
       return { ok: true, request: formRequest(recipient.number, message) };
     }
     if (recipient.network !== 'Safaricom') return { ok: false, code: 'hash_unsupported' };
-    if (!sha256.test(recipient.hash)) return { ok: false, code: 'invalid_number' };
+    if (!SHA256.test(recipient.hash)) return { ok: false, code: 'invalid_number' };
     return { ok: true, request: hashRequest(recipient, message) };
   }
 

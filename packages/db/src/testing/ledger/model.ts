@@ -173,7 +173,10 @@ export class LedgerModel {
           return reason;
         },
         done: () => {
-          if (h !== undefined) [h.status, h.captured] = ['CAPTURED', amount];
+          if (h !== undefined) {
+            h.status = 'CAPTURED';
+            h.captured = amount;
+          }
           const posted = this.#writePosted(reference, type, { from: h?.wallet ?? '', to, amount });
           return { ...posted, type, hold: this.#view(holdId) };
         },

@@ -1,4 +1,4 @@
-import { africasTalkingCallbacks } from '../reports.ts';
+import { AFRICAS_TALKING_CALLBACKS } from '../reports.ts';
 import { readBalance, readSendAnswer } from '../answer.ts';
 import { createRequests } from '../request.ts';
 import { networkOf } from '../networks.ts';
@@ -120,7 +120,7 @@ function shown(read: SendAnswer) {
 }
 
 function checkReport(message: string, sample: Sample, body: Fields): CheckedRow {
-  const read = africasTalkingCallbacks.readReport(Buffer.from(sample.raw));
+  const read = AFRICAS_TALKING_CALLBACKS.readReport(Buffer.from(sample.raw));
   if (!read.ok) return { message, read: read.reason, id: '', cost: '', differs: 'not read' };
   const { providerMessageId: id, state, status, reason, network, retryCount: retries } = read.value;
   const word = body['failureReason'] ?? 'none';
@@ -138,7 +138,7 @@ function checkReport(message: string, sample: Sample, body: Fields): CheckedRow 
 }
 
 function checkOptOut(message: string, sample: Sample, body: Fields): CheckedRow {
-  const read = africasTalkingCallbacks.readOptOut(Buffer.from(sample.raw));
+  const read = AFRICAS_TALKING_CALLBACKS.readOptOut(Buffer.from(sample.raw));
   if (!read.ok) return { message, read: read.reason, id: '', cost: '', differs: 'not read' };
   const got = { sender: read.value.senderId, phone: `+${read.value.phone}` };
   const wanted = { sender: body['senderId'], phone: body['phoneNumber'] };

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const script = fileURLToPath(new URL('conformance.ts', import.meta.url));
 
-const recipient = {
+const RECIPIENT = {
   statusCode: 101,
   number: '+254700000126',
   status: 'Success',
@@ -42,9 +42,9 @@ async function run(samples: Record<string, object>) {
 }
 
 test('it reads every message of a folder and shows what was understood', async () => {
-  const refused = { ...recipient, statusCode: 406, status: 'UserInBlacklist', cost: '0', messageId: 'None' };
+  const refused = { ...RECIPIENT, statusCode: 406, status: 'UserInBlacklist', cost: '0', messageId: 'None' };
   const { out, code } = await run({
-    '1-sent': sent(recipient),
+    '1-sent': sent(RECIPIENT),
     '2-refused': sent(refused),
     '3-whole': response({ SMSMessageData: { Message: 'InvalidSenderId', Recipients: [] } }),
     '4-balance': response({ UserData: { balance: 'KES 12.50' } }, 200),
@@ -67,7 +67,7 @@ test('it reads every message of a folder and shows what was understood', async (
 
 test('a difference between the sample and what was read is reported, and the exit code is 1', async () => {
   const { out, code } = await run({
-    '1-cost': { ...sent(recipient), raw: JSON.stringify(sent({ ...recipient, cost: 'KES 0.8000' }).body) },
+    '1-cost': { ...sent(RECIPIENT), raw: JSON.stringify(sent({ ...RECIPIENT, cost: 'KES 0.8000' }).body) },
     '2-report': { ...form('at-delivery-report', { id: '1', status: 'Sent' }), raw: 'id=1' },
   });
   expect(out).toContain('2 messages, 2 readings, 2 wrong');
