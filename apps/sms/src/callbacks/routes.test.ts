@@ -183,10 +183,10 @@ test('a status that is not listed is kept and told to people', async () => {
   expect(service.lines.join('')).toContain('a delivery status that is not listed');
 });
 
-test('a report that the database cannot take at the moment is answered 503, so that it is sent again', async () => {
+test('a wish that the database cannot take at the moment is answered 503, so that it is sent again', async () => {
   await using service = await startTestService();
-  await service.query('ALTER FUNCTION services.record_delivery_report RENAME TO record_report_before');
-  const answer = await post(service, 'delivery-reports', 'id=ATXid_1&status=Success');
+  await service.query('ALTER TABLE services.sms_opt_outs RENAME TO opt_outs_before');
+  const answer = await post(service, 'opt-outs', 'senderId=DAFTARI&phoneNumber=%2B254711222333');
   expect([answer.status, answer.body]).toMatchObject([503, { code: 'unavailable' }]);
   expect(await readReports(service)).toEqual([]);
 });
