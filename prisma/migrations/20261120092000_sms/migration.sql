@@ -485,7 +485,7 @@ $$;
 -- After:  the delivery columns are those of services.delivery_of. A report whose state is known proves that the
 --         provider has the message, so one that waits, for a person or to be sent again, is done; while a request may be
 --         under way its answer is awaited. SENT means handed to the provider and not reported as lost: a final "not
---         delivered" makes it FAILED, because the customer has not been told, and whoever counts failures must find it.
+--         delivered" makes it FAILED, because the customer did not get the message, and it must be among the failures.
 --         What was charged stays charged.
 CREATE OR REPLACE FUNCTION services.fold_delivery(p_ids uuid[])
 RETURNS void

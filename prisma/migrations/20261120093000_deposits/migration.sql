@@ -207,7 +207,7 @@ $$;
 --
 -- p_payers, p_hashes: who paid, as services.mpesa_logs has it in phone and phone_hash.
 -- After: the arrays have one element an account, in its order: the wallet's number, its holder's phone, both NULL
---        with the reason why there is none, and the wallets of core.suggest_wallets, joined by commas.
+--        with the reason why no wallet was found, and the wallets of core.suggest_wallets, joined by commas.
 --
 -- An account is compared with the wallets one at a time, whatever the caller prefers for its own joins.
 CREATE OR REPLACE FUNCTION core.route_accounts(

@@ -35,7 +35,7 @@ const OPT_OUT_SCHEMA = {
 
 const STORED = { status: 'stored' } as const;
 
-/** Below these everything comes from the provider, or from whoever else has the token. */
+/** Below these everything comes from the provider, or from others who have the token. */
 export const CALLBACK_ROOTS: readonly string[] = ['/delivery-reports', '/opt-outs'];
 
 /** Adds the two routes that the provider calls. They are never rate-limited: a 429 would be a lost report. */

@@ -39,7 +39,9 @@ export const messageSchema = z
         'delivered',
       ])
       .nullable()
-      .describe('what the report that counts means, whoever the provider is; the last four are final'),
+      .describe(
+        'what the report that counts means, the same words for every provider; the last four are final',
+      ),
     deliveryStatus: z.string().nullable().describe("the provider's word in that report"),
     deliveryReason: z.string().nullable().describe("the provider's word for why"),
     deliveredAt: time.nullable(),

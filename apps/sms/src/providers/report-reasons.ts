@@ -15,7 +15,7 @@ export const REASON_TEXTS = {
   id_invalid: 'The id is not a text of at most 255 characters. Find out who sent it.',
   status_missing: 'The report has no status. Look the message up at the provider.',
   status_invalid: 'The status is not a text of at most 50 characters. Find out who sent it.',
-  unknown_path: 'It came to a path that is none, with the right token: see which URLs are registered.',
+  unknown_path: 'It came to an unknown path, with the right token: see which URLs are registered.',
   method_not_post:
     'It came with another method than POST: see what stands between the provider and the service.',
   phone_missing: 'The opt-out names no customer. Ask the provider who it was.',

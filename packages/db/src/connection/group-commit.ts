@@ -31,7 +31,7 @@ interface Waiting<Item, Result> {
   readonly reject: (error: DaftariError) => void;
 }
 
-/** After a lost connection the batch is said again, as often as this: every item is still done once. */
+/** How often a batch is repeated after a lost connection: every item is still done once. */
 const TRIES_AFTER_LOSS = 3;
 
 /** Round trips under way at once, at most. */
@@ -74,7 +74,7 @@ export function createGroupCommit<Item, Result>(
     }
   }
 
-  // Callers of one turn of the event loop travel together, and whoever was answered in it gets to ask again first.
+  // Callers of one turn of the event loop travel together, and those that were answered in it may ask again first.
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;

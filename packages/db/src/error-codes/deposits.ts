@@ -45,6 +45,6 @@ export const DEPOSIT_ERRORS = {
     kind: 'refused',
     title: 'This deposit cannot be corrected by its difference.',
     advice:
-      'The deposit cannot be corrected by its difference: there is none, it went through suspense, was sent back in part or was corrected before. Reverse it, or keep it and post a movement of your own.',
+      'The deposit cannot be corrected by its difference: the amounts are equal, it went through suspense, was sent back in part or was corrected before. Reverse it, or keep it and post a movement of your own.',
   },
 } as const satisfies ErrorDescriptions;
