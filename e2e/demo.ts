@@ -1,7 +1,7 @@
 import { readCommandLine } from '@repo/command/command-line';
+import { runCommand } from '@repo/command/run-command';
 import { connectTo } from '@repo/database-url';
 import type { Client } from 'pg';
-import { runCommand } from './command.ts';
 import { auditDatabase } from './audit.ts';
 import { openOwnDatabase } from './database.ts';
 import { readSettings } from './env.ts';

@@ -1,5 +1,5 @@
 import { readCommandLine } from '@repo/command/command-line';
-import { runCommand } from './command.ts';
+import { runCommand } from '@repo/command/run-command';
 import { openSharedDatabase } from './database.ts';
 import { readSettings } from './env.ts';
 import type { Settings } from './env.ts';

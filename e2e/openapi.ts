@@ -2,8 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCommandLine } from '@repo/command/command-line';
+import { runCommand } from '@repo/command/run-command';
 import { appNames } from './apps.ts';
-import { runCommand } from './command.ts';
 import { ROOT, readSettings } from './env.ts';
 import { freePorts, startService } from './processes.ts';
 

@@ -1,15 +1,12 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { request } from 'undici';
+import { endProcess, guardProcess, untilServing } from '@repo/testing/processes';
 import { ROOT } from './env.ts';
 import type { Settings } from './env.ts';
 import { CommandError } from './errors.ts';
-import { guardProcess } from './guard.ts';
 
 /** A service as a process of its own. */
 export interface Service {
@@ -19,8 +16,6 @@ export interface Service {
   /** Ends it where it stands, as a crash would. */
   kill(): Promise<void>;
 }
-
-const READY_WITHIN_MS = 120_000;
 
 /** In a session of its own, where Ctrl-C on the terminal does not reach it: it is stopped in its turn, and once. */
 const APART = { detached: true } as const;
@@ -103,12 +98,14 @@ export async function startService(
   }
   const url = `http://127.0.0.1:${options.port}`;
   const readyUrl = url + (options.readyPath ?? '/health/ready');
-  await untilReady(child, { url: readyUrl, log, app: options.app, stop: settings.stop });
-  return {
-    url,
-    stop: () => end(child, 'SIGTERM'),
-    kill: () => end(child, 'SIGKILL'),
-  };
+  const end = async (signal: NodeJS.Signals) => void (await endProcess(child, signal));
+  if (await untilServing(child, readyUrl, settings.stop)) {
+    return { url, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  }
+  await end('SIGKILL');
+  settings.stop.throwIfAborted();
+  const said = Buffer.concat(log).toString('utf8') || 'see its log above.';
+  throw new CommandError('service_not_ready', `${options.app} at ${readyUrl}; ${said}`);
 }
 
 interface Stoppable {
@@ -143,44 +140,4 @@ export async function freePorts(count: number): Promise<string[]> {
   const ports = servers.map((server) => String((server.address() as AddressInfo).port));
   await Promise.all(servers.map((server) => once(server.close(), 'close')));
   return ports;
-}
-
-interface Start {
-  readonly url: string;
-  readonly app: string;
-  readonly log: readonly Buffer[];
-  readonly stop: AbortSignal;
-}
-
-async function untilReady(child: ChildProcess, { url, app, log, stop }: Start): Promise<void> {
-  const until = Date.now() + READY_WITHIN_MS;
-  while (child.exitCode === null && child.signalCode === null && Date.now() < until && !stop.aborted) {
-    if (await isReady(url)) return;
-    await sleep(50);
-  }
-  await end(child, 'SIGKILL');
-  stop.throwIfAborted();
-  const said = Buffer.concat(log).toString('utf8');
-  throw new CommandError(
-    'service_not_ready',
-    `${app} at ${url}; ${said === '' ? 'see its log above.' : said}`,
-  );
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const { statusCode, body } = await request(url);
-    await body.dump();
-    return statusCode === 200;
-  } catch {
-    // Refused: it does not listen yet.
-    return false;
-  }
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill(signal);
-  await ended;
 }

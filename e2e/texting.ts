@@ -1,4 +1,4 @@
-import { startAfricasTalking } from '@repo/simulator';
+import { smsSettings, startAfricasTalking } from '@repo/simulator';
 import type { AfricasTalkingSimulator } from '@repo/simulator';
 import type { Settings } from './env.ts';
 import { startService } from './processes.ts';
@@ -11,8 +11,6 @@ export interface Texting {
   stop(): Promise<void>;
 }
 
-const API_KEY = 'simulated-key';
-
 /** Starts both, each knowing where the other is: delivery reports come back to the service. */
 export async function startTexting(
   settings: Settings,
@@ -21,17 +19,13 @@ export async function startTexting(
 ): Promise<Texting> {
   const { smsCallbackToken: token } = settings;
   const provider = await startAfricasTalking({
-    apiKey: API_KEY,
     reportUrl: `http://127.0.0.1:${options.port}/delivery-reports/${token}`,
     ...(options.providerPort === undefined ? {} : { port: options.providerPort }),
   });
   const environment = {
     SMS_PORT: options.port,
     SMS_CALLBACK_TOKEN: token,
-    SMS_PROVIDER: 'africas-talking',
-    AT_BASE_URL: provider.url,
-    AT_USERNAME: 'sandbox',
-    AT_API_KEY: API_KEY,
+    ...smsSettings(provider.url),
   };
   const service = await startService(settings, databaseUrl, { ...options, app: 'sms', environment }).catch(
     async (error: unknown) => {

@@ -1,5 +1,5 @@
-import { readCommandLine, refuse } from '@repo/command/command-line';
-import { runCommand } from '../command.ts';
+import { readCommandLine, readCount } from '@repo/command/command-line';
+import { runCommand } from '@repo/command/run-command';
 import { openOwnDatabase } from '../database.ts';
 import { readSettings } from '../env.ts';
 import { runKillTrial } from './kill-trial.ts';
@@ -34,11 +34,8 @@ const { values } = readCommandLine(USAGE, {
     seed: { type: 'string', default: 'kill-trial' },
   },
 });
-const count = (name: Exclude<keyof typeof values, 'seed'>, least: number): number => {
-  const number = Number(values[name]);
-  if (Number.isInteger(number) && number >= least && number <= 10_000_000) return number;
-  return refuse(`--${name} is a whole number from ${String(least)} on.`, USAGE);
-};
+const count = (name: Exclude<keyof typeof values, 'seed'>, least: number): number =>
+  readCount(values[name], { option: `--${name}`, least, most: 10_000_000, usage: USAGE });
 const say = (line: string) => process.stdout.write(`${line}\n`);
 await runCommand(async () => {
   const options = {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { smsSettings } from '@repo/simulator';
+import { endProcess } from '@repo/testing/processes';
 import { ROOT } from '../env.ts';
 
 /** A process of the trial that says on its standard output where it listens. */
@@ -29,11 +30,8 @@ function startProgram({ path, parameters, environment }: Program): TrialProcess 
   });
   return {
     url: urlOf(child),
-    async stop() {
-      await end(child, 'SIGTERM');
-      return child.exitCode;
-    },
-    kill: () => end(child, 'SIGKILL'),
+    stop: () => endProcess(child),
+    kill: async () => void (await endProcess(child, 'SIGKILL')),
   };
 }
 
@@ -46,13 +44,6 @@ async function urlOf(child: ChildProcess): Promise<string> {
     return url;
   }
   return '';
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill(signal);
-  await ended;
 }
 
 /** The provider of the trial. */
@@ -91,10 +82,7 @@ export function startSms(options: SmsServiceOptions): TrialProcess {
       SMS_CALLBACK_TOKEN: TRIAL_TOKEN,
       SMS_PORT: port,
       SMS_SENDER: providerUrl === null ? 'off' : 'on',
-      SMS_PROVIDER: 'africas-talking',
-      AT_USERNAME: 'sandbox',
-      AT_API_KEY: 'simulated-key',
-      AT_BASE_URL: providerUrl ?? 'http://127.0.0.1:9',
+      ...smsSettings(providerUrl ?? 'http://127.0.0.1:9'),
       SMS_CONCURRENCY: String(concurrency),
       SMS_TIMEOUT_SECONDS: '2',
       SMS_LEASE_SECONDS: '4',

@@ -50,3 +50,18 @@ export function refuse(reason: string, usage: string): never {
   process.stderr.write(`${reason}\n\n${usage}\n`);
   return process.exit(MISUSED);
 }
+
+interface CountRange {
+  /** What was typed before it, such as `--rounds`. */
+  readonly option: string;
+  readonly least: number;
+  readonly most: number;
+  readonly usage: string;
+}
+
+/** The whole number that an option was given; ends the process as `refuse` does when it is none, or out of range. */
+export function readCount(text: string, { option, least, most, usage }: CountRange): number {
+  const number = Number(text);
+  if (/^\d{1,15}$/.test(text) && number >= least && number <= most) return number;
+  return refuse(`${option} takes a whole number from ${String(least)} to ${String(most)}.`, usage);
+}

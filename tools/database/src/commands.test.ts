@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { execute } from '@repo/postgres/database';
+import { findFreePort } from '@repo/postgres/port';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { until } from '@repo/testing/until';
 import { describe, expect, it } from 'vitest';
@@ -182,7 +181,7 @@ describe('db:url', () => {
 describe('db:studio', () => {
   it('shows the database on this machine only, until Ctrl-C', async () => {
     await using database = await createTestDatabase();
-    const port = await freePort();
+    const port = await findFreePort();
     const { child, result } = startCommand('studio', database.url, [
       '--port',
       String(port),
@@ -200,12 +199,3 @@ describe('db:studio', () => {
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow('fetch failed');
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await server[Symbol.asyncDispose]();
-  if (address === null || typeof address === 'string') throw new RangeError('no port');
-  return address.port;
-}

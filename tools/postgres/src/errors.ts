@@ -7,7 +7,7 @@ const ERROR_CODES = {
   DIRECTORY_UNREACHABLE: 'the data directory cannot be reached',
   DIRECTORY_UNSUITABLE: 'the data directory holds something else',
   INITIALISATION_FAILED: 'initdb failed',
-  MIGRATION_FAILED: 'the template database could not be migrated',
+  MIGRATION_FAILED: 'the database could not be migrated',
   NAME_INVALID: 'not a usable database name',
   START_FAILED: 'the server did not start',
   STOP_FAILED: 'the server did not stop',

@@ -4,8 +4,10 @@
  */
 export { behaviourByChance, behaviourByNumber } from './africas-talking/behaviour.ts';
 export type { Behaviour, ReceivedMessage, ReportPlan } from './africas-talking/behaviour.ts';
+export type { BookSummary } from './africas-talking/book.ts';
 export { startAfricasTalking } from './africas-talking/server.ts';
 export type { AfricasTalkingSimulator } from './africas-talking/server.ts';
+export { smsSettings } from './africas-talking/sms-settings.ts';
 export { C2B_SHAPES, confirmationOf, validationOf } from './c2b-message.ts';
 export type { C2bMessage, C2bShape } from './c2b-message.ts';
 export { createPayment } from './payment.ts';

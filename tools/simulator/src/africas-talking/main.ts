@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readCommandLine, refuse } from '@repo/command/command-line';
+import { readCommandLine, readCount, refuse } from '@repo/command/command-line';
 import { behaviourByNumber, USUAL } from './behaviour.ts';
 import { startAfricasTalking } from './server.ts';
 
@@ -29,10 +29,8 @@ const { values } = readCommandLine(USAGE, {
     forget: { type: 'boolean', default: false },
   },
 });
-const count = (name: 'port' | 'delay-ms', most: number): number => {
-  if (/^\d{1,9}$/.test(values[name]) && Number(values[name]) <= most) return Number(values[name]);
-  return refuse(`--${name} is a whole number from 0 to ${String(most)}.`, USAGE);
-};
+const count = (name: 'port' | 'delay-ms', most: number): number =>
+  readCount(values[name], { option: `--${name}`, least: 0, most, usage: USAGE });
 const reportUrl = values['report-url'] ?? null;
 if (reportUrl !== null && !URL.canParse(reportUrl)) refuse('--report-url is no URL.', USAGE);
 
