@@ -1,51 +1,72 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { readCommandLine, readCount, refuse } from '@repo/command/command-line';
+import { runCommand } from '@repo/command/run-command';
 import { openDatabases } from './data/databases.ts';
 import { createCustomers, createPayments } from './data/payments.ts';
-import type { Payments } from './data/payments.ts';
 import { createTransfers } from './data/transfers.ts';
-import { runCommand } from './lib/errors.ts';
 import { describeMachine } from './lib/machine.ts';
-import type { Machine } from './lib/machine.ts';
-import { fill } from './lib/markdown.ts';
-import { readOptions } from './load/options.ts';
-import type { Options } from './load/options.ts';
+import { rounded, whole } from './lib/markdown.ts';
+import type { Values } from './lib/markdown.ts';
 import { showProgress } from './lib/progress.ts';
-import { measureRound } from './load/round.ts';
-import type { Round } from './load/round.ts';
+import { RESULTS, typedCommand, writeResults } from './lib/results.ts';
+import { PARTS, measureRound } from './load/round.ts';
+import type { Part, Round } from './load/round.ts';
+import { FULL_PACE, QUICK_PACE } from './load/workbench.ts';
+import { drawDeposits, headline } from './report/deposits.ts';
 import { renderTables } from './report/tables.ts';
-import { renderWords } from './report/words.ts';
+
+const USAGE = `Usage: bench [--rounds N] [--only PART] [--quick] [--output FOLDER]
+
+  --rounds N       how often everything is measured (default: 3)
+  --only PART      measures deposits, transfers, lookups, service or sms alone; repeat the option for
+                   several parts; their figures are printed only
+  --quick          one round of short windows, to see that the benchmark works; its figures mean nothing and
+                   are printed only
+  --output FOLDER  where results.md goes (default: benchmarks/results)
+
+Exit codes: 0 measured, 1 it failed, 2 the command line cannot be used.`;
 
 const WALLETS = 10_000;
-
-interface Findings {
-  readonly rounds: readonly Round[];
-  readonly machine: Machine;
-  readonly messageBytes: number;
-}
 
 /** How many messages tell the average size. */
 const SAMPLE = 1_000;
 
-await runCommand(() => bench(readOptions()));
-
-async function bench(options: Options): Promise<void> {
-  const { rounds, machine, messageBytes } = await measure(options);
-  const tables = renderTables(rounds, options.parts);
-  const printed = Object.entries(tables).flatMap(([name, text]) => (text ? [`## ${name}\n\n${text}`] : []));
-  process.stdout.write(`${printed.join('\n\n')}\n`);
-  if (options.output === null) return;
-  const template = await readFile(join(import.meta.dirname, 'report', 'results.template.md'), 'utf8');
-  const command = ['pnpm bench', ...process.argv.slice(2)].join(' ');
-  const run = { options, machine, command, messageBytes, wallets: WALLETS };
-  await mkdir(options.output, { recursive: true });
-  await writeFile(
-    join(options.output, 'results.md'),
-    fill(template, { ...tables, ...renderWords(rounds, run) }),
-  );
+interface Findings {
+  readonly rounds: readonly Round[];
+  readonly machine: string;
+  /** The average size of a message. */
+  readonly messageBytes: number;
 }
 
-async function measure({ rounds: count, parts, pace }: Options): Promise<Findings> {
+const { values } = readCommandLine(USAGE, {
+  options: {
+    rounds: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [...PARTS] },
+    quick: { type: 'boolean', default: false },
+    output: { type: 'string' },
+  },
+});
+const isQuick = values.quick;
+const roundText = values.rounds ?? (isQuick ? '1' : '3');
+const roundCount = readCount(roundText, { option: '--rounds', least: 1, most: 100, usage: USAGE });
+const parts = partsOf(values.only);
+const pace = isQuick ? QUICK_PACE : FULL_PACE;
+
+await runCommand(async () => {
+  const findings = await measure();
+  const tables = renderTables(findings.rounds, parts);
+  const printed = Object.entries(tables).flatMap(([name, text]) => (text ? [`## ${name}\n\n${text}`] : []));
+  process.stdout.write(`${printed.join('\n\n')}\n`);
+  // The results of a part shall not take the place of those of the whole.
+  const isWhole = !isQuick && parts.length === PARTS.length;
+  const output = values.output ?? (isWhole ? RESULTS : undefined);
+  if (output === undefined) return 0;
+  const template = join(import.meta.dirname, 'report', 'results.template.md');
+  await writeResults(template, resolve(output), { ...tables, ...renderWords(findings) });
+  return 0;
+});
+
+async function measure(): Promise<Findings> {
   using progress = showProgress();
   progress.step('starting PostgreSQL and preparing the databases');
   const customers = createCustomers(WALLETS);
@@ -54,16 +75,38 @@ async function measure({ rounds: count, parts, pace }: Options): Promise<Finding
   progress.step('making up payments and transfers');
   const payments = createPayments(customers, pace.prebuilt);
   const transfers = createTransfers(customers, parts.includes('transfers') ? pace.prebuilt : 0);
-  const workbench = { databases, customers, payments, transfers, pace };
   const rounds: Round[] = [];
-  for (let round = 1; round <= count; round += 1) {
-    const say = (what: string) => progress.step(`round ${String(round)} of ${String(count)}: ${what}`);
-    rounds.push(await measureRound(workbench, parts, { round, say }));
+  for (let round = 1; round <= roundCount; round += 1) {
+    const say = (what: string) => progress.step(`round ${String(round)} of ${String(roundCount)}: ${what}`);
+    rounds.push(await measureRound({ databases, customers, payments, transfers, pace, round, say }, parts));
   }
-  return { rounds, machine, messageBytes: averageSize(payments) };
+  const sizes = Array.from({ length: SAMPLE }, (_, place) => payments.at(place).callback.body.byteLength);
+  return { rounds, machine, messageBytes: sizes.reduce((sum, size) => sum + size, 0) / SAMPLE };
 }
 
-function averageSize(payments: Payments): number {
-  const sizes = Array.from({ length: SAMPLE }, (_, place) => payments.at(place).callback.body.byteLength);
-  return sizes.reduce((sum, size) => sum + size, 0) / SAMPLE;
+/** What the template of `results.md` asks for besides the tables. */
+function renderWords({ rounds, machine, messageBytes }: Findings): Values {
+  const seconds = (ms: number) => `${rounded(ms / 1_000)} s`;
+  const hasDeposits = parts.includes('deposits');
+  return {
+    'quick run': isQuick ? '**A quick run: it shows that the benchmark works. Its figures are noise.**' : '',
+    headline: hasDeposits ? headline(rounds) : '',
+    charts: hasDeposits ? drawDeposits(rounds) : '',
+    connections: hasDeposits ? 'ten' : undefined,
+    command: typedCommand('bench'),
+    date: new Date().toISOString().slice(0, 10),
+    rounds: whole(rounds.length),
+    wallets: whole(WALLETS),
+    window: seconds(pace.window),
+    'long window': seconds(pace.longWindow),
+    'service window': seconds(pace.serviceWindow),
+    'message bytes': whole(messageBytes),
+    machine,
+  };
+}
+
+function partsOf(names: readonly string[]): Part[] {
+  const unknown = names.find((name) => !PARTS.some((part) => part === name));
+  if (unknown !== undefined) refuse(`--only takes ${PARTS.join(', ')}, and not ${unknown}.`, USAGE);
+  return PARTS.filter((part) => names.includes(part));
 }

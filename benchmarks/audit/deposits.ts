@@ -1,5 +1,6 @@
 import type { DatabaseKind } from '../data/databases.ts';
-import { isBetween, readFacts, requireRules } from './audit.ts';
+import { readFacts } from '../lib/facts.ts';
+import { isBetween, requireRules } from './audit.ts';
 import type { Expectation } from './audit.ts';
 
 /**

@@ -1,6 +1,7 @@
-import type { ProviderBook } from '../lib/sms-processes.ts';
+import type { BookSummary } from '@repo/simulator';
 import { OLD_SENDER } from '../data/texts.ts';
-import { readFacts, requireRules } from './audit.ts';
+import { readFacts } from '../lib/facts.ts';
+import { requireRules } from './audit.ts';
 
 /**
  * Compares a database whose senders have stopped with the provider's book: every message is sent once or still waits,
@@ -9,7 +10,7 @@ import { readFacts, requireRules } from './audit.ts';
  * @param queued how many messages were queued in all
  * @throws BenchmarkError `counts_wrong`
  */
-export async function auditTexts(url: string, queued: number, book: ProviderBook): Promise<void> {
+export async function auditTexts(url: string, queued: number, book: BookSummary): Promise<void> {
   const facts = await readFacts(url, FACTS);
   const { sent, waiting, ids, events } = facts;
   const rules = {

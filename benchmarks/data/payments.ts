@@ -1,8 +1,6 @@
 import { newWalletNumber } from '@repo/db';
 import type { Deposit } from '@repo/db';
 import { confirmationOf, createPayment, createRandom } from '@repo/simulator';
-import { createSupply } from './supply.ts';
-import type { Supply } from './supply.ts';
 
 /** What of a wallet matters here: where payments go, and whom they come from. */
 export interface Customer {
@@ -10,7 +8,21 @@ export interface Customer {
   readonly phone: string;
 }
 
-export type Payments = Supply<Deposit>;
+/** Requests that every measurement takes in the same order, each starting at the first on a fresh database. */
+export interface Supply<Item> {
+  /** The request in this place; made up now if it has not been yet. */
+  at(place: number): Item;
+}
+
+export function createSupply<Item>(make: () => Item, prebuilt: number): Supply<Item> {
+  const made: Item[] = [];
+  const at = (place: number): Item => {
+    while (made.length <= place) made.push(make());
+    return made[place] as Item;
+  };
+  if (prebuilt > 0) at(prebuilt - 1);
+  return { at };
+}
 
 export function createCustomers(count: number): Customer[] {
   const numbers = new Set<string>();
@@ -22,7 +34,7 @@ export function createCustomers(count: number): Customer[] {
  * Makes up payments into random wallets, as M-PESA reports them: with a receipt whose first characters are the date,
  * in the form of version 2 of the API, which masks the payer's number.
  */
-export function createPayments(customers: readonly Customer[], prebuilt: number): Payments {
+export function createPayments(customers: readonly Customer[], prebuilt: number): Supply<Deposit> {
   const random = createRandom('benchmark');
   const paidAt = new Date();
   const receipts = new Set<string>();

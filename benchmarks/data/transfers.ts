@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Transfer } from '@repo/db';
+import { createDb, recordDeposits } from '@repo/db';
+import type { Deposit, Transfer } from '@repo/db';
 import { createRandom } from '@repo/simulator';
-import type { Customer } from './payments.ts';
-import { createSupply } from './supply.ts';
-import type { Supply } from './supply.ts';
+import { BenchmarkError } from '../lib/errors.ts';
+import { createSupply } from './payments.ts';
+import type { Customer, Supply } from './payments.ts';
 
 /** `pairs`: from any wallet to any other; `hot`: everybody pays the same wallet. */
 export const ROUTES = ['pairs', 'hot'] as const;
@@ -13,10 +14,12 @@ export type Route = (typeof ROUTES)[number];
 export type Transfers = Readonly<Record<Route, Supply<Transfer>>>;
 
 /** KES; what every wallet is given before transfers are measured. */
-export const FUNDS = '1000000.00';
+const FUNDS = '1000000.00';
 
 /** KES; so small beside `FUNDS` that no wallet is ever emptied: it would take ten thousand transfers out of it. */
 const LARGEST_AMOUNT = 100;
+
+const FUNDING_BATCH = 1_000;
 
 export function createTransfers(customers: readonly Customer[], prebuilt: number): Transfers {
   const random = createRandom('transfers');
@@ -33,4 +36,28 @@ export function createTransfers(customers: readonly Customer[], prebuilt: number
   }
   const supply = (route: Route) => createSupply(() => make(route), prebuilt);
   return { pairs: supply('pairs'), hot: supply('hot') };
+}
+
+/** Gives every wallet its funds the way money comes in: by a deposit. */
+export async function fundWallets(url: string, customers: readonly Customer[]): Promise<void> {
+  const paidAt = new Date();
+  const deposits = customers.map(({ number, phone }, place): Deposit => ({
+    receipt: `FUND${String(place).padStart(6, '0')}`,
+    amount: FUNDS,
+    shortCode: '600000',
+    account: number,
+    paidAt,
+    payer: { phone, phoneHash: null, name: null },
+    callback: { kind: 'API', source: null, body: Buffer.from('{}'), payload: null },
+  }));
+  const db = createDb({ url });
+  try {
+    for (let first = 0; first < deposits.length; first += FUNDING_BATCH) {
+      const results = await recordDeposits(db, deposits.slice(first, first + FUNDING_BATCH));
+      const odd = results.find(({ outcome }) => outcome !== 'credited');
+      if (odd !== undefined) throw new BenchmarkError('not_credited', `it is ${odd.outcome}.`);
+    }
+  } finally {
+    await db.close();
+  }
 }

@@ -61,11 +61,11 @@ export async function explainClaim(url: string): Promise<ClaimPlan> {
 
 function readPlan(notice: string): ClaimPlan {
   const { Plan: root } = JSON.parse(notice.slice(notice.indexOf('{'))) as { readonly Plan: PlanNode };
-  const nodes = nodesOf(root, 0);
-  const lines = nodes.map(({ node, depth }) => '  '.repeat(depth) + describe(node));
-  const scans = nodes
-    .map(({ node }) => node)
-    .filter((node) => node['Relation Name'] === 'sms_logs' && node['Node Type'] !== 'ModifyTable');
+  const nodes = nodesOf(root);
+  const lines = nodes.map((node) => '  '.repeat(node.depth) + describe(node));
+  const scans = nodes.filter(
+    (node) => node['Relation Name'] === 'sms_logs' && node['Node Type'] !== 'ModifyTable',
+  );
   const pick = scans.find((node) => node['Index Name'] === CLAIM_INDEX);
   const rowsRead = scans.reduce((sum, node) => sum + rowsOf(node), 0);
   const isByIndex = scans.every((node) => INDEXES.includes(node['Index Name']));
@@ -77,13 +77,13 @@ function readPlan(notice: string): ClaimPlan {
   return { lines, rowsRead, pages: pagesOf(root), pickPages: pagesOf(pick), milliseconds };
 }
 
-interface PlacedNode {
-  readonly node: PlanNode;
+interface PlacedNode extends PlanNode {
   readonly depth: number;
 }
 
-function nodesOf(node: PlanNode, depth: number): PlacedNode[] {
-  return [{ node, depth }, ...(node.Plans ?? []).flatMap((each) => nodesOf(each, depth + 1))];
+/** The node and all within it. */
+function nodesOf(node: PlanNode, depth = 0): PlacedNode[] {
+  return [{ ...node, depth }, ...(node.Plans ?? []).flatMap((each) => nodesOf(each, depth + 1))];
 }
 
 function rowsOf(node: PlanNode): number {

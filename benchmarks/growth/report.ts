@@ -1,6 +1,5 @@
-import type { ClaimPlan } from './claim-plan.ts';
 import { PLANNED_LIMIT } from './claim-plan.ts';
-import type { GrowthOptions } from './options.ts';
+import type { ClaimPlan } from './claim-plan.ts';
 import type { Step } from './steps.ts';
 import { chart, rounded, table, whole } from '../lib/markdown.ts';
 import type { Column } from '../lib/markdown.ts';
@@ -13,7 +12,8 @@ export interface PlannedClaim {
 }
 
 export interface Growth {
-  readonly options: GrowthOptions;
+  readonly messages: number;
+  readonly oldRows: number;
   readonly slots: number;
   /** Before the first message was sent. */
   readonly before: TableState;
@@ -25,7 +25,7 @@ export interface Growth {
 
 /** What the template of `sms-growth.md` asks for. */
 export function growthValues(growth: Growth) {
-  const { options, slots, steps, plans, loadAfter } = growth;
+  const { oldRows, slots, steps, plans, loadAfter } = growth;
   const trees = plans.map(({ when, plan }) => `${when}:\n\n\`\`\`text\n${plan.lines.join('\n')}\n\`\`\``);
   return {
     headline: headline(growth),
@@ -34,17 +34,17 @@ export function growthValues(growth: Growth) {
     sizes: sizeTable(growth),
     'planned limit': whole(PLANNED_LIMIT),
     plans: [planTable(plans), ...trees].join('\n\n'),
-    'old rows': whole(options.oldRows),
+    'old rows': whole(oldRows),
     slots: whole(slots),
     'load after': rounded(loadAfter),
   };
 }
 
-function headline({ options, steps, before }: Growth): string {
+function headline({ oldRows, messages, steps, before }: Growth): string {
   const [first, last] = [steps[0], steps.at(-1)];
   if (last === undefined || first === undefined) return '';
   const claimIndex = ({ sizes }: TableState) => rounded(sizes['sms_logs_claim_idx'] ?? Number.NaN);
-  return `With ${whole(options.oldRows)} old messages in the table, ${whole(options.messages)} more were sent: the first ${whole(first.sent)} at ${rounded(first.perSecond)} a second,
+  return `With ${whole(oldRows)} old messages in the table, ${whole(messages)} more were sent: the first ${whole(first.sent)} at ${rounded(first.perSecond)} a second,
 the last at **${rounded(last.perSecond)}**. The index that the claim reads has ${claimIndex(last.table)} MiB at the end (${claimIndex(before)} before), and
 ${whole(last.table.deadRows)} rows are dead. No claim took longer than ${rounded(Math.max(...steps.map(({ claims }) => claims.slowest)))} ms.`;
 }
@@ -90,10 +90,10 @@ function sendingTable({ before, steps }: Growth): string {
   ]);
 }
 
-function sizeTable({ before, steps, options }: Growth): string {
+function sizeTable({ before, steps, messages }: Growth): string {
   const last = steps.at(-1)?.table ?? before;
   const mib = (state: TableState, name: string) => state.sizes[name] ?? 0;
-  const added = (name: string) => ((mib(last, name) - mib(before, name)) * 2 ** 20) / options.messages;
+  const added = (name: string) => ((mib(last, name) - mib(before, name)) * 2 ** 20) / messages;
   const lines = [
     ...[{ sent: 0, table: before }, ...steps].map(({ sent, table: state }) => ({
       title: whole(sent),

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execute } from '@repo/postgres/database';
+import { queueTexts } from '../data/texts.ts';
 import { BenchmarkError } from '../lib/errors.ts';
 import type { Running } from '../lib/program.ts';
 import { readBook } from '../lib/sms-processes.ts';
-import { lookAtCalls, lookAtTable } from './table-state.ts';
+import { readCalls, readTable, resetCalls } from './table-state.ts';
 import type { Calls, TableState } from './table-state.ts';
-import { addOldTexts, queueTexts } from '../data/texts.ts';
 
 /** What a step left behind. */
 export interface Step {
@@ -23,25 +23,20 @@ export interface StepContext {
   readonly say: (what: string) => void;
 }
 
-/** Rows that one statement adds. */
-const CHUNK = 250_000;
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** Without anything new for so long something is broken. */
 const STALLED_AFTER_MS = 60_000;
 
-/** Fills the table with sent messages, out of autovacuum's sight: nothing of them is analysed. */
-export async function addYears(url: string, count: number, say: (what: string) => void): Promise<void> {
-  await execute(url, 'ALTER TABLE services.sms_logs SET (autovacuum_enabled = false)');
-  for (let added = 0; added < count; added += CHUNK) {
-    say(`${String(added)} of ${String(count)} old messages are in the table`);
-    // Their numbers begin where no new message's will come.
-    await addOldTexts(url, { first: 1_000_000_000 + added, count: Math.min(CHUNK, count - added) });
-  }
-}
-
-/** Lets autovacuum look after the table again, as it does in earnest. */
-export async function allowVacuum(url: string): Promise<void> {
-  await execute(url, 'ALTER TABLE services.sms_logs RESET (autovacuum_enabled)');
+/** The same number of messages in each step, but for the last. */
+export function stepsOf(messages: number, steps: number): Range[] {
+  const size = Math.ceil(messages / steps);
+  return Array.from({ length: Math.ceil(messages / size) }, (_, step) => {
+    return { from: step * size, to: Math.min((step + 1) * size, messages) };
+  });
 }
 
 /** Queues the messages of a step. */
@@ -58,33 +53,12 @@ export async function sendStep(context: StepContext, { to }: Range): Promise<Ste
   await untilAccepted(context, to);
   await untilRecorded(url);
   const seconds = (performance.now() - begun) / 1_000;
-  const [claims = NONE, settlements = NONE] = await lookAtCalls(url, [
-    'services.claim_sms',
-    'services.settle_sms',
-  ]);
-  return {
-    sent: to,
-    perSecond: (to - accepted) / seconds,
-    table: await lookAtTable(url),
-    claims,
-    settlements,
-  };
+  const claims = await readCalls(url, 'services.claim_sms');
+  const settlements = await readCalls(url, 'services.settle_sms');
+  await resetCalls(url);
+  const table = await readTable(url);
+  return { sent: to, perSecond: (to - accepted) / seconds, table, claims, settlements };
 }
-
-export interface Range {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The same number of messages in each step, but for the last. */
-export function stepsOf(messages: number, steps: number): Range[] {
-  const size = Math.ceil(messages / steps);
-  return Array.from({ length: Math.ceil(messages / size) }, (_, step) => {
-    return { from: step * size, to: Math.min((step + 1) * size, messages) };
-  });
-}
-
-const NONE: Calls = { calls: 0, rows: 0, mean: Number.NaN, slowest: Number.NaN };
 
 async function untilAccepted({ provider, say }: StepContext, count: number): Promise<void> {
   let last = { accepted: -1, at: 0 };
@@ -94,10 +68,7 @@ async function untilAccepted({ provider, say }: StepContext, count: number): Pro
     const now = performance.now();
     if (accepted > last.accepted) last = { accepted, at: now };
     if (now - last.at > STALLED_AFTER_MS) {
-      throw new BenchmarkError(
-        'queue_stalled',
-        `${String(accepted)} of ${String(count)} are accepted; see the log.`,
-      );
+      throw new BenchmarkError('queue_stalled', `${String(accepted)} of ${String(count)} are accepted.`);
     }
     say(`${String(accepted)} messages are sent`);
     await sleep(100);

@@ -1,4 +1,5 @@
 import { execute } from '@repo/postgres/database';
+import { readNumbers } from '../lib/facts.ts';
 
 /** What `services.sms_logs` is like at a moment. */
 export interface TableState {
@@ -10,7 +11,7 @@ export interface TableState {
   readonly sizes: Readonly<Record<string, number>>;
 }
 
-/** How often a function was called since the last look, and how long that took; milliseconds. */
+/** How often a function was called since the last reset, and how long that took; milliseconds. */
 export interface Calls {
   readonly calls: number;
   readonly rows: number;
@@ -21,46 +22,41 @@ export interface Calls {
 /** The server must have been started with these, so that the slowest call is known and not only the average. */
 export const WATCHING = { shared_preload_libraries: 'pg_stat_statements' };
 
-/** Prepares a database for `lookAtCalls`. */
+/** Prepares a database for `readCalls`. */
 export async function watchCalls(url: string): Promise<void> {
   await execute(url, 'CREATE EXTENSION pg_stat_statements SCHEMA public');
 }
 
-export async function lookAtTable(url: string): Promise<TableState> {
-  const rows = await execute(
+export async function readTable(url: string): Promise<TableState> {
+  const sizes = await execute(
     url,
-    `SELECT c.relname AS name, pg_relation_size(c.oid)::float8 / 1048576 AS mib, s.n_live_tup::float8 AS live,
-            s.n_dead_tup::float8 AS dead, s.autovacuum_count::int AS vacuums
+    `SELECT c.relname AS name, pg_relation_size(c.oid)::float8 / 1048576 AS mib
        FROM pg_class c
        LEFT JOIN pg_index i ON i.indexrelid = c.oid
-       LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
       WHERE 'services.sms_logs'::regclass IN (c.oid, i.indrelid)
       ORDER BY c.relkind DESC, c.relname`,
   );
-  const table = rows.find(({ live }) => live !== null);
-  return {
-    liveRows: Number(table?.['live']),
-    deadRows: Number(table?.['dead']),
-    vacuums: Number(table?.['vacuums']),
-    sizes: Object.fromEntries(rows.map(({ name, mib }) => [String(name), Number(mib)])),
-  };
+  const counts = await readNumbers<'liveRows' | 'deadRows' | 'vacuums'>(
+    url,
+    `SELECT n_live_tup AS "liveRows", n_dead_tup AS "deadRows", autovacuum_count AS vacuums
+       FROM pg_stat_user_tables
+      WHERE relid = 'services.sms_logs'::regclass`,
+  );
+  return { ...counts, sizes: Object.fromEntries(sizes.map(({ name, mib }) => [String(name), Number(mib)])) };
 }
 
-/** The calls of a function since the last look at any. */
-export async function lookAtCalls(url: string, functions: readonly string[]): Promise<Calls[]> {
-  const found: Calls[] = [];
-  for (const name of functions) {
-    const [row] = await execute(
-      url,
-      `SELECT sum(calls)::float8 AS calls, sum(rows)::float8 AS rows,
-              sum(total_exec_time) / sum(calls) AS mean, max(max_exec_time) AS slowest
-         FROM public.pg_stat_statements
-        WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-          AND strpos(query, ' ${name}(') > 0 AND calls > 0`,
-    );
-    const fact = (column: string) => Number(row?.[column] ?? Number.NaN);
-    found.push({ calls: fact('calls'), rows: fact('rows'), mean: fact('mean'), slowest: fact('slowest') });
-  }
+/** The calls of a function since the last reset. */
+export function readCalls(url: string, name: string): Promise<Calls> {
+  return readNumbers<keyof Calls>(
+    url,
+    `SELECT sum(calls) AS calls, sum(rows) AS rows, sum(total_exec_time) / sum(calls) AS mean,
+            max(max_exec_time) AS slowest
+       FROM public.pg_stat_statements
+      WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND strpos(query, ' ${name}(') > 0 AND calls > 0`,
+  );
+}
+
+export async function resetCalls(url: string): Promise<void> {
   await execute(url, 'SELECT public.pg_stat_statements_reset()');
-  return found;
 }

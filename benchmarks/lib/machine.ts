@@ -7,52 +7,34 @@ import type { Server } from '@repo/postgres/server';
 import { rounded, whole } from './markdown.ts';
 import { percentile } from './percentiles.ts';
 
-/** Where the figures come from. */
-export interface Machine {
-  readonly cores: number;
-  /** Whether the database lies on a disk at all, and not in memory. */
-  readonly isDisk: boolean;
-  /** All that decides what a commit costs, and how busy the machine was before: a Markdown list. */
-  readonly facts: string;
-}
-
 const SYNCS = 300;
 
 /** The magic number of Linux's file system in memory. */
 const TMPFS = 0x01_02_19_94;
 
-export async function describeMachine(server: Server): Promise<Machine> {
+/** All that decides what a commit costs, and how busy the machine was before: a Markdown list. */
+export async function describeMachine(server: Server): Promise<string> {
   const [loadBefore = Number.NaN] = loadavg();
   const folder = dirname(server.dataDirectory);
   const [row] = await execute(server.url, FACTS);
   const syncs = timeSyncs(join(folder, `daftari-sync-${String(process.pid)}`));
-  const [version, compiler, level] = buildOf(String(row?.['version']), String(row?.['flags']));
+  // How hard the compiler tried, which may be for size instead of speed (-Os).
+  const level = String(row?.['flags']).match(/-O\S*/g)?.at(-1) ?? 'no -O flag';
   const processor = cpus()[0]?.model ?? 'unknown processor';
   const memory = rounded(totalmem() / 2 ** 30);
   // Of the kernel's release the version is enough; the rest names a build.
   const kernel = /^[\d.]+/.exec(release())?.[0] ?? release();
-  const forSize = level === '-Os' ? ', that is for size and not for speed' : '';
   const facts = [
     `${processor}, ${whole(cpus().length)} cores, ${memory} GiB of memory; load average before the run: ${rounded(loadBefore)}`,
     `${await systemName()}, ${type()} ${kernel} (${arch()}); Node ${process.version}`,
-    `${version}, the binaries from npm, built by ${compiler} with \`${level}\`${forSize}`,
+    `${String(row?.['version'])}, the binaries from npm, built with \`${level}\``,
     `\`${String(row?.['settings'])}\`, as PostgreSQL comes`,
     `8 KiB written through to the disk (fdatasync): p50 ${rounded(percentile(syncs, 50))} ms, p99 ${rounded(percentile(syncs, 99))} ms`,
   ];
-  return {
-    cores: cpus().length,
-    isDisk: (await statfs(folder)).type !== TMPFS,
-    facts: facts.map((fact) => `- ${fact}`).join('\n'),
-  };
-}
-
-/** The server's version, its compiler, and how hard that tried. */
-function buildOf(version: string, flags: string): readonly [string, string, string] {
-  return [
-    /^PostgreSQL \S+/.exec(version)?.[0] ?? version,
-    /compiled by ([^,]+)/.exec(version)?.[1] ?? 'an unknown compiler',
-    flags.match(/-O\S*/g)?.at(-1) ?? 'no -O flag',
-  ];
+  if ((await statfs(folder)).type === TMPFS) {
+    facts.push('**the database lay in memory and not on a disk, so commits cost nothing**');
+  }
+  return facts.map((fact) => `- ${fact}`).join('\n');
 }
 
 /** How long one page takes to the disk, as PostgreSQL's log writes it: over what is there, then fdatasync. */

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ROOT, serviceEnvironment } from './env.ts';
+import { fileURLToPath } from 'node:url';
+import { findFreePort } from '@repo/postgres/port';
+import { endProcess, guardProcess, untilServing } from '@repo/testing/processes';
 import { BenchmarkError } from './errors.ts';
+
+/** The repository. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A program of this repository that listens on a port. */
 export interface Program {
@@ -30,8 +30,6 @@ export interface Running extends AsyncDisposable {
   readonly pid: number;
 }
 
-const READY_WITHIN_MS = 120_000;
-
 /**
  * Starts a program with the settings given and nothing else, and waits until it is ready.
  *
@@ -39,36 +37,25 @@ const READY_WITHIN_MS = 120_000;
  */
 export async function startProgram(program: Program): Promise<Running> {
   const { folder, script, parameters, settings, readyPath } = program;
-  const [port, log] = await Promise.all([freePort(), openLog()]);
+  const [port, log] = await Promise.all([findFreePort().then(String), openLog()]);
   const child = spawn(process.execPath, [script, ...(parameters?.(port) ?? [])], {
     cwd: join(ROOT, folder),
-    env: serviceEnvironment(settings?.(port) ?? {}),
+    env: { PATH: '', ...settings?.(port) },
     stdio: ['ignore', log.fd, log.fd],
   });
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
+  const guard = guardProcess(child.pid);
   const stop = async () => {
-    await end(child);
-    process.off('exit', kill);
+    await endProcess(child);
+    guard.release();
     await log.close();
   };
   const url = `http://127.0.0.1:${port}`;
-  if (child.pid !== undefined && (await untilReady(child, url + readyPath))) {
+  if (child.pid !== undefined && (await untilServing(child, url + readyPath))) {
     return { url, pid: child.pid, [Symbol.asyncDispose]: stop };
   }
-  await end(child);
-  const said = await readLog(log);
+  const said = await readEnd(log);
   await stop();
   throw new BenchmarkError('service_not_ready', `${folder}. Its log ends with:\n${said}`);
-}
-
-/** A port that nobody listens on at this moment. */
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), 'close');
-  return String(port);
 }
 
 /** A file for the log, as a service has in earnest. It has no name any more, so that nothing of it is left behind. */
@@ -79,28 +66,9 @@ async function openLog(): Promise<FileHandle> {
   return log;
 }
 
-async function readLog(log: FileHandle): Promise<string> {
+async function readEnd(log: FileHandle): Promise<string> {
   const { size } = await log.stat();
   const length = Math.min(size, 4_096);
   const { buffer } = await log.read(Buffer.alloc(length), { position: size - length });
   return buffer.toString('utf8');
-}
-
-async function untilReady(child: ChildProcess, url: string): Promise<boolean> {
-  const until = Date.now() + READY_WITHIN_MS;
-  while (child.exitCode === null && Date.now() < until) {
-    // It is refused as long as the program does not listen.
-    const response = await fetch(url).catch(() => null);
-    await response?.arrayBuffer();
-    if (response?.ok === true) return true;
-    await sleep(50);
-  }
-  return false;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await ended;
 }

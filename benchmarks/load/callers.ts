@@ -1,41 +1,23 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import type { Expectation } from '../audit/audit.ts';
 import { kindOf } from '../lib/errors.ts';
-import type { Pace } from './options.ts';
 import { percentile } from '../lib/percentiles.ts';
+import type { Pace } from './workbench.ts';
 
-/** How many callers the measurements have. */
-export const CALLER_COUNTS = [1, 8, 32, 256, 2_000] as const;
-
-export interface Load {
+export interface Load extends Pick<Pace, 'warmUp' | 'warmUpAtMost' | 'window'> {
   /** How many call at once, each again as soon as it has its answer. */
   readonly callers: number;
-  /** The window opens after this time when every caller has been answered once ... */
-  readonly warmUpMs: number;
-  /** ... and at the latest after this. */
-  readonly warmUpAtMostMs: number;
-  readonly windowMs: number;
 }
 
-export interface Measured {
+/** From the first call to the last answer, warm-up included, it is counted what the database must hold. */
+export interface Measured extends Expectation {
   /** Answers that arrived inside the window, by the time that the window really took. */
   readonly perSecond: number;
   /** Milliseconds from call to answer, of those answers. */
   readonly p50: number;
   readonly p99: number;
-  /** From the first call to the last answer, warm-up included: what the database must hold. */
-  readonly acknowledged: number;
   /** Failed calls, warm-up included, by error code. */
   readonly errors: Readonly<Record<string, number>>;
-}
-
-/** The load of so many callers; the most of them get a longer window, because they are answered in larger groups. */
-export function loadOf(callers: number, pace: Pace): Load {
-  return {
-    callers,
-    warmUpMs: pace.warmUp,
-    warmUpAtMostMs: pace.warmUpAtMost,
-    windowMs: callers < 2_000 ? pace.window : pace.longWindow,
-  };
 }
 
 /** Which of the callers calls, and how many calls there were before. */
@@ -55,6 +37,7 @@ export async function runLoad(work: (call: Call) => Promise<void>, load: Load): 
   let unanswered = load.callers;
   let place = 0;
   let acknowledged = 0;
+  let failed = 0;
   let phase: 'warming up' | 'measuring' | 'over' = 'warming up';
   const isOver = () => phase === 'over';
 
@@ -67,6 +50,7 @@ export async function runLoad(work: (call: Call) => Promise<void>, load: Load): 
         acknowledged += 1;
         if (phase === 'measuring') latencies.push(performance.now() - begun);
       } catch (error) {
+        failed += 1;
         errors[kindOf(error)] = (errors[kindOf(error)] ?? 0) + 1;
         // A refusal that costs nothing must not keep the others from being served.
         await turn();
@@ -77,25 +61,18 @@ export async function runLoad(work: (call: Call) => Promise<void>, load: Load): 
   }
 
   const callers = Promise.all(Array.from({ length: load.callers }, (_, caller) => call(caller)));
-  await sleep(load.warmUpMs);
+  await sleep(load.warmUp);
   // Answers of callers who were all let in at the same moment would come sooner than they ever do again.
-  await Promise.race([
-    everybodyAnswered.promise,
-    sleep(load.warmUpAtMostMs - load.warmUpMs, undefined, { ref: false }),
-  ]);
+  const longest = load.warmUpAtMost - load.warmUp;
+  await Promise.race([everybodyAnswered.promise, sleep(longest, undefined, { ref: false })]);
   phase = 'measuring';
   const opened = performance.now();
-  await sleep(load.windowMs);
+  await sleep(load.window);
   phase = 'over';
   const seconds = (performance.now() - opened) / 1_000;
   // Answers that arrive from now on are awaited, but belong to no window.
   const sorted = Float64Array.from(latencies).toSorted();
   await callers;
-  return {
-    perSecond: sorted.length / seconds,
-    p50: percentile(sorted, 50),
-    p99: percentile(sorted, 99),
-    acknowledged,
-    errors,
-  };
+  const [p50, p99] = [percentile(sorted, 50), percentile(sorted, 99)];
+  return { perSecond: sorted.length / seconds, p50, p99, acknowledged, failed, errors };
 }

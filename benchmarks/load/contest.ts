@@ -1,23 +1,37 @@
-import type { DatabaseKind } from '../data/databases.ts';
+import { createDb } from '@repo/db';
+import type { Db } from '@repo/db';
 import type { Expectation } from '../audit/audit.ts';
-import { loadOf, runLoad } from './callers.ts';
+import type { DatabaseKind } from '../data/databases.ts';
+import { runLoad } from './callers.ts';
 import type { Measured } from './callers.ts';
-import type { Turn, Workbench } from './workbench.ts';
+import type { Workbench } from './workbench.ts';
+
+/** The connections of every way: what an application has that changes nothing. */
+export const CONNECTIONS = 10;
+
+/** Milliseconds, long enough that 2,000 callers of ten connections wait for their turn instead of failing. */
+export const PATIENCE = 120_000;
 
 /** What several ways to do the same are compared at. `pairs` and `hot` are the two routes of transfers. */
 export type Subject = 'deposits' | 'pairs' | 'hot' | 'lookups';
 
-/** One way to do it, on an open database. */
-export interface Way {
-  /** Resolves when it is done. Places count the calls from 0 on, so that every way gets the same requests. */
-  call(place: number): Promise<void>;
-  close(): Promise<void>;
+/** What a way works with: a fresh database. */
+export interface Place {
+  readonly url: string;
+  readonly db: Db;
+  readonly bench: Workbench;
+  /** Closes, before `db`, what the way has opened. */
+  readonly opened: AsyncDisposableStack;
 }
 
+/** Resolves when it is done. Places count the calls from 0 on, so that every way gets the same requests. */
+export type Call = (place: number) => Promise<void>;
+
+/** One way to do it. */
 export interface Contestant {
   readonly way: 'textbook' | 'call' | 'intake' | 'told' | 'raw' | 'package';
   readonly database: DatabaseKind;
-  readonly open: (url: string, bench: Workbench) => Way;
+  readonly open: (place: Place) => Call;
 }
 
 export type WayName = Contestant['way'];
@@ -37,23 +51,24 @@ export interface Sample extends Measured {
 
 /** Measures every way with so many callers, each on a fresh database, in an order that changes with the round. */
 export async function measureContest(
-  contest: Contest,
+  { subject, contestants, audit }: Contest,
   callers: number,
-  { bench, turn }: { readonly bench: Workbench; readonly turn: Turn },
+  bench: Workbench,
 ): Promise<Sample[]> {
-  const { subject, contestants, audit } = contest;
+  const { pace, round, say, databases } = bench;
+  const window = callers < 2_000 ? pace.window : pace.longWindow;
   const samples: Sample[] = [];
-  for (const { way, database, open } of turned(contestants, turn.round)) {
-    turn.say(`${subject}, ${way}, ${String(callers)} callers`);
-    const measured = await bench.databases.withFresh(database, async (url) => {
-      const opened = open(url, bench);
-      try {
-        const result = await runLoad(({ place }) => opened.call(place), loadOf(callers, bench.pace));
-        await audit(url, database, expectationOf(result));
-        return result;
-      } finally {
-        await opened.close();
-      }
+  for (const { way, database, open } of turned(contestants, round)) {
+    say(`${subject}, ${way}, ${String(callers)} callers`);
+    const measured = await databases.withFresh(database, async (url) => {
+      await using opened = new AsyncDisposableStack();
+      const patience = { connectTimeoutMs: PATIENCE, statementTimeoutMs: PATIENCE };
+      const db = createDb({ url, maxConnections: CONNECTIONS, ...patience });
+      opened.defer(() => db.close());
+      const call = open({ url, db, bench, opened });
+      const result = await runLoad(({ place }) => call(place), { ...pace, callers, window });
+      await audit(url, database, result);
+      return result;
     });
     samples.push({ ...measured, subject, way, callers });
   }
@@ -64,9 +79,4 @@ export async function measureContest(
 export function turned<Item>(items: readonly Item[], by: number): Item[] {
   const first = by % items.length;
   return [...items.slice(first), ...items.slice(0, first)];
-}
-
-/** What an audit may expect of a database after these calls. */
-export function expectationOf({ acknowledged, errors }: Measured): Expectation {
-  return { acknowledged, failed: Object.values(errors).reduce((sum, count) => sum + count, 0) };
 }

@@ -1,10 +1,9 @@
-import { createDepositIntake, recordDeposit, verificationHash } from '@repo/db';
+import { createDepositIntake, recordDeposit } from '@repo/db';
 import type { Db, Deposit, DepositResult } from '@repo/db';
 import { auditDeposits } from '../audit/deposits.ts';
 import { BenchmarkError } from '../lib/errors.ts';
-import type { Contest, Way } from './contest.ts';
-import { openPatiently } from './workbench.ts';
-import type { Workbench } from './workbench.ts';
+import type { Call, Contest, Place } from './contest.ts';
+import { PRISMA_PATIENCE, newTransaction } from './textbook.ts';
 
 /** Three ways to record the same payments. The textbook's works only where nothing guards the tables. */
 export const DEPOSIT_CONTEST: Contest = {
@@ -17,41 +16,18 @@ export const DEPOSIT_CONTEST: Contest = {
   ],
 };
 
-/** Milliseconds, long enough that 2,000 callers wait for their turn instead of failing. */
-export const PATIENCE = { maxWait: 120_000, timeout: 120_000 };
-
-/** Columns that must have a value and that the textbook has none for. */
-export const NOT_KEPT = {
-  debitVersion: 0n,
-  debitBalanceAfter: '0',
-  creditVersion: 0n,
-  creditBalanceAfter: '0',
-  xactId: 0n,
-};
-
-function openTextbook(url: string, { payments }: Workbench): Way {
-  const db = openPatiently(url);
-  return { call: (place) => recordByTheBook(db, payments.at(place)), close: () => db.close() };
+function openTextbook({ db, bench: { payments } }: Place): Call {
+  return (place) => recordByTheBook(db, payments.at(place));
 }
 
-function openCall(url: string, { payments }: Workbench): Way {
-  const db = openPatiently(url);
-  return {
-    call: async (place) => requireCredit(await recordDeposit(db, payments.at(place))),
-    close: () => db.close(),
-  };
+function openCall({ db, bench: { payments } }: Place): Call {
+  return async (place) => requireCredit(await recordDeposit(db, payments.at(place)));
 }
 
-function openIntake(url: string, { payments }: Workbench): Way {
-  const db = openPatiently(url);
+function openIntake({ db, opened, bench: { payments } }: Place): Call {
   const intake = createDepositIntake(db);
-  return {
-    call: async (place) => requireCredit(await intake.record(payments.at(place))),
-    close: async () => {
-      await intake.close();
-      await db.close();
-    },
-  };
+  opened.defer(() => intake.close());
+  return async (place) => requireCredit(await intake.record(payments.at(place)));
 }
 
 /** A deposit that went anywhere else would be counted for work that was not done. */
@@ -71,19 +47,8 @@ async function recordByTheBook({ prisma }: Db, deposit: Deposit): Promise<void> 
     const known = await tx.mpesaLog.findUnique({ where: { mpesaReceipt: receipt } });
     if (known !== null) throw new BenchmarkError('not_credited', 'its receipt is there already.');
     await tx.mpesaLog.create({ data: { mpesaReceipt: receipt, phone: payer.phone, amount, rawPayload } });
-    const createdAt = new Date();
-    await tx.transaction.create({
-      data: {
-        reference: receipt,
-        type: 'DEPOSIT',
-        debitWalletId: 'MPESA-FLOAT',
-        creditWalletId: account,
-        amount,
-        createdAt,
-        verificationHash: verificationHash({ reference: receipt, amount, createdAt }),
-        ...NOT_KEPT,
-      },
-    });
+    const route = { debitWalletId: 'MPESA-FLOAT', creditWalletId: account };
+    await tx.transaction.create(newTransaction({ reference: receipt, type: 'DEPOSIT', amount, ...route }));
     await tx.wallet.update({ where: { id: account }, data: { balance: { increment: amount } } });
-  }, PATIENCE);
+  }, PRISMA_PATIENCE);
 }

@@ -3,11 +3,8 @@ import { createRandom } from '@repo/simulator';
 import { Pool } from 'pg';
 import { auditDeposits } from '../audit/deposits.ts';
 import { BenchmarkError } from '../lib/errors.ts';
-import type { Contest, Way } from './contest.ts';
-import { CONNECTIONS, openPatiently } from './workbench.ts';
-import type { Workbench } from './workbench.ts';
-
-export const LOOKUP_CALLER_COUNTS = [1, 8, 32, 256] as const;
+import { CONNECTIONS } from './contest.ts';
+import type { Call, Contest, Place } from './contest.ts';
 
 /** `lookupWallet` beside the same statement through the driver alone. A look-up writes nothing: the audit sees to it. */
 export const LOOKUP_CONTEST: Contest = {
@@ -19,27 +16,25 @@ export const LOOKUP_CONTEST: Contest = {
   ],
 };
 
-function openRaw(url: string, bench: Workbench): Way {
+function openRaw({ url, opened, bench }: Place): Call {
   const pool = new Pool({ connectionString: url, max: CONNECTIONS });
   // A connection that breaks also fails the query under way, and that is where it is reported. After `end` the pool
   // does not wait for its connections to be gone, and dropping the database may end the last of them.
   pool.on('error', () => undefined);
-  const find = async (number: string) => {
+  opened.defer(() => pool.end());
+  return lookUp(bench, async (number) => {
     const query = { name: 'lookup', text: LOOKUP, values: [number] };
     const { rows } = await pool.query<{ number: string }>(query);
     return rows[0]?.number;
-  };
-  return { call: lookUp(bench, find), close: () => pool.end() };
+  });
 }
 
-function openPackage(url: string, bench: Workbench): Way {
-  const db = openPatiently(url);
-  const find = async (number: string) => (await lookupWallet(db, number))?.number;
-  return { call: lookUp(bench, find), close: () => db.close() };
+function openPackage({ db, bench }: Place): Call {
+  return lookUp(bench, async (number) => (await lookupWallet(db, number))?.number);
 }
 
 /** Looks for random wallets, the same ones in each way. `find` gives the number that the wallet found has. */
-function lookUp({ customers }: Workbench, find: (number: string) => Promise<string | undefined>) {
+function lookUp({ customers }: Place['bench'], find: (number: string) => Promise<string | undefined>): Call {
   const random = createRandom('look-ups');
   return async () => {
     const number = customers[random.integer(customers.length)]?.number ?? '';

@@ -1,16 +1,84 @@
 import { verificationHash } from '@repo/db';
 import type { Deposit } from '@repo/db';
-import type { Client, QueryConfig } from 'pg';
+import { Client } from 'pg';
+import type { QueryConfig } from 'pg';
+import { auditDeposits } from '../audit/deposits.ts';
+import type { Workbench } from './workbench.ts';
 
 /** A piece of work for one connection, all of its parameters built: statements that follow one another. */
-export type Work = readonly QueryConfig[];
+type Work = readonly QueryConfig[];
 
-export async function runWork(client: Client, work: Work): Promise<void> {
-  for (const statement of work) await client.query(statement);
+const STATEMENTS = ['textbook', 'record_deposits'] as const;
+
+/** What raw SQL does on one connection that has nothing else to do: `batch` deposits at a time, one after the other. */
+export interface Ceiling {
+  readonly statements: (typeof STATEMENTS)[number];
+  readonly batch: number;
+  /** The callers of the package that it is compared with: as many as fill the batch. */
+  readonly callers: number;
+  readonly perSecond: number;
+}
+
+/** The largest batch that the intake makes. */
+const LARGEST_BATCH = 1_000;
+
+/** Measures the ceilings to be compared with so many callers; the textbook's only has one deposit at a time. */
+export async function measureCeilings(bench: Workbench, callers: number): Promise<Ceiling[]> {
+  const batch = Math.min(callers, LARGEST_BATCH);
+  const measured: Ceiling[] = [];
+  for (const statements of callers === 1 ? STATEMENTS : (['record_deposits'] as const)) {
+    bench.say(`raw SQL, ${statements}, ${String(batch)} at a time`);
+    const perSecond = await measureCeiling(bench, { statements, batch });
+    measured.push({ statements, batch, callers, perSecond });
+  }
+  return measured;
+}
+
+/**
+ * Deposits per second. All parameters are built before the clock runs; how many are needed is known from the
+ * warm-up, and the window ends early should they not suffice.
+ */
+async function measureCeiling(
+  { databases, payments, pace }: Workbench,
+  { statements, batch }: Pick<Ceiling, 'statements' | 'batch'>,
+): Promise<number> {
+  const kind = statements === 'textbook' ? 'textbook' : 'ledger';
+  let place = 0;
+  const build = (): Work => {
+    const deposits = Array.from({ length: batch }, (_, offset) => payments.at(place + offset));
+    place += batch;
+    return statements === 'textbook' ? deposits.flatMap(textbookWork) : depositsWork(deposits);
+  };
+  return databases.withFresh(kind, async (url) => {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    try {
+      const warm = await repeat(client, build, pace.warmUp);
+      const wanted = Math.ceil(((warm.done / warm.busyMs) * pace.window * 3) / 2) + 1;
+      const prebuilt = Array.from({ length: wanted }, build).values();
+      const measured = await repeat(client, () => prebuilt.next().value, pace.window);
+      await auditDeposits(url, kind, { acknowledged: (warm.done + measured.done) * batch, failed: 0 });
+      return (measured.done * batch * 1_000) / measured.busyMs;
+    } finally {
+      await client.end();
+    }
+  });
+}
+
+/** Works off what `next` gives until the time is over or there is no more. Only the work counts as time. */
+async function repeat(client: Client, next: () => Work | undefined, forMs: number) {
+  let busyMs = 0;
+  for (let done = 0; ; done += 1) {
+    const work = busyMs < forMs ? next() : undefined;
+    if (work === undefined) return { done, busyMs };
+    const begun = performance.now();
+    for (const statement of work) await client.query(statement);
+    busyMs += performance.now() - begun;
+  }
 }
 
 /** The textbook's find, create, create and update between BEGIN and COMMIT, as Prisma sends them. */
-export function textbookWork(deposit: Deposit): Work {
+function textbookWork(deposit: Deposit): Work {
   const { receipt, amount, account } = deposit;
   const createdAt = new Date();
   const time = createdAt.toISOString().slice(0, -1);
@@ -27,7 +95,7 @@ export function textbookWork(deposit: Deposit): Work {
 }
 
 /** One call of the function that the package calls, for a batch of any size. */
-export function depositsWork(deposits: readonly Deposit[]): Work {
+function depositsWork(deposits: readonly Deposit[]): Work {
   const list = (pick: (deposit: Deposit) => string | null) => arrayOf(deposits.map(pick));
   const lengths = deposits.map(({ callback }) => callback.body.byteLength);
   let next = 1;

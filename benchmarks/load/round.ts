@@ -1,29 +1,30 @@
-import { CALLER_COUNTS } from './callers.ts';
-import { measureCeiling } from './ceiling.ts';
-import type { Ceiling } from './ceiling.ts';
 import { measureContest } from './contest.ts';
 import type { Contest, Sample } from './contest.ts';
 import { DEPOSIT_CONTEST } from './deposits.ts';
-import { LOOKUP_CALLER_COUNTS, LOOKUP_CONTEST } from './lookups.ts';
-import type { Part } from './options.ts';
+import { LOOKUP_CONTEST } from './lookups.ts';
+import { measureCeilings } from './raw-sql.ts';
+import type { Ceiling } from './raw-sql.ts';
 import { measureService } from './service.ts';
 import type { ServiceFigures } from './service.ts';
 import { measureSms } from './sms.ts';
 import type { SmsSample } from './sms.ts';
 import { transferContests } from './transfers.ts';
-import type { Turn, Workbench } from './workbench.ts';
+import type { Workbench } from './workbench.ts';
 
-/** The largest batch that the intake makes. */
-const LARGEST_BATCH = 1_000;
+/** What can be measured by itself. */
+export const PARTS = ['deposits', 'transfers', 'lookups', 'service', 'sms'] as const;
 
-interface CeilingSample extends Ceiling {
-  readonly perSecond: number;
-}
+export type Part = (typeof PARTS)[number];
+
+/** How many callers the contests have. */
+const CALLER_COUNTS = [1, 8, 32, 256, 2_000];
+
+const LOOKUP_CALLER_COUNTS = [1, 8, 32, 256];
 
 /** The parts that were asked for, measured once; the others are empty. */
 export interface Round {
   readonly samples: readonly Sample[];
-  readonly ceilings: readonly CeilingSample[];
+  readonly ceilings: readonly Ceiling[];
   readonly service: ServiceFigures | null;
   readonly sms: readonly SmsSample[];
 }
@@ -32,34 +33,23 @@ export interface Round {
  * Measures the parts once. What is to be compared is measured in turn, each time in another order, so that
  * whatever else the machine does meanwhile hits all of them alike.
  */
-export async function measureRound(bench: Workbench, parts: readonly Part[], turn: Turn): Promise<Round> {
+export async function measureRound(bench: Workbench, parts: readonly Part[]): Promise<Round> {
   const samples: Sample[] = [];
-  const ceilings: CeilingSample[] = [];
-  const compare = async (contests: readonly Contest[], callers: number) => {
-    for (const contest of contests)
-      samples.push(...(await measureContest(contest, callers, { bench, turn })));
+  const ceilings: Ceiling[] = [];
+  const compare = async (contest: Contest, callers: number) => {
+    samples.push(...(await measureContest(contest, callers, bench)));
   };
   for (const callers of parts.includes('deposits') ? CALLER_COUNTS : []) {
-    await compare([DEPOSIT_CONTEST], callers);
-    for (const ceiling of ceilingsFor(callers)) {
-      turn.say(`raw SQL, ${ceiling.statements}, ${String(ceiling.batch)} at a time`);
-      ceilings.push({ ...ceiling, perSecond: await measureCeiling(bench, ceiling) });
-    }
+    await compare(DEPOSIT_CONTEST, callers);
+    ceilings.push(...(await measureCeilings(bench, callers)));
   }
   for (const callers of parts.includes('transfers') ? CALLER_COUNTS : []) {
-    await compare(transferContests, callers);
+    for (const contest of transferContests) await compare(contest, callers);
   }
   for (const callers of parts.includes('lookups') ? LOOKUP_CALLER_COUNTS : []) {
-    await compare([LOOKUP_CONTEST], callers);
+    await compare(LOOKUP_CONTEST, callers);
   }
-  if (parts.includes('service')) turn.say('the M-PESA service');
   const service = parts.includes('service') ? await measureService(bench) : null;
-  const sms = parts.includes('sms') ? await measureSms(bench, turn) : [];
+  const sms = parts.includes('sms') ? await measureSms(bench) : [];
   return { samples, ceilings, service, sms };
-}
-
-/** The ceilings to be compared with so many callers: batches as large as they could fill. */
-function ceilingsFor(callers: number): Ceiling[] {
-  const batch: Ceiling = { statements: 'record_deposits', batch: Math.min(callers, LARGEST_BATCH) };
-  return callers === 1 ? [{ statements: 'textbook', batch: 1 }, batch] : [batch];
 }

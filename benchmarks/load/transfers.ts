@@ -1,12 +1,11 @@
-import { createTransferIntake, verificationHash } from '@repo/db';
+import { createTransferIntake } from '@repo/db';
 import type { Db, Transfer } from '@repo/db';
 import { auditTransfers } from '../audit/transfers.ts';
 import { ROUTES } from '../data/transfers.ts';
 import type { Route } from '../data/transfers.ts';
 import { BenchmarkError } from '../lib/errors.ts';
 import type { Contest, Contestant } from './contest.ts';
-import { NOT_KEPT, PATIENCE } from './deposits.ts';
-import { openPatiently } from './workbench.ts';
+import { PRISMA_PATIENCE, newTransaction } from './textbook.ts';
 
 /** Three ways to transfer, for random pairs and for one hot wallet. `told` is the intake with an SMS to both sides. */
 export const transferContests: readonly Contest[] = ROUTES.map((route) => ({
@@ -19,12 +18,8 @@ function textbook(route: Route): Contestant {
   return {
     way: 'textbook',
     database: 'funded_textbook',
-    open: (url, { transfers }) => {
-      const db = openPatiently(url);
-      return {
-        call: (place) => transferByTheBook(db, transfers[route].at(place)),
-        close: () => db.close(),
-      };
+    open: ({ db, bench: { transfers } }) => {
+      return (place) => transferByTheBook(db, transfers[route].at(place));
     },
   };
 }
@@ -33,17 +28,11 @@ function intake(route: Route, way: 'intake' | 'told'): Contestant {
   return {
     way,
     database: 'funded',
-    open: (url, { transfers }) => {
-      const db = openPatiently(url);
-      const opened = createTransferIntake(db);
-      return {
-        call: async (place) => {
-          await opened.transfer({ ...transfers[route].at(place), notify: way === 'told' });
-        },
-        close: async () => {
-          await opened.close();
-          await db.close();
-        },
+    open: ({ db, opened, bench: { transfers } }) => {
+      const transferIntake = createTransferIntake(db);
+      opened.defer(() => transferIntake.close());
+      return async (place) => {
+        await transferIntake.transfer({ ...transfers[route].at(place), notify: way === 'told' });
       };
     },
   };
@@ -64,18 +53,7 @@ async function transferByTheBook({ prisma }: Db, transfer: Transfer): Promise<vo
     }
     await tx.wallet.update({ where: { id: from }, data: { balance: { decrement: amount } } });
     await tx.wallet.update({ where: { id: to }, data: { balance: { increment: amount } } });
-    const createdAt = new Date();
-    await tx.transaction.create({
-      data: {
-        reference,
-        type: 'TRANSFER',
-        debitWalletId: from,
-        creditWalletId: to,
-        amount,
-        createdAt,
-        verificationHash: verificationHash({ reference, amount, createdAt }),
-        ...NOT_KEPT,
-      },
-    });
-  }, PATIENCE);
+    const route = { debitWalletId: from, creditWalletId: to };
+    await tx.transaction.create(newTransaction({ reference, type: 'TRANSFER', amount, ...route }));
+  }, PRISMA_PATIENCE);
 }

@@ -64,13 +64,12 @@ export function verdict(measured: number, aim: number): string {
 }
 
 /** The columns that set figures against an aim in so many per second. */
-export function aimColumns<Item>(aim: number | ((item: Item) => number), of: (item: Item) => Figures) {
-  const wanted = (item: Item) => (typeof aim === 'number' ? aim : aim(item));
+export function aimColumns<Item>(aim: (item: Item) => number, of: (item: Item) => Figures) {
   const columns: Column<Item>[] = [
-    ['aim', (item) => whole(wanted(item))],
+    ['aim', (item) => whole(aim(item))],
     ['measured', (item) => rounded(of(item).perSecond)],
     ['slowest to fastest round', (item) => `${rounded(of(item).slowest)} to ${rounded(of(item).fastest)}`],
-    ['', (item) => verdict(of(item).perSecond, wanted(item))],
+    ['', (item) => verdict(of(item).perSecond, aim(item))],
   ];
   return columns;
 }

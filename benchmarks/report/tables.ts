@@ -1,12 +1,12 @@
-import { chart, rounded, table, whole } from '../lib/markdown.ts';
+import { rounded, table, whole } from '../lib/markdown.ts';
 import type { Column, Values } from '../lib/markdown.ts';
 import { median } from '../lib/percentiles.ts';
 import type { WayName } from '../load/contest.ts';
-import type { Part } from '../load/options.ts';
-import type { Round } from '../load/round.ts';
+import type { Part, Round } from '../load/round.ts';
+import { SENDINGS } from '../load/sms.ts';
+import type { SmsSample } from '../load/sms.ts';
 import { aimColumns, figuresOf, rowsOf, verdict, waits } from './figures.ts';
 import type { Row } from './figures.ts';
-import { coresTable, smsAimTable, smsTable } from './sms-tables.ts';
 
 /** The aims of the intake by number of callers, in deposits per second. */
 const DEPOSIT_AIMS = new Map([
@@ -15,76 +15,51 @@ const DEPOSIT_AIMS = new Map([
 ]);
 
 /** The aim of transfers that all go to one wallet, in transfers per second. */
-const HOT_AIM = { callers: 2_000, perSecond: 35_000 };
+const HOT_AIMS = new Map([[2_000, 35_000]]);
 
 /** The aim of the look-up: this share of what the driver alone does. */
 const LOOKUP_AIM = 0.5;
 
+/** The aim of every way to send, in messages a second. */
+const SMS_AIM = 5_000;
+
 /** The tables by name; undefined those of parts that were not measured. */
 export function renderTables(rounds: readonly Round[], parts: readonly Part[]): Values {
-  const deposits = rowsOf(rounds, 'deposits');
-  const groups: Readonly<Record<Part, Readonly<Record<string, () => string>>>> = {
-    deposits: {
-      'deposits per second': () => rateTable(deposits),
-      'deposits, latency': () => latencyTable(deposits),
-      'deposits, aims': () => aimTable(deposits),
-      'raw SQL': () => ceilingTable(rounds, deposits),
-    },
-    transfers: {
-      'transfers, random pairs': () => transferTable(rowsOf(rounds, 'pairs')),
-      'transfers, one hot wallet': () => transferTable(rowsOf(rounds, 'hot')),
-      'transfers, aim': () => hotAimTable(rowsOf(rounds, 'hot')),
-    },
-    lookups: { 'look-ups per second': () => lookupTable(rowsOf(rounds, 'lookups')) },
-    service: { 'the service': () => serviceTable(rounds) },
-    sms: {
-      'SMS per second': () => smsTable(rounds),
-      'SMS, aim': () => smsAimTable(rounds),
-      'SMS, processor': () => coresTable(rounds),
-    },
+  const [deposits, hot] = [rowsOf(rounds, 'deposits'), rowsOf(rounds, 'hot')];
+  const tables: Readonly<Record<string, readonly [Part, () => string]>> = {
+    'deposits per second': ['deposits', () => rateTable(deposits)],
+    'deposits, latency': ['deposits', () => latencyTable(deposits)],
+    'deposits, aims': ['deposits', () => aimTable('the intake', deposits, DEPOSIT_AIMS)],
+    'raw SQL': ['deposits', () => ceilingTable(rounds, deposits)],
+    'transfers, random pairs': ['transfers', () => transferTable(rowsOf(rounds, 'pairs'))],
+    'transfers, one hot wallet': ['transfers', () => transferTable(hot)],
+    'transfers, aim': ['transfers', () => aimTable('the intake, one hot wallet', hot, HOT_AIMS)],
+    'look-ups per second': ['lookups', () => lookupTable(rowsOf(rounds, 'lookups'))],
+    'the service': ['service', () => serviceTable(rounds)],
+    'SMS per second': ['sms', () => smsTable(rounds)],
+    'SMS, aim': ['sms', () => smsAimTable(rounds)],
   };
-  const tables = Object.entries(groups).flatMap(([part, group]) => {
-    const isMeasured = parts.some((each) => each === part);
-    return Object.entries(group).map(([name, draw]) => [name, isMeasured ? draw() : undefined] as const);
+  const drawn = Object.entries(tables).map(([name, [part, draw]]) => {
+    return [name, parts.includes(part) ? draw() : undefined] as const;
   });
-  return { ...Object.fromEntries(tables), 'failed calls': failureTable(rounds) };
-}
-
-/** Deposits per second and p99 as two charts. */
-export function drawDeposits(rounds: readonly Round[]): string {
-  const rows = rowsOf(rounds, 'deposits');
-  const columns = rows.map(({ callers }) => whole(callers));
-  const rate = (way: WayName) => rows.map(({ figures }) => figures(way).perSecond);
-  const p99 = (way: WayName) => rows.map(({ figures }) => figures(way).p99);
-  return [
-    chart('Deposits per second by callers: intake, one call, textbook (top down)', columns, [
-      ['intake', rate('intake')],
-      ['one call', rate('call')],
-      ['textbook', rate('textbook')],
-    ]),
-    chart('p99 in milliseconds by callers: textbook, one call, intake (top down)', columns, [
-      ['textbook', p99('textbook')],
-      ['one call', p99('call')],
-      ['intake', p99('intake')],
-    ]),
-  ].join('\n\n');
+  return { ...Object.fromEntries(drawn), 'failed calls': failureTable(rounds) };
 }
 
 const CALLERS: Column<Row> = ['callers', ({ callers }) => whole(callers)];
 
-const rate = (title: string, way: WayName): Column<Row> => [
-  title,
-  ({ figures }) => rounded(figures(way).perSecond),
-];
+function rate(title: string, way: WayName): Column<Row> {
+  return [title, ({ figures }) => rounded(figures(way).perSecond)];
+}
 
-const ours = (title: string, way: WayName): Column<Row> => [
-  title,
-  ({ figures }) => `**${rounded(figures(way).perSecond)}**`,
-];
+function ours(title: string, way: WayName): Column<Row> {
+  return [title, ({ figures }) => `**${rounded(figures(way).perSecond)}**`];
+}
 
-const latency = (title: string, way: WayName): Column<Row> => [title, ({ figures }) => waits(figures(way))];
+function latency(title: string, way: WayName): Column<Row> {
+  return [title, ({ figures }) => waits(figures(way))];
+}
 
-const times = (): Column<Row>[] => [
+const TIMES: readonly Column<Row>[] = [
   ['intake / textbook', ({ ratios }) => `${rounded(median(ratios('intake', 'textbook')))} ×`],
   ['in single rounds', ({ ratios }) => `${range(ratios('intake', 'textbook'), rounded)} ×`],
 ];
@@ -95,7 +70,7 @@ function range(values: readonly number[], show: (value: number) => string): stri
 
 function rateTable(rows: readonly Row[]): string {
   const ways = [rate('textbook', 'textbook'), rate('one call', 'call'), ours('intake', 'intake')];
-  return table(rows, [CALLERS, ...ways, ...times()]);
+  return table(rows, [CALLERS, ...ways, ...TIMES]);
 }
 
 function latencyTable(rows: readonly Row[]): string {
@@ -103,35 +78,32 @@ function latencyTable(rows: readonly Row[]): string {
   return table(rows, [CALLERS, ...ways]);
 }
 
-function aimTable(rows: readonly Row[]): string {
-  return table(
-    rows.filter(({ callers }) => DEPOSIT_AIMS.has(callers)),
-    [
-      ['the intake', ({ callers }) => `${whole(callers)} callers`],
-      ...aimColumns<Row>(
-        ({ callers }) => DEPOSIT_AIMS.get(callers) ?? 0,
-        ({ figures }) => figures('intake'),
-      ),
-    ],
-  );
+/** The intake beside its aims, by number of callers. */
+function aimTable(title: string, rows: readonly Row[], aims: ReadonlyMap<number, number>): string {
+  const aimed = rows.filter(({ callers }) => aims.has(callers));
+  return table(aimed, [
+    [title, ({ callers }) => `${whole(callers)} callers`],
+    ...aimColumns<Row>(
+      ({ callers }) => aims.get(callers) ?? 0,
+      ({ figures }) => figures('intake'),
+    ),
+  ]);
 }
 
 /** Raw SQL beside what the package makes of it, so that its own cost can be seen. */
 function ceilingTable(rounds: readonly Round[], deposits: readonly Row[]): string {
-  const rows = (rounds[0]?.ceilings ?? []).map(({ statements, batch }, place) => {
+  const rows = (rounds[0]?.ceilings ?? []).map(({ statements, batch, callers }, place) => {
     const way: WayName = statements === 'textbook' ? 'textbook' : batch === 1 ? 'call' : 'intake';
-    // The largest batch is what the most callers fill.
-    const callers = batch === 1_000 ? 2_000 : batch;
     const reached = deposits.find((row) => row.callers === callers)?.figures(way).perSecond ?? Number.NaN;
     const rates = rounds.map(({ ceilings }) => ceilings[place]?.perSecond ?? Number.NaN);
     return { statements, batch, callers, reached, perSecond: median(rates) };
   });
+  const titles = {
+    textbook: 'BEGIN, the textbook’s four, COMMIT',
+    record_deposits: 'services.record_deposits',
+  };
   return table(rows, [
-    [
-      'statements of one connection',
-      ({ statements }) =>
-        statements === 'textbook' ? 'BEGIN, the textbook’s four, COMMIT' : 'services.record_deposits',
-    ],
+    ['statements of one connection', ({ statements }) => titles[statements]],
     ['deposits at a time', ({ batch }) => whole(batch)],
     ['deposits/s', ({ perSecond }) => rounded(perSecond)],
     ['the package with as many callers', ({ reached, callers }) => `${rounded(reached)} (${whole(callers)})`],
@@ -141,17 +113,7 @@ function ceilingTable(rounds: readonly Round[], deposits: readonly Row[]): strin
 function transferTable(rows: readonly Row[]): string {
   const ways = [rate('textbook', 'textbook'), ours('intake', 'intake'), rate('and told', 'told')];
   const waiting = [latency('textbook, ms', 'textbook'), latency('intake, ms', 'intake')];
-  return table(rows, [CALLERS, ...ways, ...times(), ...waiting]);
-}
-
-function hotAimTable(rows: readonly Row[]): string {
-  return table(
-    rows.filter(({ callers }) => callers === HOT_AIM.callers),
-    [
-      ['the intake, one hot wallet', ({ callers }) => `${whole(callers)} callers`],
-      ...aimColumns<Row>(HOT_AIM.perSecond, ({ figures }) => figures('intake')),
-    ],
-  );
+  return table(rows, [CALLERS, ...ways, ...TIMES, ...waiting]);
 }
 
 function lookupTable(rows: readonly Row[]): string {
@@ -187,25 +149,53 @@ function serviceTable(rounds: readonly Round[]): string {
   ]);
 }
 
+/** The samples of each way to send, a sample a round. */
+function sendingsOf(rounds: readonly Round[]): (readonly SmsSample[])[] {
+  const samples = rounds.flatMap(({ sms }) => sms);
+  return SENDINGS.map(({ senders, delayMs }) =>
+    samples.filter((sample) => sample.senders === senders && sample.delayMs === delayMs),
+  );
+}
+
+const middle = (samples: readonly SmsSample[], pick: (sample: SmsSample) => number): number =>
+  median(samples.map(pick));
+
+const SENDING: readonly Column<readonly SmsSample[]>[] = [
+  ['the provider takes', ([sample]) => `${whole(sample?.delayMs ?? Number.NaN)} ms`],
+  ['senders', ([sample]) => whole(sample?.senders ?? Number.NaN)],
+];
+
+function smsTable(rounds: readonly Round[]): string {
+  return table(sendingsOf(rounds), [
+    ...SENDING,
+    ['slots of each', ([sample]) => whole(sample?.slots ?? Number.NaN)],
+    ['claimed/s', (samples) => rounded(middle(samples, ({ claimed }) => claimed))],
+    ['accepted/s', (samples) => rounded(middle(samples, ({ accepted }) => accepted))],
+    ['recorded/s', (samples) => `**${rounded(figuresOf(samples).perSecond)}**`],
+    ['p50 / p99, ms', (samples) => waits(figuresOf(samples))],
+  ]);
+}
+
+function smsAimTable(rounds: readonly Round[]): string {
+  return table(sendingsOf(rounds), [...SENDING, ...aimColumns(() => SMS_AIM, figuresOf)]);
+}
+
 /** A sentence when nothing failed, else a table of what did. */
 function failureTable(rounds: readonly Round[]): string {
-  const failed = new Map<string, number>();
-  const add = (who: string, errors: Readonly<Record<string, number>>) => {
-    for (const [code, count] of Object.entries(errors)) {
-      failed.set(`${who}: ${code}`, (failed.get(`${who}: ${code}`) ?? 0) + count);
-    }
-  };
-  for (const { samples, service } of rounds) {
-    for (const { subject, way, callers, errors } of samples) {
-      add(`${subject}, ${way}, ${whole(callers)} callers`, errors);
-    }
-    add('the service', service?.errors ?? {});
-  }
-  if (failed.size === 0) return 'No call failed, in any round, warm-ups included.';
-  const rows = [...failed];
+  const calls = rounds.flatMap(({ samples, service }) => [
+    ...samples.map(({ subject, way, callers, errors }) => {
+      return { who: `${subject}, ${way}, ${whole(callers)} callers`, errors };
+    }),
+    { who: 'the service', errors: service?.errors ?? {} },
+  ]);
+  const failed = calls.flatMap(({ who, errors }) =>
+    Object.entries(errors).map(([code, count]) => ({ what: `${who}: ${code}`, count })),
+  );
+  if (failed.length === 0) return 'No call failed, in any round, warm-ups included.';
+  const rows = [...Map.groupBy(failed, ({ what }) => what)];
   const drawn = table(rows, [
-    ['by whom: error', ([who]) => who],
-    ['calls', ([, count]) => whole(count)],
+    ['by whom: error', ([what]) => what],
+    ['calls', ([, each]) => whole(each.reduce((sum, { count }) => sum + count, 0))],
   ]);
   return `Calls that failed, in all rounds, warm-ups included:\n\n${drawn}`;
 }
