@@ -1080,16 +1080,13 @@ CREATE OR REPLACE FUNCTION core.rank_names(p_names text[], OUT places integer[],
  IMMUTABLE
 AS $function$
 BEGIN
-    SELECT array_agg(CASE WHEN l.name IS NOT NULL THEN l.place END ORDER BY l.slot),
-           array_agg(l.name ORDER BY l.place) FILTER (WHERE l.is_first AND l.name IS NOT NULL)
-      INTO places, names
-      FROM (
-        SELECT s.slot, s.name,
-               (dense_rank() OVER sorted)::integer AS place,
-               lag(s.name) OVER sorted IS DISTINCT FROM s.name AS is_first
-          FROM unnest(p_names) WITH ORDINALITY AS s (name, slot)
-        WINDOW sorted AS (ORDER BY s.name COLLATE "C")
-      ) l;
+    SELECT array_agg(d.name ORDER BY d.name COLLATE "C")
+      INTO names
+      FROM (SELECT DISTINCT s.name FROM unnest(p_names) AS s (name) WHERE s.name IS NOT NULL) d;
+    SELECT array_agg(t.place::integer ORDER BY s.slot)
+      INTO places
+      FROM unnest(p_names) WITH ORDINALITY AS s (name, slot)
+      LEFT JOIN unnest(names) WITH ORDINALITY AS t (name, place) ON t.name = s.name;
 END
 $function$;
 
@@ -2278,7 +2275,10 @@ BEGIN
            END,
            p_now, p_now, t.receipt, t.template, t.language
       FROM (
-        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
+        SELECT r.*,
+               -- A holder's number was checked when it was written.
+               r.template = 'deposit' AND r.recipient IS NOT NULL
+                   OR coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
             SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,

@@ -513,22 +513,20 @@ $$;
 
 -- The place of each name among all of them, sorted: equal names share a place, NULL has none.
 --
--- After: places has one element a name, names each different one once, at its place.
+-- Before: the caller has switched nested loops off, so that names are found by hashing.
+-- After:  places has one element a name, names each different one once, at its place.
 CREATE OR REPLACE FUNCTION core.rank_names(p_names text[], OUT places integer[], OUT names text[])
 LANGUAGE plpgsql
 IMMUTABLE
 AS $$
 BEGIN
-    SELECT array_agg(CASE WHEN l.name IS NOT NULL THEN l.place END ORDER BY l.slot),
-           array_agg(l.name ORDER BY l.place) FILTER (WHERE l.is_first AND l.name IS NOT NULL)
-      INTO places, names
-      FROM (
-        SELECT s.slot, s.name,
-               (dense_rank() OVER sorted)::integer AS place,
-               lag(s.name) OVER sorted IS DISTINCT FROM s.name AS is_first
-          FROM unnest(p_names) WITH ORDINALITY AS s (name, slot)
-        WINDOW sorted AS (ORDER BY s.name COLLATE "C")
-      ) l;
+    SELECT array_agg(d.name ORDER BY d.name COLLATE "C")
+      INTO names
+      FROM (SELECT DISTINCT s.name FROM unnest(p_names) AS s (name) WHERE s.name IS NOT NULL) d;
+    SELECT array_agg(t.place::integer ORDER BY s.slot)
+      INTO places
+      FROM unnest(p_names) WITH ORDINALITY AS s (name, slot)
+      LEFT JOIN unnest(names) WITH ORDINALITY AS t (name, place) ON t.name = s.name;
 END
 $$;
 

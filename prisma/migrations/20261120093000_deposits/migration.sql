@@ -325,7 +325,10 @@ BEGIN
            END,
            p_now, p_now, t.receipt, t.template, t.language
       FROM (
-        SELECT r.*, coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
+        SELECT r.*,
+               -- A holder's number was checked when it was written.
+               r.template = 'deposit' AND r.recipient IS NOT NULL
+                   OR coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
             SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
