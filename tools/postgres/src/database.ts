@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectTo } from '@repo/database-url';
 import { escapeIdentifier } from 'pg';
 import { PostgresError, codeOf } from './errors.ts';
 
 /** The server itself waits 5 s for a template to be left before it refuses, so this waits 10 s in all. */
 const CLONE_ATTEMPTS = 2;
+
+/** A session that cannot be ended (55006), or only by a superuser (42501), as a worker of autovacuum: both go. */
+const PASSING = ['55006', '42501'];
+const DROP_ATTEMPTS = 25;
+const DROP_PAUSE_MS = 200;
 
 /** Of these the pg driver leaves the percent-encoded form in the name that it reads from a URL. */
 const RESERVED_CHARACTERS = /[;/?:@&=+$,#]/;
@@ -53,7 +59,15 @@ export async function cloneDatabase(
 
 /** Removes the database of this name, if it exists, and disconnects its users. */
 export async function dropDatabase(serverUrl: string, name: string): Promise<void> {
-  await execute(serverUrl, `DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await execute(serverUrl, `DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+      return;
+    } catch (error) {
+      if (!PASSING.includes(codeOf(error) ?? '') || attempt === DROP_ATTEMPTS) throw error;
+      await sleep(DROP_PAUSE_MS);
+    }
+  }
 }
 
 /** Runs SQL, one statement or many without parameters, in a connection of its own. */

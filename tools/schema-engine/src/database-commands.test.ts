@@ -10,10 +10,10 @@ describe('without a database', () => {
     await using project = await PrismaProject.create({
       models: MODELS.replace('id Int @id', 'id   Int   @id'),
     });
-    expect(await project.prisma('validate')).toMatchObject({ exitCode: 0 });
+    await project.succeed('validate');
     expect((await project.prisma('format', '--check')).exitCode).toBe(1);
-    expect(await project.prisma('format')).toMatchObject({ exitCode: 0 });
-    expect(await project.prisma('generate')).toMatchObject({ exitCode: 0 });
+    await project.succeed('format');
+    await project.succeed('generate');
     expect(await project.read('generated/client.ts')).toContain('PrismaClient');
   });
 
@@ -31,7 +31,7 @@ describe('db push and db pull', () => {
     const databaseUrl = await owner.createDatabase();
     await using project = await PrismaProject.create({ databaseUrl, models: MODELS });
 
-    expect(await project.prisma('db', 'push')).toMatchObject({ exitCode: 0 });
+    await project.succeed('db', 'push');
     await execute(
       databaseUrl,
       `CREATE TYPE kind AS ENUM ('A', 'B'); ALTER TABLE "Wallet" ADD kinds kind[], ADD at TIMESTAMPTZ(3)`,
@@ -40,7 +40,7 @@ describe('db push and db pull', () => {
     expect(printed.stdout).toMatch(/kinds\s+kind\[\]/);
     expect(await project.read('prisma/schema.prisma')).not.toContain('kinds');
 
-    expect(await project.prisma('db', 'pull')).toMatchObject({ exitCode: 0 });
+    await project.succeed('db', 'pull');
     expect(await project.read('prisma/schema.prisma')).toMatch(/at\s+DateTime\?\s+@db\.Timestamptz\(3\)/);
   });
 
@@ -58,7 +58,7 @@ describe('db push and db pull', () => {
 
     expect((await project.prisma('db', 'push')).output).toContain('--accept-data-loss');
     expect(await execute(databaseUrl, 'SELECT name FROM "Wallet"')).toEqual([{ name: 'n' }]);
-    expect(await project.prisma('db', 'push', '--accept-data-loss')).toMatchObject({ exitCode: 0 });
+    await project.succeed('db', 'push', '--accept-data-loss');
   });
 });
 
@@ -73,7 +73,7 @@ describe('db execute', () => {
     );
     await project.write('bad.sql', `INSERT INTO t VALUES (3);\nSELECT 1 / 0;`);
 
-    expect(await project.prisma('db', 'execute', '--file', 'good.sql')).toMatchObject({ exitCode: 0 });
+    await project.succeed('db', 'execute', '--file', 'good.sql');
     const failed = await project.prisma('db', 'execute', '--file', 'bad.sql');
     expect(failed.output).toContain('SQLSTATE 22012');
     expect(failed.exitCode).toBe(1);
@@ -93,7 +93,7 @@ describe('migrate reset and db seed', () => {
     await project.write('seed.mjs', `console.log('seeded ' + (1 + 1));`);
     await execute(databaseUrl, 'CREATE TABLE stray (id INT)');
 
-    expect(await project.prisma('migrate', 'reset', '--force')).toMatchObject({ exitCode: 0 });
+    await project.succeed('migrate', 'reset', '--force');
     expect(
       await execute(
         databaseUrl,

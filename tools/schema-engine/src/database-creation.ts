@@ -9,9 +9,10 @@ import { identifier } from './identifier.ts';
 /** Databases that exist on most servers; the last is the one on DigitalOcean. */
 const MAINTENANCE_DATABASES = ['postgres', 'template1', 'defaultdb'];
 const ALREADY_EXISTS = ['42P04', '23505'];
-const TEMPLATE_IN_USE = '55006';
-const TEMPLATE_ATTEMPTS = 25;
-const TEMPLATE_PAUSE_MS = 200;
+const IN_USE = '55006';
+const NOT_PERMITTED = '42501';
+const ATTEMPTS = 25;
+const PAUSE_MS = 200;
 
 /**
  * Creates the database that a connection string names, and its schema. That another deployer was faster is no error:
@@ -40,14 +41,31 @@ export async function dropDatabase(target: ConnectionTarget): Promise<void> {
 }
 
 /** CREATE DATABASE, again for a while when a session on the template database is in the way. */
-export async function createEmptyDatabase(connection: Connection, name: string): Promise<void> {
+export function createEmptyDatabase(connection: Connection, name: string): Promise<void> {
+  return queryUntilFree(connection, `CREATE DATABASE ${identifier(name)}`, [IN_USE]);
+}
+
+/**
+ * Drops a database, and ends the sessions on it. Only a superuser may end a superuser's, and a worker of autovacuum counts
+ * as one: it goes by itself, so the statement is repeated for a while.
+ */
+export function dropWithSessions(connection: Connection, name: string): Promise<void> {
+  const statement = `DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE)`;
+  return queryUntilFree(connection, statement, [IN_USE, NOT_PERMITTED]);
+}
+
+async function queryUntilFree(
+  connection: Connection,
+  statement: string,
+  passing: readonly string[],
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await connection.query(`CREATE DATABASE ${identifier(name)}`);
+      await connection.query(statement);
       return;
     } catch (error) {
-      if (!hasState(error, TEMPLATE_IN_USE) || attempt === TEMPLATE_ATTEMPTS) throw error;
-      await sleep(TEMPLATE_PAUSE_MS);
+      if (!hasState(error, ...passing) || attempt === ATTEMPTS) throw error;
+      await sleep(PAUSE_MS);
     }
   }
 }

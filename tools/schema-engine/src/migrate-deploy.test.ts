@@ -20,7 +20,7 @@ describe('migrate deploy', () => {
     expect(pending.output).toContain('20240101000000_one');
     expect(pending.exitCode).toBe(1);
 
-    expect(await project.prisma('migrate', 'deploy')).toMatchObject({ exitCode: 0 });
+    await project.succeed('migrate', 'deploy');
     await execute(databaseUrl, `INSERT INTO wallet VALUES (1, 'kept')`);
     expect((await project.prisma('migrate', 'deploy')).output).toContain('No pending migrations to apply');
     expect((await project.prisma('migrate', 'status')).output).toContain('Database schema is up to date');
@@ -41,7 +41,7 @@ describe('migrate deploy', () => {
       migrations: { '20240101000000_all': script },
     });
 
-    expect(await project.prisma('migrate', 'deploy')).toMatchObject({ exitCode: 0 });
+    await project.succeed('migrate', 'deploy');
     expect(await execute(databaseUrl, 'SELECT id, name FROM wallet ORDER BY id')).toEqual([
       { id: 3, name: `do; it's` },
       { id: 4, name: 'a;$$;b' },
@@ -94,7 +94,7 @@ describe('what one migration sets in its session', () => {
         '20240103000000_after': `INSERT INTO seen ${probe};`,
       },
     });
-    expect(await project.prisma('migrate', 'deploy')).toMatchObject({ exitCode: 0 });
+    await project.succeed('migrate', 'deploy');
     const [before, after] = await execute(databaseUrl, 'SELECT * FROM seen');
     expect(before).toMatchObject({ role: owner.name, own: null, temporary: false });
     // A setting of one's own is empty rather than unknown once it has been reset.

@@ -16,10 +16,10 @@ describe('migrate dev', () => {
     const databaseUrl = await owner.createDatabase();
     await using project = await PrismaProject.create({ databaseUrl, models: WALLET });
 
-    expect(await project.prisma('migrate', 'dev', '--name', 'first')).toMatchObject({ exitCode: 0 });
+    await project.succeed('migrate', 'dev', '--name', 'first');
     await execute(databaseUrl, 'INSERT INTO "Wallet" VALUES (1)');
     await project.writeModels(WITH_NAME);
-    expect(await project.prisma('migrate', 'dev', '--name', 'second')).toMatchObject({ exitCode: 0 });
+    await project.succeed('migrate', 'dev', '--name', 'second');
 
     expect((await project.migrations()).map((name) => name.replace(/^\d+_/, ''))).toEqual([
       'first',
@@ -46,7 +46,7 @@ describe('migrate dev', () => {
     expect(await execute(databaseUrl, COLUMNS)).toEqual([{ name: 'id' }]);
 
     await project.writeModels(WITH_NAME_AND_PHONE);
-    expect(await project.prisma('migrate', 'dev', '--name', 'phone')).toMatchObject({ exitCode: 0 });
+    await project.succeed('migrate', 'dev', '--name', 'phone');
     expect(await execute(databaseUrl, COLUMNS)).toEqual([
       { name: 'id' },
       { name: 'name' },
@@ -77,7 +77,7 @@ it('migrate dev writes the lock file that the repository has, and so changes not
   await using owner = await DatabaseOwner.create();
   const databaseUrl = await owner.createDatabase();
   await using project = await PrismaProject.create({ databaseUrl, models: WALLET });
-  expect(await project.prisma('migrate', 'dev', '--name', 'first')).toMatchObject({ exitCode: 0 });
+  await project.succeed('migrate', 'dev', '--name', 'first');
   const ours = new URL('../../../prisma/migrations/migration_lock.toml', import.meta.url);
   expect(await project.read('prisma/migrations/migration_lock.toml')).toBe(await readFile(ours, 'utf8'));
 });

@@ -2,10 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Connection } from './connection/connection.ts';
 import { withDatabase } from './connection/connection-url.ts';
 import type { ConnectionTarget } from './connection/connection-url.ts';
-import { createEmptyDatabase } from './database-creation.ts';
+import { createEmptyDatabase, dropWithSessions } from './database-creation.ts';
 import { emptyDatabase } from './empty-database.ts';
 import { EngineError, ERRORS } from './errors.ts';
-import { identifier } from './identifier.ts';
 import type { Session } from './connection/session.ts';
 
 interface ShadowDatabase {
@@ -38,7 +37,7 @@ async function createShadowDatabase(session: Session, main: ConnectionTarget): P
     if (!session.cleanups.delete(drop)) return;
     session.connections.delete(owner);
     try {
-      await owner.query(`DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE)`);
+      await dropWithSessions(owner, name);
     } catch (cause) {
       throw ERRORS.shadowNotDropped(name, cause);
     } finally {
