@@ -44,6 +44,20 @@ describe('a deployment', () => {
     expect(await appliedTo(database.url)).toEqual([BASE.name]);
   });
 
+  it('is refused where other migrations have made the database, before anything is done', async () => {
+    await using database = await createTestDatabase();
+    const [newest = ''] = (await appliedTo(database.url)).toReversed();
+    await execute(
+      database.url,
+      `UPDATE _prisma_migrations SET migration_name = '20261121000000_folded' WHERE migration_name = '${newest}'`,
+    );
+    const { exitCode, stderr } = await runCommandLine('deploy', database.url);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`20261121000000_folded is applied, and ${newest} is pending`);
+    expect(stderr).toContain('delete .daftari');
+    expect(await appliedTo(database.url)).not.toContain(newest);
+  });
+
   it('gives up after the time that it was given, with how to end a session that was left behind', async () => {
     await using database = await createTestDatabase();
     const other = await lockedBy(database.url, 'left-behind');

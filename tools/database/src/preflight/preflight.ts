@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { historySchema, withConnection } from '../connection.ts';
 import { MigrateError, codeOf } from '../errors.ts';
 import { appliedOf, readHistory } from '../history.ts';
+import type { Attempt } from '../history.ts';
 import { readMigrations } from '../migrations.ts';
 import type { Migration } from '../migrations.ts';
 import { pendingOf } from '../verify/history.ts';
@@ -17,30 +18,39 @@ export interface Obstacle {
   readonly keys: readonly string[];
 }
 
+interface Histories {
+  readonly migrations: readonly Migration[];
+  readonly applied: readonly Attempt[];
+  readonly pending: readonly Migration[];
+}
+
 /** No such table or column: then no row of it is in the way. */
 const ABSENT = ['42P01', '42703', '3F000'];
 
 /**
  * Looks for rows on which the pending migrations would fail, so that all of them are named at once, with what to do, and
- * before anything has begun. Also reads every migration, and refuses one that no server could read.
+ * before anything has begun. Also reads every migration, and refuses one that no server could read, and a database that
+ * other migrations have made.
  *
- * @throws {MigrateError} MIGRATION_UNREADABLE
+ * @throws {MigrateError} MIGRATION_UNREADABLE, MIGRATION_MISSING
  */
 export async function findObstacles(options: { url: string; migrations: string }): Promise<Obstacle[]> {
   const migrations = await readMigrations(options.migrations);
   try {
     return await withConnection(options.url, async (client) => {
-      const attempts = await readHistory({ client, schema: historySchema(options.url) });
+      const applied = appliedOf(await readHistory({ client, schema: historySchema(options.url) }));
+      const pending = pendingOf(migrations, applied);
+      refuseOtherHistory({ migrations, applied, pending });
       const obstacles: Obstacle[] = [];
       for (const condition of CONDITIONS) {
-        const migration = askingFor(condition, pendingOf(migrations, appliedOf(attempts)));
+        const migration = askingFor(condition, pending);
         if (migration !== undefined) obstacles.push(...(await look(client, condition, migration)));
       }
       return obstacles;
     });
   } catch (error) {
     // The database is missing or does not answer: Prisma makes it, or says so in its own words.
-    if (error instanceof MigrateError) return [];
+    if (error instanceof MigrateError && error.code !== 'MIGRATION_MISSING') return [];
     throw error;
   }
 }
@@ -64,6 +74,18 @@ export function renderObstacles(obstacles: readonly Obstacle[]): string[] {
     '',
     'Make a backup first. docs/adopting.md describes every step.',
   ];
+}
+
+/** Migrations that do not know each other would meet each other's tables half-way. */
+function refuseOtherHistory({ migrations, applied, pending }: Histories): void {
+  const other = applied.find(({ name }) => !migrations.some((migration) => migration.name === name));
+  const [next] = pending;
+  if (other === undefined || next === undefined) return;
+  throw new MigrateError(
+    'MIGRATION_MISSING',
+    `other migrations have made this database: ${other.name} is applied, and ${next.name} is pending. Check out the ` +
+      'release that has the former. A development database can be made again: stop its programs and delete .daftari.',
+  );
 }
 
 function askingFor({ mark }: Condition, pending: readonly Migration[]): string | undefined {
