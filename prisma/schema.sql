@@ -24,7 +24,7 @@ DECLARE
     v_post     record;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -130,7 +130,7 @@ BEGIN
     PERFORM core.lock_wallets(
         ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
     );
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -214,7 +214,7 @@ BEGIN
     reason := CASE
         WHEN w.id IS NULL THEN 'unknown_wallet'
         WHEN w.status = 'CLOSED' THEN 'wallet_closed'
-        ELSE core.wallet_fault(p_holder_name, nullif(p_phone, ''))
+        ELSE core.wallet_fault(p_holder_name => p_holder_name, p_phone => nullif(p_phone, ''))
     END;
     outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
     IF reason IS NOT NULL THEN
@@ -377,7 +377,7 @@ BEGIN
     FOR h IN SELECT * FROM core.holds x WHERE x.id = ANY (v_due) ORDER BY x.expires_at, x.id LOOP
         hold_id := h.id; expires_at := h.expires_at; failure := NULL;
         BEGIN
-            SELECT f.outcome INTO outcome FROM core.release_hold(h.id, 'EXPIRED') AS f;
+            SELECT f.outcome INTO outcome FROM core.release_hold(p_hold_id => h.id, p_status => 'EXPIRED') AS f;
         EXCEPTION WHEN OTHERS THEN
             -- Only what is wrong with this one: a deadlock, a time limit or a full disk is everybody's.
             IF left(SQLSTATE, 2) NOT IN ('22', '23', 'DF', 'P0') THEN
@@ -719,7 +719,7 @@ CREATE OR REPLACE FUNCTION core.new_id()
  RETURNS uuid
  LANGUAGE sql
 AS $function$
-    SELECT core.uuid_v7((extract(epoch FROM clock_timestamp()) * 1000)::bigint, 0)
+    SELECT core.uuid_v7(p_milliseconds => (extract(epoch FROM clock_timestamp()) * 1000)::bigint, p_sequence => 0)
 $function$;
 
 -- ==== function: core.normalize_phone ====
@@ -773,7 +773,7 @@ DECLARE
     w     core.wallets;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference::uuid INTO reason, hold_id
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -825,7 +825,7 @@ AS $function$
 DECLARE
     n              constant integer := coalesce(array_length(p_references, 1), 0);
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
-    v_milliseconds bigint;
+    v_ms           bigint; -- posted_at in milliseconds since 1970
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
@@ -914,7 +914,7 @@ BEGIN
     IF v_last > posted_at AND isfinite(v_last) THEN
         posted_at := v_last;
     END IF;
-    v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
+    v_ms := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     -- ---- 4. The loop: item by item, as if each came alone ----
 
@@ -1021,14 +1021,14 @@ BEGIN
     -- ---- 5. Writing: transactions, keys, balances ----
 
     SELECT array_agg(
-               CASE WHEN t.outcome = 'created' THEN core.uuid_v7(v_milliseconds, t.ord::integer & 4095) END
-               ORDER BY t.ord
+               CASE
+                   WHEN t.outcome = 'created' THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095)
+               END ORDER BY t.ord
            ),
            array_agg(
                CASE WHEN t.outcome = 'created' THEN core.verification_hash(
                    p_reference => t.reference, p_amount => t.amount, p_created_at => posted_at
-               ) END
-               ORDER BY t.ord
+               ) END ORDER BY t.ord
            )
       INTO ids, hashes
       FROM unnest(outcomes, p_references, p_amounts) WITH ORDINALITY AS t (outcome, reference, amount, ord);
@@ -1312,7 +1312,7 @@ DECLARE
 BEGIN
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_original;
     PERFORM core.lock_wallets(ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text]);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -1485,7 +1485,7 @@ BEGIN
               ) AS f;
         WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
-              FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
+              FROM core.release_hold(p_hold_id => p_holds[i], p_status => 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
             -- locked out of order. The batch is rolled back and repeated, and sees them from the start.
@@ -1573,7 +1573,7 @@ BEGIN
         v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     END LOOP;
     v_from := coalesce(p_valid_from, v_now);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference::uuid INTO reason, rule_id
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -1972,7 +1972,7 @@ CREATE OR REPLACE FUNCTION services.create_api_key(p_name text, p_key_hash text,
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reference::uuid INTO id FROM core.requests q WHERE q.idempotency_key = p_key;
     END IF;
@@ -2006,7 +2006,7 @@ BEGIN
     IF p_decision <> 'sent' THEN
         p_message_id := NULL; p_cost := NULL;
     END IF;
-    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
+    PERFORM services.lock_message_ids(p_message_ids => ARRAY[p_message_id], p_exclusive => false);
     SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
     IF l.id IS NULL THEN
         RETURN 'unknown_sms';
@@ -2355,7 +2355,7 @@ BEGIN
     INSERT INTO services.sms_logs (
         id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
     )
-    SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
+    SELECT core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095), p.phone,
            services.sms_text(
                p_formats => m.formats, p_language => p.language, p_reference => t.reference, p_amount => t.amount,
                p_currency => t.currency, p_wallet => t.wallet,
@@ -2404,7 +2404,7 @@ BEGIN
     IF v_message_id IS NULL OR v_status IS NULL OR p_state IS NULL THEN
         outcome := 'QUARANTINED';
     ELSE
-        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
+        PERFORM services.lock_message_ids(p_message_ids => ARRAY[v_message_id], p_exclusive => true);
         SELECT count(*),
                array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
           INTO v_candidates, v_ids
@@ -2523,7 +2523,7 @@ BEGIN
                        WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
                             AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
                             AND (t.receipt = ANY (v_screened.logged)) IS NOT TRUE AND NOT p_is_release
-                           THEN core.uuid_v7(v_ms, (t.ord & 4095)::integer)
+                           THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)
                    END ORDER BY t.ord
                )
           INTO v_held
@@ -2584,7 +2584,8 @@ BEGIN
     INSERT INTO services.mpesa_callbacks (
         id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
     )
-    SELECT coalesce(t.id, t.held, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+    SELECT coalesce(t.id, t.held, core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)),
+           t.kind, t.receipt,
            CASE
                WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
                WHEN t.outcome = 'created' THEN 'CREDITED'
@@ -2740,7 +2741,7 @@ DECLARE
 BEGIN
     -- Two people who decide about one payment decide one after the other.
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || p_receipt, 0));
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
     END IF;
@@ -2817,7 +2818,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
     SELECT * INTO t FROM core.transactions x WHERE x.reference = c.receipt AND x.type = 'DEPOSIT';
     PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, 'MPESA-FLOAT']);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, nullif(q.reference, p_id::text) INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -3083,7 +3084,7 @@ BEGIN
     SELECT array_agg(nullif(left(btrim(t.id), 255), '') ORDER BY t.ord)
       INTO p_message_ids
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
-    PERFORM services.lock_message_ids(p_message_ids, false);
+    PERFORM services.lock_message_ids(p_message_ids => p_message_ids, p_exclusive => false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
 
     -- ---- 2. Answers to attempts that are under way or of unknown outcome ----
@@ -3363,7 +3364,7 @@ BEGIN
             p_wallet,
             CASE WHEN p_name <> '' THEN p_name WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END,
             coalesce(p_currency, 'KES') || to_char(p_balance, 'FM" "99,999,999,999,999,990.00'),
-            CASE WHEN p_reason IS NOT NULL THEN services.sms_reason(p_reason, p_language) END
+            CASE WHEN p_reason IS NOT NULL THEN services.sms_reason(p_reason => p_reason, p_language => p_language) END
         ),
         coalesce(p_reference, '') || ' confirmed. ' || coalesce(p_currency, 'KES')
         || to_char(coalesce(p_amount, 0), 'FM" "99,999,999,999,999,990.00') || '.'
@@ -3725,14 +3726,14 @@ AS $function$
 BEGIN
     reason := CASE
         WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
-        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
+        ELSE core.wallet_fault(p_holder_name => coalesce(p_holder_name, ''), p_phone => p_phone)
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         RETURN;
     END IF;
 
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
         INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
@@ -3745,7 +3746,10 @@ BEGIN
         END IF;
         PERFORM set_config('daftari.door', '', true);
         -- The call that took the number may have taken it for this very key.
-        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
+        outcome := CASE
+            WHEN wallet.id IS NULL THEN core.find_request(p_key => p_key, p_digest => p_digest)
+            ELSE 'opened'
+        END;
     END IF;
     IF outcome IS NULL THEN
         outcome := 'refused';

@@ -22,7 +22,7 @@ DECLARE
     v_post     record;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;

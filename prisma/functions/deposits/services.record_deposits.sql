@@ -117,7 +117,7 @@ BEGIN
                        WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
                             AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
                             AND (t.receipt = ANY (v_screened.logged)) IS NOT TRUE AND NOT p_is_release
-                           THEN core.uuid_v7(v_ms, (t.ord & 4095)::integer)
+                           THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)
                    END ORDER BY t.ord
                )
           INTO v_held
@@ -178,7 +178,8 @@ BEGIN
     INSERT INTO services.mpesa_callbacks (
         id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
     )
-    SELECT coalesce(t.id, t.held, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+    SELECT coalesce(t.id, t.held, core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)),
+           t.kind, t.receipt,
            CASE
                WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
                WHEN t.outcome = 'created' THEN 'CREDITED'

@@ -22,7 +22,7 @@ DECLARE
 BEGIN
     -- Two people who decide about one payment decide one after the other.
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || p_receipt, 0));
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
     END IF;

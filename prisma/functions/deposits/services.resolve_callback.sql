@@ -28,7 +28,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
     SELECT * INTO t FROM core.transactions x WHERE x.reference = c.receipt AND x.type = 'DEPOSIT';
     PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, 'MPESA-FLOAT']);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, nullif(q.reference, p_id::text) INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;

@@ -4,5 +4,5 @@ RETURNS uuid
 LANGUAGE sql
 VOLATILE
 AS $$
-    SELECT core.uuid_v7((extract(epoch FROM clock_timestamp()) * 1000)::bigint, 0)
+    SELECT core.uuid_v7(p_milliseconds => (extract(epoch FROM clock_timestamp()) * 1000)::bigint, p_sequence => 0)
 $$;

@@ -32,7 +32,7 @@ BEGIN
     PERFORM core.lock_wallets(
         ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
     );
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;

@@ -31,7 +31,7 @@ BEGIN
     FOR h IN SELECT * FROM core.holds x WHERE x.id = ANY (v_due) ORDER BY x.expires_at, x.id LOOP
         hold_id := h.id; expires_at := h.expires_at; failure := NULL;
         BEGIN
-            SELECT f.outcome INTO outcome FROM core.release_hold(h.id, 'EXPIRED') AS f;
+            SELECT f.outcome INTO outcome FROM core.release_hold(p_hold_id => h.id, p_status => 'EXPIRED') AS f;
         EXCEPTION WHEN OTHERS THEN
             -- Only what is wrong with this one: a deadlock, a time limit or a full disk is everybody's.
             IF left(SQLSTATE, 2) NOT IN ('22', '23', 'DF', 'P0') THEN

@@ -19,7 +19,7 @@ DECLARE
     w     core.wallets;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference::uuid INTO reason, hold_id
           FROM core.requests q WHERE q.idempotency_key = p_key;

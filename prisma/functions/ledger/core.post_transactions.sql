@@ -69,7 +69,7 @@ AS $$
 DECLARE
     n              constant integer := coalesce(array_length(p_references, 1), 0);
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
-    v_milliseconds bigint;
+    v_ms           bigint; -- posted_at in milliseconds since 1970
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
@@ -158,7 +158,7 @@ BEGIN
     IF v_last > posted_at AND isfinite(v_last) THEN
         posted_at := v_last;
     END IF;
-    v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
+    v_ms := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     -- ---- 4. The loop: item by item, as if each came alone ----
 
@@ -265,14 +265,14 @@ BEGIN
     -- ---- 5. Writing: transactions, keys, balances ----
 
     SELECT array_agg(
-               CASE WHEN t.outcome = 'created' THEN core.uuid_v7(v_milliseconds, t.ord::integer & 4095) END
-               ORDER BY t.ord
+               CASE
+                   WHEN t.outcome = 'created' THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095)
+               END ORDER BY t.ord
            ),
            array_agg(
                CASE WHEN t.outcome = 'created' THEN core.verification_hash(
                    p_reference => t.reference, p_amount => t.amount, p_created_at => posted_at
-               ) END
-               ORDER BY t.ord
+               ) END ORDER BY t.ord
            )
       INTO ids, hashes
       FROM unnest(outcomes, p_references, p_amounts) WITH ORDINALITY AS t (outcome, reference, amount, ord);

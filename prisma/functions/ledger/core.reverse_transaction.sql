@@ -25,7 +25,7 @@ DECLARE
 BEGIN
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_original;
     PERFORM core.lock_wallets(ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text]);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;

@@ -98,7 +98,7 @@ BEGIN
               ) AS f;
         WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
-              FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
+              FROM core.release_hold(p_hold_id => p_holds[i], p_status => 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
             -- locked out of order. The batch is rolled back and repeated, and sees them from the start.

@@ -31,7 +31,7 @@ BEGIN
         v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     END LOOP;
     v_from := coalesce(p_valid_from, v_now);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference::uuid INTO reason, rule_id
           FROM core.requests q WHERE q.idempotency_key = p_key;

@@ -21,7 +21,7 @@ BEGIN
     IF p_decision <> 'sent' THEN
         p_message_id := NULL; p_cost := NULL;
     END IF;
-    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
+    PERFORM services.lock_message_ids(p_message_ids => ARRAY[p_message_id], p_exclusive => false);
     SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
     IF l.id IS NULL THEN
         RETURN 'unknown_sms';

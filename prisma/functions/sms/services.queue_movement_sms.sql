@@ -70,7 +70,7 @@ BEGIN
     INSERT INTO services.sms_logs (
         id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
     )
-    SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
+    SELECT core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095), p.phone,
            services.sms_text(
                p_formats => m.formats, p_language => p.language, p_reference => t.reference, p_amount => t.amount,
                p_currency => t.currency, p_wallet => t.wallet,

@@ -39,7 +39,7 @@ BEGIN
     IF v_message_id IS NULL OR v_status IS NULL OR p_state IS NULL THEN
         outcome := 'QUARANTINED';
     ELSE
-        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
+        PERFORM services.lock_message_ids(p_message_ids => ARRAY[v_message_id], p_exclusive => true);
         SELECT count(*),
                array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
           INTO v_candidates, v_ids

@@ -49,7 +49,7 @@ BEGIN
     SELECT array_agg(nullif(left(btrim(t.id), 255), '') ORDER BY t.ord)
       INTO p_message_ids
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
-    PERFORM services.lock_message_ids(p_message_ids, false);
+    PERFORM services.lock_message_ids(p_message_ids => p_message_ids, p_exclusive => false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
 
     -- ---- 2. Answers to attempts that are under way or of unknown outcome ----

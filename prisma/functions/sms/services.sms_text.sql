@@ -28,7 +28,7 @@ BEGIN
             p_wallet,
             CASE WHEN p_name <> '' THEN p_name WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END,
             coalesce(p_currency, 'KES') || to_char(p_balance, 'FM" "99,999,999,999,999,990.00'),
-            CASE WHEN p_reason IS NOT NULL THEN services.sms_reason(p_reason, p_language) END
+            CASE WHEN p_reason IS NOT NULL THEN services.sms_reason(p_reason => p_reason, p_language => p_language) END
         ),
         coalesce(p_reference, '') || ' confirmed. ' || coalesce(p_currency, 'KES')
         || to_char(coalesce(p_amount, 0), 'FM" "99,999,999,999,999,990.00') || '.'

@@ -23,7 +23,7 @@ BEGIN
     reason := CASE
         WHEN w.id IS NULL THEN 'unknown_wallet'
         WHEN w.status = 'CLOSED' THEN 'wallet_closed'
-        ELSE core.wallet_fault(p_holder_name, nullif(p_phone, ''))
+        ELSE core.wallet_fault(p_holder_name => p_holder_name, p_phone => nullif(p_phone, ''))
     END;
     outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
     IF reason IS NOT NULL THEN

@@ -19,14 +19,14 @@ AS $$
 BEGIN
     reason := CASE
         WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
-        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
+        ELSE core.wallet_fault(p_holder_name => coalesce(p_holder_name, ''), p_phone => p_phone)
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         RETURN;
     END IF;
 
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
         INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
@@ -39,7 +39,10 @@ BEGIN
         END IF;
         PERFORM set_config('daftari.door', '', true);
         -- The call that took the number may have taken it for this very key.
-        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
+        outcome := CASE
+            WHEN wallet.id IS NULL THEN core.find_request(p_key => p_key, p_digest => p_digest)
+            ELSE 'opened'
+        END;
     END IF;
     IF outcome IS NULL THEN
         outcome := 'refused';

@@ -12,7 +12,7 @@ VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reference::uuid INTO id FROM core.requests q WHERE q.idempotency_key = p_key;
     END IF;

@@ -366,7 +366,7 @@ BEGIN
     reason := CASE
         WHEN w.id IS NULL THEN 'unknown_wallet'
         WHEN w.status = 'CLOSED' THEN 'wallet_closed'
-        ELSE core.wallet_fault(p_holder_name, nullif(p_phone, ''))
+        ELSE core.wallet_fault(p_holder_name => p_holder_name, p_phone => nullif(p_phone, ''))
     END;
     outcome := CASE WHEN reason IS NULL THEN 'done' ELSE 'refused' END;
     IF reason IS NOT NULL THEN
@@ -649,7 +649,7 @@ RETURNS uuid
 LANGUAGE sql
 VOLATILE
 AS $$
-    SELECT core.uuid_v7((extract(epoch FROM clock_timestamp()) * 1000)::bigint, 0)
+    SELECT core.uuid_v7(p_milliseconds => (extract(epoch FROM clock_timestamp()) * 1000)::bigint, p_sequence => 0)
 $$;
 
 -- Opens a customer's wallet with nothing in it, once for its idempotency key.
@@ -673,14 +673,14 @@ AS $$
 BEGIN
     reason := CASE
         WHEN p_number IS NULL OR p_number <> btrim(p_number) OR length(p_number) NOT BETWEEN 1 AND 20 THEN 'invalid_number'
-        ELSE core.wallet_fault(coalesce(p_holder_name, ''), p_phone)
+        ELSE core.wallet_fault(p_holder_name => coalesce(p_holder_name, ''), p_phone => p_phone)
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
         RETURN;
     END IF;
 
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
         INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
@@ -693,7 +693,10 @@ BEGIN
         END IF;
         PERFORM set_config('daftari.door', '', true);
         -- The call that took the number may have taken it for this very key.
-        outcome := CASE WHEN wallet.id IS NULL THEN core.find_request(p_key, p_digest) ELSE 'opened' END;
+        outcome := CASE
+            WHEN wallet.id IS NULL THEN core.find_request(p_key => p_key, p_digest => p_digest)
+            ELSE 'opened'
+        END;
     END IF;
     IF outcome IS NULL THEN
         outcome := 'refused';
@@ -777,7 +780,7 @@ AS $$
 DECLARE
     n              constant integer := coalesce(array_length(p_references, 1), 0);
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
-    v_milliseconds bigint;
+    v_ms           bigint; -- posted_at in milliseconds since 1970
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
@@ -866,7 +869,7 @@ BEGIN
     IF v_last > posted_at AND isfinite(v_last) THEN
         posted_at := v_last;
     END IF;
-    v_milliseconds := (extract(epoch FROM posted_at) * 1000)::bigint;
+    v_ms := (extract(epoch FROM posted_at) * 1000)::bigint;
 
     -- ---- 4. The loop: item by item, as if each came alone ----
 
@@ -973,14 +976,14 @@ BEGIN
     -- ---- 5. Writing: transactions, keys, balances ----
 
     SELECT array_agg(
-               CASE WHEN t.outcome = 'created' THEN core.uuid_v7(v_milliseconds, t.ord::integer & 4095) END
-               ORDER BY t.ord
+               CASE
+                   WHEN t.outcome = 'created' THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095)
+               END ORDER BY t.ord
            ),
            array_agg(
                CASE WHEN t.outcome = 'created' THEN core.verification_hash(
                    p_reference => t.reference, p_amount => t.amount, p_created_at => posted_at
-               ) END
-               ORDER BY t.ord
+               ) END ORDER BY t.ord
            )
       INTO ids, hashes
       FROM unnest(outcomes, p_references, p_amounts) WITH ORDINALITY AS t (outcome, reference, amount, ord);
@@ -1170,7 +1173,7 @@ VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reference::uuid INTO id FROM core.requests q WHERE q.idempotency_key = p_key;
     END IF;

@@ -130,7 +130,7 @@ DECLARE
     v_post     record;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -239,7 +239,7 @@ BEGIN
     PERFORM core.lock_wallets(
         ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
     );
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -448,7 +448,7 @@ BEGIN
     FOR h IN SELECT * FROM core.holds x WHERE x.id = ANY (v_due) ORDER BY x.expires_at, x.id LOOP
         hold_id := h.id; expires_at := h.expires_at; failure := NULL;
         BEGIN
-            SELECT f.outcome INTO outcome FROM core.release_hold(h.id, 'EXPIRED') AS f;
+            SELECT f.outcome INTO outcome FROM core.release_hold(p_hold_id => h.id, p_status => 'EXPIRED') AS f;
         EXCEPTION WHEN OTHERS THEN
             -- Only what is wrong with this one: a deadlock, a time limit or a full disk is everybody's.
             IF left(SQLSTATE, 2) NOT IN ('22', '23', 'DF', 'P0') THEN
@@ -542,7 +542,7 @@ DECLARE
     w     core.wallets;
 BEGIN
     PERFORM core.lock_wallets(ARRAY[p_wallet]);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference::uuid INTO reason, hold_id
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -771,7 +771,7 @@ DECLARE
 BEGIN
     SELECT * INTO t FROM core.transactions x WHERE x.reference = p_original;
     PERFORM core.lock_wallets(ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text]);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;
@@ -915,7 +915,7 @@ BEGIN
               ) AS f;
         WHEN 'RELEASE' THEN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
-              FROM core.release_hold(p_holds[i], 'RELEASED') AS f;
+              FROM core.release_hold(p_hold_id => p_holds[i], p_status => 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
             -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
             -- locked out of order. The batch is rolled back and repeated, and sees them from the start.
@@ -1016,7 +1016,7 @@ BEGIN
         v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
     END LOOP;
     v_from := coalesce(p_valid_from, v_now);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference::uuid INTO reason, rule_id
           FROM core.requests q WHERE q.idempotency_key = p_key;

@@ -581,7 +581,7 @@ BEGIN
     IF p_decision <> 'sent' THEN
         p_message_id := NULL; p_cost := NULL;
     END IF;
-    PERFORM services.lock_message_ids(ARRAY[p_message_id], false);
+    PERFORM services.lock_message_ids(p_message_ids => ARRAY[p_message_id], p_exclusive => false);
     SELECT * INTO l FROM services.sms_logs s WHERE s.id = p_id FOR NO KEY UPDATE;
     IF l.id IS NULL THEN
         RETURN 'unknown_sms';
@@ -793,7 +793,7 @@ BEGIN
             p_wallet,
             CASE WHEN p_name <> '' THEN p_name WHEN p_language = 'sw' THEN 'mteja' ELSE 'a customer' END,
             coalesce(p_currency, 'KES') || to_char(p_balance, 'FM" "99,999,999,999,999,990.00'),
-            CASE WHEN p_reason IS NOT NULL THEN services.sms_reason(p_reason, p_language) END
+            CASE WHEN p_reason IS NOT NULL THEN services.sms_reason(p_reason => p_reason, p_language => p_language) END
         ),
         coalesce(p_reference, '') || ' confirmed. ' || coalesce(p_currency, 'KES')
         || to_char(coalesce(p_amount, 0), 'FM" "99,999,999,999,999,990.00') || '.'
@@ -873,7 +873,7 @@ BEGIN
     INSERT INTO services.sms_logs (
         id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
     )
-    SELECT core.uuid_v7(v_ms, t.ord::integer & 4095), p.phone,
+    SELECT core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095), p.phone,
            services.sms_text(
                p_formats => m.formats, p_language => p.language, p_reference => t.reference, p_amount => t.amount,
                p_currency => t.currency, p_wallet => t.wallet,
@@ -938,7 +938,7 @@ BEGIN
     IF v_message_id IS NULL OR v_status IS NULL OR p_state IS NULL THEN
         outcome := 'QUARANTINED';
     ELSE
-        PERFORM services.lock_message_ids(ARRAY[v_message_id], true);
+        PERFORM services.lock_message_ids(p_message_ids => ARRAY[v_message_id], p_exclusive => true);
         SELECT count(*),
                array_agg(s.id) FILTER (WHERE v_phone IS NULL OR s.recipient IS NULL OR s.recipient = v_phone)
           INTO v_candidates, v_ids
@@ -1324,7 +1324,7 @@ BEGIN
     SELECT array_agg(nullif(left(btrim(t.id), 255), '') ORDER BY t.ord)
       INTO p_message_ids
       FROM unnest(p_message_ids) WITH ORDINALITY AS t (id, ord);
-    PERFORM services.lock_message_ids(p_message_ids, false);
+    PERFORM services.lock_message_ids(p_message_ids => p_message_ids, p_exclusive => false);
     PERFORM 1 FROM services.sms_logs l WHERE l.id = ANY (p_ids) ORDER BY l.id FOR NO KEY UPDATE;
 
     -- ---- 2. Answers to attempts that are under way or of unknown outcome ----

@@ -530,7 +530,7 @@ BEGIN
                        WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
                             AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
                             AND (t.receipt = ANY (v_screened.logged)) IS NOT TRUE AND NOT p_is_release
-                           THEN core.uuid_v7(v_ms, (t.ord & 4095)::integer)
+                           THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)
                    END ORDER BY t.ord
                )
           INTO v_held
@@ -591,7 +591,8 @@ BEGIN
     INSERT INTO services.mpesa_callbacks (
         id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
     )
-    SELECT coalesce(t.id, t.held, core.uuid_v7(v_ms, (t.ord & 4095)::integer)), t.kind, t.receipt,
+    SELECT coalesce(t.id, t.held, core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)),
+           t.kind, t.receipt,
            CASE
                WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
                WHEN t.outcome = 'created' THEN 'CREDITED'
@@ -682,7 +683,7 @@ DECLARE
 BEGIN
     -- Two people who decide about one payment decide one after the other.
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || p_receipt, 0));
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
     END IF;
@@ -771,7 +772,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
     SELECT * INTO t FROM core.transactions x WHERE x.reference = c.receipt AND x.type = 'DEPOSIT';
     PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, 'MPESA-FLOAT']);
-    outcome := core.find_request(p_key, p_digest);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, nullif(q.reference, p_id::text) INTO reason, reference
           FROM core.requests q WHERE q.idempotency_key = p_key;

@@ -79,7 +79,7 @@ describe('drift is found out', () => {
       `CREATE FUNCTION core.caller() RETURNS text LANGUAGE sql AS $$
         -- core.verification_hash(a, b, c) in a comment is no call
         SELECT core.verification_hash(p_reference => 'a, b, c', p_amount => 1, p_created_at => now()),
-               core.uuid_v7(1, 2), core.verification_hash('a', (SELECT 1), now())
+               core.normalize_phone('1'), core.verification_hash('a', (SELECT 1), now())
       $$;`,
     );
     expect(await problemsOf(/name their arguments/, temporary.project)).toEqual([

@@ -1,11 +1,11 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-/** From how many arguments on a call names them: nobody counts to the third. */
-const MOST_UNNAMED = 2;
+/** How many arguments need no names. */
+const MOST_UNNAMED = 1;
 
 /**
- * Whether calls from SQL to SQL name their arguments (`p_wallet => ...`), where there are more than a few.
+ * Whether calls from SQL to SQL name their arguments (`p_wallet => ...`), where there are several.
  *
  * @returns what is wrong, in sentences
  */
