@@ -1,5 +1,5 @@
--- Books what messages were charged on the day of p_at in East Africa Time. One element a charge; without a cost, or with
--- a refusal that cost nothing, it is none. Every sender writes the same row, so this is the last thing that a
+-- Adds charges to the spending of the day of p_at in East Africa Time. One element a charge; elements without a cost, and
+-- refusals that cost nothing, are ignored. Every sender writes the same row, so this is the last thing that a
 -- transaction does.
 CREATE OR REPLACE FUNCTION services.add_sms_spend(
     p_at timestamp, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[]

@@ -59,7 +59,7 @@ interface CountRange {
   readonly usage: string;
 }
 
-/** The whole number that an option was given; ends the process as `refuse` does when it is none, or out of range. */
+/** The whole number that an option was given; ends the process as `refuse` does when it is not whole or out of range. */
 export function readCount(text: string, { option, least, most, usage }: CountRange): number {
   const number = Number(text);
   if (/^\d{1,15}$/.test(text) && number >= least && number <= most) return number;
