@@ -45,9 +45,9 @@ async function judge(client: Client, scene: Scene): Promise<Verdict> {
     wallets: string;
   }>(
     `SELECT count(*)::int AS postings,
-            count(*) FILTER (WHERE amount = $2::numeric AND credit_wallet_id = $3)::int AS right,
+            count(*) FILTER (WHERE amount = $2::numeric AND core.account_of(credit_wallet_id) = $3)::int AS right,
             coalesce(sum(amount), 0)::numeric(19,2)::text AS kes,
-            coalesce(string_agg(DISTINCT credit_wallet_id, ', '), '-') AS wallets
+            coalesce(string_agg(DISTINCT core.account_of(credit_wallet_id), ', '), '-') AS wallets
        FROM core.transactions WHERE reference = ANY ($1)`,
     [receipts, scene.amount, scene.wallet],
   );
@@ -137,7 +137,10 @@ export async function judgeLedger(
 
 export async function renderWallets(client: Client): Promise<string> {
   const { rows } = await client.query<{ id: string; holder_name: string; balance: string; version: string }>(
-    `SELECT id, holder_name, balance::text, version::text FROM core.wallets ORDER BY kind, id`,
+    // An account of the house is one to people, in however many wallets it keeps its money.
+    `SELECT core.account_of(id) AS id, min(holder_name) AS holder_name, sum(balance)::text AS balance,
+            sum(version)::text AS version
+       FROM core.wallets GROUP BY 1, kind ORDER BY kind, 1`,
   );
   return renderTable(
     ['wallet', 'holder', 'balance KES', 'postings'],

@@ -11,6 +11,15 @@ CREATE SCHEMA core;
 -- ==== schema: services ====
 CREATE SCHEMA services;
 
+-- ==== function: core.account_of ====
+CREATE OR REPLACE FUNCTION core.account_of(p_wallet text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT regexp_replace(p_wallet, '^(MPESA-FLOAT|SUSPENSE|FEES)\.([1-9]|1[0-5])$', '\1')
+$function$;
+
 -- ==== function: core.assign_suspense ====
 CREATE OR REPLACE FUNCTION core.assign_suspense(p_receipt text, p_wallet text, p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT reference text)
  RETURNS record
@@ -23,7 +32,9 @@ DECLARE
     v_current  core.transactions;
     v_post     record;
 BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
+    -- What is written stays as it was written, so the stripe that has the money is known before the lock.
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
+    PERFORM core.lock_wallets(ARRAY[p_wallet, t.credit_wallet_id]);
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
@@ -33,12 +44,11 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
     SELECT * INTO v_assigned FROM core.current_assignment(p_receipt);
     SELECT * INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
     reason := CASE
         WHEN t.id IS NULL THEN 'unknown_transaction'
-        WHEN t.credit_wallet_id <> 'SUSPENSE' THEN 'not_in_suspense'
+        WHEN core.account_of(t.credit_wallet_id) <> 'SUSPENSE' THEN 'not_in_suspense'
         WHEN v_current.credit_wallet_id <> p_wallet THEN 'already_assigned'
         WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
         WHEN NOT EXISTS (SELECT 1 FROM core.wallets w WHERE w.id = p_wallet AND w.kind = 'CUSTOMER') THEN 'unknown_wallet'
@@ -64,7 +74,7 @@ BEGIN
 
     reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
-        p_references => ARRAY[reference], p_types => ARRAY['ASSIGNMENT'], p_debits => ARRAY['SUSPENSE'],
+        p_references => ARRAY[reference], p_types => ARRAY['ASSIGNMENT'], p_debits => ARRAY[t.credit_wallet_id]::text[],
         p_credits => ARRAY[p_wallet], p_fallbacks => NULL, p_amounts => ARRAY[t.amount],
         p_currencies => ARRAY[t.currency::text], p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest]
     );
@@ -119,6 +129,8 @@ DECLARE
     v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
     h      core.holds;
     w      core.wallets;
+    v_wallet text;
+    v_lane smallint;
     v_held numeric; -- amount and fee
     v_type text;
     v_rule record;
@@ -127,9 +139,15 @@ DECLARE
     v_legs integer;
     v_post record;
 BEGIN
-    PERFORM core.lock_wallets(
-        ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
-    );
+    -- A hold stays its wallet's. Out of the ledger its money leaves in the wallet's own lane.
+    SELECT x.wallet_id, x.lane, core.wallet_in_lane(p_wallet => p_to, p_lane => x.lane)
+      INTO v_wallet, v_lane, p_to
+      FROM core.holds x
+     WHERE x.id = p_hold_id;
+    PERFORM core.lock_wallets(ARRAY[
+        v_wallet, p_to, core.stripe_of(p_account => 'FEES', p_lane => v_lane),
+        core.stripe_of(p_account => 'FEES', p_lane => core.lane_of(p_to))
+    ]);
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
@@ -146,7 +164,7 @@ BEGIN
         WHEN h.status <> 'ACTIVE' OR h.expires_at <= v_now THEN 'hold_closed'
         WHEN p_amount > h.amount THEN 'exceeds_hold'
         -- What waits in suspense came in under a receipt, by which it is assigned or sent back.
-        WHEN p_to = 'SUSPENSE' THEN 'unknown_wallet'
+        WHEN core.account_of(p_to) = 'SUSPENSE' THEN 'unknown_wallet'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
@@ -166,7 +184,7 @@ BEGIN
         WHEN 'SENDER' THEN coalesce(h.fee_held, w.balance - w.held - w.min_balance + h.amount - p_amount)
         ELSE p_amount + (SELECT b.balance - b.held - b.min_balance FROM core.wallets b WHERE b.id = p_to)
     END);
-    v_legs := CASE WHEN v_rule.fee IS NULL OR v_fee <= 0 OR v_payer = 'FEES' THEN 1 ELSE 2 END;
+    v_legs := CASE WHEN v_rule.fee IS NULL OR v_fee <= 0 OR core.account_of(v_payer) = 'FEES' THEN 1 ELSE 2 END;
 
     -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
     PERFORM set_config('daftari.door', 'open', true);
@@ -175,7 +193,9 @@ BEGIN
     SELECT * INTO v_post FROM core.post_transactions(
         p_references => (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
         p_types => (ARRAY[v_type, 'FEE'])[1:v_legs], p_debits => (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
-        p_credits => (ARRAY[p_to, 'FEES'])[1:v_legs], p_fallbacks => NULL,
+        p_credits => (
+            ARRAY[p_to, core.stripe_of(p_account => 'FEES', p_lane => CASE v_payer WHEN p_to THEN core.lane_of(p_to) ELSE v_lane END)]
+        )[1:v_legs], p_fallbacks => NULL,
         p_amounts => (ARRAY[p_amount, v_fee])[1:v_legs],
         p_currencies => (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
         p_keys => (ARRAY[p_key, NULL])[1:v_legs], p_digests => (ARRAY[p_digest, NULL])[1:v_legs],
@@ -645,6 +665,87 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.lane_of ====
+CREATE OR REPLACE FUNCTION core.lane_of(p_number text)
+ RETURNS smallint
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE
+        WHEN p_number ~ '^(MPESA-FLOAT|SUSPENSE|FEES)(\.([1-9]|1[0-5]))?$'
+            THEN coalesce(nullif(split_part(p_number, '.', 2), ''), '0')::smallint
+        ELSE (get_byte(sha256(convert_to(p_number, 'UTF8')), 0) & 15)::smallint
+    END
+$function$;
+
+-- ==== function: core.lock_batch ====
+CREATE OR REPLACE FUNCTION core.lock_batch(p_debits text[], p_credits text[], p_fallbacks text[], p_currencies text[], OUT ids text[], OUT balances numeric[], OUT available numeric[], OUT versions bigint[], OUT statuses text[], OUT currencies text[], OUT lanes smallint[], OUT customers integer, OUT last timestamp without time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_debits    text[]; -- each wallet once
+    v_credits   text[];
+    v_fallbacks text[];
+    v_rest      text[]; -- what is no customer's wallet
+    v_is_usable boolean; -- whether every credit wallet is a customer's
+    s           record;
+BEGIN
+    -- ---- 1. Customers ----
+
+    SELECT array_agg(d.name) INTO v_debits FROM (SELECT DISTINCT n.name FROM unnest(p_debits) AS n (name)) d;
+    SELECT array_agg(d.name) INTO v_credits FROM (SELECT DISTINCT n.name FROM unnest(p_credits) AS n (name)) d;
+    SELECT array_agg(d.name) INTO v_fallbacks FROM (SELECT DISTINCT n.name FROM unnest(p_fallbacks) AS n (name)) d;
+    -- A row that somebody else held is returned as they left it, so what is read here is what we hold.
+    SELECT array_agg(l.id), array_agg(l.balance), array_agg(l.balance - l.held - l.min_balance), array_agg(l.version),
+           array_agg(l.status), array_agg(l.currency), array_agg(l.lane), count(*), max(l.updated_at)
+      INTO ids, balances, available, versions, statuses, currencies, lanes, customers, last
+      FROM (
+        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text, w.lane, w.updated_at
+          FROM core.wallets w
+         WHERE w.id = ANY (v_debits || v_credits || v_fallbacks) AND w.kind <> 'SYSTEM'
+         ORDER BY w.id COLLATE "C"
+           FOR NO KEY UPDATE
+      ) l;
+
+    -- ---- 2. The hot wallets, now that it is known which of them the batch needs ----
+
+    SELECT array_agg(n.name), coalesce(bool_and(n.place <= coalesce(cardinality(v_debits), 0)), true)
+      INTO v_rest, v_is_usable
+      FROM unnest(v_debits || v_credits) WITH ORDINALITY AS n (name, place)
+      LEFT JOIN unnest(ids) AS f (id) ON f.id = n.name
+     WHERE f.id IS NULL;
+    -- In nearly every batch all of them are active and in shillings, and no item needs its fallback.
+    IF p_fallbacks IS NOT NULL AND NOT (
+        v_is_usable AND array_remove(statuses, 'ACTIVE') = '{}' AND array_remove(currencies || p_currencies, 'KES') = '{}'
+    ) THEN
+        SELECT v_rest || array_agg(t.fallback)
+          INTO v_rest
+          FROM unnest(p_credits, p_fallbacks, p_currencies) AS t (credit, fallback, currency)
+          LEFT JOIN unnest(ids, statuses, currencies) AS l (id, status, currency) ON l.id = t.credit
+         WHERE (l.status = 'ACTIVE' AND l.currency = t.currency) IS NOT TRUE;
+    END IF;
+    IF v_rest IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(l.id) AS ids, array_agg(l.balance) AS balances,
+           array_agg(l.balance - l.held - l.min_balance) AS available, array_agg(l.version) AS versions,
+           array_agg(l.status) AS statuses, array_agg(l.currency) AS currencies, array_agg(l.lane) AS lanes,
+           max(l.updated_at) AS last
+      INTO s
+      FROM (
+        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text, w.lane, w.updated_at
+          FROM core.wallets w
+         WHERE w.id = ANY (v_rest) AND w.kind = 'SYSTEM'
+         ORDER BY w.id COLLATE "C"
+           FOR NO KEY UPDATE
+      ) l;
+    ids := ids || s.ids; balances := balances || s.balances; available := available || s.available;
+    versions := versions || s.versions; statuses := statuses || s.statuses; currencies := currencies || s.currencies;
+    lanes := lanes || s.lanes; last := greatest(last, s.last);
+END
+$function$;
+
 -- ==== function: core.lock_wallets ====
 CREATE OR REPLACE FUNCTION core.lock_wallets(p_ids text[])
  RETURNS void
@@ -739,8 +840,8 @@ CREATE OR REPLACE FUNCTION core.note_wallet_change(p_wallet text, p_column text,
 AS $function$
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO core.wallet_events (wallet_id, changed, old_value, new_value, actor, reason)
-    VALUES (p_wallet, p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
+    INSERT INTO core.wallet_events (wallet_id, lane, changed, old_value, new_value, actor, reason)
+    VALUES (p_wallet, core.lane_of(p_wallet), p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -804,8 +905,10 @@ BEGIN
     UPDATE core.wallets
        SET held = held + p_amount + v_fee, updated_at = greatest(updated_at, v_now)
      WHERE id = p_wallet;
-    INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
-    VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
+    INSERT INTO core.holds (id, wallet_id, lane, amount, fee_held, expires_at, narrative, placed_available)
+    VALUES (
+        hold_id, p_wallet, w.lane, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee
+    );
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
     PERFORM set_config('daftari.door', '', true);
@@ -813,7 +916,7 @@ END
 $function$;
 
 -- ==== function: core.post_transactions ====
-CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types text[], p_debits text[], p_credits text[], p_fallbacks text[], p_amounts numeric[], p_currencies text[], p_keys text[] DEFAULT NULL::text[], p_digests text[] DEFAULT NULL::text[], p_reverses uuid[] DEFAULT NULL::uuid[], p_groups integer[] DEFAULT NULL::integer[], p_narratives text[] DEFAULT NULL::text[], OUT outcomes text[], OUT reasons text[], OUT ids uuid[], OUT credited text[], OUT debit_balances numeric[], OUT credit_balances numeric[], OUT hashes text[], OUT posted_at timestamp without time zone)
+CREATE OR REPLACE FUNCTION core.post_transactions(p_references text[], p_types text[], p_debits text[], p_credits text[], p_fallbacks text[], p_amounts numeric[], p_currencies text[], p_keys text[] DEFAULT NULL::text[], p_digests text[] DEFAULT NULL::text[], p_reverses uuid[] DEFAULT NULL::uuid[], p_groups integer[] DEFAULT NULL::integer[], p_narratives text[] DEFAULT NULL::text[], OUT outcomes text[], OUT reasons text[], OUT ids uuid[], OUT credited text[], OUT debit_balances numeric[], OUT credit_balances numeric[], OUT hashes text[], OUT lanes smallint[], OUT posted_at timestamp without time zone)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -827,17 +930,18 @@ DECLARE
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
     v_ms           bigint; -- posted_at in milliseconds since 1970
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
-    -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
+    -- The wallets of the batch that exist, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
-    w_found      text[];
     w_balances   numeric[];
     w_available  numeric[]; -- balance - held - floor; NULL: this wallet has no floor
     w_versions   bigint[];
-    w_statuses   text[];    -- NULL: there is no such wallet
+    w_statuses   text[];
     w_currencies text[];
+    w_lanes      smallint[];
     w_counts     integer[]; -- postings of this batch
+    v_customers  integer;   -- how many of them are customers': those come first
     v_last       timestamp; -- the latest moment that a wallet of the batch bears
-    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i).
+    -- The place of each item's debit wallet (element i) and credit wallet (n + i), NULL for a wallet that is not there.
     i_places     integer[];
     -- The references, when one of them is taken or named twice; NULL otherwise, as nearly always. The place of each
     -- item's reference, and what the references already moved: before this batch, or by the items before this one.
@@ -860,46 +964,29 @@ BEGIN
         RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
     END IF;
 
-    -- ---- 1. Places: each wallet of the batch gets a number, its rank in sorted order ----
-
-    SELECT t.places, t.names INTO i_places, w_ids FROM core.rank_names(p_debits || p_credits || p_fallbacks) AS t;
-    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
     outcomes := array_fill(NULL::text, ARRAY[n]);
     reasons := outcomes; credited := outcomes;
     debit_balances := array_fill(NULL::numeric, ARRAY[n]);
     credit_balances := debit_balances;
     o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
     o_credit_versions := o_debit_versions;
+    lanes := array_fill(NULL::smallint, ARRAY[n]);
 
-    -- ---- 2. Locks: all wallets of the batch, in the one global order ----
+    -- ---- 1. Locks: all wallets of the batch, in the one global order ----
 
-    -- A row that somebody else held is returned as they left it, so what is read here is what we hold.
-    SELECT array_agg(l.id ORDER BY l.id COLLATE "C"),
-           array_agg(l.balance ORDER BY l.id COLLATE "C"),
-           array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
-           array_agg(l.version ORDER BY l.id COLLATE "C"),
-           array_agg(l.status ORDER BY l.id COLLATE "C"),
-           array_agg(l.currency ORDER BY l.id COLLATE "C"),
-           max(l.updated_at)
-      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies, v_last
-      FROM (
-        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text, w.updated_at
-          FROM core.wallets w
-         WHERE w.id = ANY (w_ids)
-         ORDER BY w.kind = 'SYSTEM', w.id COLLATE "C"
-           FOR NO KEY UPDATE
-      ) l;
+    SELECT l.ids, l.balances, l.available, l.versions, l.statuses, l.currencies, l.lanes, l.customers, l.last
+      INTO w_ids, w_balances, w_available, w_versions, w_statuses, w_currencies, w_lanes, v_customers, v_last
+      FROM core.lock_batch(
+          p_debits => p_debits, p_credits => p_credits, p_fallbacks => p_fallbacks, p_currencies => p_currencies
+      ) AS l;
+    w_counts := array_fill(0, ARRAY[coalesce(cardinality(w_ids), 0)]);
 
-    -- Unknown wallets were not found, so the arrays have gaps: realign them with w_ids.
-    IF w_found IS DISTINCT FROM w_ids THEN
-        SELECT array_agg(l.balance ORDER BY s.place), array_agg(l.available ORDER BY s.place),
-               array_agg(l.version ORDER BY s.place), array_agg(l.status ORDER BY s.place),
-               array_agg(l.currency ORDER BY s.place)
-          INTO w_balances, w_available, w_versions, w_statuses, w_currencies
-          FROM unnest(w_ids) WITH ORDINALITY AS s (id, place)
-          LEFT JOIN unnest(w_found, w_balances, w_available, w_versions, w_statuses, w_currencies)
-               AS l (id, balance, available, version, status, currency) ON l.id = s.id;
-    END IF;
+    -- ---- 2. Places: an item finds its wallets by numbers ----
+
+    SELECT array_agg(l.place::integer ORDER BY s.slot)
+      INTO i_places
+      FROM unnest(p_debits || p_credits) WITH ORDINALITY AS s (name, slot)
+      LEFT JOIN unnest(w_ids) WITH ORDINALITY AS l (id, place) ON l.id = s.name;
 
     -- ---- 3. What is known: after the locks, for a statement sees what was committed before it began ----
 
@@ -919,7 +1006,7 @@ BEGIN
     -- ---- 4. The loop: item by item, as if each came alone ----
 
     FOR i IN 1 .. n LOOP
-        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
+        d := i_places[i]; c := i_places[n + i];
         a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
 
         -- The legs behind one that was not created go its way.
@@ -954,18 +1041,23 @@ BEGIN
             END IF;
 
             -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
-            IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
+            IF c IS NULL THEN v_reason := 'unknown_wallet';
             ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
             ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
             ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
             END IF;
-            IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
-                reasons[i] := v_reason; v_reason := NULL; c := f;
+            IF v_reason IS NOT NULL AND p_fallbacks[i] IS NOT NULL THEN
+                f := coalesce(
+                    array_position(w_ids, p_fallbacks[i], v_customers + 1), array_position(w_ids, p_fallbacks[i])
+                );
+                IF w_statuses[f] = 'ACTIVE' THEN
+                    reasons[i] := v_reason; v_reason := NULL; c := f;
+                END IF;
             END IF;
 
             IF v_reason IS NOT NULL THEN NULL;
             ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
-            ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
+            ELSIF d IS NULL THEN v_reason := 'unknown_wallet';
             ELSIF d = c THEN v_reason := 'same_wallet';
             ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
             ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
@@ -985,7 +1077,7 @@ BEGIN
             w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
             w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
             outcomes[i] := 'created';
-            credited[i] := w_ids[c];
+            credited[i] := w_ids[c]; lanes[i] := w_lanes[c];
             debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
             credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
             IF i_references IS NOT NULL THEN
@@ -1038,20 +1130,22 @@ BEGIN
     INSERT INTO core.transactions (
         id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
         debit_version, debit_balance_after, credit_version, credit_balance_after,
-        idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id
+        idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id, lane
     )
     SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
            t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact
+           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact, t.lane
       FROM unnest(
         ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
         o_debit_versions, debit_balances, o_credit_versions, credit_balances,
-        p_keys, p_digests, p_reverses, p_narratives, hashes
+        p_keys, p_digests, p_reverses, p_narratives, hashes, lanes
       ) AS t (
         id, reference, type, debit, credit, amount, currency,
-        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash
+        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash, lane
       )
-     WHERE t.id IS NOT NULL;
+     WHERE t.id IS NOT NULL
+     -- In one order for everybody, as for the keys below.
+     ORDER BY t.reference COLLATE "C";
 
     IF p_keys IS NOT NULL THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
@@ -1144,7 +1238,10 @@ BEGIN
                    WITH ORDINALITY AS t (reference, debit, credit, amount, currency, key, digest, narrative, item)
             UNION ALL
             SELECT t.item::integer, 2, t.reference || '-F', CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END,
-                   'FEES', f.fee, t.currency, NULL, NULL, NULL
+                   core.stripe_of(
+                       p_account => 'FEES',
+                       p_lane => core.lane_of(CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END)
+                   ), f.fee, t.currency, NULL, NULL, NULL
               FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
                    AS t (reference, debit, credit, amount, currency, item)
              CROSS JOIN LATERAL core.fee_of(
@@ -1329,8 +1426,8 @@ BEGIN
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
         WHEN t.type = 'ASSIGNMENT' AND p_amount < v_remaining THEN 'not_divisible'
-        WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NOT NULL
-            THEN 'already_assigned'
+        WHEN t.type = 'DEPOSIT' AND core.account_of(t.credit_wallet_id) = 'SUSPENSE'
+             AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
@@ -1436,7 +1533,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
     n            constant integer := coalesce(array_length(p_kinds, 1), 0);
-    v_reversed   text[]; -- the transactions that are to be reversed
+    v_reversed   text[]; -- the transactions that are to be reversed or assigned
     v_wallets    text[]; -- all that may be touched
     v_outcomes   text[] := array_fill(NULL::text, ARRAY[n]);
     v_reasons    text[] := v_outcomes;
@@ -1454,22 +1551,39 @@ BEGIN
 
     SELECT array_agg(o.original) INTO v_reversed
       FROM unnest(p_kinds, p_originals) AS o (kind, original)
-     WHERE o.kind = 'REVERSE';
+     WHERE o.kind IN ('REVERSE', 'ASSIGN');
     SELECT array_agg(DISTINCT w.id) INTO v_wallets
       FROM (
-        SELECT o.id FROM unnest(p_wallets) AS o (id)
+        SELECT o.id FROM unnest(p_kinds, p_wallets) AS o (kind, id) WHERE o.kind <> 'CAPTURE'
         UNION ALL
         SELECT h.wallet_id::text FROM core.holds h WHERE h.id = ANY (p_holds)
         UNION ALL
+        -- A capture pays out of its hold's lane, and its fee is earned in the lane of who pays it.
+        SELECT unnest(ARRAY[
+                   core.wallet_in_lane(p_wallet => o.id, p_lane => h.lane),
+                   core.stripe_of(p_account => 'FEES', p_lane => h.lane),
+                   core.stripe_of(p_account => 'FEES', p_lane => core.lane_of(o.id))
+               ])
+          FROM unnest(p_kinds, p_holds, p_wallets) AS o (kind, hold, id)
+          JOIN core.holds h ON h.id = o.hold AND h.id = ANY (p_holds)
+         WHERE o.kind = 'CAPTURE'
+        UNION ALL
         SELECT unnest(ARRAY[t.debit_wallet_id, t.credit_wallet_id])::text
           FROM core.transactions t WHERE t.reference = ANY (v_reversed)
-        UNION ALL
-        SELECT s.id FROM (VALUES ('FEES', 'CAPTURE'), ('SUSPENSE', 'ASSIGN')) AS s (id, kind)
-         WHERE s.kind = ANY (p_kinds)
       ) w;
     PERFORM core.lock_wallets(v_wallets);
 
     FOR i IN 1 .. n LOOP
+        -- What is to be reversed or assigned may have been posted while we waited for the locks, between other wallets
+        -- than ours: they would be locked out of order. The batch is rolled back and repeated, and sees them from the
+        -- start.
+        IF p_kinds[i] IN ('REVERSE', 'ASSIGN') AND EXISTS (
+            SELECT FROM core.transactions t
+             WHERE t.reference = p_originals[i]
+               AND NOT ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text] <@ v_wallets
+        ) THEN
+            RAISE EXCEPTION 'a transaction to be reversed or assigned was posted meanwhile' USING ERRCODE = '40001';
+        END IF;
         CASE p_kinds[i]
         WHEN 'HOLD' THEN
             SELECT f.outcome, f.reason, f.hold_id, NULL AS reference INTO r
@@ -1487,15 +1601,6 @@ BEGIN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
               FROM core.release_hold(p_hold_id => p_holds[i], p_status => 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
-            -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
-            -- locked out of order. The batch is rolled back and repeated, and sees them from the start.
-            IF EXISTS (
-                SELECT FROM core.transactions t
-                 WHERE t.reference = p_originals[i]
-                   AND NOT ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text] <@ v_wallets
-            ) THEN
-                RAISE EXCEPTION 'a transaction to be reversed was posted meanwhile' USING ERRCODE = '40001';
-            END IF;
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
               FROM core.reverse_transaction(
                   p_key => p_keys[i], p_digest => p_digests[i], p_original => p_originals[i],
@@ -1520,7 +1625,7 @@ BEGIN
 
     RETURN QUERY
     SELECT o.ord::integer, o.outcome, o.reason,
-           o.reference, t.id, t.type::text, t.debit_wallet_id::text, t.credit_wallet_id::text, t.amount,
+           o.reference, t.id, t.type::text, core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id), t.amount,
            t.currency::text, coalesce(f.amount, 0),
            CASE WHEN f.debit_wallet_id = t.debit_wallet_id THEN f.debit_balance_after ELSE t.debit_balance_after END,
            t.created_at::timestamp, t.verification_hash::text,
@@ -1689,6 +1794,15 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.stripe_of ====
+CREATE OR REPLACE FUNCTION core.stripe_of(p_account text, p_lane smallint)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE WHEN p_lane = 0 THEN p_account ELSE p_account || '.' || p_lane END
+$function$;
+
 -- ==== function: core.suggest_wallets ====
 CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_phone_hash text)
  RETURNS TABLE(wallet text, reason text)
@@ -1763,6 +1877,19 @@ AS $function$
         WHEN p_holder_name <> btrim(p_holder_name) OR p_holder_name IS NOT NULL AND NOT core.is_holder_name(p_holder_name)
             THEN 'invalid_holder_name'
         WHEN p_phone IS NOT NULL AND core.normalize_phone(p_phone) IS NULL THEN 'invalid_phone'
+    END
+$function$;
+
+-- ==== function: core.wallet_in_lane ====
+CREATE OR REPLACE FUNCTION core.wallet_in_lane(p_wallet text, p_lane smallint)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE
+        WHEN core.account_of(p_wallet) IN ('MPESA-FLOAT', 'SUSPENSE', 'FEES')
+            THEN core.stripe_of(p_account => core.account_of(p_wallet), p_lane => p_lane)
+        ELSE p_wallet
     END
 $function$;
 
@@ -2251,14 +2378,14 @@ END
 $function$;
 
 -- ==== function: services.queue_deposit_sms ====
-CREATE OR REPLACE FUNCTION services.queue_deposit_sms(p_now timestamp without time zone, p_ids uuid[], p_receipts text[], p_amounts numeric[], p_payer_phones text[], p_phone_hashes text[], p_payer_names text[], p_holder_phones text[], p_languages text[], p_credited text[], p_balances numeric[])
+CREATE OR REPLACE FUNCTION services.queue_deposit_sms(p_now timestamp without time zone, p_ids uuid[], p_receipts text[], p_amounts numeric[], p_payer_phones text[], p_phone_hashes text[], p_payer_names text[], p_holder_phones text[], p_languages text[], p_credited text[], p_balances numeric[], p_lanes smallint[])
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
 BEGIN
     INSERT INTO services.sms_logs (
         id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
-        transaction_reference, template, language
+        transaction_reference, template, language, lane
     )
     SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
            services.sms_text(
@@ -2273,7 +2400,7 @@ BEGIN
                WHEN t.is_number OR t.is_hash THEN NULL
                ELSE 'M-PESA masked the payer''s number, so we cannot notify them. The money stays in suspense until they contact us.'
            END,
-           p_now, p_now, t.receipt, t.template, t.language
+           p_now, p_now, t.receipt, t.template, t.language, t.lane
       FROM (
         SELECT r.*,
                -- A holder's number was checked when it was written.
@@ -2281,7 +2408,7 @@ BEGIN
                    OR coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name, p.lane,
                    CASE WHEN p.credited = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
                    CASE WHEN p.credited = 'SUSPENSE' THEN 'en' ELSE p.language END AS language,
                    CASE
@@ -2291,9 +2418,10 @@ BEGIN
                    END AS recipient
               FROM unnest(
                 p_ids, p_receipts, p_amounts, p_payer_phones, p_phone_hashes, p_payer_names, p_holder_phones,
-                p_languages, p_credited, p_balances
+                p_languages, p_credited, p_balances, p_lanes
               ) AS p (
-                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
+                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance,
+                lane
               )
              WHERE p.id IS NOT NULL
           ) r
@@ -2346,14 +2474,15 @@ BEGIN
     END IF;
 
     WITH party AS MATERIALIZED (
-        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status, w.lane
           FROM core.wallets w
          WHERE w.id = ANY (v_all)
     ), wording AS MATERIALIZED (
         SELECT m.key::text, m.language::text, m.formats FROM services.sms_templates m WHERE m.key = ANY (p_templates)
     )
     INSERT INTO services.sms_logs (
-        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
+        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority,
+        lane
     )
     SELECT core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095), p.phone,
            services.sms_text(
@@ -2361,12 +2490,12 @@ BEGIN
                p_currency => t.currency, p_wallet => t.wallet,
                p_name => CASE
                    WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name)
-                   ELSE t.other
+                   ELSE core.account_of(t.other)
                END,
                p_balance => t.balance,
                p_reason => CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
            ),
-           'PENDING', v_now, v_now, t.reference, t.template, p.language, coalesce(t.priority, 0)
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, coalesce(t.priority, 0), p.lane
       FROM unnest(
         p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
       ) WITH ORDINALITY
@@ -2477,8 +2606,12 @@ DECLARE
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_phones      text[]; -- of the wallets' holders
     v_languages   text[];
+    v_lanes       smallint[];
+    v_floats      text[];
+    v_suspenses   text[];
     v_screened    record; -- receipts, amounts, logged and is_plain: see services.screen_deposits
     v_post        record; -- what the door answered
+    v_accounts    text[]; -- whom the money was credited to
     v_held        uuid[]; -- for what is held, the id of its rows
     v_outcomes    text[];
 BEGIN
@@ -2486,19 +2619,29 @@ BEGIN
 
     -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried.
     SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
-           array_agg(w.language::text ORDER BY t.ord)
-      INTO v_targets, v_phones, v_languages
+           array_agg(w.language::text ORDER BY t.ord), array_agg(w.lane ORDER BY t.ord)
+      INTO v_targets, v_phones, v_languages, v_lanes
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
       LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
-        SELECT array_agg(w.language::text ORDER BY t.ord)
-          INTO v_languages
-          FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
+        SELECT array_agg(w.language::text ORDER BY t.ord),
+               array_agg(coalesce(w.lane, core.lane_of(t.account)) ORDER BY t.ord)
+          INTO v_languages, v_lanes
+          FROM unnest(v_targets, p_accounts) WITH ORDINALITY AS t (wallet, account, ord)
           LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);
-        v_targets := array_replace(v_targets, NULL, c_suspense);
+    END IF;
+    -- The float pays from the stripe of the lane that the payment goes to, and what finds no wallet waits in the same lane.
+    SELECT array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => t.lane) ORDER BY t.ord),
+           array_agg(core.stripe_of(p_account => c_suspense, p_lane => t.lane) ORDER BY t.ord)
+      INTO v_floats, v_suspenses
+      FROM unnest(v_lanes) WITH ORDINALITY AS t (lane, ord);
+    IF v_reasons IS NOT NULL THEN
+        SELECT array_agg(coalesce(t.wallet, t.suspense) ORDER BY t.ord)
+          INTO v_targets
+          FROM unnest(v_targets, v_suspenses) WITH ORDINALITY AS t (wallet, suspense, ord);
     END IF;
 
     -- ---- 2. Posting: what may be posted goes through the door ----
@@ -2510,10 +2653,17 @@ BEGIN
     SELECT * INTO v_post
       FROM core.post_transactions(
         p_references => p_receipts, p_types => array_fill('DEPOSIT'::text, ARRAY[n]),
-        p_debits => array_fill('MPESA-FLOAT'::text, ARRAY[n]), p_credits => v_targets,
-        p_fallbacks => array_fill(c_suspense, ARRAY[n]), p_amounts => v_screened.amounts,
+        p_debits => v_floats, p_credits => v_targets,
+        p_fallbacks => v_suspenses, p_amounts => v_screened.amounts,
         p_currencies => array_fill('KES'::text, ARRAY[n])
       );
+    -- Money in suspense has a reason to be there.
+    v_accounts := v_post.credited;
+    IF v_reasons IS NOT NULL OR array_remove(v_post.reasons, NULL) <> '{}' THEN
+        SELECT array_agg(core.account_of(t.wallet) ORDER BY t.ord)
+          INTO v_accounts
+          FROM unnest(v_post.credited) WITH ORDINALITY AS t (wallet, ord);
+    END IF;
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
     IF NOT v_screened.is_plain THEN
@@ -2538,7 +2688,7 @@ BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
-        short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
+        short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id, lane
     )
     SELECT coalesce(t.id, t.held), t.receipt,
            CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
@@ -2555,13 +2705,13 @@ BEGIN
                WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
            END,
            CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
-           t.credited
+           t.credited, t.lane
       FROM unnest(
         v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
-        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited, v_held
+        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_accounts, v_held, v_lanes
       ) AS t (
         id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
-        payload, first, length, reason, suggestions, door_reason, credited, held
+        payload, first, length, reason, suggestions, door_reason, credited, held, lane
       )
      WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
 
@@ -2569,7 +2719,7 @@ BEGIN
         p_now => v_now, p_ids => v_post.ids, p_receipts => p_receipts, p_amounts => p_amounts,
         p_payer_phones => p_phones, p_phone_hashes => p_phone_hashes, p_payer_names => p_names,
         p_holder_phones => v_phones, p_languages => v_languages,
-        p_credited => v_post.credited, p_balances => v_post.credit_balances
+        p_credited => v_accounts, p_balances => v_post.credit_balances, p_lanes => v_lanes
     );
 
     -- ---- 4. The inbox: what each payment became ----
@@ -2582,7 +2732,7 @@ BEGIN
         );
     END IF;
     INSERT INTO services.mpesa_callbacks (
-        id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
+        id, kind, receipt, outcome, error, source, body, received_at, amount, short_code, lane
     )
     SELECT coalesce(t.id, t.held, core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)),
            t.kind, t.receipt,
@@ -2600,12 +2750,14 @@ BEGIN
            END,
            t.source, substr(p_bodies, t.first, t.length), v_now,
            -- What is recorded of the receipt is not what this message said.
-           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END
+           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END,
+           t.lane
       FROM unnest(
         v_post.ids, v_screened.receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
-        v_post.reasons, v_post.credited, v_held, p_amounts, p_short_codes
+        v_post.reasons, v_accounts, v_held, p_amounts, p_short_codes, v_lanes
       ) WITH ORDINALITY AS t (
-        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, ord
+        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, lane,
+        ord
       );
     PERFORM set_config('daftari.door', '', true);
 
@@ -2627,7 +2779,7 @@ BEGIN
            t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
       FROM unnest(
         v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_screened.receipts
+        v_post.reasons, v_accounts, v_post.credit_balances, v_post.hashes, v_screened.receipts
       ) WITH ORDINALITY AS t (
         id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
       )
@@ -2638,11 +2790,11 @@ BEGIN
         SELECT t.ord::integer, t.outcome,
                CASE
                    WHEN x.id IS NULL THEN lower(l.outcome)
-                   WHEN x.credit_wallet_id = c_suspense THEN 'suspense'
+                   WHEN core.account_of(x.credit_wallet_id) = c_suspense THEN 'suspense'
                    ELSE 'credited'
                END,
                l.reason::text, array_to_string(l.suggestions, ','),
-               x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
+               core.account_of(x.credit_wallet_id), x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
           LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)
@@ -2817,7 +2969,7 @@ BEGIN
     -- Two people who decide about one payment decide one after the other.
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
     SELECT * INTO t FROM core.transactions x WHERE x.reference = c.receipt AND x.type = 'DEPOSIT';
-    PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, 'MPESA-FLOAT']);
+    PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, t.debit_wallet_id]);
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, nullif(q.reference, p_id::text) INTO reason, reference
@@ -2834,7 +2986,7 @@ BEGIN
         WHEN c.outcome NOT IN ('CONFLICT', 'QUARANTINED', 'FAILED') THEN 'nothing_to_resolve'
         WHEN v_last.decision <> p_decision THEN 'already_resolved'
         WHEN v_last.id IS NULL AND p_decision = 'CORRECTED' AND (
-            c.outcome <> 'CONFLICT' OR v_more IS NULL OR t.credit_wallet_id = 'SUSPENSE'
+            c.outcome <> 'CONFLICT' OR v_more IS NULL OR core.account_of(t.credit_wallet_id) = 'SUSPENSE'
             OR core.remaining_of(t.id) < t.amount
             OR EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || c.receipt)
         ) THEN 'not_correctable'
@@ -3483,7 +3635,8 @@ CREATE TABLE core.holds (
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     closed_at timestamp(3) without time zone,
     placed_available numeric(19,2),
-    closed_available numeric(19,2)
+    closed_available numeric(19,2),
+    lane smallint DEFAULT 0 NOT NULL
 );
 
 -- ==== table: core.requests ====
@@ -3515,7 +3668,8 @@ CREATE TABLE core.transactions (
     request_digest character varying(64),
     reverses_id uuid,
     xact_id bigint NOT NULL,
-    narrative character varying(255)
+    narrative character varying(255),
+    lane smallint
 );
 
 -- ==== table: core.wallet_events ====
@@ -3527,7 +3681,8 @@ CREATE TABLE core.wallet_events (
     new_value text,
     actor character varying(100) NOT NULL,
     reason text NOT NULL,
-    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    lane smallint
 );
 
 -- ==== table: core.wallets ====
@@ -3544,7 +3699,8 @@ CREATE TABLE core.wallets (
     held numeric(19,2) DEFAULT 0 NOT NULL,
     min_balance numeric(19,2) DEFAULT 0,
     version bigint DEFAULT 0 NOT NULL,
-    language character(2) DEFAULT 'en'::bpchar NOT NULL
+    language character(2) DEFAULT 'en'::bpchar NOT NULL,
+    lane smallint DEFAULT 0 NOT NULL
 ) WITH (fillfactor=50);
 
 -- ==== table: services.api_keys ====
@@ -3568,7 +3724,8 @@ CREATE TABLE services.mpesa_callbacks (
     body bytea NOT NULL,
     amount numeric(19,2),
     short_code character varying(20),
-    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+    received_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    lane smallint
 );
 
 -- ==== table: services.mpesa_decisions ====
@@ -3599,7 +3756,8 @@ CREATE TABLE services.mpesa_logs (
     outcome character varying(20),
     reason character varying(40),
     suggestions text[] DEFAULT '{}'::text[] NOT NULL,
-    wallet_id character varying(20)
+    wallet_id character varying(20),
+    lane smallint
 );
 
 -- ==== table: services.sms_delivery_reports ====
@@ -3677,7 +3835,8 @@ CREATE TABLE services.sms_logs (
     decided_by character varying(100),
     decided_at timestamp(3) without time zone,
     decision_note text,
-    request_digest character varying(64)
+    request_digest character varying(64),
+    lane smallint
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=10000, autovacuum_analyze_scale_factor=0.02, autovacuum_vacuum_cost_delay=1);
 
 -- ==== table: services.sms_opt_outs ====
@@ -3736,8 +3895,8 @@ BEGIN
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
-        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language)
+        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language, lane)
+        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language, core.lane_of(p_number))
         ON CONFLICT (id) DO NOTHING
         RETURNING w.* INTO wallet;
         IF wallet.id IS NOT NULL AND p_key IS NOT NULL THEN
@@ -3821,6 +3980,10 @@ ALTER TABLE core.holds
 -- ==== constraint: holds_fee_held_check on core.holds ====
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_fee_held_check CHECK ((fee_held >= (0)::numeric));
+
+-- ==== constraint: holds_lane_check on core.holds ====
+ALTER TABLE core.holds
+    ADD CONSTRAINT holds_lane_check CHECK (((lane >= 0) AND (lane <= 15)));
 
 -- ==== constraint: holds_pkey on core.holds ====
 ALTER TABLE core.holds
@@ -4005,6 +4168,10 @@ ALTER TABLE core.wallets
 ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_kind_check CHECK (((kind)::text = ANY (ARRAY[('CUSTOMER'::character varying)::text, ('SYSTEM'::character varying)::text])));
 
+-- ==== constraint: wallets_lane_check on core.wallets ====
+ALTER TABLE core.wallets
+    ADD CONSTRAINT wallets_lane_check CHECK (((lane >= 0) AND (lane <= 15)));
+
 -- ==== constraint: wallets_language_check on core.wallets ====
 ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_language_check CHECK ((language = ANY (ARRAY['en'::bpchar, 'sw'::bpchar])));
@@ -4120,6 +4287,9 @@ CREATE UNIQUE INDEX transactions_reference_key ON core.transactions USING btree 
 
 -- ==== index: transactions_reverses_id_idx on core.transactions ====
 CREATE INDEX transactions_reverses_id_idx ON core.transactions USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
+
+-- ==== index: transactions_suspense_idx on core.transactions ====
+CREATE INDEX transactions_suspense_idx ON core.transactions USING btree (created_at, credit_version, id) WHERE ((credit_wallet_id)::text ~~ 'SUSPENSE%'::text);
 
 -- ==== index: transactions_unhashed_idx on core.transactions ====
 CREATE INDEX transactions_unhashed_idx ON core.transactions USING btree (id) WHERE (verification_hash IS NULL);

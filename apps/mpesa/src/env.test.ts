@@ -59,6 +59,8 @@ test.each([
   ['MPESA_PORT', '65536'],
   ['MPESA_PORT', 'port'],
   ['DATABASE_CONNECTIONS', '0'],
+  ['DATABASE_LANES', '0'],
+  ['DATABASE_LANES', '17'],
   ['DATABASE_POOLER', 'session'],
   ['LOG_LEVEL', 'loud'],
   ['MPESA_VALIDATION', 'maybe'],

@@ -3,6 +3,7 @@ import {
   callbackTokenSetting,
   isNetwork,
   isProduction,
+  lanesSetting,
   listSetting,
   loadEnvironment,
   portSetting,
@@ -21,6 +22,7 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
       strictness,
     ),
     MPESA_CALLBACK_TOKEN: callbackTokenSetting(strictness),
+    DATABASE_LANES: lanesSetting(),
     MPESA_PORT: portSetting(4002),
     MPESA_VALIDATION: z
       .enum(['accept', 'strict'], 'neither accept nor strict')

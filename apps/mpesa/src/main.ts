@@ -7,7 +7,8 @@ import { findTokenFaults } from './token-faults.ts';
 const environment = readEnvironment();
 const db = createDb(databaseOptions(environment));
 const maxAmount = environment.MPESA_MAX_AMOUNT;
-const intake = createDepositIntake(db, { maxAmount });
+const lanes = environment.DATABASE_LANES;
+const intake = createDepositIntake(db, { maxAmount, ...(lanes === undefined ? {} : { lanes }) });
 const server = await createApp({
   db,
   intake,

@@ -20,6 +20,11 @@ import { expect, test } from 'vitest';
 import { openCustomerWallet, TEST_TOKEN } from './testing.ts';
 
 const CALLERS = 200;
+
+/** Of each process; the wallets lie in more lanes than one process deals to. */
+const LANES = 4;
+const WALLETS = 10;
+
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
 interface ServiceProcess {
@@ -33,6 +38,7 @@ async function startProcess(databaseUrl: string): Promise<ServiceProcess> {
     env: {
       PATH: '',
       DATABASE_URL: databaseUrl,
+      DATABASE_LANES: String(LANES),
       MPESA_PORT: '0',
       API_KEY: 'test-key',
       MPESA_CALLBACK_TOKEN: TEST_TOKEN,
@@ -62,11 +68,13 @@ async function listeningUrl(lines: AsyncIterable<string>): Promise<string> {
 async function startBoth() {
   const database = await createTestDatabase();
   const db = createDb({ url: database.url });
-  const account = await openCustomerWallet(db);
+  const accounts: string[] = [];
+  for (let i = 0; i < WALLETS; i += 1) accounts.push(await openCustomerWallet(db));
   await db.close();
   const processes = await Promise.all([startProcess(database.url), startProcess(database.url)]);
   return {
-    account,
+    account: accounts[0] ?? '',
+    accounts,
     processes,
     targets: processes.map(({ target }) => target),
     query: (sql: string) => execute(database.url, sql),
@@ -78,7 +86,9 @@ async function startBoth() {
   };
 }
 
-const READ_BALANCES = `SELECT id, balance::text FROM core.wallets WHERE balance <> 0 ORDER BY balance`;
+const READ_BALANCES = `
+  SELECT core.account_of(id) AS id, sum(balance)::text AS balance
+    FROM core.wallets GROUP BY 1 HAVING sum(balance) <> 0 ORDER BY sum(balance), 1`;
 const COUNT_OUTCOMES = `SELECT outcome, count(*)::int AS rows FROM services.mpesa_callbacks GROUP BY outcome ORDER BY outcome`;
 
 test('200 confirmations of one receipt over two processes are acknowledged 200 times and credited once', async () => {
@@ -132,8 +142,9 @@ test.each([
     const [first, second] = service.processes;
     if (first === undefined || second === undefined) throw new RangeError('two processes were asked for');
     const random = createRandom(signal);
-    const messages = Array.from({ length: CALLERS }, () => {
-      return confirmationOf(createPayment(random, { account: service.account, amount: '1.00' }));
+    const messages = Array.from({ length: CALLERS }, (_, at) => {
+      const account = service.accounts[at % WALLETS] ?? '';
+      return confirmationOf(createPayment(random, { account, amount: '1.00' }));
     });
     const sending = messages.map((message) => sendConfirmation(first.target, message));
     await Promise.race(sending);
@@ -153,7 +164,7 @@ test.each([
     expect(retried.filter((answer) => answer.accepted)).toHaveLength(CALLERS);
     expect(await service.query(READ_BALANCES)).toEqual([
       { id: 'MPESA-FLOAT', balance: `-${String(CALLERS)}.00` },
-      { id: service.account, balance: `${String(CALLERS)}.00` },
+      ...service.accounts.toSorted().map((id) => ({ id, balance: `${String(CALLERS / WALLETS)}.00` })),
     ]);
   },
 );

@@ -1,6 +1,7 @@
 import { DaftariError, assignSuspense, listSuspense } from '@repo/db';
 import type { Posted, SuspensePayment } from '@repo/db';
 import {
+  cursorParameter,
   idempotencyHeaders,
   pageSchema,
   problemResponse,
@@ -47,11 +48,7 @@ const LIST_SCHEMA = {
     status: wordParameter(['waiting', 'all'])
       .default('waiting')
       .describe('all: also those that were assigned or sent back'),
-    cursor: z
-      .string()
-      .regex(/^\d{1,18}$/, 'must be `nextCursor` of a page')
-      .optional()
-      .describe('`nextCursor` of the page before'),
+    cursor: cursorParameter,
     limit: z.coerce.number().int().min(1).max(200).default(50),
   }),
   response: {

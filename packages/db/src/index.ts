@@ -52,7 +52,7 @@ export { setWalletFloor, updateWallet } from './wallets/wallet-changes.ts';
 export type { ChangeNote, FloorChange, WalletUpdate } from './wallets/wallet-changes.ts';
 export { createApiKey, findApiKey, revokeApiKey } from './api-keys.ts';
 export type { ApiKey, CreatedApiKey, NewApiKey, Scope } from './api-keys.ts';
-export type { GroupCommitOptions } from './connection/group-commit.ts';
+export type { GroupCommitOptions, LaneOptions } from './connection/group-commit.ts';
 export { quoteFee } from './ledger/fee-quotes.ts';
 export type { FeeQuote, FeeQuoteRequest } from './ledger/fee-quotes.ts';
 export { listFeeRules } from './ledger/fee-rule-list.ts';

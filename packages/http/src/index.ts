@@ -47,6 +47,7 @@ export {
   apiKeySetting,
   callbackTokenSetting,
   databaseOptions,
+  lanesSetting,
   listSetting,
   portSetting,
   SERVICE_SETTINGS,

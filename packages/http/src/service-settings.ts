@@ -113,6 +113,13 @@ export const SERVICE_SETTINGS = {
     .describe('fatal, error, warn, info, debug, trace or silent'),
 };
 
+/** The variable `DATABASE_LANES`, of services whose intakes have lanes. Absent: as many as the intake takes by itself. */
+export function lanesSetting() {
+  return wholeNumber({ min: 1, max: 16 })
+    .optional()
+    .describe('batches written at the same time, 1 to 16. Default: the cores of this machine, at most 8');
+}
+
 /** Where the database is and how to reach it, in the words of `createDb`. */
 export function databaseOptions(environment: {
   readonly DATABASE_URL: string;

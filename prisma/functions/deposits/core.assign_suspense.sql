@@ -21,7 +21,9 @@ DECLARE
     v_current  core.transactions;
     v_post     record;
 BEGIN
-    PERFORM core.lock_wallets(ARRAY[p_wallet, 'SUSPENSE']);
+    -- What is written stays as it was written, so the stripe that has the money is known before the lock.
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
+    PERFORM core.lock_wallets(ARRAY[p_wallet, t.credit_wallet_id]);
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
@@ -31,12 +33,11 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
     SELECT * INTO v_assigned FROM core.current_assignment(p_receipt);
     SELECT * INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
     reason := CASE
         WHEN t.id IS NULL THEN 'unknown_transaction'
-        WHEN t.credit_wallet_id <> 'SUSPENSE' THEN 'not_in_suspense'
+        WHEN core.account_of(t.credit_wallet_id) <> 'SUSPENSE' THEN 'not_in_suspense'
         WHEN v_current.credit_wallet_id <> p_wallet THEN 'already_assigned'
         WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
         WHEN NOT EXISTS (SELECT 1 FROM core.wallets w WHERE w.id = p_wallet AND w.kind = 'CUSTOMER') THEN 'unknown_wallet'
@@ -62,7 +63,7 @@ BEGIN
 
     reference := v_assigned.next_reference;
     SELECT * INTO v_post FROM core.post_transactions(
-        p_references => ARRAY[reference], p_types => ARRAY['ASSIGNMENT'], p_debits => ARRAY['SUSPENSE'],
+        p_references => ARRAY[reference], p_types => ARRAY['ASSIGNMENT'], p_debits => ARRAY[t.credit_wallet_id]::text[],
         p_credits => ARRAY[p_wallet], p_fallbacks => NULL, p_amounts => ARRAY[t.amount],
         p_currencies => ARRAY[t.currency::text], p_keys => ARRAY[p_key], p_digests => ARRAY[p_digest]
     );

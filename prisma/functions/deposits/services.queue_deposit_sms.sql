@@ -13,8 +13,9 @@ CREATE OR REPLACE FUNCTION services.queue_deposit_sms(
     p_payer_names   text[],
     p_holder_phones text[],
     p_languages     text[], -- of the holders
-    p_credited      text[],
-    p_balances      numeric[]
+    p_credited      text[], -- accounts: SUSPENSE for each of its stripes
+    p_balances      numeric[],
+    p_lanes         smallint[]
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -23,7 +24,7 @@ AS $$
 BEGIN
     INSERT INTO services.sms_logs (
         id, recipient, recipient_hash, message, status, phase, error_code, error_message, created_at, next_attempt_at,
-        transaction_reference, template, language
+        transaction_reference, template, language, lane
     )
     SELECT t.id, CASE WHEN t.is_number THEN t.recipient END, CASE WHEN t.is_hash THEN t.phone_hash END,
            services.sms_text(
@@ -38,7 +39,7 @@ BEGIN
                WHEN t.is_number OR t.is_hash THEN NULL
                ELSE 'M-PESA masked the payer''s number, so we cannot notify them. The money stays in suspense until they contact us.'
            END,
-           p_now, p_now, t.receipt, t.template, t.language
+           p_now, p_now, t.receipt, t.template, t.language, t.lane
       FROM (
         SELECT r.*,
                -- A holder's number was checked when it was written.
@@ -46,7 +47,7 @@ BEGIN
                    OR coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name,
+            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name, p.lane,
                    CASE WHEN p.credited = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
                    CASE WHEN p.credited = 'SUSPENSE' THEN 'en' ELSE p.language END AS language,
                    CASE
@@ -56,9 +57,10 @@ BEGIN
                    END AS recipient
               FROM unnest(
                 p_ids, p_receipts, p_amounts, p_payer_phones, p_phone_hashes, p_payer_names, p_holder_phones,
-                p_languages, p_credited, p_balances
+                p_languages, p_credited, p_balances, p_lanes
               ) AS p (
-                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance
+                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance,
+                lane
               )
              WHERE p.id IS NOT NULL
           ) r

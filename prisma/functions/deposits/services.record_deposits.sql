@@ -71,8 +71,12 @@ DECLARE
     v_suggestions text[]; -- wallet numbers joined by commas, NULL for none
     v_phones      text[]; -- of the wallets' holders
     v_languages   text[];
+    v_lanes       smallint[];
+    v_floats      text[];
+    v_suspenses   text[];
     v_screened    record; -- receipts, amounts, logged and is_plain: see services.screen_deposits
     v_post        record; -- what the door answered
+    v_accounts    text[]; -- whom the money was credited to
     v_held        uuid[]; -- for what is held, the id of its rows
     v_outcomes    text[];
 BEGIN
@@ -80,19 +84,29 @@ BEGIN
 
     -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried.
     SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
-           array_agg(w.language::text ORDER BY t.ord)
-      INTO v_targets, v_phones, v_languages
+           array_agg(w.language::text ORDER BY t.ord), array_agg(w.lane ORDER BY t.ord)
+      INTO v_targets, v_phones, v_languages, v_lanes
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
       LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
-        SELECT array_agg(w.language::text ORDER BY t.ord)
-          INTO v_languages
-          FROM unnest(v_targets) WITH ORDINALITY AS t (wallet, ord)
+        SELECT array_agg(w.language::text ORDER BY t.ord),
+               array_agg(coalesce(w.lane, core.lane_of(t.account)) ORDER BY t.ord)
+          INTO v_languages, v_lanes
+          FROM unnest(v_targets, p_accounts) WITH ORDINALITY AS t (wallet, account, ord)
           LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);
-        v_targets := array_replace(v_targets, NULL, c_suspense);
+    END IF;
+    -- The float pays from the stripe of the lane that the payment goes to, and what finds no wallet waits in the same lane.
+    SELECT array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => t.lane) ORDER BY t.ord),
+           array_agg(core.stripe_of(p_account => c_suspense, p_lane => t.lane) ORDER BY t.ord)
+      INTO v_floats, v_suspenses
+      FROM unnest(v_lanes) WITH ORDINALITY AS t (lane, ord);
+    IF v_reasons IS NOT NULL THEN
+        SELECT array_agg(coalesce(t.wallet, t.suspense) ORDER BY t.ord)
+          INTO v_targets
+          FROM unnest(v_targets, v_suspenses) WITH ORDINALITY AS t (wallet, suspense, ord);
     END IF;
 
     -- ---- 2. Posting: what may be posted goes through the door ----
@@ -104,10 +118,17 @@ BEGIN
     SELECT * INTO v_post
       FROM core.post_transactions(
         p_references => p_receipts, p_types => array_fill('DEPOSIT'::text, ARRAY[n]),
-        p_debits => array_fill('MPESA-FLOAT'::text, ARRAY[n]), p_credits => v_targets,
-        p_fallbacks => array_fill(c_suspense, ARRAY[n]), p_amounts => v_screened.amounts,
+        p_debits => v_floats, p_credits => v_targets,
+        p_fallbacks => v_suspenses, p_amounts => v_screened.amounts,
         p_currencies => array_fill('KES'::text, ARRAY[n])
       );
+    -- Money in suspense has a reason to be there.
+    v_accounts := v_post.credited;
+    IF v_reasons IS NOT NULL OR array_remove(v_post.reasons, NULL) <> '{}' THEN
+        SELECT array_agg(core.account_of(t.wallet) ORDER BY t.ord)
+          INTO v_accounts
+          FROM unnest(v_post.credited) WITH ORDINALITY AS t (wallet, ord);
+    END IF;
     v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
     IF NOT v_screened.is_plain THEN
@@ -132,7 +153,7 @@ BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_logs (
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
-        short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id
+        short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id, lane
     )
     SELECT coalesce(t.id, t.held), t.receipt,
            CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
@@ -149,13 +170,13 @@ BEGIN
                WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
            END,
            CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
-           t.credited
+           t.credited, t.lane
       FROM unnest(
         v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
-        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_post.credited, v_held
+        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_accounts, v_held, v_lanes
       ) AS t (
         id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
-        payload, first, length, reason, suggestions, door_reason, credited, held
+        payload, first, length, reason, suggestions, door_reason, credited, held, lane
       )
      WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
 
@@ -163,7 +184,7 @@ BEGIN
         p_now => v_now, p_ids => v_post.ids, p_receipts => p_receipts, p_amounts => p_amounts,
         p_payer_phones => p_phones, p_phone_hashes => p_phone_hashes, p_payer_names => p_names,
         p_holder_phones => v_phones, p_languages => v_languages,
-        p_credited => v_post.credited, p_balances => v_post.credit_balances
+        p_credited => v_accounts, p_balances => v_post.credit_balances, p_lanes => v_lanes
     );
 
     -- ---- 4. The inbox: what each payment became ----
@@ -176,7 +197,7 @@ BEGIN
         );
     END IF;
     INSERT INTO services.mpesa_callbacks (
-        id, kind, receipt, outcome, error, source, body, received_at, amount, short_code
+        id, kind, receipt, outcome, error, source, body, received_at, amount, short_code, lane
     )
     SELECT coalesce(t.id, t.held, core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)),
            t.kind, t.receipt,
@@ -194,12 +215,14 @@ BEGIN
            END,
            t.source, substr(p_bodies, t.first, t.length), v_now,
            -- What is recorded of the receipt is not what this message said.
-           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END
+           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END,
+           t.lane
       FROM unnest(
         v_post.ids, v_screened.receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
-        v_post.reasons, v_post.credited, v_held, p_amounts, p_short_codes
+        v_post.reasons, v_accounts, v_held, p_amounts, p_short_codes, v_lanes
       ) WITH ORDINALITY AS t (
-        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, ord
+        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, lane,
+        ord
       );
     PERFORM set_config('daftari.door', '', true);
 
@@ -221,7 +244,7 @@ BEGIN
            t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
       FROM unnest(
         v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_post.credited, v_post.credit_balances, v_post.hashes, v_screened.receipts
+        v_post.reasons, v_accounts, v_post.credit_balances, v_post.hashes, v_screened.receipts
       ) WITH ORDINALITY AS t (
         id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
       )
@@ -232,11 +255,11 @@ BEGIN
         SELECT t.ord::integer, t.outcome,
                CASE
                    WHEN x.id IS NULL THEN lower(l.outcome)
-                   WHEN x.credit_wallet_id = c_suspense THEN 'suspense'
+                   WHEN core.account_of(x.credit_wallet_id) = c_suspense THEN 'suspense'
                    ELSE 'credited'
                END,
                l.reason::text, array_to_string(l.suggestions, ','),
-               x.credit_wallet_id::text, x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
+               core.account_of(x.credit_wallet_id), x.id, coalesce(x.amount, l.amount), x.credit_balance_after,
                x.created_at::timestamp, x.verification_hash::text, l.short_code::text
           FROM unnest(p_receipts, v_outcomes) WITH ORDINALITY AS t (receipt, outcome, ord)
           LEFT JOIN core.transactions x ON x.reference = t.receipt AND x.reference = ANY (p_receipts)

@@ -27,7 +27,7 @@ BEGIN
     -- Two people who decide about one payment decide one after the other.
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
     SELECT * INTO t FROM core.transactions x WHERE x.reference = c.receipt AND x.type = 'DEPOSIT';
-    PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, 'MPESA-FLOAT']);
+    PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, t.debit_wallet_id]);
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, nullif(q.reference, p_id::text) INTO reason, reference
@@ -44,7 +44,7 @@ BEGIN
         WHEN c.outcome NOT IN ('CONFLICT', 'QUARANTINED', 'FAILED') THEN 'nothing_to_resolve'
         WHEN v_last.decision <> p_decision THEN 'already_resolved'
         WHEN v_last.id IS NULL AND p_decision = 'CORRECTED' AND (
-            c.outcome <> 'CONFLICT' OR v_more IS NULL OR t.credit_wallet_id = 'SUSPENSE'
+            c.outcome <> 'CONFLICT' OR v_more IS NULL OR core.account_of(t.credit_wallet_id) = 'SUSPENSE'
             OR core.remaining_of(t.id) < t.amount
             OR EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || c.receipt)
         ) THEN 'not_correctable'

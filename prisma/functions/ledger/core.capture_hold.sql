@@ -21,6 +21,8 @@ DECLARE
     v_now  constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
     h      core.holds;
     w      core.wallets;
+    v_wallet text;
+    v_lane smallint;
     v_held numeric; -- amount and fee
     v_type text;
     v_rule record;
@@ -29,9 +31,15 @@ DECLARE
     v_legs integer;
     v_post record;
 BEGIN
-    PERFORM core.lock_wallets(
-        ARRAY[(SELECT b.wallet_id FROM core.holds b WHERE b.id = p_hold_id)::text, p_to, 'FEES']
-    );
+    -- A hold stays its wallet's. Out of the ledger its money leaves in the wallet's own lane.
+    SELECT x.wallet_id, x.lane, core.wallet_in_lane(p_wallet => p_to, p_lane => x.lane)
+      INTO v_wallet, v_lane, p_to
+      FROM core.holds x
+     WHERE x.id = p_hold_id;
+    PERFORM core.lock_wallets(ARRAY[
+        v_wallet, p_to, core.stripe_of(p_account => 'FEES', p_lane => v_lane),
+        core.stripe_of(p_account => 'FEES', p_lane => core.lane_of(p_to))
+    ]);
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome = 'replayed' THEN
         SELECT q.reason, q.reference INTO reason, reference
@@ -48,7 +56,7 @@ BEGIN
         WHEN h.status <> 'ACTIVE' OR h.expires_at <= v_now THEN 'hold_closed'
         WHEN p_amount > h.amount THEN 'exceeds_hold'
         -- What waits in suspense came in under a receipt, by which it is assigned or sent back.
-        WHEN p_to = 'SUSPENSE' THEN 'unknown_wallet'
+        WHEN core.account_of(p_to) = 'SUSPENSE' THEN 'unknown_wallet'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
@@ -68,7 +76,7 @@ BEGIN
         WHEN 'SENDER' THEN coalesce(h.fee_held, w.balance - w.held - w.min_balance + h.amount - p_amount)
         ELSE p_amount + (SELECT b.balance - b.held - b.min_balance FROM core.wallets b WHERE b.id = p_to)
     END);
-    v_legs := CASE WHEN v_rule.fee IS NULL OR v_fee <= 0 OR v_payer = 'FEES' THEN 1 ELSE 2 END;
+    v_legs := CASE WHEN v_rule.fee IS NULL OR v_fee <= 0 OR core.account_of(v_payer) = 'FEES' THEN 1 ELSE 2 END;
 
     -- The money must be free to move for the door to move it; nobody else can take it, the wallet is locked.
     PERFORM set_config('daftari.door', 'open', true);
@@ -77,7 +85,9 @@ BEGIN
     SELECT * INTO v_post FROM core.post_transactions(
         p_references => (ARRAY[p_reference, p_reference || '-F'])[1:v_legs],
         p_types => (ARRAY[v_type, 'FEE'])[1:v_legs], p_debits => (ARRAY[h.wallet_id::text, v_payer])[1:v_legs],
-        p_credits => (ARRAY[p_to, 'FEES'])[1:v_legs], p_fallbacks => NULL,
+        p_credits => (
+            ARRAY[p_to, core.stripe_of(p_account => 'FEES', p_lane => CASE v_payer WHEN p_to THEN core.lane_of(p_to) ELSE v_lane END)]
+        )[1:v_legs], p_fallbacks => NULL,
         p_amounts => (ARRAY[p_amount, v_fee])[1:v_legs],
         p_currencies => (ARRAY[w.currency::text, w.currency::text])[1:v_legs],
         p_keys => (ARRAY[p_key, NULL])[1:v_legs], p_digests => (ARRAY[p_digest, NULL])[1:v_legs],

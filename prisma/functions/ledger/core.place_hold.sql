@@ -50,8 +50,10 @@ BEGIN
     UPDATE core.wallets
        SET held = held + p_amount + v_fee, updated_at = greatest(updated_at, v_now)
      WHERE id = p_wallet;
-    INSERT INTO core.holds (id, wallet_id, amount, fee_held, expires_at, narrative, placed_available)
-    VALUES (hold_id, p_wallet, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee);
+    INSERT INTO core.holds (id, wallet_id, lane, amount, fee_held, expires_at, narrative, placed_available)
+    VALUES (
+        hold_id, p_wallet, w.lane, p_amount, v_fee, p_expires_at, p_narrative, w.balance - w.held - p_amount - v_fee
+    );
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', hold_id::text);
     PERFORM set_config('daftari.door', '', true);

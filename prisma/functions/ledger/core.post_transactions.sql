@@ -6,7 +6,8 @@
 -- Before: nothing is locked; the caller's transaction is READ COMMITTED.
 -- After:  every wallet that the batch names is locked until the caller commits, in one global order for
 --         everybody (customers by number, then the hot system wallets), so that two batches can wait for each
---         other but never in a circle. Each posting has its outcome:
+--         other but never in a circle; of the system wallets among the fallbacks only those needed. Each posting
+--         has its outcome:
 --           created           inserted, both balances moved, both versions counted up by one
 --           exists            a transaction with this reference and the same facts is there already
 --           exists_different  one with this reference is there, but with another amount or other wallets
@@ -26,6 +27,10 @@
 --                  their keys stay free. Those behind it are skipped. NULL, whole or for an item: it stands alone. The
 --                  key is the first leg's.
 -- p_reverses[i]:   the transaction that this one reverses, or NULL.
+-- lanes[i]:        the lane of the wallet that was credited.
+--
+-- Two batches that share no wallet may bring the same reference at the same moment. The unique index decides: the later
+-- one fails with SQLSTATE 23505 on transactions_reference_key, and repeated it finds the reference taken.
 --
 -- reason: why a posting was refused or went to its fallback: unknown_wallet, wallet_frozen, wallet_closed,
 --         currency_mismatch, same_wallet, invalid_amount, insufficient_funds.
@@ -53,6 +58,7 @@ CREATE OR REPLACE FUNCTION core.post_transactions(
     OUT debit_balances  numeric[],
     OUT credit_balances numeric[],
     OUT hashes          text[],
+    OUT lanes           smallint[],
     OUT posted_at       timestamp
 )
 LANGUAGE plpgsql
@@ -71,17 +77,18 @@ DECLARE
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
     v_ms           bigint; -- posted_at in milliseconds since 1970
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
-    -- The wallets of the batch, one array a column; an item names a wallet by its place in them.
+    -- The wallets of the batch that exist, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
-    w_found      text[];
     w_balances   numeric[];
     w_available  numeric[]; -- balance - held - floor; NULL: this wallet has no floor
     w_versions   bigint[];
-    w_statuses   text[];    -- NULL: there is no such wallet
+    w_statuses   text[];
     w_currencies text[];
+    w_lanes      smallint[];
     w_counts     integer[]; -- postings of this batch
+    v_customers  integer;   -- how many of them are customers': those come first
     v_last       timestamp; -- the latest moment that a wallet of the batch bears
-    -- The place of each item's debit wallet (element i), credit wallet (n + i) and fallback (2n + i).
+    -- The place of each item's debit wallet (element i) and credit wallet (n + i), NULL for a wallet that is not there.
     i_places     integer[];
     -- The references, when one of them is taken or named twice; NULL otherwise, as nearly always. The place of each
     -- item's reference, and what the references already moved: before this batch, or by the items before this one.
@@ -104,46 +111,29 @@ BEGIN
         RAISE EXCEPTION 'the arrays of a batch must have one length' USING ERRCODE = '22023';
     END IF;
 
-    -- ---- 1. Places: each wallet of the batch gets a number, its rank in sorted order ----
-
-    SELECT t.places, t.names INTO i_places, w_ids FROM core.rank_names(p_debits || p_credits || p_fallbacks) AS t;
-    w_counts := array_fill(0, ARRAY[coalesce(array_length(w_ids, 1), 0)]);
     outcomes := array_fill(NULL::text, ARRAY[n]);
     reasons := outcomes; credited := outcomes;
     debit_balances := array_fill(NULL::numeric, ARRAY[n]);
     credit_balances := debit_balances;
     o_debit_versions := array_fill(NULL::bigint, ARRAY[n]);
     o_credit_versions := o_debit_versions;
+    lanes := array_fill(NULL::smallint, ARRAY[n]);
 
-    -- ---- 2. Locks: all wallets of the batch, in the one global order ----
+    -- ---- 1. Locks: all wallets of the batch, in the one global order ----
 
-    -- A row that somebody else held is returned as they left it, so what is read here is what we hold.
-    SELECT array_agg(l.id ORDER BY l.id COLLATE "C"),
-           array_agg(l.balance ORDER BY l.id COLLATE "C"),
-           array_agg(l.balance - l.held - l.min_balance ORDER BY l.id COLLATE "C"),
-           array_agg(l.version ORDER BY l.id COLLATE "C"),
-           array_agg(l.status ORDER BY l.id COLLATE "C"),
-           array_agg(l.currency ORDER BY l.id COLLATE "C"),
-           max(l.updated_at)
-      INTO w_found, w_balances, w_available, w_versions, w_statuses, w_currencies, v_last
-      FROM (
-        SELECT w.id::text, w.balance, w.held, w.min_balance, w.version, w.status::text, w.currency::text, w.updated_at
-          FROM core.wallets w
-         WHERE w.id = ANY (w_ids)
-         ORDER BY w.kind = 'SYSTEM', w.id COLLATE "C"
-           FOR NO KEY UPDATE
-      ) l;
+    SELECT l.ids, l.balances, l.available, l.versions, l.statuses, l.currencies, l.lanes, l.customers, l.last
+      INTO w_ids, w_balances, w_available, w_versions, w_statuses, w_currencies, w_lanes, v_customers, v_last
+      FROM core.lock_batch(
+          p_debits => p_debits, p_credits => p_credits, p_fallbacks => p_fallbacks, p_currencies => p_currencies
+      ) AS l;
+    w_counts := array_fill(0, ARRAY[coalesce(cardinality(w_ids), 0)]);
 
-    -- Unknown wallets were not found, so the arrays have gaps: realign them with w_ids.
-    IF w_found IS DISTINCT FROM w_ids THEN
-        SELECT array_agg(l.balance ORDER BY s.place), array_agg(l.available ORDER BY s.place),
-               array_agg(l.version ORDER BY s.place), array_agg(l.status ORDER BY s.place),
-               array_agg(l.currency ORDER BY s.place)
-          INTO w_balances, w_available, w_versions, w_statuses, w_currencies
-          FROM unnest(w_ids) WITH ORDINALITY AS s (id, place)
-          LEFT JOIN unnest(w_found, w_balances, w_available, w_versions, w_statuses, w_currencies)
-               AS l (id, balance, available, version, status, currency) ON l.id = s.id;
-    END IF;
+    -- ---- 2. Places: an item finds its wallets by numbers ----
+
+    SELECT array_agg(l.place::integer ORDER BY s.slot)
+      INTO i_places
+      FROM unnest(p_debits || p_credits) WITH ORDINALITY AS s (name, slot)
+      LEFT JOIN unnest(w_ids) WITH ORDINALITY AS l (id, place) ON l.id = s.name;
 
     -- ---- 3. What is known: after the locks, for a statement sees what was committed before it began ----
 
@@ -163,7 +153,7 @@ BEGIN
     -- ---- 4. The loop: item by item, as if each came alone ----
 
     FOR i IN 1 .. n LOOP
-        d := i_places[i]; c := i_places[n + i]; f := i_places[2 * n + i];
+        d := i_places[i]; c := i_places[n + i];
         a := p_amounts[i]; v_reason := NULL; g := p_groups[i];
 
         -- The legs behind one that was not created go its way.
@@ -198,18 +188,23 @@ BEGIN
             END IF;
 
             -- A credit wallet that cannot take the money gives way to the fallback, if there is one.
-            IF c IS NULL OR w_statuses[c] IS NULL THEN v_reason := 'unknown_wallet';
+            IF c IS NULL THEN v_reason := 'unknown_wallet';
             ELSIF w_statuses[c] = 'FROZEN' THEN v_reason := 'wallet_frozen';
             ELSIF w_statuses[c] = 'CLOSED' THEN v_reason := 'wallet_closed';
             ELSIF w_currencies[c] <> p_currencies[i] THEN v_reason := 'currency_mismatch';
             END IF;
-            IF v_reason IS NOT NULL AND w_statuses[f] = 'ACTIVE' THEN
-                reasons[i] := v_reason; v_reason := NULL; c := f;
+            IF v_reason IS NOT NULL AND p_fallbacks[i] IS NOT NULL THEN
+                f := coalesce(
+                    array_position(w_ids, p_fallbacks[i], v_customers + 1), array_position(w_ids, p_fallbacks[i])
+                );
+                IF w_statuses[f] = 'ACTIVE' THEN
+                    reasons[i] := v_reason; v_reason := NULL; c := f;
+                END IF;
             END IF;
 
             IF v_reason IS NOT NULL THEN NULL;
             ELSIF a IS NULL OR a <= 0 OR a > c_largest OR scale(a) > 2 AND a <> round(a, 2) THEN v_reason := 'invalid_amount';
-            ELSIF d IS NULL OR w_statuses[d] IS NULL THEN v_reason := 'unknown_wallet';
+            ELSIF d IS NULL THEN v_reason := 'unknown_wallet';
             ELSIF d = c THEN v_reason := 'same_wallet';
             ELSIF w_statuses[d] = 'FROZEN' THEN v_reason := 'wallet_frozen';
             ELSIF w_statuses[d] = 'CLOSED' THEN v_reason := 'wallet_closed';
@@ -229,7 +224,7 @@ BEGIN
             w_versions[d] := w_versions[d] + 1; w_counts[d] := w_counts[d] + 1;
             w_versions[c] := w_versions[c] + 1; w_counts[c] := w_counts[c] + 1;
             outcomes[i] := 'created';
-            credited[i] := w_ids[c];
+            credited[i] := w_ids[c]; lanes[i] := w_lanes[c];
             debit_balances[i] := w_balances[d]; o_debit_versions[i] := w_versions[d];
             credit_balances[i] := w_balances[c]; o_credit_versions[i] := w_versions[c];
             IF i_references IS NOT NULL THEN
@@ -282,20 +277,22 @@ BEGIN
     INSERT INTO core.transactions (
         id, reference, type, debit_wallet_id, credit_wallet_id, amount, currency,
         debit_version, debit_balance_after, credit_version, credit_balance_after,
-        idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id
+        idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id, lane
     )
     SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
            t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact
+           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact, t.lane
       FROM unnest(
         ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
         o_debit_versions, debit_balances, o_credit_versions, credit_balances,
-        p_keys, p_digests, p_reverses, p_narratives, hashes
+        p_keys, p_digests, p_reverses, p_narratives, hashes, lanes
       ) AS t (
         id, reference, type, debit, credit, amount, currency,
-        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash
+        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash, lane
       )
-     WHERE t.id IS NOT NULL;
+     WHERE t.id IS NOT NULL
+     -- In one order for everybody, as for the keys below.
+     ORDER BY t.reference COLLATE "C";
 
     IF p_keys IS NOT NULL THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)

@@ -85,7 +85,10 @@ BEGIN
                    WITH ORDINALITY AS t (reference, debit, credit, amount, currency, key, digest, narrative, item)
             UNION ALL
             SELECT t.item::integer, 2, t.reference || '-F', CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END,
-                   'FEES', f.fee, t.currency, NULL, NULL, NULL
+                   core.stripe_of(
+                       p_account => 'FEES',
+                       p_lane => core.lane_of(CASE f.payer WHEN 'SENDER' THEN t.debit ELSE t.credit END)
+                   ), f.fee, t.currency, NULL, NULL, NULL
               FROM unnest(p_references, p_debits, p_credits, p_amounts, p_currencies) WITH ORDINALITY
                    AS t (reference, debit, credit, amount, currency, item)
              CROSS JOIN LATERAL core.fee_of(

@@ -42,8 +42,8 @@ BEGIN
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
         WHEN t.type = 'ASSIGNMENT' AND p_amount < v_remaining THEN 'not_divisible'
-        WHEN t.type = 'DEPOSIT' AND t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NOT NULL
-            THEN 'already_assigned'
+        WHEN t.type = 'DEPOSIT' AND core.account_of(t.credit_wallet_id) = 'SUSPENSE'
+             AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';

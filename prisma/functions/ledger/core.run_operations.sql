@@ -49,7 +49,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     n            constant integer := coalesce(array_length(p_kinds, 1), 0);
-    v_reversed   text[]; -- the transactions that are to be reversed
+    v_reversed   text[]; -- the transactions that are to be reversed or assigned
     v_wallets    text[]; -- all that may be touched
     v_outcomes   text[] := array_fill(NULL::text, ARRAY[n]);
     v_reasons    text[] := v_outcomes;
@@ -67,22 +67,39 @@ BEGIN
 
     SELECT array_agg(o.original) INTO v_reversed
       FROM unnest(p_kinds, p_originals) AS o (kind, original)
-     WHERE o.kind = 'REVERSE';
+     WHERE o.kind IN ('REVERSE', 'ASSIGN');
     SELECT array_agg(DISTINCT w.id) INTO v_wallets
       FROM (
-        SELECT o.id FROM unnest(p_wallets) AS o (id)
+        SELECT o.id FROM unnest(p_kinds, p_wallets) AS o (kind, id) WHERE o.kind <> 'CAPTURE'
         UNION ALL
         SELECT h.wallet_id::text FROM core.holds h WHERE h.id = ANY (p_holds)
         UNION ALL
+        -- A capture pays out of its hold's lane, and its fee is earned in the lane of who pays it.
+        SELECT unnest(ARRAY[
+                   core.wallet_in_lane(p_wallet => o.id, p_lane => h.lane),
+                   core.stripe_of(p_account => 'FEES', p_lane => h.lane),
+                   core.stripe_of(p_account => 'FEES', p_lane => core.lane_of(o.id))
+               ])
+          FROM unnest(p_kinds, p_holds, p_wallets) AS o (kind, hold, id)
+          JOIN core.holds h ON h.id = o.hold AND h.id = ANY (p_holds)
+         WHERE o.kind = 'CAPTURE'
+        UNION ALL
         SELECT unnest(ARRAY[t.debit_wallet_id, t.credit_wallet_id])::text
           FROM core.transactions t WHERE t.reference = ANY (v_reversed)
-        UNION ALL
-        SELECT s.id FROM (VALUES ('FEES', 'CAPTURE'), ('SUSPENSE', 'ASSIGN')) AS s (id, kind)
-         WHERE s.kind = ANY (p_kinds)
       ) w;
     PERFORM core.lock_wallets(v_wallets);
 
     FOR i IN 1 .. n LOOP
+        -- What is to be reversed or assigned may have been posted while we waited for the locks, between other wallets
+        -- than ours: they would be locked out of order. The batch is rolled back and repeated, and sees them from the
+        -- start.
+        IF p_kinds[i] IN ('REVERSE', 'ASSIGN') AND EXISTS (
+            SELECT FROM core.transactions t
+             WHERE t.reference = p_originals[i]
+               AND NOT ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text] <@ v_wallets
+        ) THEN
+            RAISE EXCEPTION 'a transaction to be reversed or assigned was posted meanwhile' USING ERRCODE = '40001';
+        END IF;
         CASE p_kinds[i]
         WHEN 'HOLD' THEN
             SELECT f.outcome, f.reason, f.hold_id, NULL AS reference INTO r
@@ -100,15 +117,6 @@ BEGIN
             SELECT f.outcome, f.reason, p_holds[i] AS hold_id, NULL AS reference INTO r
               FROM core.release_hold(p_hold_id => p_holds[i], p_status => 'RELEASED') AS f;
         WHEN 'REVERSE' THEN
-            -- It may have been posted while we waited for the locks, between other wallets than ours: they would be
-            -- locked out of order. The batch is rolled back and repeated, and sees them from the start.
-            IF EXISTS (
-                SELECT FROM core.transactions t
-                 WHERE t.reference = p_originals[i]
-                   AND NOT ARRAY[t.debit_wallet_id::text, t.credit_wallet_id::text] <@ v_wallets
-            ) THEN
-                RAISE EXCEPTION 'a transaction to be reversed was posted meanwhile' USING ERRCODE = '40001';
-            END IF;
             SELECT f.outcome, f.reason, NULL::uuid AS hold_id, f.reference INTO r
               FROM core.reverse_transaction(
                   p_key => p_keys[i], p_digest => p_digests[i], p_original => p_originals[i],
@@ -133,7 +141,7 @@ BEGIN
 
     RETURN QUERY
     SELECT o.ord::integer, o.outcome, o.reason,
-           o.reference, t.id, t.type::text, t.debit_wallet_id::text, t.credit_wallet_id::text, t.amount,
+           o.reference, t.id, t.type::text, core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id), t.amount,
            t.currency::text, coalesce(f.amount, 0),
            CASE WHEN f.debit_wallet_id = t.debit_wallet_id THEN f.debit_balance_after ELSE t.debit_balance_after END,
            t.created_at::timestamp, t.verification_hash::text,

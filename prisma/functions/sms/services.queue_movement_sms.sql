@@ -61,14 +61,15 @@ BEGIN
     END IF;
 
     WITH party AS MATERIALIZED (
-        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status
+        SELECT w.id::text, w.kind, w.phone, w.holder_name, w.language::text, w.status, w.lane
           FROM core.wallets w
          WHERE w.id = ANY (v_all)
     ), wording AS MATERIALIZED (
         SELECT m.key::text, m.language::text, m.formats FROM services.sms_templates m WHERE m.key = ANY (p_templates)
     )
     INSERT INTO services.sms_logs (
-        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority
+        id, recipient, message, status, created_at, next_attempt_at, transaction_reference, template, language, priority,
+        lane
     )
     SELECT core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095), p.phone,
            services.sms_text(
@@ -76,12 +77,12 @@ BEGIN
                p_currency => t.currency, p_wallet => t.wallet,
                p_name => CASE
                    WHEN t.reason IS NULL AND o.kind = 'CUSTOMER' THEN services.sms_name(o.holder_name)
-                   ELSE t.other
+                   ELSE core.account_of(t.other)
                END,
                p_balance => t.balance,
                p_reason => CASE WHEN t.reason LIKE 'wallet\_%' AND p.status <> 'ACTIVE' THEN 'own_wallet' ELSE t.reason END
            ),
-           'PENDING', v_now, v_now, t.reference, t.template, p.language, coalesce(t.priority, 0)
+           'PENDING', v_now, v_now, t.reference, t.template, p.language, coalesce(t.priority, 0), p.lane
       FROM unnest(
         p_templates, p_wallets, p_references, p_amounts, p_currencies, p_others, p_balances, p_reasons, p_priorities
       ) WITH ORDINALITY

@@ -9,8 +9,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO core.wallet_events (wallet_id, changed, old_value, new_value, actor, reason)
-    VALUES (p_wallet, p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
+    INSERT INTO core.wallet_events (wallet_id, lane, changed, old_value, new_value, actor, reason)
+    VALUES (p_wallet, core.lane_of(p_wallet), p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
     PERFORM set_config('daftari.door', '', true);
 END
 $$;

@@ -29,8 +29,8 @@ BEGIN
     outcome := core.find_request(p_key => p_key, p_digest => p_digest);
     IF outcome IS NULL THEN
         PERFORM set_config('daftari.door', 'open', true);
-        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language)
-        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language)
+        INSERT INTO core.wallets AS w (id, holder_name, phone, currency, language, lane)
+        VALUES (p_number, p_holder_name, core.normalize_phone(p_phone), p_currency, p_language, core.lane_of(p_number))
         ON CONFLICT (id) DO NOTHING
         RETURNING w.* INTO wallet;
         IF wallet.id IS NOT NULL AND p_key IS NOT NULL THEN

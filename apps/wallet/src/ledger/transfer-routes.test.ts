@@ -118,7 +118,7 @@ test.each([
   expect(await balanceOf(service, from)).toBe('100.00');
 });
 
-test.each(['MPESA-FLOAT', 'SUSPENSE', 'FEES'])(
+test.each(['MPESA-FLOAT', 'SUSPENSE', 'FEES', 'MPESA-FLOAT.9'])(
   'no money comes out of the system wallet %s and none goes into it: to callers it does not exist',
   async (system) => {
     await using service = await startTestService();

@@ -3,6 +3,8 @@ import { playEverything } from '../testing/database/audit-scenario.ts';
 import type { AuditScenario } from '../testing/database/audit-scenario.ts';
 import { openTestDb, useTestDb } from '../testing/database/test-db.ts';
 import { transaction } from '../connection/transaction.ts';
+import { laneOf, stripeOf } from '../lanes.ts';
+import { WAITING_WALLET } from '../testing/ledger/suspense.ts';
 import { auditLedger, auditSnapshot } from './audit-ledger.ts';
 import type { AuditOptions, LedgerAudit } from './audit-ledger.ts';
 
@@ -87,10 +89,10 @@ const DAMAGES: readonly Damage[] = [
   },
   {
     damage: 'a wallet is deleted',
-    sql: () => `DELETE FROM core.wallets WHERE id = 'FEES'`,
-    found: () => [
+    sql: ({ from }) => `DELETE FROM core.wallets WHERE id = '${stripeOf('FEES', laneOf(from))}'`,
+    found: ({ from }) => [
       'sum: the balances in KES add up to -4.00',
-      'balances: wallet FEES does not exist and has 3 postings',
+      `balances: wallet ${stripeOf('FEES', laneOf(from))} does not exist and has 3 postings`,
     ],
   },
   {
@@ -105,8 +107,8 @@ const DAMAGES: readonly Damage[] = [
     damage: 'a balance after a posting is changed',
     sql: ({ capture }) =>
       `UPDATE core.transactions SET credit_balance_after = credit_balance_after + 5 WHERE reference = '${capture}-F'`,
-    found: ({ capture }) => [
-      `order: transaction ${capture}-F is posting 3 of wallet FEES with 9.00 after it, and 2.00 before it and its amount make 4.00`,
+    found: ({ capture, from }) => [
+      `order: transaction ${capture}-F is posting 3 of wallet ${stripeOf('FEES', laneOf(from))} with 9.00 after it, and 2.00 before it and its amount make 4.00`,
     ],
   },
   {
@@ -117,8 +119,8 @@ const DAMAGES: readonly Damage[] = [
        WHERE reference = '${waiting}'`,
     found: ({ assigned }) =>
       [
-        `order: transaction ${assigned} is posting 3 of wallet MPESA-FLOAT and is earlier than the posting before it`,
-        `order: transaction ${assigned} is posting 2 of wallet SUSPENSE and is earlier than the posting before it`,
+        `order: transaction ${assigned} is posting 2 of wallet ${stripeOf('MPESA-FLOAT', laneOf(''))} and is earlier than the posting before it`,
+        `order: transaction ${assigned} is posting 2 of wallet ${WAITING_WALLET} and is earlier than the posting before it`,
       ].toSorted(),
   },
   {

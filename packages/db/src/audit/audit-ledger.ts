@@ -122,6 +122,6 @@ const SETTINGS: Statement = {
 const SIZE: Statement = {
   name: 'audit_size',
   text: `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
-                (SELECT count(*) FROM core.wallets)::text AS wallets,
+                (SELECT count(DISTINCT core.account_of(id)) FROM core.wallets)::text AS wallets,
                 (SELECT count(*) FROM core.transactions)::text AS transactions`,
 };

@@ -18,10 +18,10 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
              'deposit ' || t.reference || CASE
                  WHEN l.id IS NULL THEN ' has no M-PESA log'
                  WHEN l.amount <> t.amount THEN ' is of ' || t.amount || ' and its M-PESA log says ' || l.amount
-                 WHEN l.wallet_id IS DISTINCT FROM t.credit_wallet_id
-                     THEN ' went to ' || t.credit_wallet_id || ' and its M-PESA log says '
+                 WHEN l.wallet_id IS DISTINCT FROM core.account_of(t.credit_wallet_id)
+                     THEN ' went to ' || core.account_of(t.credit_wallet_id) || ' and its M-PESA log says '
                           || coalesce(l.wallet_id, 'nothing')
-                 ELSE ' went to ' || t.credit_wallet_id || ' and its M-PESA log says ' || l.outcome
+                 ELSE ' went to ' || core.account_of(t.credit_wallet_id) || ' and its M-PESA log says ' || l.outcome
              END AS what
         FROM core.transactions t
         LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.reference
@@ -30,8 +30,8 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
          AND CASE
              WHEN l.id IS NULL THEN t.created_at >= ${LEDGER_BEGAN}
              WHEN l.outcome IS NULL OR l.outcome = 'HELD' THEN l.amount <> t.amount
-             ELSE l.amount <> t.amount OR l.wallet_id IS DISTINCT FROM t.credit_wallet_id
-                  OR (l.outcome = 'SUSPENSE') <> (t.credit_wallet_id = 'SUSPENSE')
+             ELSE l.amount <> t.amount OR l.wallet_id IS DISTINCT FROM core.account_of(t.credit_wallet_id)
+                  OR (l.outcome = 'SUSPENSE') <> (core.account_of(t.credit_wallet_id) = 'SUSPENSE')
          END`,
   },
   {
@@ -92,7 +92,7 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
         FROM core.transactions a
         LEFT JOIN core.transactions d
              ON d.reference = regexp_replace(a.reference, '^AS[0-9]*-', '') AND d.type = 'DEPOSIT'
-                AND d.credit_wallet_id = 'SUSPENSE'
+                AND core.account_of(d.credit_wallet_id) = 'SUSPENSE'
        WHERE a.type = 'ASSIGNMENT' AND a.created_at >= ${LEDGER_BEGAN}
          AND (d.amount <> a.amount OR d.id IS NULL AND a.reference !~ '^AS[0-9]*-[0-9A-F]{40}$')
       UNION ALL
@@ -108,13 +108,13 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
             FROM core.transactions r
             JOIN core.transactions b ON b.id = r.reverses_id AND b.type = 'DEPOSIT'
         ) o ON o.receipt = d.reference
-       WHERE d.type = 'DEPOSIT' AND d.credit_wallet_id = 'SUSPENSE'
+       WHERE d.type = 'DEPOSIT' AND core.account_of(d.credit_wallet_id) = 'SUSPENSE'
        GROUP BY d.id
       HAVING sum(o.amount) > d.amount
       UNION ALL
       SELECT t.reference, t.type || ' ' || t.reference || ' moved money of the suspense wallet'
         FROM core.transactions t
-       WHERE 'SUSPENSE' IN (t.debit_wallet_id, t.credit_wallet_id)
+       WHERE 'SUSPENSE' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
          AND t.type NOT IN ('DEPOSIT', 'ASSIGNMENT', 'REVERSAL') AND t.created_at >= ${LEDGER_BEGAN}`,
   },
 ];

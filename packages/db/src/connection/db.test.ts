@@ -133,7 +133,7 @@ test('an answer that the network swallowed is not waited for without end', async
 test('a statement that waits too long for a lock is given up, and nothing is recorded', async () => {
   await using own = await openTestDb({ statementTimeoutMs: 200 });
   await own.sql('BEGIN');
-  await own.sql(`SELECT 1 FROM core.wallets WHERE id = 'MPESA-FLOAT' FOR UPDATE`);
+  await own.sql(`SELECT 1 FROM core.wallets WHERE core.account_of(id) = 'MPESA-FLOAT' FOR UPDATE`);
   await expect(recordDeposit(own.db, sampleDeposit())).rejects.toThrow(coded('database_busy'));
   await own.sql('ROLLBACK');
   expect(await own.db.prisma.mpesaCallback.count()).toBe(0);

@@ -62,9 +62,9 @@ test('what arrives while a round trip is under way goes in the next', async () =
   expect(intake.depth).toBe(0);
 });
 
-test('a second batch leaves while the first is under way, if it is full', async () => {
+test('of a single lane a second batch leaves while the first is under way, if it is full', async () => {
   await using own = await openTestDb();
-  const intake = createDepositIntake(own.db, { maxBatch: 10 });
+  const intake = createDepositIntake(own.db, { maxBatch: 10, lanes: 1 });
   const account = await openCustomer(own.db);
   await own.sql('BEGIN');
   await own.sql('SELECT 1 FROM core.wallets WHERE id = $1 FOR UPDATE', [account]);

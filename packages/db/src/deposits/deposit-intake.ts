@@ -1,12 +1,13 @@
 import { requireValid } from './deposit-batch.ts';
 import type { Deposit, DepositOptions, DepositResult } from './deposit.ts';
 import { recordDeposits } from './record-deposits.ts';
-import type { GroupCommitOptions } from '../connection/group-commit.ts';
+import type { LaneOptions } from '../connection/group-commit.ts';
 import type { Handle } from '../connection/handle.ts';
 import { requireAmount } from '../request.ts';
 import { createTellingGroup } from '../sms/wake-after-commit.ts';
+import { laneOf } from '../lanes.ts';
 
-export type DepositIntakeOptions = GroupCommitOptions & DepositOptions;
+export type DepositIntakeOptions = LaneOptions & DepositOptions;
 
 /** Records deposits for many callers at once, each of whom awaits one. */
 export interface DepositIntake {
@@ -24,13 +25,20 @@ export interface DepositIntake {
 /**
  * Group commit of deposits: what many callers report at the same time goes in one round trip. The senders of SMS are
  * woken afterwards; where `recordDeposit` is called by itself they find the messages when they poll.
+ *
+ * Deposits are dealt to lanes by the account that they name, as the database deals wallets: round trips that go on at the
+ * same time share no wallet. Those that name one account are recorded in the order in which they came.
  */
 export function createDepositIntake(db: Handle, options: DepositIntakeOptions = {}): DepositIntake {
   const { maxAmount, ...commit } = options;
   const limit = maxAmount === undefined ? {} : { maxAmount: requireAmount(maxAmount) };
   const group = createTellingGroup<Deposit, DepositResult>(
     db,
-    { run: (deposits) => recordDeposits(db, deposits, limit), failure: 'deposit_failed' },
+    {
+      run: (deposits) => recordDeposits(db, deposits, limit),
+      failure: 'deposit_failed',
+      laneOf: ({ account }) => laneOf(numberIn(account)),
+    },
     commit,
   );
   return {
@@ -43,4 +51,9 @@ export function createDepositIntake(db: Handle, options: DepositIntakeOptions = 
       return group.depth;
     },
   };
+}
+
+/** A number without the spaces and hyphens that people put between its digits; any other account as it was typed. */
+function numberIn(account: string): string {
+  return /^[\d\s-]+$/.test(account) ? account.replace(/[\s-]/g, '') : account;
 }

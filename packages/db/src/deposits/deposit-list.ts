@@ -97,7 +97,7 @@ const listText = (condition: string) => `
 SELECT id, receipt, outcome, amount, wallet, "shortCode", account, phone, "payerName", paid_at_ms, created_at_ms
   FROM (
     SELECT l.id::text AS id, l.mpesa_receipt AS receipt, ${DEPOSIT_OUTCOME} AS outcome, l.amount::text AS amount,
-           t.credit_wallet_id AS wallet, l.short_code AS "shortCode", l.account, l.phone, l.payer_name AS "payerName",
+           core.account_of(t.credit_wallet_id) AS wallet, l.short_code AS "shortCode", l.account, l.phone, l.payer_name AS "payerName",
            (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
            (extract(epoch FROM l.created_at) * 1000)::bigint::text AS created_at_ms,
            l.created_at, l.id AS place

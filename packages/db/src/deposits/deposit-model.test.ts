@@ -80,13 +80,14 @@ async function send({ db }: TestDb, way: string, deposits: readonly Deposit[]): 
 }
 
 /**
- * The order in which the deposits were recorded. Small batches of one intake may overtake each other; then whatever was
- * the first report of its receipt came first, as far as anybody can tell.
+ * The order in which the deposits were recorded. Lanes of one intake may overtake each other; then whatever was the first
+ * report of its receipt came first, as far as anybody can tell.
  */
 function orderOf(answers: readonly string[], way: string): number[] {
   const order = answers.map((_, i) => i);
   const isRepeat = (i: number) => Number(/^(duplicate|conflict)/.test(answers[i] ?? ''));
-  return way === 'small batches' ? order.toSorted((left, right) => isRepeat(left) - isRepeat(right)) : order;
+  const isDealt = way === 'intake' || way === 'small batches';
+  return isDealt ? order.toSorted((left, right) => isRepeat(left) - isRepeat(right)) : order;
 }
 
 async function undo({ db }: TestDb, deposits: readonly Deposit[]): Promise<void> {

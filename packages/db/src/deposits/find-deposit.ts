@@ -126,7 +126,7 @@ function viewOf(row: DepositViewRow, history: History): DepositView {
 /** What a payment is at this moment, of a log row `l` and its transaction `t`. */
 export const DEPOSIT_OUTCOME = `
        CASE
-           WHEN t.credit_wallet_id = 'SUSPENSE' THEN 'suspense'
+           WHEN core.account_of(t.credit_wallet_id) = 'SUSPENSE' THEN 'suspense'
            WHEN t.id IS NOT NULL THEN 'credited'
            WHEN (
                SELECT d.decision FROM services.mpesa_decisions d
@@ -151,12 +151,12 @@ const FIND: Statement = {
   name: 'deposit_find',
   text: `
 SELECT coalesce(t.reference, l.mpesa_receipt) AS receipt, ${DEPOSIT_OUTCOME} AS outcome,
-       CASE WHEN t.credit_wallet_id = 'SUSPENSE' THEN ${SUSPENSE_REASON} END AS reason,
+       CASE WHEN core.account_of(t.credit_wallet_id) = 'SUSPENSE' THEN ${SUSPENSE_REASON} END AS reason,
        CASE
-           WHEN t.credit_wallet_id = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NULL
+           WHEN core.account_of(t.credit_wallet_id) = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NULL
                THEN (${SUGGESTIONS})
        END AS suggestions,
-       coalesce(t.amount, l.amount)::text AS amount, t.credit_wallet_id AS wallet,
+       coalesce(t.amount, l.amount)::text AS amount, core.account_of(t.credit_wallet_id) AS wallet,
        (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
        (extract(epoch FROM coalesce(t.created_at, l.created_at)) * 1000)::bigint::text AS created_at_ms,
        coalesce(t.verification_hash, '') AS verification_hash

@@ -99,7 +99,7 @@ test('when two reports of one receipt meet, one above the limit and one below, o
   const outcomes: string[] = [];
   await meet(
     database.url,
-    'MPESA-FLOAT',
+    account,
     amounts.map((amount) => async (db) => {
       outcomes.push((await recordDeposit(db, sampleDeposit({ receipt, account, amount }))).outcome);
     }),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { createDb } from '../connection/db.ts';
 import { recordDeposit, recordDeposits } from './record-deposits.ts';
+import { laneOf, stripeOf } from '../lanes.ts';
 import { verificationHash } from '../ledger/verification-hash.ts';
 import { countRows, depositRows } from '../testing/deposits/deposit-rows.ts';
 import { ledgerFaults } from '../testing/ledger/faults.ts';
@@ -42,7 +43,7 @@ test('a credited payment writes its transaction, with the hash that anybody can 
       id: expect.any(String),
       reference: receipt,
       type: 'DEPOSIT',
-      debit_wallet_id: 'MPESA-FLOAT',
+      debit_wallet_id: stripeOf('MPESA-FLOAT', laneOf(account)),
       credit_wallet_id: account,
       amount: '20.50',
       currency: 'KES',
@@ -172,7 +173,12 @@ test('a payment that nobody can place waits in suspense, in every row about it',
     amount: '99.00',
   });
   expect(rows).toMatchObject({
-    transactions: [{ credit_wallet_id: 'SUSPENSE', debit_wallet_id: 'MPESA-FLOAT' }],
+    transactions: [
+      {
+        credit_wallet_id: stripeOf('SUSPENSE', laneOf('Tandem ')),
+        debit_wallet_id: stripeOf('MPESA-FLOAT', laneOf('Tandem ')),
+      },
+    ],
     logs: [{ outcome: 'SUSPENSE', reason: 'unknown_account', wallet_id: 'SUSPENSE', account: 'Tandem ' }],
     callbacks: [{ outcome: 'SUSPENSE', error: 'unknown_account' }],
   });
@@ -260,10 +266,10 @@ test('a sum that the wallet cannot hold is refused, kept in the inbox as FAILED,
 
 test('when even suspense is frozen the payment is refused, and credited when it is repeated later', async () => {
   await using own = await openTestDb();
-  await setStatus(own.sql, 'SUSPENSE', 'FROZEN');
+  await setStatus(own.sql, stripeOf('SUSPENSE', laneOf('nobody')), 'FROZEN');
   const deposit = sampleDeposit({ account: 'nobody' });
   const first = await recordDeposit(own.db, deposit);
-  await setStatus(own.sql, 'SUSPENSE', 'ACTIVE');
+  await setStatus(own.sql, stripeOf('SUSPENSE', laneOf('nobody')), 'ACTIVE');
   const second = await recordDeposit(own.db, deposit);
   expect([first, second]).toMatchObject([
     { outcome: 'refused', reason: 'wallet_frozen' },

@@ -2,6 +2,7 @@ import type { Handle, Statement } from '../connection/handle.ts';
 import type { SuspenseReason } from './deposit.ts';
 import { SUSPENSE_REASON } from './find-deposit.ts';
 import { DaftariError } from '../errors.ts';
+import { requireTime } from '../request.ts';
 import { query } from '../connection/handle.ts';
 import { SUGGESTIONS, suggestionsOf } from './suggestions.ts';
 import type { Suggestion } from './suggestions.ts';
@@ -42,25 +43,37 @@ export interface SuspenseRequest {
 
 /**
  * Payments in suspense, page by page, the latest first. A page does not shift when payments arrive or are assigned: the
- * cursor is the version of the suspense wallet, whose index serves it.
+ * cursor is a place in the order of time, whose index serves it.
  *
  * @throws DaftariError `invalid_request` for an invalid cursor or limit
  */
 export async function listSuspense(db: Handle, request: SuspenseRequest = {}): Promise<SuspensePage> {
   const { all = false, limit: asked = 50, cursor = LAST } = request;
-  if (!/^\d{1,18}$/.test(cursor)) throw new DaftariError('invalid_request', { field: 'cursor' });
+  const place = placeOf(cursor);
   if (!Number.isInteger(asked)) throw new DaftariError('invalid_request', { field: 'limit' });
   const limit = Math.min(Math.max(asked, 1), 200);
-  const rows = await query<SuspenseRow>(db, LIST, [cursor, EXAMINED, all, limit + 1]);
+  const rows = await query<SuspenseRow>(db, LIST, [...place, EXAMINED, all, limit + 1]);
   const page = rows.slice(0, limit);
-  const last = rows.length > limit ? (page.at(-1)?.version ?? null) : await endOf(db, cursor);
+  const last = rows.length > limit ? (page.at(-1)?.place ?? null) : await endOf(db, place);
   return { payments: page.map(paymentOf), nextCursor: last };
 }
 
 /** Where the postings that one page looks at end; null when there are no more behind them. */
-async function endOf(db: Handle, cursor: string): Promise<string | null> {
-  const [row] = await query<{ version: string }>(db, END, [cursor, EXAMINED]);
-  return row?.version ?? null;
+async function endOf(db: Handle, place: Place): Promise<string | null> {
+  const [row] = await query<{ place: string }>(db, END, [...place, EXAMINED]);
+  return row?.place ?? null;
+}
+
+/** When a payment came in, the version of its stripe then, and its id. */
+type Place = readonly [createdAt: string, version: string, id: string];
+
+function placeOf(cursor: string): Place {
+  const found = /^(\d{1,15})-(\d{1,18})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor);
+  const [, ms, version, id] = found ?? [];
+  if (ms === undefined || version === undefined || id === undefined) {
+    throw new DaftariError('invalid_request', { field: 'cursor' });
+  }
+  return [requireTime('cursor', new Date(Number(ms))), version, id];
 }
 
 function paymentOf(row: SuspenseRow): SuspensePayment {
@@ -85,8 +98,8 @@ function paymentOf(row: SuspenseRow): SuspensePayment {
  */
 const EXAMINED = 2_000;
 
-/** Behind every version. */
-const LAST = '999999999999999999';
+/** Behind everything. */
+const LAST = `${String(Date.UTC(9999))}-0-ffffffff-ffff-ffff-ffff-ffffffffffff`;
 
 interface SuspenseRow {
   readonly receipt: string;
@@ -100,11 +113,19 @@ interface SuspenseRow {
   readonly suggestions: string | null;
   readonly assignment: string | null;
   readonly wallet: string | null;
-  readonly version: string;
+  readonly place: string;
 }
 
-// What came into suspense, backwards along the index of the wallet's postings. Reversed assignments come in as well;
-// their payments stand where they first came in.
+const IN_SUSPENSE = `credit_wallet_id LIKE 'SUSPENSE%' AND core.account_of(credit_wallet_id) = 'SUSPENSE'`;
+
+const BEFORE = '(created_at, credit_version, id) < ($1::timestamp, $2::bigint, $3::uuid)';
+
+const LATEST_FIRST = 'created_at DESC, credit_version DESC, id DESC';
+
+const CURSOR = `(extract(epoch FROM p.created_at) * 1000)::bigint || '-' || p.credit_version || '-' || p.id`;
+
+// What came into suspense, in whichever stripe it waits, backwards along transactions_suspense_idx. Reversed assignments
+// come in as well; their payments stand where they first came in.
 const LIST: Statement = {
   name: 'suspense_list',
   text: `
@@ -112,38 +133,39 @@ SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS re
        (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
        (extract(epoch FROM p.created_at) * 1000)::bigint::text AS created_at_ms,
        l.account, ${SUSPENSE_REASON} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
-       p.assignment, a.credit_wallet_id AS wallet, p.version::text AS version
+       p.assignment, a.credit_wallet_id AS wallet, ${CURSOR} AS place
   FROM (
-    SELECT t.reference, t.amount, t.currency, t.created_at, t.credit_version AS version,
+    SELECT t.id, t.reference, t.amount, t.currency, t.created_at, t.credit_version,
            c.reference AS assignment, core.remaining_of(t.id) AS remaining
       FROM (
         SELECT id, reference, type, amount, currency, created_at, credit_version FROM core.transactions
-         WHERE credit_wallet_id = 'SUSPENSE' AND credit_version < $1::bigint
-         ORDER BY credit_version DESC
-         LIMIT $2::integer
+         WHERE ${IN_SUSPENSE} AND ${BEFORE}
+         ORDER BY ${LATEST_FIRST}
+         LIMIT $4::integer
       ) t
      CROSS JOIN LATERAL core.current_assignment(t.reference) c
      WHERE t.type = 'DEPOSIT'
-     ORDER BY t.credit_version DESC
+     ORDER BY ${LATEST_FIRST}
   ) p
   LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = p.reference
   LEFT JOIN core.transactions a ON a.reference = p.assignment
- WHERE $3::boolean OR (p.assignment IS NULL AND p.remaining > 0)
- ORDER BY p.version DESC
- LIMIT $4::integer`,
+ WHERE $5::boolean OR (p.assignment IS NULL AND p.remaining > 0)
+ ORDER BY p.created_at DESC, p.credit_version DESC, p.id DESC
+ LIMIT $6::integer`,
 };
 
 const END: Statement = {
   name: 'suspense_list_end',
   text: `
-SELECT x.version::text AS version
+SELECT ${CURSOR} AS place
   FROM (
-    SELECT credit_version AS version FROM core.transactions
-     WHERE credit_wallet_id = 'SUSPENSE' AND credit_version < $1::bigint
-     ORDER BY credit_version DESC
-    OFFSET $2::integer - 1 LIMIT 1
-  ) x
+    SELECT created_at, credit_version, id FROM core.transactions
+     WHERE ${IN_SUSPENSE} AND ${BEFORE}
+     ORDER BY ${LATEST_FIRST}
+    OFFSET $4::integer - 1 LIMIT 1
+  ) p
  WHERE EXISTS (
-    SELECT FROM core.transactions t WHERE t.credit_wallet_id = 'SUSPENSE' AND t.credit_version < x.version
+    SELECT FROM core.transactions
+     WHERE ${IN_SUSPENSE} AND (created_at, credit_version, id) < (p.created_at, p.credit_version, p.id)
  )`,
 };

@@ -6,7 +6,7 @@ import { allFaults } from '../testing/ledger/hold-faults.ts';
 import { meet, tally } from '../testing/ledger/race.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
-import { payIntoSuspense } from '../testing/ledger/suspense.ts';
+import { WAITING_WALLET, payIntoSuspense } from '../testing/ledger/suspense.ts';
 import { post } from '../testing/database/post.ts';
 import { newReceipt, sampleDeposit } from '../testing/deposits/sample-deposit.ts';
 import { useTestDb } from '../testing/database/test-db.ts';
@@ -96,7 +96,7 @@ test('when assignments to several wallets meet, one wins and the others are refu
   for (let i = 0; i < 6; i += 1) wallets.push(await openCustomer(database.db));
   const told = await meet(
     database.url,
-    'SUSPENSE',
+    WAITING_WALLET,
     wallets.map((wallet) => (db) => assignSuspense(db, { receipt, wallet })),
   );
   expect(tally(told)).toEqual({ done: 1, already_assigned: 5 });
@@ -124,7 +124,7 @@ test('of an assignment and a reversal that meet exactly one gets the money', asy
   for (let round = 0; round < 4; round += 1) {
     const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
     await payIntoSuspense(database.db);
-    const told = await meet(database.url, 'SUSPENSE', [
+    const told = await meet(database.url, WAITING_WALLET, [
       (db) => assignSuspense(db, { receipt, wallet }),
       (db) => reverseTransaction(db, { reference: receipt, idempotencyKey: newKey() }),
     ]);

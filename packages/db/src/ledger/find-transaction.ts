@@ -128,9 +128,9 @@ interface TransactionRow {
 const FIND: Statement = {
   name: 'transaction_find_first',
   text: `
-SELECT t.reference, t.type, t.debit_wallet_id, d.holder_name AS debit_name, d.kind AS debit_kind,
+SELECT t.reference, t.type, core.account_of(t.debit_wallet_id) AS debit_wallet_id, d.holder_name AS debit_name, d.kind AS debit_kind,
        d.language::text AS debit_language, c.language::text AS credit_language,
-       t.credit_wallet_id, c.holder_name AS credit_name, c.kind AS credit_kind,
+       core.account_of(t.credit_wallet_id) AS credit_wallet_id, c.holder_name AS credit_name, c.kind AS credit_kind,
        t.amount::text AS amount, t.currency::text AS currency,
        round(extract(epoch FROM t.created_at) * 1000)::text AS created_at_ms,
        t.verification_hash, t.narrative, o.reference AS reverses,

@@ -10,7 +10,7 @@ import { LedgerBook } from '../testing/ledger/book.ts';
 import type { ModelFee } from '../testing/ledger/book.ts';
 import { LedgerModel } from '../testing/ledger/model.ts';
 import type { Operation } from '../testing/ledger/operations.ts';
-import { askAt, openPositionedIntake } from '../testing/ledger/positions.ts';
+import { askAt, inOrder, openPositionedIntake } from '../testing/ledger/positions.ts';
 import type { Event, PositionedIntake } from '../testing/ledger/positions.ts';
 import { learn, operationOf, steps } from '../testing/ledger/steps.ts';
 import type { Step, World } from '../testing/ledger/steps.ts';
@@ -59,7 +59,7 @@ async function runTogether(all: readonly Step[], world: World, intake: Positione
     }
     return events;
   });
-  return (await Promise.all(lanes)).flat().toSorted((one, two) => one.position - two.position);
+  return inOrder((await Promise.all(lanes)).flat());
 }
 
 /** The wallets, holds and requests of a run as the database has them, in the words of the model. */

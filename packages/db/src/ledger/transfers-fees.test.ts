@@ -7,6 +7,7 @@ import { refusalOf } from '../testing/ledger/refusal.ts';
 import { countPostings, sampleTransfer } from '../testing/ledger/requests.ts';
 import { useTestDb } from '../testing/database/test-db.ts';
 import { balanceOf, openCustomer, openFunded } from '../testing/database/wallet-fixtures.ts';
+import { laneOf, stripeOf } from '../lanes.ts';
 import { transfer, transfers } from './transfers.ts';
 
 const database = useTestDb();
@@ -60,7 +61,7 @@ test('a flat fee is posted beside the transfer, from the sender to FEES', async 
   expect(fee).toEqual({
     type: 'FEE',
     debit_wallet_id: from,
-    credit_wallet_id: 'FEES',
+    credit_wallet_id: stripeOf('FEES', laneOf(from)),
     amount: '3.50',
     idempotency_key: null,
   });

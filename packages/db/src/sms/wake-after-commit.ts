@@ -1,13 +1,13 @@
 import type { Handle } from '../connection/handle.ts';
 import { createGroupCommit } from '../connection/group-commit.ts';
-import type { GroupCommit, GroupCommitOptions, GroupWork } from '../connection/group-commit.ts';
+import type { GroupCommit, GroupWork, LaneOptions } from '../connection/group-commit.ts';
 import { createSmsWaker } from './waker.ts';
 
 /** Group commit of work that leaves messages behind: the senders are woken after each commit. */
 export function createTellingGroup<Item, Result>(
   db: Handle,
   work: GroupWork<Item, Result>,
-  options: GroupCommitOptions,
+  options: LaneOptions,
 ): GroupCommit<Item, Result> {
   const waker = createSmsWaker(db);
   async function run(items: readonly Item[]): Promise<Result[]> {
@@ -15,7 +15,7 @@ export function createTellingGroup<Item, Result>(
     waker.wake();
     return results;
   }
-  const group = createGroupCommit<Item, Result>({ run, failure: work.failure }, options);
+  const group = createGroupCommit<Item, Result>({ ...work, run }, options);
   return {
     submit: (item) => group.submit(item),
     async close() {

@@ -180,7 +180,7 @@ const LINES: Statement = {
   name: 'statement_lines',
   text: `
 SELECT p.version::text AS version, p.balance_after::text AS balance_after, p.reference, p.type, p.direction,
-       p.counterparty, p.amount::text AS amount, p.narrative,
+       core.account_of(p.counterparty) AS counterparty, p.amount::text AS amount, p.narrative,
        (extract(epoch FROM p.created_at) * 1000)::bigint::text AS created_at_ms
   FROM (
     (SELECT debit_version AS version, debit_balance_after AS balance_after, created_at, reference, type,

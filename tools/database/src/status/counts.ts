@@ -27,7 +27,7 @@ const WAITING = [
   {
     of: 'suspense balance',
     table: 'core.wallets',
-    sql: `SELECT coalesce(sum(balance), 0)::text AS count FROM core.wallets WHERE id = 'SUSPENSE'`,
+    sql: `SELECT coalesce(sum(balance), 0)::text AS count FROM core.wallets WHERE id ~ '^SUSPENSE(\\.[0-9]+)?$'`,
   },
   {
     of: 'callbacks for people to look at',

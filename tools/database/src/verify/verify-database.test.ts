@@ -50,7 +50,7 @@ describe('a healthy database', () => {
     await using database = await createTestDatabase();
     await execute(
       database.url,
-      `${UNGUARDED} INSERT INTO core.wallets (id, holder_name) VALUES ('4581809949', 'Amina');
+      `${UNGUARDED} INSERT INTO core.wallets (id, holder_name, lane) VALUES ('4581809949', 'Amina', 3);
        RESET session_replication_role; SELECT core.set_wallet_floor('4581809949', -500, 'agreed by phone', 'manager')`,
     );
     expect(await findingsOf(database.url)).toMatchObject([

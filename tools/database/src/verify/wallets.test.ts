@@ -35,6 +35,16 @@ const DAMAGES = [
     sql: `${UNGUARDED} UPDATE core.wallets SET kind = 'CUSTOMER', min_balance = -1 WHERE id = 'MPESA-FLOAT'`,
     found: "system wallet MPESA-FLOAT is a customer's",
   },
+  {
+    damage: 'a stripe of the fees that is missing',
+    sql: `${UNGUARDED} DELETE FROM core.wallets WHERE id = 'FEES.7'`,
+    found: 'system wallet FEES.7 is missing: nothing can be posted',
+  },
+  {
+    damage: 'a wallet in another lane than its number has',
+    sql: `${UNGUARDED} INSERT INTO core.wallets (id, holder_name, lane) VALUES ('4581809949', 'Amina', 4)`,
+    found: 'wallet 4581809949 is in lane 4, not 3',
+  },
 ];
 
 describe('a damaged database', () => {
@@ -48,8 +58,8 @@ describe('a damaged database', () => {
     await using database = await createTestDatabase();
     await execute(
       database.url,
-      `${UNGUARDED} INSERT INTO core.wallets (id, holder_name, min_balance)
-                    SELECT 'W' || i, 'Amina', NULL FROM generate_series(1, 8) AS i`,
+      `${UNGUARDED} INSERT INTO core.wallets (id, holder_name, min_balance, lane)
+                    SELECT 'W' || i, 'Amina', NULL, core.lane_of('W' || i) FROM generate_series(1, 8) AS i`,
     );
     const faults = await faultsOf(database.url);
     expect(faults).toHaveLength(3);

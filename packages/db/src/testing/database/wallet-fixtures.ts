@@ -50,7 +50,11 @@ export async function setGuarded(
   );
 }
 
+/** The balance of a customer's wallet, or of a system account in all its stripes. */
 export async function balanceOf(sql: Sql, number: string): Promise<string> {
-  const [row] = await sql('SELECT balance::text AS balance FROM core.wallets WHERE id = $1', [number]);
+  const [row] = await sql(
+    'SELECT sum(balance)::text AS balance FROM core.wallets WHERE core.account_of(id) = $1',
+    [number],
+  );
   return String(row?.['balance']);
 }

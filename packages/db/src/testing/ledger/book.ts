@@ -1,4 +1,5 @@
 import { parseCents } from '../../money.ts';
+import { accountOf, laneOf, stripeOf } from '../../lanes.ts';
 
 /** A wallet in plain numbers; sums in cents. */
 export interface ModelWallet {
@@ -46,7 +47,7 @@ export class LedgerBook {
     }
     for (const { id, balance } of system) {
       const cents = balance.startsWith('-') ? -parseCents(balance.slice(1)) : parseCents(balance);
-      const hasFloor = id !== 'MPESA-FLOAT';
+      const hasFloor = accountOf(id) !== 'MPESA-FLOAT';
       this.wallets.set(id, { isSystem: true, hasFloor, status: 'ACTIVE', balance: cents, held: 0n });
     }
     this.#fees = fees;
@@ -68,7 +69,10 @@ export class LedgerBook {
     const rule = this.#fees.filter((fee) => fee.type === type && fee.from <= amount).at(-1);
     const fee = rule === undefined ? 0n : (rule.flat * 100n + amount * rule.percent + 50n) / 100n;
     const payer = rule?.payer === 'RECEIVER' ? to : from;
-    return [{ from, to, amount }, ...(fee > 0n ? [{ from: payer, to: 'FEES', amount: fee }] : [])];
+    return [
+      { from, to, amount },
+      ...(fee > 0n ? [{ from: payer, to: stripeOf('FEES', laneOf(payer ?? '')), amount: fee }] : []),
+    ];
   }
 
   /** A movement out of a hold, and its fee: the sender pays what was reserved at most, a receiver what they have. */

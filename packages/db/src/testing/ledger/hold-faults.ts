@@ -39,12 +39,12 @@ SELECT 'more than one transaction has the key of ' || min(t.reference)
  GROUP BY t.idempotency_key HAVING count(*) > 1
 UNION ALL
 -- What waits in suspense is what came in for nobody, less what was assigned or sent back.
-SELECT 'suspense has ' || w.balance || ' and the payments that wait there make ' || waiting.amount
+SELECT w.id || ' has ' || w.balance || ' and the payments that wait there make ' || waiting.amount
   FROM core.wallets w,
        LATERAL (
-         SELECT coalesce(sum(CASE WHEN t.credit_wallet_id = 'SUSPENSE' THEN t.amount ELSE -t.amount END), 0) AS amount
+         SELECT coalesce(sum(CASE WHEN t.credit_wallet_id = w.id THEN t.amount ELSE -t.amount END), 0) AS amount
            FROM core.transactions t
-          WHERE 'SUSPENSE' IN (t.debit_wallet_id, t.credit_wallet_id)
+          WHERE w.id IN (t.debit_wallet_id, t.credit_wallet_id)
             AND t.type IN ('DEPOSIT', 'ASSIGNMENT', 'REVERSAL')
        ) waiting
- WHERE w.id = 'SUSPENSE' AND w.balance <> waiting.amount`;
+ WHERE core.account_of(w.id) = 'SUSPENSE' AND w.balance <> waiting.amount`;

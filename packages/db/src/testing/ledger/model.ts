@@ -1,4 +1,5 @@
 import { formatCents, parseCents } from '../../money.ts';
+import { accountOf, laneOf, stripeOf } from '../../lanes.ts';
 import { whyNotUse } from './book.ts';
 import type { LedgerBook } from './book.ts';
 import type { Answer, Operation, Payment } from './operations.ts';
@@ -91,13 +92,15 @@ export class LedgerModel {
     const target = this.book.wallets.get(account);
     const frozen = { FROZEN: 'wallet_frozen', CLOSED: 'wallet_closed' }[target?.status ?? ''];
     const reason = account === '' ? 'no_account' : frozen;
-    const wallet = reason === undefined ? account : 'SUSPENSE';
-    this.book.tryMove([{ from: 'MPESA-FLOAT', to: wallet, amount: parseCents(amount) }]);
+    const lane = laneOf(account);
+    const float = stripeOf('MPESA-FLOAT', lane);
+    const wallet = reason === undefined ? account : stripeOf('SUSPENSE', lane);
+    this.book.tryMove([{ from: float, to: wallet, amount: parseCents(amount) }]);
     const balanceAfter = formatCents(this.book.wallet(wallet).balance);
-    const answer = { wallet, balanceAfter };
+    const answer = { wallet: accountOf(wallet), balanceAfter };
     this.#write(receipt, {
       type: 'DEPOSIT',
-      from: 'MPESA-FLOAT',
+      from: float,
       to: wallet,
       amount: parseCents(amount),
       answer,
@@ -151,9 +154,11 @@ export class LedgerModel {
   }
 
   #capture(operation: Extract<Operation, { kind: 'capture' }>, reference: string): Answer {
-    const { key, holdId, to } = operation;
-    const digest = JSON.stringify(['capture', holdId, to, operation.amount]);
+    const { key, holdId } = operation;
+    const digest = JSON.stringify(['capture', holdId, operation.to, operation.amount]);
     const h = this.holds.get(holdId);
+    const to =
+      operation.to === 'MPESA-FLOAT' ? stripeOf('MPESA-FLOAT', laneOf(h?.wallet ?? '')) : operation.to;
     const amount = operation.amount === null ? (h?.amount ?? 0n) : parseCents(operation.amount);
     const type = this.book.customer(to) === null ? 'WITHDRAWAL' : 'TRANSFER';
     return this.#once(
@@ -219,7 +224,8 @@ export class LedgerModel {
           if (t.remaining === 0n) return 'already_reversed';
           if (amount > t.remaining) return 'exceeds_remaining';
           if (t.type === 'ASSIGNMENT' && amount < t.remaining) return 'not_divisible';
-          if (t.to === 'SUSPENSE' && this.#assignmentOf(original) !== null) return 'already_assigned';
+          if (accountOf(t.to) === 'SUSPENSE' && this.#assignmentOf(original) !== null)
+            return 'already_assigned';
           const reason = this.book.tryMove([{ from: t.to, to: t.from, amount }]);
           return reason === 'insufficient_funds' ? 'funds_spent' : reason;
         },
@@ -236,16 +242,16 @@ export class LedgerModel {
   #assign({ receipt, wallet }: Extract<Operation, { kind: 'assign' }>, reference: string): Answer {
     const t = this.transactions.get(receipt);
     if (t?.type !== 'DEPOSIT') return { code: 'unknown_transaction' };
-    if (t.to !== 'SUSPENSE') return { code: 'not_in_suspense' };
+    if (accountOf(t.to) !== 'SUSPENSE') return { code: 'not_in_suspense' };
     const current = this.#assignmentOf(receipt);
     if (current !== null && this.#transaction(current).to !== wallet) return { code: 'already_assigned' };
     if (t.remaining < t.amount) return { code: 'already_reversed' };
     if (this.book.customer(wallet) === null) return { code: 'unknown_wallet' };
     if (current !== null) return { ...this.#transaction(current).answer, replayed: true };
-    const reason = this.book.tryMove([{ from: 'SUSPENSE', to: wallet, amount: t.amount }]);
+    const reason = this.book.tryMove([{ from: t.to, to: wallet, amount: t.amount }]);
     if (reason !== null) return { code: reason };
     this.#assignments.set(receipt, reference);
-    return this.#writePosted(reference, 'ASSIGNMENT', { from: 'SUSPENSE', to: wallet, amount: t.amount });
+    return this.#writePosted(reference, 'ASSIGNMENT', { from: t.to, to: wallet, amount: t.amount });
   }
 
   #setStatus({ wallet, status }: Extract<Operation, { kind: 'status' }>): Answer {
@@ -280,8 +286,8 @@ export class LedgerModel {
     const { from, to, amount } = facts;
     const answer = {
       reference,
-      from,
-      to,
+      from: accountOf(from),
+      to: accountOf(to),
       amount: formatCents(amount),
       fee: formatCents(this.book.lastFee),
       balanceAfter: formatCents(this.book.lastBalance),
@@ -293,7 +299,7 @@ export class LedgerModel {
       this.#write(`${reference}-F`, {
         type: 'FEE',
         from: fee.from ?? '',
-        to: 'FEES',
+        to: fee.to ?? '',
         amount: this.book.lastFee,
         answer: {},
       });

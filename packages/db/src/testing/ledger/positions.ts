@@ -12,6 +12,9 @@ export interface Event {
   readonly operation: Operation;
   readonly answers: readonly Answer[];
   readonly position: number;
+  /** When it was asked and when it was answered, in milliseconds. */
+  readonly begun: number;
+  readonly ended: number;
 }
 
 /**
@@ -20,13 +23,33 @@ export interface Event {
  * Why the positions are an order in which a single clerk could have worked: every operation locks the wallets that it
  * reads or changes, and writes its key, before it draws its position, and keeps both until it has committed. Of two
  * that share a wallet or a key the second one therefore gets on only after the first has committed, and draws the
- * larger number. Two that share neither do not see each other, and either may come first.
+ * larger number. Two that share neither do not see each other, and either may come first. (An assignment that finds no
+ * payment has shared nothing with the payment that comes meanwhile: see `inOrder`.)
  */
-export function askAt(db: Db, operation: Operation): Promise<Event> {
-  return transaction(db, async (tx) => {
+export async function askAt(db: Db, operation: Operation): Promise<Event> {
+  const begun = performance.now();
+  const asked = await transaction(db, async (tx) => {
     const answers = await perform(tx, operation);
     return { operation, answers, position: await nextPosition(tx) };
   });
+  return { ...asked, begun, ended: performance.now() };
+}
+
+/**
+ * The events in the order of the ledger. An assignment that found no payment changes nothing and comes before the
+ * payment, if it was asked before that was answered.
+ */
+export function inOrder(events: readonly Event[]): Event[] {
+  const paid = new Map<string, Event>();
+  for (const event of events.toSorted((one, two) => two.position - one.position))
+    if (event.operation.kind === 'deposit') paid.set(event.operation.receipt, event);
+  const placeOf = ({ operation, answers: [answer], position, begun }: Event): number => {
+    if (operation.kind !== 'assign' || answer?.['code'] !== 'unknown_transaction') return position;
+    const payment = paid.get(operation.receipt);
+    if (payment === undefined || begun > payment.ended) return position;
+    return Math.min(position, payment.position - 0.000_1);
+  };
+  return events.toSorted((one, two) => placeOf(one) - placeOf(two));
 }
 
 /** An intake whose batches draw a position each, as `askAt` does; within one they are in the order of the batch. */
@@ -70,9 +93,10 @@ export function openPositionedIntake(db: Db): PositionedIntake {
   return {
     async ask(operation) {
       const entry = { operation, position: Number.NaN };
+      const begun = performance.now();
       asked.push(entry);
       const answers = await perform(handle, operation, intake);
-      return { operation, answers, position: entry.position };
+      return { operation, answers, position: entry.position, begun, ended: performance.now() };
     },
     close: () => intake.close(),
     get largest() {

@@ -1,6 +1,10 @@
 import { recordDeposit } from '../../deposits/record-deposits.ts';
 import type { Handle } from '../../connection/handle.ts';
+import { laneOf, stripeOf } from '../../lanes.ts';
 import { newReceipt, sampleDeposit } from '../deposits/sample-deposit.ts';
+
+/** The wallet in which the payments of `payIntoSuspense` wait. */
+export const WAITING_WALLET = stripeOf('SUSPENSE', laneOf(''));
 
 /** A payment that names nobody's wallet; answers its receipt. */
 export async function payIntoSuspense(
