@@ -24,9 +24,14 @@ export interface Databases extends AsyncDisposable {
  * Starts a server with its default settings, fsync among them, and makes the templates.
  *
  * @param texts how many messages `texts` has; there is no such template when it is 0
+ * @param settings of the server, which win over its usual ones
  */
-export async function openDatabases(customers: readonly Customer[], texts: number): Promise<Databases> {
-  const server = await startServer();
+export async function openDatabases(
+  customers: readonly Customer[],
+  texts: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Databases> {
+  const server = await startServer({ settings });
   try {
     await prepareTemplates(server.url, customers, texts);
   } catch (error) {

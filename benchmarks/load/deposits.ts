@@ -1,18 +1,19 @@
 import { createDepositIntake, recordDeposit } from '@repo/db';
-import type { Db, Deposit, DepositResult } from '@repo/db';
+import type { Db, Deposit, DepositIntakeOptions, DepositResult } from '@repo/db';
 import { auditDeposits } from '../audit/deposits.ts';
 import { BenchmarkError } from '../lib/errors.ts';
 import type { Call, Contest, Place } from './contest.ts';
 import { PRISMA_PATIENCE, newTransaction } from './textbook.ts';
 
-/** Three ways to record the same payments. The textbook's works only where nothing guards the tables. */
+/** Four ways to record the same payments. The textbook's works only where nothing guards the tables. */
 export const DEPOSIT_CONTEST: Contest = {
   subject: 'deposits',
   audit: auditDeposits,
   contestants: [
     { way: 'textbook', database: 'textbook', open: openTextbook },
     { way: 'call', database: 'ledger', open: openCall },
-    { way: 'intake', database: 'ledger', open: openIntake },
+    { way: 'lane', database: 'ledger', open: (place) => openIntake(place, { lanes: 1 }) },
+    { way: 'intake', database: 'ledger', open: (place) => openIntake(place, {}) },
   ],
 };
 
@@ -24,8 +25,8 @@ function openCall({ db, bench: { payments } }: Place): Call {
   return async (place) => requireCredit(await recordDeposit(db, payments.at(place)));
 }
 
-function openIntake({ db, opened, bench: { payments } }: Place): Call {
-  const intake = createDepositIntake(db);
+function openIntake({ db, opened, bench: { payments } }: Place, options: DepositIntakeOptions): Call {
+  const intake = createDepositIntake(db, options);
   opened.defer(() => intake.close());
   return async (place) => requireCredit(await intake.record(payments.at(place)));
 }

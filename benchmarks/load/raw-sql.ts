@@ -1,14 +1,13 @@
 import { verificationHash } from '@repo/db';
 import type { Deposit } from '@repo/db';
 import { Client } from 'pg';
-import type { QueryConfig } from 'pg';
 import { auditDeposits } from '../audit/deposits.ts';
+import { depositsWork } from './deposits-work.ts';
+import type { Work } from './deposits-work.ts';
+import { measureFloor } from './floor.ts';
 import type { Workbench } from './workbench.ts';
 
-/** A piece of work for one connection, all of its parameters built: statements that follow one another. */
-type Work = readonly QueryConfig[];
-
-const STATEMENTS = ['textbook', 'record_deposits'] as const;
+const STATEMENTS = ['textbook', 'record_deposits', 'floor'] as const;
 
 /** What raw SQL does on one connection that has nothing else to do: `batch` deposits at a time, one after the other. */
 export interface Ceiling {
@@ -26,10 +25,16 @@ const LARGEST_BATCH = 1_000;
 export async function measureCeilings(bench: Workbench, callers: number): Promise<Ceiling[]> {
   const batch = Math.min(callers, LARGEST_BATCH);
   const measured: Ceiling[] = [];
-  for (const statements of callers === 1 ? STATEMENTS : (['record_deposits'] as const)) {
+  for (const statements of callers === 1
+    ? (['textbook', 'record_deposits'] as const)
+    : (['record_deposits'] as const)) {
     bench.say(`raw SQL, ${statements}, ${String(batch)} at a time`);
     const perSecond = await measureCeiling(bench, { statements, batch });
     measured.push({ statements, batch, callers, perSecond });
+  }
+  if (callers >= LARGEST_BATCH) {
+    bench.say('raw SQL, the rows alone');
+    measured.push({ statements: 'floor', batch, callers, perSecond: await measureFloor(bench, batch) });
   }
   return measured;
 }
@@ -40,7 +45,7 @@ export async function measureCeilings(bench: Workbench, callers: number): Promis
  */
 async function measureCeiling(
   { databases, payments, pace }: Workbench,
-  { statements, batch }: Pick<Ceiling, 'statements' | 'batch'>,
+  { statements, batch }: { readonly statements: 'textbook' | 'record_deposits'; readonly batch: number },
 ): Promise<number> {
   const kind = statements === 'textbook' ? 'textbook' : 'ledger';
   let place = 0;
@@ -94,39 +99,6 @@ function textbookWork(deposit: Deposit): Work {
   ];
 }
 
-/** One call of the function that the package calls, for a batch of any size. */
-function depositsWork(deposits: readonly Deposit[]): Work {
-  const list = (pick: (deposit: Deposit) => string | null) => arrayOf(deposits.map(pick));
-  const lengths = deposits.map(({ callback }) => callback.body.byteLength);
-  let next = 1;
-  const starts = lengths.map((length) => {
-    next += length;
-    return next - length;
-  });
-  const values = [
-    list((d) => d.receipt),
-    list((d) => d.amount),
-    list((d) => d.shortCode),
-    list((d) => d.account),
-    list((d) => d.paidAt.toISOString().slice(0, -1)),
-    list((d) => d.payer.phone),
-    list((d) => d.payer.phoneHash),
-    list((d) => d.payer.name),
-    list((d) => d.callback.payload),
-    list((d) => d.callback.kind),
-    list((d) => d.callback.source),
-    `{${starts.join(',')}}`,
-    `{${lengths.join(',')}}`,
-    Buffer.concat(deposits.map(({ callback }) => callback.body)),
-  ];
-  return [{ name: 'record_deposits', text: RECORD_DEPOSITS, values }];
-}
-
-/** A literal of an array of texts that hold no quotes and no backslashes, as those of the made-up payments. */
-function arrayOf(values: readonly (string | null)[]): string {
-  return `{${values.map((value) => (value === null ? 'NULL' : `"${value}"`)).join(',')}}`;
-}
-
 // What Prisma was seen to send, with its lists of all columns written as an asterisk.
 const FIND_LOG = 'SELECT * FROM services.mpesa_logs WHERE mpesa_receipt = $1 LIMIT 1';
 
@@ -146,10 +118,3 @@ RETURNING *`;
 const UPDATE_WALLET = `
 UPDATE core.wallets SET balance = balance + $1::numeric WHERE id = $2
 RETURNING *`;
-
-const RECORD_DEPOSITS = `
-SELECT ord, outcome, wallet, transaction_id, balance_after, verification_hash
-  FROM services.record_deposits(
-    $1::text[], $2::numeric[], $3::text[], $4::text[], $5::timestamp[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], $14::bytea
-  )`;

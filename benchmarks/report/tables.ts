@@ -69,12 +69,27 @@ function range(values: readonly number[], show: (value: number) => string): stri
 }
 
 function rateTable(rows: readonly Row[]): string {
-  const ways = [rate('textbook', 'textbook'), rate('one call', 'call'), ours('intake', 'intake')];
-  return table(rows, [CALLERS, ...ways, ...TIMES]);
+  const ways = [
+    rate('textbook', 'textbook'),
+    rate('one call', 'call'),
+    rate('one lane', 'lane'),
+    ours('intake', 'intake'),
+  ];
+  return table(rows, [
+    CALLERS,
+    ...ways,
+    ...TIMES,
+    ['intake / one lane', ({ ratios }) => `${rounded(median(ratios('intake', 'lane')))} ×`],
+  ]);
 }
 
 function latencyTable(rows: readonly Row[]): string {
-  const ways = [latency('textbook', 'textbook'), latency('one call', 'call'), latency('intake', 'intake')];
+  const ways = [
+    latency('textbook', 'textbook'),
+    latency('one call', 'call'),
+    latency('one lane', 'lane'),
+    latency('intake', 'intake'),
+  ];
   return table(rows, [CALLERS, ...ways]);
 }
 
@@ -93,7 +108,7 @@ function aimTable(title: string, rows: readonly Row[], aims: ReadonlyMap<number,
 /** Raw SQL beside what the package makes of it, so that its own cost can be seen. */
 function ceilingTable(rounds: readonly Round[], deposits: readonly Row[]): string {
   const rows = (rounds[0]?.ceilings ?? []).map(({ statements, batch, callers }, place) => {
-    const way: WayName = statements === 'textbook' ? 'textbook' : batch === 1 ? 'call' : 'intake';
+    const way: WayName = statements === 'textbook' ? 'textbook' : batch === 1 ? 'call' : 'lane';
     const reached = deposits.find((row) => row.callers === callers)?.figures(way).perSecond ?? Number.NaN;
     const rates = rounds.map(({ ceilings }) => ceilings[place]?.perSecond ?? Number.NaN);
     return { statements, batch, callers, reached, perSecond: median(rates) };
@@ -101,12 +116,16 @@ function ceilingTable(rounds: readonly Round[], deposits: readonly Row[]): strin
   const titles = {
     textbook: 'BEGIN, the textbook’s four, COMMIT',
     record_deposits: 'services.record_deposits',
+    floor: 'the floor: the rows alone',
   };
   return table(rows, [
     ['statements of one connection', ({ statements }) => titles[statements]],
     ['deposits at a time', ({ batch }) => whole(batch)],
     ['deposits/s', ({ perSecond }) => rounded(perSecond)],
-    ['the package with as many callers', ({ reached, callers }) => `${rounded(reached)} (${whole(callers)})`],
+    [
+      'the package with as many callers (one lane)',
+      ({ reached, callers }) => `${rounded(reached)} (${whole(callers)})`,
+    ],
   ]);
 }
 
