@@ -93,7 +93,7 @@ BEGIN
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
         SELECT array_agg(w.language::text ORDER BY t.ord),
-               array_agg(coalesce(w.lane, core.lane_of(t.account)) ORDER BY t.ord)
+               array_agg(coalesce(w.lane, core.lane_of(coalesce(t.account, ''))) ORDER BY t.ord)
           INTO v_languages, v_lanes
           FROM unnest(v_targets, p_accounts) WITH ORDINALITY AS t (wallet, account, ord)
           LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);

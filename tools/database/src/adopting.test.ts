@@ -90,6 +90,21 @@ describe('a database that is in use', () => {
     await db.close();
   });
 
+  it('is left as it is when a wallet has the name of a stripe of the house', async () => {
+    await using database = await createTestDatabase({ empty: true });
+    const { url } = database;
+    const lanes = migrations.findIndex(({ name }) => name.endsWith('_lanes'));
+    for (const { sql } of migrations.slice(0, lanes)) await execute(url, sql);
+    await execute(url, "SELECT core.open_wallet('FEES.3', 'Amina Otieno', NULL)");
+    await expect(execute(url, `BEGIN; ${migrations[lanes]?.sql ?? ''}; COMMIT`)).rejects.toMatchObject({
+      code: 'DF010',
+      message: 'wallet FEES.3 has the name of a new system wallet',
+    });
+    expect(
+      await execute(url, "SELECT count(*)::int AS count FROM core.wallets WHERE kind = 'SYSTEM'"),
+    ).toEqual([{ count: 3 }]);
+  });
+
   it('gets the place to read from db:deploy when it has no history', async () => {
     await using database = await createTestDatabase({ empty: true });
     await execute(database.url, 'CREATE TABLE public.theirs (id int)');

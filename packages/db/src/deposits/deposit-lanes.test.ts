@@ -202,3 +202,15 @@ test('what waits in a lane is told as the account, and assigned to a wallet of a
     ),
   ).toBe('already_assigned');
 });
+
+test('a payment that names no account at all waits in a lane too', async () => {
+  const receipt = newReceipt();
+  const rows = await database.sql(
+    `SELECT outcome, reason, wallet FROM services.record_deposits(
+       ARRAY[$1], ARRAY[5], ARRAY['600123'], ARRAY[NULL]::text[], ARRAY[now()]::timestamp[], ARRAY[NULL]::text[],
+       ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY['{}'], ARRAY['API'], ARRAY[NULL]::text[], ARRAY[1], ARRAY[2], '{}'::bytea
+     )`,
+    [receipt],
+  );
+  expect(rows).toEqual([{ outcome: 'suspense', reason: 'no_account', wallet: 'SUSPENSE' }]);
+});
