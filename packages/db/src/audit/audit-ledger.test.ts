@@ -117,9 +117,10 @@ const DAMAGES: readonly Damage[] = [
       UPDATE core.transactions SET created_at = created_at + interval '1 hour' WHERE reference = '${waiting}';
       UPDATE core.transactions SET verification_hash = core.verification_hash(reference, amount, created_at)
        WHERE reference = '${waiting}'`,
-    found: ({ assigned }) =>
+    // The deposit into `from` came before them, and may have come out of the same stripe.
+    found: ({ assigned, from }) =>
       [
-        `order: transaction ${assigned} is posting 2 of wallet ${stripeOf('MPESA-FLOAT', laneOf(''))} and is earlier than the posting before it`,
+        `order: transaction ${assigned} is posting ${laneOf(from) === laneOf('') ? 3 : 2} of wallet ${stripeOf('MPESA-FLOAT', laneOf(''))} and is earlier than the posting before it`,
         `order: transaction ${assigned} is posting 2 of wallet ${WAITING_WALLET} and is earlier than the posting before it`,
       ].toSorted(),
   },

@@ -132,7 +132,7 @@ const FEW = 32;
 const MOST_LANES_BY_DEFAULT = 8;
 
 function lanesOf({ lanes = Math.min(availableParallelism(), MOST_LANES_BY_DEFAULT) }: LaneOptions): number {
-  return Math.min(Math.max(lanes, 1), LANES);
+  return Math.min(Math.max(Math.trunc(lanes), 1), LANES);
 }
 
 /** A batch that leaves, and the lanes that are busy until it is back. */

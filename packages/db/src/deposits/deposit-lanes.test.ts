@@ -15,6 +15,7 @@ import { newReceipt, sampleDeposit } from '../testing/deposits/sample-deposit.ts
 import { assignSuspense } from '../ledger/assign-suspense.ts';
 import { reverseTransaction } from '../ledger/reversals.ts';
 import { laneOf, stripeOf } from '../lanes.ts';
+import { formatCents, parseCents } from '../money.ts';
 import { newWalletNumber } from '../wallets/wallet-number.ts';
 import { createDepositIntake } from './deposit-intake.ts';
 import { recordDeposit, recordDeposits } from './record-deposits.ts';
@@ -178,15 +179,15 @@ test('money that came into suspense before there were lanes is assigned and sent
       type: 'DEPOSIT',
     })),
   );
-  const before = await balanceOf(database.sql, 'SUSPENSE');
+  const before = parseCents(await balanceOf(database.sql, 'SUSPENSE'));
   await assignSuspense(database.db, { receipt: assigned, wallet });
   await reverseTransaction(database.db, { reference: reversed, idempotencyKey: newKey() });
   expect(await balanceOf(database.sql, wallet)).toBe('40.00');
-  expect(await balanceOf(database.sql, 'SUSPENSE')).toBe((Number(before) - 80).toFixed(2));
+  expect(await balanceOf(database.sql, 'SUSPENSE')).toBe(formatCents(before - 8_000n));
   expect(await ledgerFaults(database.sql)).toEqual([]);
 });
 
-test('what waits in a lane is told as the account, and assigned to a wallet of any other', async () => {
+test('money that waits in a lane is shown under its account, and assigned to a wallet of any other lane', async () => {
   const [wallet = ''] = await openIn(database, [4]);
   const deposit = sampleDeposit({ account: 'nobody', amount: '12.00' });
   expect(laneOf('nobody')).not.toBe(0);

@@ -54,6 +54,18 @@ describe('a damaged database', () => {
     expect(await faultsOf(database.url)).toContainEqual(expect.stringContaining(found));
   });
 
+  it('is found out also when the functions about lanes are gone', async () => {
+    await using database = await createTestDatabase();
+    await execute(
+      database.url,
+      `${UNGUARDED} DELETE FROM core.wallets WHERE id = 'FEES.7';
+       DROP FUNCTION core.lane_of; DROP FUNCTION core.stripe_of; DROP FUNCTION core.account_of`,
+    );
+    const faults = await faultsOf(database.url);
+    expect(faults).toContainEqual(expect.stringContaining('system wallet FEES.7 is missing'));
+    expect(faults).toContainEqual(expect.stringContaining('core.lane_of'));
+  });
+
   it('names the first wallets of a kind, and counts the others', async () => {
     await using database = await createTestDatabase();
     await execute(

@@ -8,12 +8,18 @@ interface WalletRow extends Pick<Finding, 'severity'> {
   readonly count: string;
 }
 
-/** The outside world, as the migrations make it: wallet and floor. Without a floor the float can pay in any amount. */
+/**
+ * The outside world, as the migrations make it: wallet and floor. Without a floor the float can pay in any amount. No
+ * function of ours is called here: one that is gone must not hide what is wrong besides.
+ */
 const SYSTEM_WALLETS = `(
-  SELECT core.stripe_of(p_account => a.id, p_lane => l.lane::smallint) AS id, a.floor
+  SELECT a.id || CASE WHEN l.lane = 0 THEN '' ELSE '.' || l.lane END AS id, a.floor
     FROM (VALUES ('MPESA-FLOAT', NULL::numeric), ('SUSPENSE', 0), ('FEES', 0)) AS a (id, floor)
    CROSS JOIN generate_series(0, 15) AS l (lane)
 ) AS s`;
+
+/** The lane that a customer's wallet must have, as core.lane_of has it. */
+const LANE = `(get_byte(sha256(convert_to(w.id, 'UTF8')), 0) & 15)`;
 
 /** The floor that was last granted to a wallet by the function for it. */
 const GRANTED = `
@@ -43,10 +49,10 @@ const QUERIES: readonly string[] = [
     WHERE w.kind = 'SYSTEM' AND w.id NOT IN (SELECT s.id FROM ${SYSTEM_WALLETS})`,
   `SELECT 'wrong' AS severity, count(*) OVER () AS count,
           format('wallet %s is in lane %s, not %s: its deposits wait for those of other wallets', w.id, w.lane,
-                 core.lane_of(w.id)) AS what,
+                 ${LANE}) AS what,
           'Find out who did it, and set the lane as a superuser with triggers disabled: no money depends on it.' AS remedy
      FROM core.wallets w
-    WHERE w.lane <> core.lane_of(w.id)`,
+    WHERE w.kind = 'CUSTOMER' AND w.lane <> ${LANE}`,
   `SELECT 'wrong' AS severity, count(*) OVER () AS count,
           format('wallet %s has no floor: it can be overdrawn without limit', w.id) AS what,
           format('Find out who did it, then give it one: SELECT core.set_wallet_floor(%L, 0, ''why''), or setWalletFloor in '
