@@ -86,9 +86,8 @@ async function openWallets(url: string, customers: readonly Customer[]): Promise
   );
 }
 
-// The textbook's way writes balances and transactions directly, and keeps neither the order of a wallet's postings nor
-// the balance after each.
-const REMOVE_GUARDS = `
+/** Removes what refuses rows that do not come through the door. */
+export const DROP_TRIGGERS = `
 DO $$
 DECLARE
     t record;
@@ -97,5 +96,10 @@ BEGIN
         EXECUTE format('DROP TRIGGER %I ON %s', t.name, t.owner);
     END LOOP;
 END
-$$;
+$$;`;
+
+// The textbook's way writes balances and transactions directly, and keeps neither the order of a wallet's postings nor
+// the balance after each.
+const REMOVE_GUARDS = `
+${DROP_TRIGGERS}
 DROP INDEX core.transactions_debit_posting_key, core.transactions_credit_posting_key;`;

@@ -1,5 +1,6 @@
 import { execute } from '@repo/postgres/database';
 import { Client } from 'pg';
+import { DROP_TRIGGERS } from '../data/databases.ts';
 import { BenchmarkError } from '../lib/errors.ts';
 import { depositsWork } from './deposits-work.ts';
 import type { Workbench } from './workbench.ts';
@@ -67,13 +68,11 @@ const TAKE_OUT = `
 CREATE SCHEMA shelf;
 CREATE TABLE shelf.batches AS SELECT id, dense_rank() OVER (ORDER BY xact_id) AS batch FROM core.transactions;
 ${TABLES.map(keep).join('')}
+${DROP_TRIGGERS}
 DO $$
 DECLARE
     t record;
 BEGIN
-    FOR t IN SELECT tgname AS name, tgrelid::regclass AS owner FROM pg_trigger WHERE NOT tgisinternal LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', t.name, t.owner);
-    END LOOP;
     FOR t IN SELECT conname AS name, conrelid::regclass AS owner FROM pg_constraint WHERE contype = 'f' LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', t.owner, t.name);
     END LOOP;
