@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createDb } from '@repo/db';
-import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import {
   confirmationOf,
@@ -77,7 +76,7 @@ async function startBoth() {
     accounts,
     processes,
     targets: processes.map(({ target }) => target),
-    query: (sql: string) => execute(database.url, sql),
+    query: database.query,
     [Symbol.asyncDispose]: async () => {
       await Promise.all(processes.map(({ target }) => target.pool.destroy()));
       for (const { child } of processes) await endProcess(child);

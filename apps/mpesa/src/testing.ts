@@ -1,7 +1,6 @@
 import { createDb, createDepositIntake, openWallet } from '@repo/db';
 import type { Db } from '@repo/db';
 import { stopServer } from '@repo/http';
-import { execute } from '@repo/postgres/database';
 import { startDatabaseProxy } from '@repo/postgres/proxy';
 import type { DatabaseProxy } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
@@ -49,7 +48,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
     target,
     lines,
     network,
-    database: { url: database.url, query: (sql) => execute(database.url, sql) },
+    database,
     [Symbol.asyncDispose]: async () => {
       await target.close();
       await stopServer(server);

@@ -2,7 +2,6 @@ import { createDb, findSms } from '@repo/db';
 import type { Db, Sms } from '@repo/db';
 import { stopServer } from '@repo/http';
 import type { Server } from '@repo/http';
-import { execute } from '@repo/postgres/database';
 import { startDatabaseProxy } from '@repo/postgres/proxy';
 import type { DatabaseProxy } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
@@ -115,7 +114,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
       endings.push(stop);
       return { stop };
     },
-    query: (sql) => execute(database.url, sql),
+    query: database.query,
     fetch: (path, request) => ask(url, path, request),
     async ask(path, request) {
       const response = await ask(url, path, request);

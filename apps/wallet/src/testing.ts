@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { createDb, createLedgerIntake, createTransferIntake, openWallet, recordDeposit } from '@repo/db';
 import type { Db } from '@repo/db';
 import { stopServer } from '@repo/http';
-import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
@@ -64,7 +63,7 @@ export async function startTestService(
     url,
     db,
     lines,
-    query: (sql) => execute(database.url, sql),
+    query: database.query,
     fetch: (path, request) => send(url, path, request),
     ask: async (path, request) => readAnswer(await send(url, path, request)),
     [Symbol.asyncDispose]: async () => {

@@ -23,10 +23,13 @@ export function databaseUrl(serverUrl: string, name: string): string {
   return url.href;
 }
 
+/** How an administrator's statement is run; in a connection of its own by default. */
+type Run = (sql: string) => Promise<unknown>;
+
 /** Creates an empty database and answers its URL. */
-export async function createDatabase(serverUrl: string, name: string): Promise<string> {
+export async function createDatabase(serverUrl: string, name: string, run?: Run): Promise<string> {
   // Nobody can be connected to template0, so any number of databases can be made from it at once.
-  return cloneDatabase(serverUrl, { template: 'template0', name });
+  return cloneDatabase(serverUrl, { template: 'template0', name }, run);
 }
 
 /**
@@ -38,14 +41,15 @@ export async function createDatabase(serverUrl: string, name: string): Promise<s
 export async function cloneDatabase(
   serverUrl: string,
   { template, name = `clone_${randomBytes(8).toString('hex')}` }: { template: string; name?: string },
+  run: Run = (sql) => execute(serverUrl, sql),
 ): Promise<string> {
-  // The strategy is the default, WAL_LOG. FILE_COPY took as long when measured in turns on PostgreSQL 18 (8 MB: 27 ms
-  // at best and 20 ms each for four at once without fsync, about 300 ms with it), but forces two checkpoints on the
-  // whole server, at the expense of everything else that runs there.
-  const statement = `CREATE DATABASE ${quote(name)} TEMPLATE ${quote(template)}`;
+  // The default strategy, WAL_LOG, took 153 ms of processor time for the migrated template and this one 17 ms (medians of
+  // 12 in turns, PostgreSQL 18 without fsync). It forces checkpoints on the whole server, which cost little there; on a
+  // server with fsync it takes about 300 ms, as the other does.
+  const statement = `CREATE DATABASE ${quote(name)} TEMPLATE ${quote(template)} STRATEGY file_copy`;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await execute(serverUrl, statement);
+      await run(statement);
       return databaseUrl(serverUrl, name);
     } catch (error) {
       if (codeOf(error) !== '55006') throw error;
@@ -58,10 +62,14 @@ export async function cloneDatabase(
 }
 
 /** Removes the database of this name, if it exists, and disconnects its users. */
-export async function dropDatabase(serverUrl: string, name: string): Promise<void> {
+export async function dropDatabase(
+  serverUrl: string,
+  name: string,
+  run: Run = (sql) => execute(serverUrl, sql),
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await execute(serverUrl, `DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+      await run(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
       return;
     } catch (error) {
       if (!PASSING.includes(codeOf(error) ?? '') || attempt === DROP_ATTEMPTS) throw error;

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { createDb } from '@repo/db';
-import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, test } from 'vitest';
 import { endProcess, startProcess } from '../processes.ts';
@@ -16,7 +15,7 @@ async function startBoth(wallets: number) {
   await db.close();
   const env = { DATABASE_URL: database.url, API_KEY: TEST_KEY, LOG_LEVEL: 'info' };
   const processes = await Promise.all([startProcess(env), startProcess(env)]);
-  const query = (sql: string) => execute(database.url, sql);
+  const { query } = database;
   return {
     numbers,
     processes,
