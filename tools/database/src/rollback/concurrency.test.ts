@@ -1,12 +1,13 @@
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { Client } from 'pg';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deploy } from '../deployment.ts';
 import { codeOf } from '../errors.ts';
 import { appliedTo, dumpOf, until } from '../fixtures/databases.ts';
-import { BASE, MORE } from '../fixtures/shop.ts';
-import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
+import { BASE, MORE, openShop, writeShop } from '../fixtures/shop.ts';
+import type { Shop } from '../fixtures/shop.ts';
+import { repository } from '../fixtures/temporary-project.ts';
 import { MIGRATION_LOCK } from '../migration-lock.ts';
 import { readMigrations } from '../migrations.ts';
 import { rollBack } from './roll-back.ts';
@@ -25,21 +26,19 @@ async function connected(url: string): Promise<Client & AsyncDisposable> {
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
 }
 
-/** A shop with both migrations applied, and the folder that they came from. */
-async function openShop(url: string, down = MORE.down): Promise<TemporaryProject> {
-  const shop = await TemporaryProject.create({ empty: true });
-  await shop.writeMigration(BASE.name, BASE);
-  await shop.writeMigration(MORE.name, { ...MORE, down });
-  const { exitCode, output } = await deploy({ project: shop.project, url, output: 'keep' });
-  expect(exitCode, output).toBe(0);
-  return shop;
-}
+let deployed: Shop;
+
+beforeAll(async () => {
+  deployed = await openShop();
+});
+
+afterAll(() => deployed[Symbol.asyncDispose]());
 
 describe('a rollback among others', () => {
   it('makes a deploy wait, which then applies again what was walked back', async () => {
-    await using database = await createTestDatabase({ empty: true });
+    await using database = await deployed.clone();
     const { url } = database;
-    await using shop = await openShop(url, WAIT_AT_GATE + MORE.down);
+    await using shop = await writeShop(WAIT_AT_GATE + MORE.down);
     const before = await dumpOf(url);
     await using keeper = await connected(url);
     await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
@@ -58,9 +57,9 @@ describe('a rollback among others', () => {
   });
 
   it('waits for a deploy that is under way', async () => {
-    await using database = await createTestDatabase({ empty: true });
+    await using database = await deployed.clone();
     const { url } = database;
-    await using shop = await openShop(url);
+    await using shop = await writeShop();
     await using deployer = await connected(url);
     await deployer.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const waiting = Promise.withResolvers<string>();
@@ -86,9 +85,9 @@ describe('a rollback among others', () => {
   });
 
   it('keeps writers out from before it counts until it has ended, so that no acknowledged row is lost', async () => {
-    await using database = await createTestDatabase({ empty: true });
+    await using database = await deployed.clone();
     const { url } = database;
-    await using shop = await openShop(url, WAIT_AT_GATE + MORE.down);
+    await using shop = await writeShop(WAIT_AT_GATE + MORE.down);
     await using keeper = await connected(url);
     await using writer = await connected(url);
     await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
@@ -111,11 +110,11 @@ describe('a rollback among others', () => {
     { when: 'during the rehearsal', turn: 1 },
     { when: 'after the rehearsal', turn: 2 },
   ])('drops no table that another session has made $when, unknown to it', async ({ turn }) => {
-    await using database = await createTestDatabase({ empty: true });
+    await using database = await deployed.clone();
     const { url } = database;
     // A working table of the script's own is no reason to give up.
     const down = `CREATE TABLE shop.work AS SELECT 1; DROP TABLE shop.work; ${WAIT_AT_GATE} DROP SCHEMA extra CASCADE;`;
-    await using shop = await openShop(url, down);
+    await using shop = await writeShop(down);
     await execute(url, 'CREATE SCHEMA extra');
     await using keeper = await connected(url);
     await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
@@ -151,11 +150,10 @@ describe('a rollback among others', () => {
   });
 
   it('begins again when the server ends it to break a deadlock', async () => {
-    await using database = await createTestDatabase({ empty: true });
+    await using database = await deployed.clone();
     const { url } = database;
     const second = 4712;
-    await using shop = await openShop(
-      url,
+    await using shop = await writeShop(
       `${WAIT_AT_GATE} SELECT pg_advisory_xact_lock(${second}); ${MORE.down}`,
     );
     await using keeper = await connected(url);
@@ -179,9 +177,9 @@ describe('a rollback among others', () => {
   });
 
   it('leaves everything as it was when its connection is cut', async () => {
-    await using database = await createTestDatabase({ empty: true });
+    await using database = await deployed.clone();
     const { url } = database;
-    await using shop = await openShop(url, WAIT_AT_GATE + MORE.down);
+    await using shop = await writeShop(WAIT_AT_GATE + MORE.down);
     const before = await dumpOf(url);
     await using keeper = await connected(url);
     await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);

@@ -1,44 +1,26 @@
-import { cloneDatabase, execute } from '@repo/postgres/database';
-import { createTestDatabase } from '@repo/postgres/testing';
-import type { TestDatabase } from '@repo/postgres/testing';
+import { execute } from '@repo/postgres/database';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dumpOf, numberOf } from '../fixtures/databases.ts';
-import { BASE, MORE } from '../fixtures/shop.ts';
-import { TemporaryProject } from '../fixtures/temporary-project.ts';
-import { deploy } from '../deployment.ts';
+import { openShop, writeShop } from '../fixtures/shop.ts';
+import type { Shop } from '../fixtures/shop.ts';
 import { describeLoss } from './loss.ts';
 import { rollBack } from './roll-back.ts';
 
-let shop: TemporaryProject;
-let deployed: TestDatabase;
+let shop: Shop;
 
 beforeAll(async () => {
-  shop = await TemporaryProject.create({ empty: true });
-  deployed = await createTestDatabase({ empty: true });
-  await shop.writeMigration(BASE.name, BASE);
-  await shop.writeMigration(MORE.name, MORE);
-  const { exitCode, output } = await deploy({ project: shop.project, url: deployed.url, output: 'keep' });
-  expect(exitCode, output).toBe(0);
+  shop = await openShop();
 });
 
-afterAll(async () => {
-  await deployed.drop();
-  await shop[Symbol.asyncDispose]();
-});
-
-/** A clone of the shop, which goes with the run's other databases. */
-function cloneShop(): Promise<string> {
-  const { serverUrl, prefix } = inject('postgres');
-  const name = `${prefix}shop_${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`;
-  return cloneDatabase(serverUrl, { template: new URL(deployed.url).pathname.slice(1), name });
-}
+afterAll(() => shop[Symbol.asyncDispose]());
 
 /** What the last migration's way back would lose of a shop in which `sql` was run. */
 async function lossesAfter(sql: string): Promise<string[]> {
-  const url = await cloneShop();
+  await using database = await shop.clone();
+  const { url } = database;
   await execute(url, sql);
-  const { losses } = await rollBack({ url, migrations: shop.project.migrations, discardData: true });
+  const { losses } = await rollBack({ url, migrations: shop.migrations, discardData: true });
   return losses.map(describeLoss);
 }
 
@@ -120,7 +102,8 @@ describe('what a rollback would lose', () => {
       loss: '3 rows of shop.items',
     },
   ])('includes rows deleted from a table that stays by $how', async ({ down, loss }) => {
-    const url = await cloneShop();
+    await using database = await shop.clone();
+    const { url } = database;
     await execute(
       url,
       `INSERT INTO shop.items (id) VALUES (1), (2);
@@ -128,16 +111,17 @@ describe('what a rollback would lose', () => {
        INSERT INTO shop.words VALUES ('a');
        INSERT INTO shop.notes VALUES ('a'), ('a')`,
     );
-    await using project = await projectWithDown(down);
+    await using project = await writeShop(down);
     await expect(rollBack({ url, migrations: project.project.migrations })).rejects.toThrow(loss);
     expect(await numberOf(url, 'SELECT count(*) AS n FROM shop.items')).toBe(3);
     expect(await numberOf(url, 'SELECT count(*) AS n FROM shop.notes')).toBe(2);
   });
 
   it('tells equal rows of a table without a key apart by their number', async () => {
-    const url = await cloneShop();
+    await using database = await shop.clone();
+    const { url } = database;
     await execute(url, `INSERT INTO shop.notes VALUES ('same'), ('same'), ('same')`);
-    await using project = await projectWithDown(
+    await using project = await writeShop(
       'DELETE FROM shop.notes WHERE ctid = (SELECT min(ctid) FROM shop.notes);',
     );
     await expect(rollBack({ url, migrations: project.project.migrations })).rejects.toThrow(
@@ -146,9 +130,10 @@ describe('what a rollback would lose', () => {
   });
 
   it('does not include a table or a column that only gets another name', async () => {
-    const url = await cloneShop();
+    await using database = await shop.clone();
+    const { url } = database;
     await execute(url, `INSERT INTO shop.items (id, tag) VALUES (1, 'x')`);
-    await using project = await projectWithDown(
+    await using project = await writeShop(
       'ALTER TABLE shop.items RENAME COLUMN tag TO label; ALTER TABLE shop.items RENAME TO things;',
     );
     const { losses } = await rollBack({ url, migrations: project.project.migrations });
@@ -191,10 +176,11 @@ describe('what a rollback would lose', () => {
 
 describe('a rollback that would lose something', () => {
   it('changes nothing and says what would make it go on', async () => {
-    const url = await cloneShop();
+    await using database = await shop.clone();
+    const { url } = database;
     await execute(url, 'INSERT INTO shop.orders (id) VALUES (1)');
     const before = await dumpOf(url);
-    await expect(rollBack({ url, migrations: shop.project.migrations })).rejects.toThrow(
+    await expect(rollBack({ url, migrations: shop.migrations })).rejects.toThrow(
       /--discard-data.*\n {2}1 row of shop\.orders$/,
     );
     expect(await dumpOf(url)).toBe(before);
@@ -202,10 +188,3 @@ describe('a rollback that would lose something', () => {
     expect(await numberOf(url, 'SELECT count(*) AS n FROM _prisma_migrations')).toBe(2);
   });
 });
-
-async function projectWithDown(down: string): Promise<TemporaryProject> {
-  const project = await TemporaryProject.create({ empty: true });
-  await project.writeMigration(BASE.name, BASE);
-  await project.writeMigration(MORE.name, { ...MORE, down });
-  return project;
-}
