@@ -5,8 +5,13 @@ export default defineConfig({
   test: {
     include: ['{apps,packages,tools}/*/src/**/*.test.ts', 'e2e/**/*.test.ts', 'benchmarks/**/*.test.ts'],
     exclude: [...configDefaults.exclude, '**/generated/**'],
-    // Prisma's client as the models are now; and one PostgreSQL for the run, on which test files make their databases.
-    globalSetup: ['packages/db/generate.ts', 'tools/postgres/src/vitest-setup.ts'],
+    // What Node compiles is kept; Prisma's client is made of the models as they are now; and one PostgreSQL serves the
+    // run, on which test files make their databases.
+    globalSetup: [
+      'tools/testing/src/vitest-setup.ts',
+      'packages/db/generate.ts',
+      'tools/postgres/src/vitest-setup.ts',
+    ],
     // Processes of their own, as tests start servers and take signals.
     pool: 'forks',
     // The database server needs processor time as well.

@@ -7,3 +7,11 @@ export function allowedSkips(): string[] | null {
   if (text === undefined) return null;
   return text.split(',').filter((part) => part !== '');
 }
+
+/**
+ * Lets every process that this one starts from now on keep in `directory` what Node has compiled, and find it there: most
+ * of what a short command costs is compiling its sources. A place that is set already is left.
+ */
+export function keepCompiledCode(directory: string): void {
+  process.env['NODE_COMPILE_CACHE'] ??= directory;
+}
