@@ -42,6 +42,13 @@ export function openTarget(options: TargetOptions): Target {
   return { pool, token: options.token, close, [Symbol.asyncDispose]: close };
 }
 
+/** Whether a URL is one that the simulator may send to: on this machine, over HTTP. */
+export function isSendable(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return /^https?:$/.test(protocol) && isLoopback(hostname);
+}
+
 function isLoopback(hostname: string): boolean {
   const address = hostname.replace(/^\[|\]$/g, '');
   const family = isIP(address);
