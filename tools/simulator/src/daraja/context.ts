@@ -3,16 +3,8 @@ import type { Book, OpenPayment } from './book.ts';
 import type { Chance } from './chance.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Organisation } from './organisation.ts';
-import type { Settings } from './settings.ts';
+import type { RegisteredUrls, Settings } from './settings.ts';
 import type { Tokens } from './tokens.ts';
-
-/** Where M-PESA reports payments to a short code, as registered. */
-export interface RegisteredUrls {
-  readonly confirmationUrl: string;
-  readonly validationUrl: string;
-  /** What happens to a payment whose validation is not answered in time. */
-  readonly responseType: 'Completed' | 'Cancelled';
-}
 
 /** What the parts of the simulator share. */
 export interface Context {

@@ -16,7 +16,7 @@ export interface Event {
 
 /** Sends events, with the nuisances that befall them. */
 export interface Deliveries {
-  /** Resolves when the event was sent as often as it is going to be. What becomes of it is added to the record. */
+  /** Resolves when the event was sent as often as it is going to be, or is held. The record gets what became of it. */
   send(event: Event, options: SendOptions): Promise<void>;
   /** Sends once and waits for the answer, for questions; null if nobody answered. */
   ask(event: Event, withinMs: number): Promise<Answer | null>;
@@ -99,7 +99,8 @@ export function createDeliveries(options: { readonly attempts: () => number }): 
     send(event, sending) {
       const sent = sendAsPlanned(event, sending).finally(() => underWay.delete(sent));
       underWay.add(sent);
-      return sent;
+      // What has to be overtaken first would otherwise wait for those who wait for it.
+      return sending.plan.isHeld ? Promise.resolve() : sent;
     },
     ask: (event, withinMs) =>
       post(event, Buffer.from(event.body), AbortSignal.any([stop.signal, AbortSignal.timeout(withinMs)])),

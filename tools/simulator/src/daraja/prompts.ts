@@ -151,10 +151,10 @@ async function pay(
     random,
   );
   prompt.receipts.push(payment.receipt);
-  const plan = { ...prompt.behaviour.confirmation };
+  const plan = prompt.behaviour.confirmation;
   const sendings = [
     ...(told === 'confirmation' ? [] : [() => sendCallback(context, prompt, { outcome: 'paid', payment })]),
-    ...(told === 'callback' ? [] : [() => confirmPayment(context, { payment, random }, plan)]),
+    ...(told === 'callback' ? [] : [() => confirmPayment(context, { payment, random }, { plan })]),
   ];
   await inOrder(sendings, prompt);
 }

@@ -1,55 +1,59 @@
 import { expect, test } from 'vitest';
-import { basic, call, push, PHONE, query, startForTest, startService, tokenOf } from './testing.ts';
+import { basic, call, startForTest, tokenOf } from './testing.ts';
+
+const PUSH = '/mpesa/stkpush/v1/processrequest';
 
 test('a new access token ends the one before it', async () => {
   const daraja = await startForTest();
   const first = await tokenOf(daraja);
-  await tokenOf(daraja);
-  const refused = await call(`${daraja.url}/mpesa/stkpush/v1/processrequest`, { token: first });
+  const second = await tokenOf(daraja);
+  const refused = await call(`${daraja.url}${PUSH}`, { token: first, body: {} });
   expect(refused).toMatchObject({ status: 404, body: { errorCode: '404.001.03' } });
+  const heard = await call(`${daraja.url}${PUSH}`, { token: second, body: {} });
+  expect(heard).toMatchObject({ status: 400, body: { errorCode: '400.002.02' } });
 });
 
 test('wrong credentials and another grant type get no token', async () => {
   const daraja = await startForTest();
-  const ask = (grant: string, token: string) =>
+  const get = (grant: string, token: string) =>
     call(`${daraja.url}/oauth/v1/generate?grant_type=${grant}`, { method: 'GET', token });
-  expect((await ask('client_credentials', basic('other'))).body['errorCode']).toBe('400.008.01');
-  expect((await ask('password', basic())).body['errorCode']).toBe('400.008.02');
+  expect(await get('client_credentials', basic('other'))).toMatchObject({
+    body: { errorCode: '400.008.01' },
+  });
+  expect(await get('password', basic())).toMatchObject({ body: { errorCode: '400.008.02' } });
   expect(daraja.tokensIssued()).toBe(0);
 });
 
-test('a prompt that is answered with the PIN is paid, reported with its receipt and stands in the book', async () => {
-  const [daraja, service] = [await startForTest(), await startService()];
-  const accepted = await push(daraja, service.url);
-  expect(accepted).toMatchObject({ status: 200, body: { ResponseCode: '0' } });
-  expect(service.bodies).toEqual([]);
-  const id = accepted.body['CheckoutRequestID'];
-  expect(await query(daraja, id)).toMatchObject({
-    status: 500,
-    body: { errorCode: '500.001.1001', errorMessage: 'The transaction is being processed' },
-  });
-  await daraja.answerPrompt(PHONE, 'paid');
-  const [payment] = daraja.book().payments;
-  expect(service.bodies).toHaveLength(1);
-  expect(JSON.parse(service.bodies[0] ?? '')).toMatchObject({
-    Body: { stkCallback: { CheckoutRequestID: id, ResultCode: 0 } },
-  });
-  expect(service.bodies[0]).toContain(`{"Name":"MpesaReceiptNumber","Value":"${payment?.receipt ?? '-'}"}`);
-  expect(service.bodies[0]).toContain('{"Name":"Amount","Value":150.00}');
-  expect(payment).toMatchObject({ amount: '150.00', balance: '150.00', checkoutRequestId: id, phone: PHONE });
-  expect(await query(daraja, id)).toMatchObject({ status: 200, body: { ResultCode: '0' } });
+test('a token ends when its time is over, and when it is revoked', async () => {
+  let now = new Date('2026-11-27T09:00:00Z');
+  const daraja = await startForTest({ now: () => now });
+  const use = async (token: string) => (await call(`${daraja.url}${PUSH}`, { token, body: {} })).status;
+  const token = await tokenOf(daraja);
+  now = new Date('2026-11-27T09:59:58Z');
+  expect(await use(token)).toBe(400);
+  now = new Date('2026-11-27T09:59:59Z');
+  expect(await use(token)).toBe(404);
+  const next = await tokenOf(daraja);
+  daraja.revokeToken();
+  expect(await use(next)).toBe(404);
 });
 
-test('a prompt that is cancelled moves no money and is reported without a receipt', async () => {
-  const [daraja, service] = [
-    await startForTest({ behaviour: () => ({ outcome: 'cancelled' }) }),
-    await startService(),
-  ];
-  const { body } = await push(daraja, service.url);
-  await daraja.settled();
-  expect(service.bodies).toHaveLength(1);
-  expect(service.bodies[0]).toContain('"ResultCode":1032');
-  expect(service.bodies[0]).not.toContain('CallbackMetadata');
-  expect(daraja.book()).toMatchObject({ payments: [], balance: '0.00' });
-  expect(await query(daraja, body['CheckoutRequestID'])).toMatchObject({ body: { ResultCode: '1032' } });
+test('a request without a token, of another method or to another path is refused as Daraja does', async () => {
+  const daraja = await startForTest();
+  expect(await call(`${daraja.url}${PUSH}`, { body: {} })).toMatchObject({
+    body: { errorCode: '404.001.04' },
+  });
+  expect(await call(`${daraja.url}${PUSH}`, { method: 'GET' })).toMatchObject({ status: 405 });
+  expect(await call(`${daraja.url}/nowhere`, { body: {} })).toMatchObject({ status: 404 });
+});
+
+test('a fault befalls the requests that it is meant for', async () => {
+  const daraja = await startForTest({
+    fault: ({ path, before }) => (path.startsWith('/oauth/') && before === 0 ? 'throttled' : null),
+  });
+  const get = () =>
+    call(`${daraja.url}/oauth/v1/generate?grant_type=client_credentials`, { method: 'GET', token: basic() });
+  expect(await get()).toMatchObject({ status: 429 });
+  expect(await get()).toMatchObject({ status: 200, body: { expires_in: '3599' } });
+  expect(daraja.requests()).toEqual({ '/oauth/v1/generate': 2 });
 });

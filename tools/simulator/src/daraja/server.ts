@@ -1,23 +1,18 @@
-import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { openBook } from './book.ts';
-import type { BookSummary } from './book.ts';
+import type { BookedEvent, BookedPayment, BookSummary } from './book.ts';
+import { payByMenu, reversePayment, sweepToBank } from './c2b.ts';
+import type { Paid, PayOrder, SweepOrder } from './c2b.ts';
 import { createChance } from './chance.ts';
 import type { Context } from './context.ts';
 import { createDeliveries } from './deliveries.ts';
-import { readCall, refused, writeReply } from './exchange.ts';
-import type { Call, Reply } from './exchange.ts';
-import { refuseEarly, writeWithFault } from './faults.ts';
 import type { OutcomeName } from './outcomes.ts';
 import { createPrompts } from './prompts.ts';
-import type { Prompt, Prompts } from './prompts.ts';
-import { REFUSALS } from './refusals.ts';
+import type { Prompt } from './prompts.ts';
+import { createRoutes } from './routes.ts';
 import { NO_NUISANCES } from './settings.ts';
 import type { DarajaOptions, Settings } from './settings.ts';
-import { createStkRoutes } from './stk-routes.ts';
-import type { Served } from './stk-routes.ts';
 import { createTokens } from './tokens.ts';
 
 /** A Daraja whose money is made up. */
@@ -31,6 +26,14 @@ export interface DarajaSimulator extends AsyncDisposable {
   readonly prompts: () => readonly Prompt[];
   /** Answers an open prompt, by its CheckoutRequestID or the phone; resolves when its events were sent. */
   readonly answerPrompt: (idOrPhone: string, outcome: OutcomeName) => Promise<void>;
+  /** Pays by the menu of a phone: asks, moves the money, reports it. Resolves when the report was sent. */
+  readonly pay: (order: PayOrder) => Promise<Paid>;
+  /** Sends money of the organisation to its bank, by default all of it and without a message. */
+  readonly sweep: (order?: SweepOrder) => Promise<BookedPayment>;
+  /** Gives a payment back at M-PESA, without a message. */
+  readonly reverse: (receipt: string) => BookedPayment;
+  /** The results of status requests that were sent. */
+  readonly results: () => readonly BookedEvent[];
   /** How many access tokens were issued. */
   readonly tokensIssued: () => number;
   /** Ends the access token before its time. */
@@ -44,17 +47,15 @@ export interface DarajaSimulator extends AsyncDisposable {
   readonly close: () => Promise<void>;
 }
 
-type Route = (call: Call, requestId: string) => Served | Promise<Served>;
-
 /** Starts a server that answers as Daraja does. It listens on this machine only, and sends to it only. */
 export async function startDaraja(options: DarajaOptions = {}): Promise<DarajaSimulator> {
   const closing = new AbortController();
   const context = createContext(options, closing.signal);
   const prompts = createPrompts(context);
-  const routes = createRoutes(context, prompts);
-  const counts = new Map<string, number>();
+  const results: BookedEvent[] = [];
+  const routes = createRoutes(context, prompts, results);
   const server = createServer((request, response) => {
-    serve({ context, routes, counts }, request, response).catch(() => response.destroy());
+    routes.serve(request, response).catch(() => response.destroy());
   });
   // Longer than any client keeps an idle connection: the simulator must not be the one that closes it.
   server.keepAliveTimeout = 60_000;
@@ -77,9 +78,13 @@ export async function startDaraja(options: DarajaOptions = {}): Promise<DarajaSi
     book: () => context.book.summary(),
     prompts: () => prompts.all,
     answerPrompt: (idOrPhone, outcome) => prompts.answer(idOrPhone, outcome),
+    pay: (order) => payByMenu(context, order),
+    sweep: (order = {}) => sweepToBank(context, order),
+    reverse: (receipt) => reversePayment(context, receipt),
+    results: () => results,
     tokensIssued: () => context.tokens.issued,
     revokeToken: () => context.tokens.revoke(),
-    requests: () => Object.fromEntries(counts),
+    requests: () => Object.fromEntries(routes.counts),
     configure(changes) {
       context.settings = { ...context.settings, ...changes };
     },
@@ -95,15 +100,6 @@ export async function startDaraja(options: DarajaOptions = {}): Promise<DarajaSi
 function createContext(options: DarajaOptions, closing: AbortSignal): Context {
   const { now = () => new Date(), seed = 'daraja' } = options;
   const chance = createChance(seed);
-  const settings: Settings = {
-    behaviour: options.behaviour ?? (() => ({})),
-    fault: options.fault ?? (() => null),
-    nuisances: { ...NO_NUISANCES, ...options.nuisances },
-    promptMs: options.promptMs ?? 60_000,
-    pendingAs: options.pendingAs ?? 'error',
-    tokenLifetimeS: options.tokenLifetimeS ?? 3_599,
-    attempts: options.attempts ?? 1,
-  };
   const context: Context = {
     organisation: {
       shortCode: options.shortCode ?? '600100',
@@ -125,63 +121,26 @@ function createContext(options: DarajaOptions, closing: AbortSignal): Context {
     book: openBook(options.openingBalance ?? '0.00'),
     deliveries: createDeliveries({ attempts: () => context.settings.attempts }),
     closing,
-    settings,
-    urls: null,
+    settings: settingsOf(options),
+    urls: options.urls ?? null,
   };
   return context;
 }
 
-function createRoutes(context: Context, prompts: Prompts): Readonly<Record<string, Route>> {
-  const stk = createStkRoutes(context, prompts);
+function settingsOf(options: DarajaOptions): Settings {
   return {
-    'GET /oauth/v1/generate': (call, requestId) => ({ reply: generateToken(context, call, requestId) }),
-    'POST /mpesa/stkpush/v1/processrequest': (call, requestId) => stk.processRequest(call, requestId),
-    'POST /mpesa/stkpushquery/v1/query': (call, requestId) => stk.query(call, requestId),
+    behaviour: options.behaviour ?? (() => ({})),
+    fault: options.fault ?? (() => null),
+    nuisances: { ...NO_NUISANCES, ...options.nuisances },
+    promptMs: options.promptMs ?? 60_000,
+    pendingAs: options.pendingAs ?? 'error',
+    tokenLifetimeS: options.tokenLifetimeS ?? 3_599,
+    attempts: options.attempts ?? 1,
+    shape: options.shape ?? null,
+    isValidated: options.isValidated ?? false,
+    validationMs: options.validationMs ?? 8_000,
+    isProduction: options.isProduction ?? false,
+    isQueueFull: options.isQueueFull ?? false,
+    pullClock: options.pullClock ?? 'utc',
   };
-}
-
-interface Serving {
-  readonly context: Context;
-  readonly routes: Readonly<Record<string, Route>>;
-  readonly counts: Map<string, number>;
-}
-
-async function serve(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { context, counts } = serving;
-  const call = await readCall(request);
-  const path = call.url.pathname;
-  const before = counts.get(path) ?? 0;
-  counts.set(path, before + 1);
-  const requestId = `${context.chance.of(`request ${path} ${String(before)}`).text(5, '0123456789')}-${String(before)}-1`;
-  const fault = context.settings.fault({ path, before });
-  const early = refuseEarly(fault, requestId);
-  if (early === 'lost') return void response.destroy();
-  if (early !== null) return writeReply(response, early);
-  const served = await route(serving, call, requestId);
-  writeWithFault(response, served.reply, served.fault ?? fault);
-  await served.afterwards?.();
-}
-
-async function route({ context, routes }: Serving, call: Call, requestId: string): Promise<Served> {
-  const path = call.url.pathname;
-  const found = routes[`${call.method} ${path}`];
-  if (found === undefined) {
-    const isKnown = Object.keys(routes).some((each) => each.endsWith(` ${path}`));
-    return { reply: refused(REFUSALS[isKnown ? 'wrong-method' : 'no-resource'], requestId) };
-  }
-  if (path.startsWith('/oauth/')) return found(call, requestId);
-  const [, token] = /^Bearer (.+)$/i.exec(call.authorization) ?? [];
-  if (token === undefined) return { reply: refused(REFUSALS['missing-token'], requestId) };
-  if (!context.tokens.accepts(token)) return { reply: refused(REFUSALS['invalid-token'], requestId) };
-  return found(call, requestId);
-}
-
-function generateToken({ consumer, tokens }: Context, call: Call, requestId: string): Reply {
-  if (call.url.searchParams.get('grant_type') !== 'client_credentials') {
-    return refused(REFUSALS['invalid-grant-type'], requestId);
-  }
-  const expected = Buffer.from(`${consumer.key}:${consumer.secret}`).toString('base64');
-  if (call.authorization !== `Basic ${expected}`)
-    return refused(REFUSALS['invalid-authentication'], requestId);
-  return { status: 200, body: { access_token: tokens.issue(), expires_in: '3599' } };
 }

@@ -1,3 +1,4 @@
+import type { C2bShape } from '../c2b-message.ts';
 import type { Fault } from './faults.ts';
 import type { OutcomeName } from './outcomes.ts';
 
@@ -35,6 +36,16 @@ export interface StkBehaviour {
 }
 
 export type ChooseStkBehaviour = (request: StkRequest, attempt: number) => StkBehaviour;
+
+/** Where M-PESA reports payments to a short code, as registered. */
+export interface RegisteredUrls {
+  readonly confirmationUrl: string;
+  readonly validationUrl: string;
+  /** What happens to a payment whose validation is not answered in time. */
+  readonly responseType: 'Completed' | 'Cancelled';
+  /** Of the API of their registration. */
+  readonly version: 1 | 2;
+}
 
 /** A request of any kind, before it is served. */
 export interface Arrival {
@@ -80,6 +91,18 @@ export interface Settings {
   readonly tokenLifetimeS: number;
   /** How often an event is sent until it is acknowledged. M-PESA promises nothing beyond the first. Default: 1. */
   readonly attempts: number;
+  /** The form of confirmations; `mixed` draws one for each payment. Default: null, as the registration has it. */
+  readonly shape: C2bShape | 'mixed' | null;
+  /** Whether the service is asked before money moves. Default: false, as M-PESA has it unless it is asked for. */
+  readonly isValidated: boolean;
+  /** How long M-PESA waits for the answer to a validation. Default: 8,000. */
+  readonly validationMs: number;
+  /** Refuses URLs that production refuses, and a second registration. Default: false. */
+  readonly isProduction: boolean;
+  /** Status requests wait too long and end at the QueueTimeOutURL. Default: false. */
+  readonly isQueueFull: boolean;
+  /** The clock behind the times of pulled rows. Default: `utc`. */
+  readonly pullClock: 'utc' | 'eat';
 }
 
 export interface DarajaOptions extends Partial<Omit<Settings, 'nuisances'>> {
@@ -102,6 +125,8 @@ export interface DarajaOptions extends Partial<Omit<Settings, 'nuisances'>> {
   readonly consumerSecret?: string;
   /** Money of the organisation at the start, a decimal string. Default: `0.00`. */
   readonly openingBalance?: string;
+  /** Where payments are reported without a registration by the API. Default: nowhere. */
+  readonly urls?: RegisteredUrls;
   /** What the clock at M-PESA shows. Default: the time of this machine. */
   readonly now?: () => Date;
 }

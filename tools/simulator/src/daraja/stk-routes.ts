@@ -1,22 +1,15 @@
 import type { Context } from './context.ts';
-import type { Call, Reply } from './exchange.ts';
+import type { Call } from './exchange.ts';
 import { refused } from './exchange.ts';
 import { outcomeOf } from './outcomes.ts';
 import type { Outcome } from './outcomes.ts';
 import type { OpenedPrompt, Prompts } from './prompts.ts';
 import { isRefusal } from './faults.ts';
-import type { Fault } from './faults.ts';
 import { badRequest, REFUSALS } from './refusals.ts';
+import type { Served } from './served.ts';
 import type { StkBehaviour } from './settings.ts';
 import { isTimestamp, readStkRequest, refuseCredentials } from './stk-request.ts';
 import type { StkRequest } from './stk-request.ts';
-
-/** A reply, the fault that befalls it, and what happens when it has left. */
-export interface Served {
-  readonly reply: Reply;
-  readonly fault?: Fault;
-  readonly afterwards?: () => Promise<void>;
-}
 
 export interface StkRoutes {
   processRequest(call: Call, requestId: string): Promise<Served>;

@@ -8,8 +8,9 @@ import type { DarajaSimulator } from './server.ts';
 import { startDaraja } from './server.ts';
 import type { DarajaOptions } from './settings.ts';
 
-const TIMESTAMP = '20261127120000';
 export const PHONE = '254700000126';
+
+const TIMESTAMP = '20261127120000';
 
 export async function startForTest(options: DarajaOptions = {}): Promise<DarajaSimulator> {
   const daraja = await startDaraja(options);
@@ -18,12 +19,26 @@ export async function startForTest(options: DarajaOptions = {}): Promise<DarajaS
 }
 
 /** A service that takes what M-PESA sends. */
-export async function startService() {
-  const bodies: string[] = [];
+export interface TakingService {
+  readonly url: string;
+  /** What arrived, in its order. */
+  readonly taken: readonly { readonly path: string; readonly body: string }[];
+  /** The bodies alone. */
+  readonly bodies: () => string[];
+}
+
+/** Starts a service that answers every message in the same way; null never answers. */
+export async function startService(
+  answer: { readonly status: number; readonly body: string } | null = {
+    status: 200,
+    body: '{"ResultCode":0}',
+  },
+): Promise<TakingService> {
+  const taken: { path: string; body: string }[] = [];
   const server = createServer((incoming, response) => {
     void text(incoming).then((body) => {
-      bodies.push(body);
-      return response.end('{"ResultCode":0}');
+      taken.push({ path: incoming.url ?? '', body });
+      return answer === null ? null : response.writeHead(answer.status).end(answer.body);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -34,14 +49,31 @@ export async function startService() {
   });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  return { url: `http://127.0.0.1:${String(port)}`, bodies };
+  return { url: `http://127.0.0.1:${String(port)}`, taken, bodies: () => taken.map(({ body }) => body) };
 }
 
-export async function call(url: string, { method = 'POST', token = '', body = null as unknown } = {}) {
+/** The URLs of a service under which payments are reported. */
+export function urlsOf({ url }: TakingService, responseType: 'Completed' | 'Cancelled' = 'Completed') {
+  return {
+    confirmationUrl: `${url}/confirmation`,
+    validationUrl: `${url}/validation`,
+    responseType,
+    version: 2,
+  } as const;
+}
+
+/** A request; without a token it has no authorization. */
+interface CallOptions {
+  readonly method?: 'GET' | 'POST';
+  readonly token?: string;
+  readonly body?: unknown;
+}
+
+export async function call(url: string, { method = 'POST', token = '', body }: CallOptions) {
   const response = await request(url, {
     method,
     headers: { authorization: token },
-    ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const answered = (await response.body.json()) as Record<string, unknown>;
   return { status: response.statusCode, body: answered };
@@ -59,7 +91,13 @@ export async function tokenOf({ url }: DarajaSimulator): Promise<string> {
   return `Bearer ${String(body['access_token'])}`;
 }
 
-export function pushOf(callbackUrl: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
+/** Calls an endpoint with a token of its own. */
+export async function ask(daraja: DarajaSimulator, path: string, body: Readonly<Record<string, unknown>>) {
+  return call(`${daraja.url}${path}`, { token: await tokenOf(daraja), body });
+}
+
+/** The fields of a request for a prompt. */
+export function pushFields(callbackUrl: string, changes: Readonly<Record<string, unknown>> = {}) {
   return {
     BusinessShortCode: '600100',
     Password: Buffer.from(`600100simulated-passkey${TIMESTAMP}`).toString('base64'),
@@ -78,19 +116,14 @@ export function pushOf(callbackUrl: string, changes: Record<string, unknown> = {
 
 export async function push(
   daraja: DarajaSimulator,
-  callbackUrl: string,
-  changes: Record<string, unknown> = {},
+  { url }: TakingService,
+  changes: Readonly<Record<string, unknown>> = {},
 ) {
-  return call(`${daraja.url}/mpesa/stkpush/v1/processrequest`, {
-    token: await tokenOf(daraja),
-    body: pushOf(callbackUrl, changes),
-  });
+  return ask(daraja, '/mpesa/stkpush/v1/processrequest', pushFields(`${url}/callback`, changes));
 }
 
 export async function query(daraja: DarajaSimulator, checkoutRequestId: unknown) {
-  const { BusinessShortCode, Password, Timestamp } = pushOf('');
-  return call(`${daraja.url}/mpesa/stkpushquery/v1/query`, {
-    token: await tokenOf(daraja),
-    body: { BusinessShortCode, Password, Timestamp, CheckoutRequestID: checkoutRequestId },
-  });
+  const { BusinessShortCode, Password, Timestamp } = pushFields('');
+  const fields = { BusinessShortCode, Password, Timestamp, CheckoutRequestID: checkoutRequestId };
+  return ask(daraja, '/mpesa/stkpushquery/v1/query', fields);
 }
