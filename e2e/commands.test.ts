@@ -142,7 +142,7 @@ it('the payer of dev says how to use it when it is used wrongly, and pays nothin
   const { startPayer } = await import('./payer.ts');
   const port = Number(await freePort());
   const payer = await startPayer({ port, service: 'http://127.0.0.1:9', token: 'any' });
-  expect((await fetch(payer.url)).status).toBe(404);
+  expect((await fetch(`${payer.url}/nowhere`)).status).toBe(404);
   expect((await fetch(`${payer.url}/pay`)).status).toBe(405);
   for (const [body, word] of [
     ['no json', 'JSON object'],

@@ -1,10 +1,12 @@
 import { readCommandLine } from '@repo/command/command-line';
 import { runCommand } from '@repo/command/run-command';
+import { darajaSettings } from '@repo/simulator';
 import { openSharedDatabase } from './database.ts';
 import { readSettings } from './env.ts';
 import type { Settings } from './env.ts';
 import { CommandError } from './errors.ts';
 import { startPayer } from './payer.ts';
+import { watchServices } from './phone-watch.ts';
 import { assertPortsFree } from './ports.ts';
 import { runScript, startService, startTogether } from './processes.ts';
 import { awaitStop } from './stop-request.ts';
@@ -14,8 +16,8 @@ import { startTexting } from './texting.ts';
 const USAGE = `Usage: dev
 
 Everything that a developer needs, until Ctrl-C: the database with its migrations and sample wallets, the wallet, the
-M-PESA and the SMS service, a simulated M-PESA to pay with, and a simulated provider that takes the SMS. What the services
-log is shown as it comes. Own programs join by the address of the database that db:url prints.
+M-PESA and the SMS service, a simulated M-PESA with a phone to pay with, and a simulated provider that takes the SMS.
+What the services log is shown as it comes. Own programs join by the address of the database that db:url prints.
 
 Settings, from the environment or .env (.env.example has all of them):
   DATABASE_URL         a database to use instead of the development database
@@ -59,7 +61,15 @@ async function runServices(settings: Settings, { signal, wanted }: StopRequest):
   say(await runScript(settings, 'tools/database/src/seed.ts', database.url));
   const log = process.stdout;
   const [service, wallet, texting] = await startTogether([
-    startService(settings, database.url, { app: 'mpesa', port: settings.mpesaPort, log }),
+    startService(settings, database.url, {
+      app: 'mpesa',
+      port: settings.mpesaPort,
+      environment: darajaSettings({
+        url: `http://127.0.0.1:${String(settings.simulatorPort)}`,
+        callbackUrl: `http://127.0.0.1:${settings.mpesaPort}`,
+      }),
+      log,
+    }),
     startService(settings, database.url, { app: 'wallet', port: settings.walletPort, log }),
     startTexting(settings, database.url, {
       port: settings.smsPort,
@@ -74,6 +84,7 @@ async function runServices(settings: Settings, { signal, wanted }: StopRequest):
     port: settings.simulatorPort,
     service: service.url,
     token: settings.callbackToken,
+    watch: watchServices({ url: service.url, apiKey: settings.apiKey, provider: texting.provider }),
   });
   opened.defer(() => payer.close());
   signal.throwIfAborted();
@@ -82,7 +93,7 @@ async function runServices(settings: Settings, { signal, wanted }: StopRequest):
 wallet service    ${wallet.url}/docs (WALLET_PORT)
 M-PESA service    ${service.url}/docs (MPESA_PORT)
 SMS service       ${texting.service.url}/docs (SMS_PORT)
-simulated M-PESA  ${payer.url} (SIMULATOR_PORT)
+simulated M-PESA  ${payer.url} shows a phone to pay with (SIMULATOR_PORT)
 simulated SMS     ${texting.provider.url}/book?messages shows what was sent (SMS_SIMULATOR_PORT)
 database          npm run -s db:url prints its address for other programs, npm run db:studio shows it
 

@@ -14,6 +14,8 @@ export interface BookedEvent {
   readonly isMutated: boolean;
   /** The HTTP status of each sending; null if nobody answered. */
   readonly answers: readonly (number | null)[];
+  /** The beginning of the last answer's body. */
+  readonly said: string;
 }
 
 /** Money that moved at M-PESA, whatever anybody was told of it. */

@@ -50,6 +50,15 @@ export function drawPlan(given: DeliveryPlan, nuisances: Nuisances, random: Rand
   };
 }
 
+/** An event that is still being sent. */
+interface OpenEvent extends BookedEvent {
+  readonly answers: (number | null)[];
+  said: string;
+}
+
+/** How much of an answer's body the book keeps. */
+const MOST_SAID = 200;
+
 /** Whether what happens so many times in 10,000 happens now. */
 export function happens(random: Random, in10000: number): boolean {
   return random.integer(10_000) < in10000;
@@ -69,25 +78,26 @@ export function createDeliveries(options: { readonly attempts: () => number }): 
     return poster.post(url, { body, shortCode, signal });
   }
 
-  async function untilAcknowledged(event: Event, body: Buffer): Promise<(number | null)[]> {
-    const answers: (number | null)[] = [];
-    while (answers.length < Math.max(1, options.attempts()) && !stop.signal.aborted) {
-      const status = (await post(event, body, stop.signal))?.status ?? null;
-      answers.push(status);
-      if (status !== null && status >= 200 && status < 300) break;
+  /** Sends until it is acknowledged, as often as is set; each answer goes into the record. */
+  async function untilAcknowledged(event: Event, body: Buffer, booked: OpenEvent): Promise<void> {
+    for (let left = Math.max(1, options.attempts()); left > 0 && !stop.signal.aborted; left -= 1) {
+      const answer = await post(event, body, stop.signal);
+      booked.answers.push(answer?.status ?? null);
+      booked.said = (answer?.body ?? '').slice(0, MOST_SAID);
+      if (answer !== null && answer.status >= 200 && answer.status < 300) return;
     }
-    return answers;
   }
 
   async function sendAsPlanned(event: Event, { plan, random, record }: SendOptions): Promise<void> {
     const body = plan.isMutated ? mutate(Buffer.from(event.body), random) : Buffer.from(event.body);
-    const answers: (number | null)[] = [];
     const { copies, isHeld, isMutated } = plan;
-    record.push({ kind: event.kind, copies, isHeld, isMutated, answers });
+    const booked: OpenEvent = { kind: event.kind, copies, isHeld, isMutated, answers: [], said: '' };
+    record.push(booked);
     if (copies === 0) return;
     if (isHeld) await new Promise<void>((resolve) => held.push(resolve));
     if (plan.delayMs > 0) await wait(plan.delayMs);
-    for (let copy = 0; copy < copies; copy += 1) answers.push(...(await untilAcknowledged(event, body)));
+    // At once, which is harder for the service than one after the other.
+    await Promise.all(Array.from({ length: copies }, () => untilAcknowledged(event, body, booked)));
     if (!isHeld) releaseHeld();
   }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { openBook } from './book.ts';
 import type { BookedEvent, BookedPayment, BookSummary } from './book.ts';
 import { payByMenu, reversePayment, sweepToBank } from './c2b.ts';
@@ -20,6 +21,8 @@ export interface DarajaSimulator extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`: the base URL of every endpoint. */
   readonly url: string;
   readonly shortCode: string;
+  /** The name on prompts. */
+  readonly name: string;
   /** Every movement of money, in its order. */
   readonly book: () => BookSummary;
   /** Every prompt, open ones included. */
@@ -54,8 +57,12 @@ export async function startDaraja(options: DarajaOptions = {}): Promise<DarajaSi
   const prompts = createPrompts(context);
   const results: BookedEvent[] = [];
   const routes = createRoutes(context, prompts, results);
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const isServed = (await options.serveFirst?.(request, response)) ?? false;
+    if (!isServed) await routes.serve(request, response);
+  };
   const server = createServer((request, response) => {
-    routes.serve(request, response).catch(() => response.destroy());
+    serve(request, response).catch(() => response.destroy());
   });
   // Longer than any client keeps an idle connection: the simulator must not be the one that closes it.
   server.keepAliveTimeout = 60_000;
@@ -75,6 +82,7 @@ export async function startDaraja(options: DarajaOptions = {}): Promise<DarajaSi
   return {
     url: `http://127.0.0.1:${String(port)}`,
     shortCode: context.organisation.shortCode,
+    name: context.organisation.name,
     book: () => context.book.summary(),
     prompts: () => prompts.all,
     answerPrompt: (idOrPhone, outcome) => prompts.answer(idOrPhone, outcome),

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { C2bShape } from '../c2b-message.ts';
 import type { Fault } from './faults.ts';
 import type { OutcomeName } from './outcomes.ts';
@@ -127,6 +128,8 @@ export interface DarajaOptions extends Partial<Omit<Settings, 'nuisances'>> {
   readonly openingBalance?: string;
   /** Where payments are reported without a registration by the API. Default: nowhere. */
   readonly urls?: RegisteredUrls;
+  /** Serves what is no part of Daraja, such as a page; whether it has answered the request. */
+  readonly serveFirst?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
   /** What the clock at M-PESA shows. Default: the time of this machine. */
   readonly now?: () => Date;
 }

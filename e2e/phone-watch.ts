@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import type { AfricasTalkingSimulator, Said, Watch } from '@repo/simulator';
+import { request } from 'undici';
+
+/** Shows the phone of the simulated M-PESA what the services say, by their public routes. */
+export function watchServices(options: {
+  /** The M-PESA service. */
+  readonly url: string;
+  readonly apiKey: string;
+  /** Where the messages to customers end. */
+  readonly provider: AfricasTalkingSimulator;
+}): Watch {
+  const headers = { authorization: `Bearer ${options.apiKey}`, 'content-type': 'application/json' };
+
+  async function call(path: string, body?: unknown) {
+    const response = await request(options.url + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { ...headers, 'idempotency-key': randomUUID() },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answered = (await response.body.json().catch(() => ({}))) as Readonly<Record<string, unknown>>;
+    return { status: response.statusCode, answered };
+  }
+
+  return {
+    async deposit(receipt) {
+      const { status, answered } = await call(`/deposits/${receipt}`).catch(() => ({
+        status: 0,
+        answered: {},
+      }));
+      return status === 200 ? wordsOf(answered, ['outcome', 'wallet', 'reason']) : null;
+    },
+    messages: (phone) =>
+      options.provider.messages().flatMap(({ recipient, text }) => (recipient === `+${phone}` ? [text] : [])),
+    async ask({ phone, account, amount }): Promise<Said> {
+      const { status, answered } = await call('/payments', { wallet: account, amount, phone });
+      const said = wordsOf(answered, ['status', 'title', 'detail', 'message']);
+      return { said: `HTTP ${String(status)} ${said}`, isRefused: status >= 300 };
+    },
+  };
+}
+
+/** The named members that are texts, in this order. */
+function wordsOf(answer: Readonly<Record<string, unknown>>, names: readonly string[]): string {
+  const texts = names.map((name) => answer[name]).filter((value) => typeof value === 'string');
+  return texts.join(', ');
+}
