@@ -28,7 +28,8 @@ export function watchServices(options: {
         status: 0,
         answered: {},
       }));
-      return status === 200 ? wordsOf(answered, ['outcome', 'wallet', 'reason']) : null;
+      const names = typeof answered['reason'] === 'string' ? ['outcome', 'reason'] : ['outcome', 'wallet'];
+      return status === 200 ? wordsOf(answered, names) : null;
     },
     messages: (phone) =>
       options.provider.messages().flatMap(({ recipient, text }) => (recipient === `+${phone}` ? [text] : [])),

@@ -39,6 +39,20 @@ test('payments are reported to the registered URL, with the balance as it runs',
   });
 });
 
+test('a phone belongs to one person, whatever it pays', async () => {
+  const service = await startService();
+  const daraja = await startForTest({ urls: urlsOf(service), shape: 'plain' });
+  for (let amount = 1; amount <= 8; amount += 1) {
+    await daraja.pay({ account: '1', amount: String(amount), phone: PHONE });
+    await daraja.pay({ account: '1', amount: String(amount), phone: `25470000010${String(amount)}` });
+  }
+  const messages = service.bodies().map((body) => JSON.parse(body) as Record<string, string>);
+  const names = ({ FirstName, LastName }: Record<string, string>) => `${FirstName ?? ''} ${LastName ?? ''}`;
+  const own = messages.filter(({ MSISDN }) => MSISDN === PHONE);
+  expect(new Set(own.map(names)).size).toBe(1);
+  expect(new Set(messages.map(names)).size).toBeGreaterThan(1);
+});
+
 test('the first version of the registration has numbers hashed, and a setting has them in any form', async () => {
   const [daraja, service] = [await startForTest(), await startService()];
   await ask(daraja, '/mpesa/c2b/v1/registerurl', registration(service.url));

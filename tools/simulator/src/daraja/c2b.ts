@@ -1,6 +1,5 @@
 import type { C2bShape } from '../c2b-message.ts';
 import { validationOf } from '../c2b-message.ts';
-import type { Random } from '../random.ts';
 import type { BookedPayment, Movement } from './book.ts';
 import { shillingsOf } from './cents.ts';
 import { confirmPayment, factsOf, shapeOf } from './confirmation.ts';
@@ -49,7 +48,7 @@ export async function payByMenu(context: Context, order: PayOrder): Promise<Paid
   };
   const receipt = book.reserve(movement.paidAt, random);
   const shape = order.shape ?? shapeOf(context, random);
-  const code = await validate(context, { movement, receipt, shape, random });
+  const code = await validate(context, { movement, receipt, shape });
   if (code !== '0') return { isPaid: false, receipt, code };
   const payment = book.moveAs(receipt, movement);
   await confirmPayment(context, { payment, random }, { plan: order.confirmation, shape });
@@ -89,15 +88,14 @@ interface Validating {
   readonly movement: Movement;
   readonly receipt: string;
   readonly shape: C2bShape;
-  readonly random: Random;
 }
 
 /** `0` if the payment goes on, the code of the refusal, or null if nobody answered and the default is to cancel. */
 async function validate(context: Context, validating: Validating): Promise<string | null> {
   const { urls, settings, deliveries } = context;
   if (!settings.isValidated || urls === null) return '0';
-  const { movement, receipt, shape, random } = validating;
-  const facts = factsOf({ ...movement, receipt, balance: '' }, random);
+  const { movement, receipt, shape } = validating;
+  const facts = factsOf(context, { ...movement, receipt, balance: '' });
   const body = JSON.stringify(validationOf(facts, shape));
   const question = {
     kind: 'validation',

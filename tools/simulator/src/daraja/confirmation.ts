@@ -18,7 +18,7 @@ export async function confirmPayment(
   }: { readonly plan?: DeliveryPlan | undefined; readonly shape?: C2bShape | undefined },
 ): Promise<void> {
   const plan = drawPlan(given, context.settings.nuisances, random);
-  const facts = factsOf(payment, random);
+  const facts = factsOf(context, payment);
   if (context.urls === null) return;
   const body = JSON.stringify(confirmationOf(facts, shape ?? shapeOf(context, random)));
   const { shortCode } = payment;
@@ -26,10 +26,18 @@ export async function confirmPayment(
   await context.deliveries.send(event, { plan, random, record: payment.events });
 }
 
-/** The facts of a payment, with names made up where M-PESA would know them. */
-export function factsOf(payment: Omit<BookedPayment, 'events' | 'kind'>, random: Random): Payment {
+/** The facts of a payment, with names made up where M-PESA would know them: a phone belongs to one person. */
+export function factsOf({ chance }: Context, payment: Omit<BookedPayment, 'events' | 'kind'>): Payment {
   const { receipt, paidAt, amount, shortCode, account, phone, balance: orgBalance } = payment;
-  return createPayment(random, { receipt, paidAt, amount, shortCode, account, phone, orgBalance });
+  return createPayment(chance.of(`person ${phone}`), {
+    receipt,
+    paidAt,
+    amount,
+    shortCode,
+    account,
+    phone,
+    orgBalance,
+  });
 }
 
 /** The form of messages to this short code: as the setting says, or as the version of its registration has it. */

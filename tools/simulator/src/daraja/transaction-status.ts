@@ -58,7 +58,7 @@ async function sendResult(context: Context, { fields, ids, random, record }: Ask
   const plan = drawPlan({}, nuisances, random);
   const payment = context.book.find((fields['TransactionID'] ?? '').trim().toUpperCase());
   const isVaried = happens(random, nuisances.vary);
-  const result = isQueueFull ? QUEUED_TOO_LONG : resultOf(context, payment, { random, isVaried });
+  const result = isQueueFull ? QUEUED_TOO_LONG : resultOf(context, payment, isVaried);
   const body = JSON.stringify({
     Result: {
       ResultType: 0,
@@ -76,27 +76,22 @@ async function sendResult(context: Context, { fields, ids, random, record }: Ask
 
 const QUEUED_TOO_LONG = { ResultCode: '1', ResultDesc: 'The service request timed out in the queue.' };
 
-interface Varying {
-  readonly random: Random;
-  readonly isVaried: boolean;
-}
-
-function resultOf(context: Context, payment: BookedPayment | null, { random, isVaried }: Varying) {
+function resultOf(context: Context, payment: BookedPayment | null, isVaried: boolean) {
   if (payment === null) {
     return { ResultCode: 2032, ResultDesc: 'The transaction receipt number does not exist.' };
   }
   return {
     ResultCode: isVaried ? '0' : 0,
     ResultDesc: 'The service request is processed successfully.',
-    ResultParameters: { ResultParameter: parametersOf(context, payment, { random, isVaried }) },
+    ResultParameters: { ResultParameter: parametersOf(context, payment, isVaried) },
   };
 }
 
 /** The name of the debited party comes twice, and the second time it is the credited one. */
-function parametersOf({ organisation }: Context, payment: BookedPayment, { random, isVaried }: Varying) {
-  const { firstName, lastName } = factsOf(payment, random);
+function parametersOf(context: Context, payment: BookedPayment, isVaried: boolean) {
+  const { firstName, lastName } = factsOf(context, payment);
   const customer = `${payment.phone} - ${firstName} ${lastName}`;
-  const shop = `${payment.shortCode} - ${organisation.name}`;
+  const shop = `${payment.shortCode} - ${context.organisation.name}`;
   const isPaidIn = payment.kind === 'c2b' || payment.kind === 'stk';
   const time = eatDigits(payment.paidAt);
   return [

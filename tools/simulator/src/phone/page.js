@@ -4,7 +4,7 @@ const POLL_MS = 1000;
 
 const at = (id) => document.getElementById(id);
 const own = at('own');
-own.value = localStorage.getItem('phone') ?? '254700000126';
+own.value = localStorage.getItem('phone') ?? '254700000001';
 
 let shownPrompt = null;
 let shown = '';

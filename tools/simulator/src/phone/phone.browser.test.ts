@@ -49,6 +49,8 @@ describe.skipIf(installed === null)('the phone in a browser', () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await page.emulateMedia({ colorScheme: null });
     await page.goto(daraja.url);
+    await page.getByLabel('Number of this phone').fill(PHONE);
+    await page.getByLabel('Number of this phone').press('Tab');
   });
   afterEach(async () => {
     // The page would go on asking a server that has ended.
