@@ -50,6 +50,16 @@ it('dev runs the services, a simulated M-PESA that pays and a provider that is s
   };
   await until('the message about the payment', messagesSent, { isFit: (count) => count === 1 });
 
+  const phone = '254700000001';
+  await fetch(`http://127.0.0.1:${payer}/phone/pay`, {
+    method: 'POST',
+    body: JSON.stringify({ phone, account: wallet, amount: '5' }),
+  });
+  const phoneState = async () => (await fetch(`http://127.0.0.1:${payer}/phone/state?phone=${phone}`)).text();
+  await until('the deposit and its message on the phone', phoneState, {
+    isFit: (shown) => shown.includes(`Deposit: credited, ${wallet}`) && shown.includes('KES 5.00 received'),
+  });
+
   dev.interrupt();
   expect((await dev.ended).code).toBe(0);
 });

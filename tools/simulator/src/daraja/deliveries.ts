@@ -7,7 +7,7 @@ import type { Answer } from './post.ts';
 import type { DeliveryPlan, Nuisances } from './settings.ts';
 
 /** A message that M-PESA has to send. */
-export interface Event {
+interface Event {
   readonly kind: EventKind;
   readonly url: string;
   readonly body: string;

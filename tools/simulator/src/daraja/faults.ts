@@ -8,7 +8,7 @@ import type { RefusalName } from './refusals.ts';
  * How a connection ends instead of an answer. With `lost-before` nothing was taken; with the others the request was
  * taken, and its sender cannot know it.
  */
-export type ConnectionFault = 'lost-before' | 'lost-after' | 'cut' | 'never' | 'unreadable';
+type ConnectionFault = 'lost-before' | 'lost-after' | 'cut' | 'never' | 'unreadable';
 
 /** What befalls a request: a refusal, or its connection. */
 export type Fault = RefusalName | ConnectionFault;

@@ -36,7 +36,7 @@ export interface StkBehaviour {
   readonly confirmation?: DeliveryPlan;
 }
 
-export type ChooseStkBehaviour = (request: StkRequest, attempt: number) => StkBehaviour;
+type ChooseStkBehaviour = (request: StkRequest, attempt: number) => StkBehaviour;
 
 /** Where M-PESA reports payments to a short code, as registered. */
 export interface RegisteredUrls {
@@ -49,7 +49,7 @@ export interface RegisteredUrls {
 }
 
 /** A request of any kind, before it is served. */
-export interface Arrival {
+interface Arrival {
   readonly path: string;
   /** How many requests of this path came before. */
   readonly before: number;

@@ -97,7 +97,7 @@ export async function ask(daraja: DarajaSimulator, path: string, body: Readonly<
 }
 
 /** The fields of a request for a prompt. */
-export function pushFields(callbackUrl: string, changes: Readonly<Record<string, unknown>> = {}) {
+function pushFields(callbackUrl: string, changes: Readonly<Record<string, unknown>> = {}) {
   return {
     BusinessShortCode: '600100',
     Password: Buffer.from(`600100simulated-passkey${TIMESTAMP}`).toString('base64'),

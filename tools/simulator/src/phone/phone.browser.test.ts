@@ -143,13 +143,6 @@ describe.skipIf(installed === null)('the phone in a browser', () => {
         await page.emulateMedia({ colorScheme });
         expect(await leastContrast(page)).toBeGreaterThanOrEqual(ENHANCED_CONTRAST);
         expect(await overflowing(page)).toEqual([]);
-        const folder = process.env['SCREENSHOTS'];
-        if (folder !== undefined) {
-          await page.screenshot({
-            path: `${folder}/phone-${String(width)}-${colorScheme}.png`,
-            fullPage: true,
-          });
-        }
       }
     },
   );
