@@ -76,7 +76,7 @@ function templateOf(kind: DatabaseKind): string {
   return `template_${kind}`;
 }
 
-async function openWallets(url: string, customers: readonly Customer[]): Promise<void> {
+export async function openWallets(url: string, customers: readonly Customer[]): Promise<void> {
   // Numbers and phones are digits.
   const rows = customers.map(({ number, phone }) => `('${number}', '${phone}')`);
   await execute(

@@ -4,6 +4,7 @@ const CATALOGUE = {
   not_credited: 'A deposit was not credited to its customer',
   not_transferred: 'A transfer was not made',
   not_found: 'A wallet was not found',
+  not_empty: 'Deposits are loaded into an empty database only',
   service_not_ready: 'A service did not become ready',
   queue_empty: 'The senders had nothing left to send',
   queue_stalled: 'The senders have stopped sending',
