@@ -17,12 +17,23 @@ SELECT setseed(0.5);
 CREATE TEMP TABLE span AS
 -- Midnight in Nairobi, in UTC: no receipt of today is taken.
 SELECT (date_trunc('day', now() AT TIME ZONE 'Africa/Nairobi') - interval '3 hours')::timestamp(3) AS until,
-       100 * interval '1 day' AS length`,
+       100 * interval '1 day' AS length;
+-- The letters with which receipts begin: A is 2006, January and the tenth.
+CREATE TEMP TABLE days AS
+SELECT day::date AS day,
+       chr(65 + extract(year FROM day)::integer - 2006) || chr(64 + extract(month FROM day)::integer)
+       || CASE
+              WHEN extract(day FROM day) < 10 THEN extract(day FROM day)::text
+              ELSE chr(55 + extract(day FROM day)::integer)
+          END AS letters
+  FROM span s,
+       generate_series(s.until - s.length - interval '1 day', s.until + interval '1 day', interval '1 day') AS day`,
 
   /** $1 to $5: bodies, amounts, short codes, masked numbers, names. */
   patterns: `
 CREATE TEMP TABLE patterns AS
-SELECT ord::integer - 1 AS pattern, body, amount::numeric(19,2) AS amount, short_code, payer_phone, payer_name
+SELECT ord::integer - 1 AS pattern, body, amount::numeric(19,2) AS amount, short_code, payer_phone, payer_name,
+       services.sms_name(payer_name) AS called
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
        WITH ORDINALITY AS t (body, amount, short_code, payer_phone, payer_name, ord)`,
 
@@ -58,17 +69,14 @@ SELECT is_stranger, ord::integer - 1 AS place, account, wallet, credit, phone, l
   beginning: `UPDATE core.wallets SET created_at = s.until - s.length, updated_at = s.until - s.length FROM span s`,
 } as const;
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+/**
+ * Receipts come in no order: a walk through all numbers of seven hexadecimal digits, whose number has no factor but two, in
+ * odd steps.
+ */
+const SERIAL = `lpad(upper(to_hex((n * 7919777 + 40503) % 268435456)), 7, '0')`;
 
-/** The character of a number below 36. */
-const letter = (number: string): string => `substr('${ALPHABET}', (${number})::integer + 1, 1)`;
-
-/** Receipts come in no order: a walk through all numbers of seven characters in steps that share no factor with them. */
-const SERIAL = '(n * 7919777 + 40503) % 78364164096';
-
-const serial = [2176782336, 60466176, 1679616, 46656, 1296, 36, 1]
-  .map((power) => letter(`c.serial / ${String(power)} % 36`))
-  .join(' || ');
+/** The most deposits whose receipts are all different. */
+export const MOST = 268_435_456;
 
 /** $1, $2: the first and the last deposit of the chunk; $3: how many there will be in all. */
 export const CREATE_CHUNK = `
@@ -79,21 +87,18 @@ WITH drawn AS MATERIALIZED (
       FROM generate_series($1::bigint, $2::bigint) AS n, span s
 ), counts AS (
     SELECT is_stranger, max(others) AS others FROM payees GROUP BY is_stranger
-), paid AS (
+), paid AS MATERIALIZED (
     SELECT d.*, date_trunc('second', d.at) AS paid_at, date_trunc('second', d.at) + interval '3 hours' AS eat, y.others
       FROM drawn d JOIN counts y USING (is_stranger)
 ), named AS (
-    SELECT c.n, c.at, c.paid_at, c.eat, m.*, y.*,
-           ${letter('extract(year FROM c.eat)::integer - 2006')} || ${letter('extract(month FROM c.eat)::integer - 1')}
-           || CASE WHEN extract(day FROM c.eat) < 10 THEN extract(day FROM c.eat)::text
-                   ELSE ${letter('greatest(extract(day FROM c.eat)::integer - 10, 0)')} END
-           || ${serial} AS receipt
+    SELECT c.n, c.at, c.paid_at, c.eat, m.*, y.*, x.letters || c.serial AS receipt
       FROM paid c
+      JOIN days x ON x.day = c.eat::date
       JOIN patterns m USING (pattern)
       JOIN payees y ON y.is_stranger = c.is_stranger AND y.place = floor(c.who * c.others)::integer
 )
-SELECT c.n, c.at, c.paid_at, c.receipt, c.amount, c.short_code, c.payer_phone, c.payer_name, c.account, c.wallet, c.credit,
-       c.debit, c.phone, c.language, c.lane, c.reason, c.suggestions, c.is_stranger,
+SELECT c.n, c.at, c.paid_at, c.receipt, c.amount, c.short_code, c.payer_phone, c.payer_name, c.called, c.account, c.wallet,
+       c.credit, c.debit, c.phone, c.language, c.lane, c.reason, c.suggestions, c.is_stranger,
        replace(replace(replace(c.body, '@receipt', c.receipt), '@account', c.account), '@time',
                to_char(c.eat, 'YYYYMMDDHH24MISS')) AS body,
        core.uuid_v7(
@@ -145,7 +150,7 @@ INSERT INTO services.sms_logs (
 SELECT c.id, c.phone,
        services.sms_text(
            p_formats => m.formats, p_language => c.language, p_reference => c.receipt, p_amount => c.amount,
-           p_currency => 'KES', p_wallet => c.wallet, p_name => services.sms_name(c.payer_name),
+           p_currency => 'KES', p_wallet => c.wallet, p_name => c.called,
            p_balance => c.credit_balance
        ),
        'SENT', 'DONE', NULL, NULL, c.at, c.at, c.receipt, 'deposit', c.language, c.lane, 1, 'sender-1', c.at,
@@ -157,7 +162,7 @@ UNION ALL
 SELECT c.id, NULL,
        services.sms_text(
            p_formats => m.formats, p_language => 'en', p_reference => c.receipt, p_amount => c.amount,
-           p_currency => 'KES', p_wallet => c.wallet, p_name => services.sms_name(c.payer_name), p_balance => NULL
+           p_currency => 'KES', p_wallet => c.wallet, p_name => c.called, p_balance => NULL
        ),
        'FAILED', 'DONE', 'masked_number',
        'M-PESA masked the payer''s number, so we cannot notify them. The money stays in suspense until they contact us.',
