@@ -6,18 +6,19 @@ import { runCommand } from '@repo/command/run-command';
 import { createDb, createDepositIntake } from '@repo/db';
 import { auditDeposits } from './audit/deposits.ts';
 import { openDatabases } from './data/databases.ts';
+import { createEndlessPayments } from './data/endless-payments.ts';
 import { createCustomers } from './data/payments.ts';
 import { BenchmarkError } from './lib/errors.ts';
 import { describeMachine } from './lib/machine.ts';
 import { whole } from './lib/markdown.ts';
 import { showProgress } from './lib/progress.ts';
 import { RESULTS, typedCommand, writeResults } from './lib/results.ts';
+import { readServer, readSizes } from './lib/server-state.ts';
+import { ADVISED_SETTINGS } from './lib/settings.ts';
 import { PATIENCE } from './load/contest.ts';
-import { createEndlessPayments } from './sustained/payments.ts';
 import { drawSeconds } from './sustained/picture.ts';
 import { endure } from './sustained/load.ts';
 import { sustainedValues } from './sustained/report.ts';
-import { readServer, readSizes } from './sustained/server-state.ts';
 
 const USAGE = `Usage: bench:sustained [--seconds N] [--callers N] [--lanes N] [--defaults] [--output FOLDER]
 
@@ -31,14 +32,6 @@ const USAGE = `Usage: bench:sustained [--seconds N] [--callers N] [--lanes N] [-
 It needs about 3 KB of disk for each deposit, in the folder for temporary files.
 
 Exit codes: 0 measured, 1 it failed, 2 the command line cannot be used.`;
-
-/** What docs/operating.md advises for a server that records deposits all day. */
-const SETTINGS = {
-  max_wal_size: '16GB',
-  checkpoint_timeout: '15min',
-  wal_compression: 'pglz',
-  shared_buffers: '2GB',
-};
 
 const WALLETS = 10_000;
 
@@ -59,7 +52,7 @@ const count = (text: string, option: string, most: number) =>
 const seconds = count(values.seconds, '--seconds', 86_400);
 const callers = count(values.callers, '--callers', 20_000);
 const lanes = values.lanes === undefined ? {} : { lanes: count(values.lanes, '--lanes', 16) };
-const settings = values.defaults ? {} : SETTINGS;
+const settings = values.defaults ? {} : ADVISED_SETTINGS;
 
 await runCommand(async () => {
   using progress = showProgress();

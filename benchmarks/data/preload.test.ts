@@ -54,7 +54,12 @@ async function readDeposits(): Promise<Deposit[]> {
     account: String(row['account']),
     paidAt: new Date(Number(row['paid_at'])),
     payer: { phone: String(row['phone']), phoneHash: null, name: String(row['payer_name']) },
-    callback: { kind: 'C2B_CONFIRMATION', source: String(row['source']), body: row['body'] as Uint8Array, payload: null },
+    callback: {
+      kind: 'C2B_CONFIRMATION',
+      source: String(row['source']),
+      body: row['body'] as Uint8Array,
+      payload: null,
+    },
   }));
 }
 
@@ -170,5 +175,7 @@ test('some of the payments wait in suspense, and the others reach customers', as
 });
 
 test('nothing is loaded beside rows that are there', async () => {
-  await expect(preloadDeposits(loaded.url, customers, { count: 1 })).rejects.toMatchObject({ code: 'not_empty' });
+  await expect(preloadDeposits(loaded.url, customers, { count: 1 })).rejects.toMatchObject({
+    code: 'not_empty',
+  });
 });

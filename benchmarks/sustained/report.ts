@@ -1,7 +1,8 @@
 import { rounded, table, whole } from '../lib/markdown.ts';
 import { median } from '../lib/percentiles.ts';
+import { settingsText } from '../lib/settings.ts';
 import type { Endured, Second } from './load.ts';
-import type { ServerState } from './server-state.ts';
+import type { ServerState } from '../lib/server-state.ts';
 
 export interface Sustained {
   readonly endured: Endured;
@@ -30,7 +31,6 @@ export function sustainedValues(
   const average = mean(rates);
   const worst = Math.min(...rates);
   const failures = Object.entries(errors).map(([code, times]) => `${code}: ${whole(times)}`);
-  const set = Object.entries(settings).map(([name, value]) => `\`${name} = ${value}\``);
   return {
     headline: `${whole(callers)} callers for ${whole(seconds.length)} seconds: **${whole(acknowledged)} deposits**, on average ${rounded(average)} a second; the
 worst second has ${whole(worst)} (${rounded(worst / average)} of the mean), the median of the seconds' p99 is ${rounded(median(seconds.map(({ p99 }) => p99)))} ms and the
@@ -44,7 +44,7 @@ ${rounded((after.walBytes - before.walBytes) / acknowledged)} bytes of log and $
       ['MiB', ({ bytes }) => whole(bytes / 2 ** 20)],
       ['bytes a deposit', ({ bytes }) => rounded(bytes / acknowledged)],
     ]),
-    settings: set.length === 0 ? 'as PostgreSQL comes' : set.join(', '),
+    settings: settingsText(settings),
   };
 }
 

@@ -35,7 +35,11 @@ export async function readSizes(url: string): Promise<{ name: string; bytes: num
 const SIZES = `
 SELECT c.relname AS name, pg_relation_size(c.oid) + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0) AS bytes
   FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname IN ('core', 'services') AND c.relkind IN ('r', 'i')
- ORDER BY 2 DESC
- LIMIT 16`;
+  LEFT JOIN pg_index i ON i.indexrelid = c.oid
+ WHERE coalesce(i.indrelid, c.oid) IN (
+           'core.transactions'::regclass, 'services.mpesa_logs'::regclass, 'services.mpesa_callbacks'::regclass,
+           'services.sms_logs'::regclass
+       )
+   -- An index without entries has one page.
+   AND pg_relation_size(c.oid) > 8192
+ ORDER BY 2 DESC`;

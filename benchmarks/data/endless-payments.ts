@@ -1,7 +1,7 @@
 import { createRandom } from '@repo/simulator';
 import type { Deposit } from '@repo/db';
-import { createPayments } from '../data/payments.ts';
-import type { Customer, Supply } from '../data/payments.ts';
+import { createPayments } from './payments.ts';
+import type { Customer, Supply } from './payments.ts';
 
 /** Payments of which the bodies differ; the rest of what is sent is theirs with new receipts. */
 const PATTERNS = 20_000;
