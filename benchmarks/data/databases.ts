@@ -16,14 +16,15 @@ export type DatabaseKind = 'ledger' | 'textbook' | 'funded' | 'funded_textbook' 
 /** A durable server of its own, and fresh databases on it. */
 export interface Databases extends AsyncDisposable {
   readonly server: Server;
-  /** Lends a fresh database with the customers' wallets for as long as `work` takes. */
+  /** Lends a fresh database with the customers' wallets for as long as `work` takes; one of a kind at a time. */
   withFresh<Result>(kind: DatabaseKind, work: (url: string) => Promise<Result>): Promise<Result>;
 }
 
 /**
- * Starts a server with its default settings, fsync among them, and makes the templates.
+ * Starts a server with its default settings, fsync among them. A kind of database gets its template when it is first asked
+ * for.
  *
- * @param texts how many messages `texts` has; there is no such template when it is 0
+ * @param texts how many messages `texts` has
  * @param settings of the server, which win over its usual ones
  */
 export async function openDatabases(
@@ -32,15 +33,31 @@ export async function openDatabases(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Databases> {
   const server = await startServer({ settings });
-  try {
-    await prepareTemplates(server.url, customers, texts);
-  } catch (error) {
-    await server.stop();
-    throw error;
+  const prepared = new Map<DatabaseKind, Promise<void>>();
+
+  function prepare(kind: DatabaseKind): Promise<void> {
+    const known = prepared.get(kind);
+    if (known !== undefined) return known;
+    const preparing = prepareTemplate(kind);
+    prepared.set(kind, preparing);
+    return preparing;
   }
+
+  async function prepareTemplate(kind: DatabaseKind): Promise<void> {
+    const base = BASES[kind];
+    const name = templateOf(kind);
+    if (base !== undefined) await prepare(base);
+    const url =
+      base === undefined
+        ? await createDatabase(server.url, name)
+        : await cloneDatabase(server.url, { template: templateOf(base), name });
+    await FILL[kind](url, customers, texts);
+  }
+
   return {
     server,
     async withFresh(kind, work) {
+      await prepare(kind);
       const name = `bench_${kind}`;
       const url = await cloneDatabase(server.url, { template: templateOf(kind), name });
       try {
@@ -54,28 +71,40 @@ export async function openDatabases(
   };
 }
 
-async function prepareTemplates(serverUrl: string, customers: readonly Customer[], texts: number) {
-  const copy = (from: DatabaseKind, to: DatabaseKind) =>
-    cloneDatabase(serverUrl, { template: templateOf(from), name: templateOf(to) });
-  const ledger = await createDatabase(serverUrl, templateOf('ledger'));
-  await migrateDatabase(ROOT, ledger);
-  await openWallets(ledger, customers);
-  await execute(ledger, 'VACUUM (ANALYZE)');
-  await execute(await copy('ledger', 'textbook'), REMOVE_GUARDS);
-  const funded = await copy('ledger', 'funded');
-  await fundWallets(funded, customers);
-  await execute(funded, 'VACUUM (ANALYZE)');
-  await execute(await copy('funded', 'funded_textbook'), REMOVE_GUARDS);
-  if (texts === 0) return;
-  const outbox = await copy('ledger', 'texts');
-  await queueTexts(outbox, { first: 1, count: texts });
-  await execute(outbox, 'VACUUM (ANALYZE)');
-}
+/** What a kind of database begins as. */
+const BASES: Readonly<Partial<Record<DatabaseKind, DatabaseKind>>> = {
+  textbook: 'ledger',
+  funded: 'ledger',
+  funded_textbook: 'funded',
+  texts: 'ledger',
+};
+
+type Fill = (url: string, customers: readonly Customer[], texts: number) => Promise<void>;
+
+/** What makes it its kind. */
+const FILL: Readonly<Record<DatabaseKind, Fill>> = {
+  async ledger(url, customers) {
+    await migrateDatabase(ROOT, url);
+    await openWallets(url, customers);
+    await execute(url, 'VACUUM (ANALYZE)');
+  },
+  textbook: removeGuards,
+  async funded(url, customers) {
+    await fundWallets(url, customers);
+    await execute(url, 'VACUUM (ANALYZE)');
+  },
+  funded_textbook: removeGuards,
+  async texts(url, _, texts) {
+    await queueTexts(url, { first: 1, count: texts });
+    await execute(url, 'VACUUM (ANALYZE)');
+  },
+};
 
 function templateOf(kind: DatabaseKind): string {
   return `template_${kind}`;
 }
 
+/** Opens the wallets of customers, with nothing in them. */
 export async function openWallets(url: string, customers: readonly Customer[]): Promise<void> {
   // Numbers and phones are digits.
   const rows = customers.map(({ number, phone }) => `('${number}', '${phone}')`);
@@ -103,3 +132,7 @@ $$;`;
 const REMOVE_GUARDS = `
 ${DROP_TRIGGERS}
 DROP INDEX core.transactions_debit_posting_key, core.transactions_credit_posting_key;`;
+
+async function removeGuards(url: string): Promise<void> {
+  await execute(url, REMOVE_GUARDS);
+}

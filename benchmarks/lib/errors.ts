@@ -8,6 +8,7 @@ const CATALOGUE = {
   service_not_ready: 'A service did not become ready',
   queue_empty: 'The senders had nothing left to send',
   queue_stalled: 'The senders have stopped sending',
+  ratio_wrong: 'A ratio that must hold on any machine does not',
   plan_wrong: 'A claim must read what it claims and nothing else',
 } as const;
 

@@ -29,7 +29,7 @@ export type Call = (place: number) => Promise<void>;
 
 /** One way to do it. */
 export interface Contestant {
-  readonly way: 'textbook' | 'call' | 'lane' | 'intake' | 'told' | 'raw' | 'package';
+  readonly way: 'textbook' | 'call' | 'lane' | 'lanes' | 'intake' | 'told' | 'raw' | 'package';
   readonly database: DatabaseKind;
   readonly open: (place: Place) => Call;
 }

@@ -43,7 +43,7 @@ export async function measureCeilings(bench: Workbench, callers: number): Promis
  * Deposits per second. All parameters are built before the clock runs; how many are needed is known from the
  * warm-up, and the window ends early should they not suffice.
  */
-async function measureCeiling(
+export async function measureCeiling(
   { databases, payments, pace }: Workbench,
   { statements, batch }: { readonly statements: 'textbook' | 'record_deposits'; readonly batch: number },
 ): Promise<number> {

@@ -54,3 +54,11 @@ export const QUICK_PACE: Pace = {
   prebuilt: 20_000,
   texts: 50_000,
 };
+
+/** So short that only ratios of several times mean anything. */
+export const SMOKE_PACE: Pace = {
+  ...QUICK_PACE,
+  window: 500,
+  warmUpAtMost: 10_000,
+  prebuilt: 10_000,
+};

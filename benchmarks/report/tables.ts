@@ -29,11 +29,11 @@ export function renderTables(rounds: readonly Round[], parts: readonly Part[]): 
   const tables: Readonly<Record<string, readonly [Part, () => string]>> = {
     'deposits per second': ['deposits', () => rateTable(deposits)],
     'deposits, latency': ['deposits', () => latencyTable(deposits)],
-    'deposits, aims': ['deposits', () => aimTable('the intake', deposits, DEPOSIT_AIMS)],
+    'deposits, aims': ['deposits', () => aimTable('all lanes', 'lanes', deposits, DEPOSIT_AIMS)],
     'raw SQL': ['deposits', () => ceilingTable(rounds, deposits)],
     'transfers, random pairs': ['transfers', () => transferTable(rowsOf(rounds, 'pairs'))],
     'transfers, one hot wallet': ['transfers', () => transferTable(hot)],
-    'transfers, aim': ['transfers', () => aimTable('the intake, one hot wallet', hot, HOT_AIMS)],
+    'transfers, aim': ['transfers', () => aimTable('the intake, one hot wallet', 'intake', hot, HOT_AIMS)],
     'look-ups per second': ['lookups', () => lookupTable(rowsOf(rounds, 'lookups'))],
     'the service': ['service', () => serviceTable(rounds)],
     'SMS per second': ['sms', () => smsTable(rounds)],
@@ -59,9 +59,10 @@ function latency(title: string, way: WayName): Column<Row> {
   return [title, ({ figures }) => waits(figures(way))];
 }
 
-const TIMES: readonly Column<Row>[] = [
-  ['intake / textbook', ({ ratios }) => `${rounded(median(ratios('intake', 'textbook')))} ×`],
-  ['in single rounds', ({ ratios }) => `${range(ratios('intake', 'textbook'), rounded)} ×`],
+/** How many times the textbook's rate a way has. */
+const times = (title: string, way: WayName): readonly Column<Row>[] => [
+  [`${title} / textbook`, ({ ratios }) => `${rounded(median(ratios(way, 'textbook')))} ×`],
+  ['in single rounds', ({ ratios }) => `${range(ratios(way, 'textbook'), rounded)} ×`],
 ];
 
 function range(values: readonly number[], show: (value: number) => string): string {
@@ -73,13 +74,13 @@ function rateTable(rows: readonly Row[]): string {
     rate('textbook', 'textbook'),
     rate('one call', 'call'),
     rate('one lane', 'lane'),
-    ours('intake', 'intake'),
+    ours('all lanes', 'lanes'),
   ];
   return table(rows, [
     CALLERS,
     ...ways,
-    ...TIMES,
-    ['intake / one lane', ({ ratios }) => `${rounded(median(ratios('intake', 'lane')))} ×`],
+    ...times('all lanes', 'lanes'),
+    ['all lanes / one lane', ({ ratios }) => `${rounded(median(ratios('lanes', 'lane')))} ×`],
   ]);
 }
 
@@ -88,19 +89,24 @@ function latencyTable(rows: readonly Row[]): string {
     latency('textbook', 'textbook'),
     latency('one call', 'call'),
     latency('one lane', 'lane'),
-    latency('intake', 'intake'),
+    latency('all lanes', 'lanes'),
   ];
   return table(rows, [CALLERS, ...ways]);
 }
 
-/** The intake beside its aims, by number of callers. */
-function aimTable(title: string, rows: readonly Row[], aims: ReadonlyMap<number, number>): string {
+/** A way beside its aims, by number of callers. */
+function aimTable(
+  title: string,
+  way: WayName,
+  rows: readonly Row[],
+  aims: ReadonlyMap<number, number>,
+): string {
   const aimed = rows.filter(({ callers }) => aims.has(callers));
   return table(aimed, [
     [title, ({ callers }) => `${whole(callers)} callers`],
     ...aimColumns<Row>(
       ({ callers }) => aims.get(callers) ?? 0,
-      ({ figures }) => figures('intake'),
+      ({ figures }) => figures(way),
     ),
   ]);
 }
@@ -132,7 +138,7 @@ function ceilingTable(rounds: readonly Round[], deposits: readonly Row[]): strin
 function transferTable(rows: readonly Row[]): string {
   const ways = [rate('textbook', 'textbook'), ours('intake', 'intake'), rate('and told', 'told')];
   const waiting = [latency('textbook, ms', 'textbook'), latency('intake, ms', 'intake')];
-  return table(rows, [CALLERS, ...ways, ...TIMES, ...waiting]);
+  return table(rows, [CALLERS, ...ways, ...times('intake', 'intake'), ...waiting]);
 }
 
 function lookupTable(rows: readonly Row[]): string {
