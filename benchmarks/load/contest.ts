@@ -49,23 +49,35 @@ export interface Sample extends Measured {
   readonly callers: number;
 }
 
+/** Lends a way on a fresh database, with the connections that all have. */
+export function withContestant<Result>(
+  { database, open }: Contestant,
+  bench: Workbench,
+  work: (call: Call, url: string) => Promise<Result>,
+): Promise<Result> {
+  return bench.databases.withFresh(database, async (url) => {
+    await using opened = new AsyncDisposableStack();
+    const patience = { connectTimeoutMs: PATIENCE, statementTimeoutMs: PATIENCE };
+    const db = createDb({ url, maxConnections: CONNECTIONS, ...patience });
+    opened.defer(() => db.close());
+    const result = await work(open({ url, db, bench, opened }), url);
+    return result;
+  });
+}
+
 /** Measures every way with so many callers, each on a fresh database, in an order that changes with the round. */
 export async function measureContest(
   { subject, contestants, audit }: Contest,
   callers: number,
   bench: Workbench,
 ): Promise<Sample[]> {
-  const { pace, round, say, databases } = bench;
+  const { pace, round, say } = bench;
   const window = callers < 2_000 ? pace.window : pace.longWindow;
   const samples: Sample[] = [];
-  for (const { way, database, open } of turned(contestants, round)) {
+  for (const contestant of turned(contestants, round)) {
+    const { way, database } = contestant;
     say(`${subject}, ${way}, ${String(callers)} callers`);
-    const measured = await databases.withFresh(database, async (url) => {
-      await using opened = new AsyncDisposableStack();
-      const patience = { connectTimeoutMs: PATIENCE, statementTimeoutMs: PATIENCE };
-      const db = createDb({ url, maxConnections: CONNECTIONS, ...patience });
-      opened.defer(() => db.close());
-      const call = open({ url, db, bench, opened });
+    const measured = await withContestant(contestant, bench, async (call, url) => {
       const result = await runLoad(({ place }) => call(place), { ...pace, callers, window });
       await audit(url, database, result);
       return result;

@@ -59,6 +59,5 @@ export const QUICK_PACE: Pace = {
 export const SMOKE_PACE: Pace = {
   ...QUICK_PACE,
   window: 500,
-  warmUpAtMost: 10_000,
-  prebuilt: 10_000,
+  prebuilt: 6_000,
 };

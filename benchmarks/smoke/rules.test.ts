@@ -24,7 +24,7 @@ test('nothing is wrong on a quiet machine, nor on one that is ten times slower',
 
 test('deposits that travel one by one break what grouping is for', () => {
   expect(complaintsOf({ 'one lane': 1_100, 'all lanes': 1_100 })).toEqual([
-    expect.stringContaining('one lane has 1.1 times the rate of one call, and must have 3'),
+    expect.stringContaining('one lane has 1.1 times the rate of one call, and must have 2'),
     expect.stringContaining('of textbook'),
     expect.stringContaining('of raw SQL'),
   ]);

@@ -27,7 +27,7 @@ const RULES: readonly Rule[] = [
   {
     way: 'one lane',
     other: 'one call',
-    least: 3,
+    least: 2,
     otherwise: 'deposits do not travel in groups any more',
   },
   // 17
