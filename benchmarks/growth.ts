@@ -51,13 +51,15 @@ const { values } = readCommandLine(USAGE, {
     output: { type: 'string' },
   },
 });
-const count = (text: string, option: string, least: number, most: number) =>
-  readCount(text, { option, least, most, usage: USAGE });
+const count = (text: string, option: string, range: { readonly least: number; readonly most: number }) =>
+  readCount(text, { option, ...range, usage: USAGE });
 const sizes = values.deposits
-  .map((text) => count(text, '--deposits', 1_000, 100_000_000))
+  .map((text) => count(text, '--deposits', { least: 1_000, most: 100_000_000 }))
   .toSorted((one, other) => one - other);
-const rounds = count(values.rounds, '--rounds', 1, 100);
-const window = count(values.seconds, '--seconds', 1, 600) * 1_000;
+const rounds = count(values.rounds, '--rounds', { least: 1, most: 100 });
+const window = count(values.seconds, '--seconds', { least: 1, most: 600 }) * 1_000;
+
+const isCopied = ({ deposits }: Pick<GrownDatabase, 'deposits'>) => deposits <= COPIED;
 
 /** What is compared in each round. */
 const LANES: readonly Lanes[] = ['one', 'all'];
@@ -72,7 +74,7 @@ await runCommand(async () => {
     customers,
     sizes,
     // A copy for each measurement, and one that is only read.
-    copies: (size) => (size <= COPIED ? rounds * LANES.length + 1 : 1),
+    copies: (deposits) => (isCopied({ deposits }) ? rounds * LANES.length + 1 : 1),
     say: (what) => progress.step(what),
   });
   const payments = createEndlessPayments(customers);
@@ -91,6 +93,7 @@ await runCommand(async () => {
         const rate = await measureRate(url, terms);
         sent += rate.acknowledged;
         rates.get(database)?.push(rate);
+        if (isCopied(database)) await auditGrown(url, database.deposits + rate.acknowledged);
       }
     }
   }
@@ -100,14 +103,8 @@ await runCommand(async () => {
     const { deposits, loading } = database;
     const reads = await measureReads(database.url(0), customers);
     const measured = rates.get(database) ?? [];
-    const isCopied = deposits <= COPIED;
     const added = measured.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-    const audit = await auditGrown(database.url(0), deposits + (isCopied ? 0 : added));
-    if (isCopied) {
-      for (const [place, { acknowledged }] of [...measured.entries()]) {
-        await auditGrown(database.url(place + 1), deposits + acknowledged);
-      }
-    }
+    const audit = await auditGrown(database.url(0), isCopied(database) ? deposits : deposits + added);
     grown.push({ deposits, loading, sizes: bytes.get(database) ?? [], rates: measured, reads, audit });
   }
   const [load = Number.NaN] = loadavg();

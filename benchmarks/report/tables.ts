@@ -29,11 +29,17 @@ export function renderTables(rounds: readonly Round[], parts: readonly Part[]): 
   const tables: Readonly<Record<string, readonly [Part, () => string]>> = {
     'deposits per second': ['deposits', () => rateTable(deposits)],
     'deposits, latency': ['deposits', () => latencyTable(deposits)],
-    'deposits, aims': ['deposits', () => aimTable('all lanes', 'lanes', deposits, DEPOSIT_AIMS)],
+    'deposits, aims': [
+      'deposits',
+      () => aimTable({ title: 'all lanes', way: 'lanes', aims: DEPOSIT_AIMS }, deposits),
+    ],
     'raw SQL': ['deposits', () => ceilingTable(rounds, deposits)],
     'transfers, random pairs': ['transfers', () => transferTable(rowsOf(rounds, 'pairs'))],
     'transfers, one hot wallet': ['transfers', () => transferTable(hot)],
-    'transfers, aim': ['transfers', () => aimTable('the intake, one hot wallet', 'intake', hot, HOT_AIMS)],
+    'transfers, aim': [
+      'transfers',
+      () => aimTable({ title: 'the intake, one hot wallet', way: 'intake', aims: HOT_AIMS }, hot),
+    ],
     'look-ups per second': ['lookups', () => lookupTable(rowsOf(rounds, 'lookups'))],
     'the service': ['service', () => serviceTable(rounds)],
     'SMS per second': ['sms', () => smsTable(rounds)],
@@ -94,13 +100,15 @@ function latencyTable(rows: readonly Row[]): string {
   return table(rows, [CALLERS, ...ways]);
 }
 
-/** A way beside its aims, by number of callers. */
-function aimTable(
-  title: string,
-  way: WayName,
-  rows: readonly Row[],
-  aims: ReadonlyMap<number, number>,
-): string {
+interface Aims {
+  readonly title: string;
+  readonly way: WayName;
+  /** By number of callers. */
+  readonly aims: ReadonlyMap<number, number>;
+}
+
+/** A way beside its aims. */
+function aimTable({ title, way, aims }: Aims, rows: readonly Row[]): string {
   const aimed = rows.filter(({ callers }) => aims.has(callers));
   return table(aimed, [
     [title, ({ callers }) => `${whole(callers)} callers`],
