@@ -6,6 +6,7 @@ import { runCommand } from '@repo/command/run-command';
 import { startServer } from '@repo/postgres/server';
 import { createEndlessPayments } from './data/endless-payments.ts';
 import { createCustomers } from './data/payments.ts';
+import { MOST } from './data/preload.sql.ts';
 import { openGrownDatabases } from './growth/databases.ts';
 import type { GrownDatabase } from './growth/databases.ts';
 import { measureRate } from './growth/rates.ts';
@@ -54,7 +55,7 @@ const { values } = readCommandLine(USAGE, {
 const count = (text: string, option: string, range: { readonly least: number; readonly most: number }) =>
   readCount(text, { option, ...range, usage: USAGE });
 const sizes = values.deposits
-  .map((text) => count(text, '--deposits', { least: 1_000, most: 100_000_000 }))
+  .map((text) => count(text, '--deposits', { least: 1_000, most: MOST }))
   .toSorted((one, other) => one - other);
 const rounds = count(values.rounds, '--rounds', { least: 1, most: 100 });
 const window = count(values.seconds, '--seconds', { least: 1, most: 600 }) * 1_000;

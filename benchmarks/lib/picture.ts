@@ -1,12 +1,12 @@
 import { whole } from './markdown.ts';
 
 /** A diagram with one axis up: lines over places from 0 to 1. */
-export interface Panel {
+interface Panel {
   readonly title: string;
   readonly lines: readonly Line[];
 }
 
-export interface Line {
+interface Line {
   readonly colour: string;
   readonly points: readonly (readonly [place: number, value: number])[];
   /** Stands beside the last point. */

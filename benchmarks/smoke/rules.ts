@@ -2,9 +2,9 @@ import { rounded, table, whole } from '../lib/markdown.ts';
 import { median } from '../lib/percentiles.ts';
 
 /** All ways to record a deposit that are compared, slowest first on a quiet machine. */
-export const WAYS = ['textbook', 'one call', 'one lane', 'all lanes', 'raw SQL', 'the floor'] as const;
+const WAYS = ['textbook', 'one call', 'one lane', 'all lanes', 'raw SQL', 'the floor'] as const;
 
-export type Way = (typeof WAYS)[number];
+type Way = (typeof WAYS)[number];
 
 /** Deposits per second of every way, measured once, one way after the other. */
 export type SmokeRound = Readonly<Record<Way, number>>;
