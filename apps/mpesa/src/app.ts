@@ -53,7 +53,7 @@ export async function createApp(
     ...log,
   });
   const { app, metrics, requireKey } = server;
-  await addC2bRoutes(app, deps, createC2bMetrics(metrics, intake));
+  await addC2bRoutes(server, deps, createC2bMetrics(metrics, intake));
   addDepositListRoutes(app, deps, requireKey);
   addDepositRoutes(app, deps, requireKey);
   addReleaseRoutes(app, deps, requireKey);

@@ -1,5 +1,5 @@
 import { addCallbackScope } from '@repo/http';
-import type { CallbackScopeOptions, HttpServer } from '@repo/http';
+import type { CallbackScopeOptions, Server } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
 import { callbackOf } from './callback.ts';
@@ -23,15 +23,18 @@ const ACKNOWLEDGED = { ResultCode: 0, ResultDesc: 'Accepted' } as const;
 
 /** Adds the two routes that M-PESA calls. They are never rate-limited: a 429 would be a lost payment. */
 export async function addC2bRoutes(
-  app: HttpServer,
+  { app, admit }: Pick<Server, 'admit' | 'app'>,
   deps: AppDependencies,
   metrics: C2bMetrics,
 ): Promise<void> {
-  const { db, intake, settings } = deps;
+  const { intake, settings } = deps;
+  // Room was made for a callback when it was admitted; here it is not refused again.
+  const db = deps.db.patient;
   const receive = createReceiver(deps, metrics);
   const options: CallbackScopeOptions = {
     roots: CALLBACK_ROOTS,
     token: settings.callbackToken,
+    admit,
     keepStray: async (request, reason) => {
       const callback = await receive(request, 'UNKNOWN');
       const receipt = findReceipt(callback.body.bytes);
@@ -57,7 +60,7 @@ export async function addC2bRoutes(
 }
 
 /** Builds what all routes do first: see where a callback comes from, and that it came whole and is not too large. */
-function createReceiver({ db, settings }: AppDependencies, metrics: C2bMetrics) {
+function createReceiver({ db: { patient: db }, settings }: AppDependencies, metrics: C2bMetrics) {
   const checkSource = createSourceCheck(settings.sourceCheck);
   return async (request: FastifyRequest, kind: Callback['kind']): Promise<Callback> => {
     const context: CallbackContext = { db, metrics, log: request.log };

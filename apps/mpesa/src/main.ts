@@ -8,7 +8,7 @@ const environment = readEnvironment();
 const db = createDb(databaseOptions(environment));
 const maxAmount = environment.MPESA_MAX_AMOUNT;
 const lanes = environment.DATABASE_LANES;
-const intake = createDepositIntake(db, { maxAmount, ...(lanes === undefined ? {} : { lanes }) });
+const intake = createDepositIntake(db.patient, { maxAmount, ...(lanes === undefined ? {} : { lanes }) });
 const server = await createApp({
   db,
   intake,

@@ -1,5 +1,5 @@
 import { storeCallback } from '@repo/db';
-import type { Db } from '@repo/db';
+import type { Handle } from '@repo/db';
 import { findDamage, httpProblem, notStored } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
 import type { C2bMetrics } from './c2b-metrics.ts';
@@ -10,7 +10,7 @@ import type { UnreadableReason } from './message/reasons.ts';
 
 /** What the handlers of callbacks work with. */
 export interface CallbackContext {
-  readonly db: Db;
+  readonly db: Handle;
   readonly metrics: C2bMetrics;
   readonly log: FastifyBaseLogger;
 }

@@ -34,7 +34,7 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
   const database = await createTestDatabase();
   const network = await startDatabaseProxy(database.url);
   const db = createDb({ url: network.url, connectTimeoutMs: 60_000 });
-  const intake = createDepositIntake(db);
+  const intake = createDepositIntake(db.patient);
   const lines: string[] = [];
   const server = await createApp(
     { db, intake, settings: { ...TEST_SETTINGS, ...settings } },

@@ -61,6 +61,6 @@ export async function createApp(
   addUnknownRoutes(server.app, context);
   addCostRoutes(server.app, context);
   addTemplateRoutes(server.app, context);
-  await addCallbackRoutes(server.app, deps, metrics);
+  await addCallbackRoutes(server, deps, metrics);
   return { server, metrics };
 }

@@ -9,8 +9,8 @@ import { createStuckHoldsGauge } from './wallet-metrics.ts';
 const environment = readEnvironment();
 const receiptKeys = await readReceiptKeys(environment.RECEIPT_KEYS).catch(exitOnWrongSettings);
 const db = createDb(databaseOptions(environment));
-const transfers = createTransferIntake(db);
-const ledger = createLedgerIntake(db);
+const transfers = createTransferIntake(db.patient);
+const ledger = createLedgerIntake(db.patient);
 const server = await createApp({
   db,
   transfers,

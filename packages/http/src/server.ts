@@ -9,6 +9,7 @@ import type { Registry } from 'prom-client';
 import { createKeyGuard } from './callers/api-key.ts';
 import type { ApiKey, FindKey, KeyGuard } from './callers/api-key.ts';
 import { isCallbackUrl, tidyCallbackPath } from './bodies/callback-scope.ts';
+import type { Admit } from './bodies/callback-scope.ts';
 import { answerClientError, answerConnect, answerExpectation } from './problems/client-error.ts';
 import { commonHeaders } from './common-headers.ts';
 import { followConnections } from './running/connections.ts';
@@ -19,6 +20,7 @@ import { problemKindsOf } from './problems/domain-problems.ts';
 import type { TrustedError } from './problems/error-log.ts';
 import { createErrorHandler, sendProblem, toProblem } from './problems/errors.ts';
 import type { ErrorRules } from './problems/errors.ts';
+import { createGate } from './running/gate.ts';
 import { addHealthRoutes } from './running/health.ts';
 import type { ReadinessCheck } from './running/health.ts';
 import type { HttpServer } from './http-server.ts';
@@ -26,6 +28,7 @@ import { takeJsonBodies } from './bodies/json-body.ts';
 import { createLifecycle } from './running/lifecycle.ts';
 import type { Lifecycle } from './running/lifecycle.ts';
 import { RequestLog, createLogger } from './running/log.ts';
+import { addLoadMetrics } from './running/load-metrics.ts';
 import { addMetrics, createRegistry } from './running/metrics.ts';
 import { followPaths, ROUTER_OPTIONS } from './path-methods.ts';
 import type { PathMethods } from './path-methods.ts';
@@ -63,6 +66,10 @@ export interface ServerOptions extends ErrorRules {
   readonly callbackRoots?: readonly string[];
   /** The largest JSON body in bytes. Default: 64 KiB. */
   readonly bodyLimit?: number;
+  /** Callbacks that are worked on at the same time; others wait, with their bodies read. Default: 2,000. */
+  readonly maxCallbacks?: number;
+  /** Requests that are read and not answered; at that number nothing more is read. Default: 8,000. */
+  readonly maxUnderWay?: number;
   /** Time for a request to arrive as a whole, in milliseconds. Default: 30,000. */
   readonly requestTimeoutMs?: number;
 }
@@ -71,6 +78,8 @@ export interface ServerOptions extends ErrorRules {
 export interface Server {
   readonly app: HttpServer;
   readonly connections: Connections;
+  /** For the callbacks of `addCallbackScope`, which share the room that this server has for them. */
+  readonly admit: Admit;
   readonly lifecycle: Lifecycle;
   /** Whether the service can do its work now: the `readiness` that it was built with. */
   readonly checkReadiness: ReadinessCheck;
@@ -95,7 +104,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const metrics = createRegistry(options.service);
   const requireKey = createKeyGuard(options.apiKeys, options.findKey);
   const app = buildFastify(options);
-  const connections = followConnections(app.server);
+  const connections = followConnections(app.server, options.maxUnderWay ?? 8_000);
+  const gate = createGate(options.maxCallbacks ?? 2_000);
+  const countOverload = addLoadMetrics(metrics, { connections, gate });
   const callbackRoots = options.callbackRoots ?? [];
   app.server.on('checkExpectation', (request, response) => {
     // What a sender expects besides 100-continue is no reason to turn its message away unread.
@@ -106,7 +117,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(createErrorHandler(options));
+  app.setErrorHandler(createErrorHandler(options, countOverload));
   takeJsonBodies(app);
   app.setNotFoundHandler(() => {
     // A route with a wildcard, such as the files of the documentation, has looked for itself and found nothing.
@@ -121,7 +132,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   addProblemPages(app, problems);
   addMetrics(app, metrics, requireKey('read'));
   addHealthRoutes(app, lifecycle, options.readiness);
-  return { app, connections, lifecycle, checkReadiness: options.readiness, metrics, requireKey };
+  const admit: Admit = (answer, work) => connections.workFor(answer, () => gate.pass(work));
+  return { app, admit, connections, lifecycle, checkReadiness: options.readiness, metrics, requireKey };
 }
 
 function buildFastify(options: ServerOptions): HttpServer {

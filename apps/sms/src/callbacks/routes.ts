@@ -1,5 +1,5 @@
 import { addCallbackScope, problemResponse, rawBodyOf } from '@repo/http';
-import type { CallbackScopeOptions, HttpServer, RawBody } from '@repo/http';
+import type { CallbackScopeOptions, RawBody, Server } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { quarantine, refuseDamaged, takeDeliveryReport, takeOptOut } from './take-callback.ts';
@@ -40,12 +40,13 @@ export const CALLBACK_ROOTS: readonly string[] = ['/delivery-reports', '/opt-out
 
 /** Adds the two routes that the provider calls. They are never rate-limited: a 429 would be a lost report. */
 export async function addCallbackRoutes(
-  app: HttpServer,
+  { app, admit }: Pick<Server, 'admit' | 'app'>,
   { db, callbacks, settings }: AppDependencies,
   metrics: SmsMetrics,
 ): Promise<void> {
   const contextOf = (request: FastifyRequest): CallbackContext => ({
-    db,
+    // Room was made for a callback when it was admitted; here it is not refused again.
+    db: db.patient,
     callbacks,
     metrics,
     log: request.log,
@@ -60,6 +61,7 @@ export async function addCallbackRoutes(
   const options: CallbackScopeOptions = {
     roots: CALLBACK_ROOTS,
     token: settings.callbackToken,
+    admit,
     keepStray: async (request, reason) => {
       await quarantine(contextOf(request), await bodyOf(request), { reason });
     },

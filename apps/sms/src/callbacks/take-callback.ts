@@ -1,5 +1,5 @@
 import { isDaftariError, recordDeliveryReport, recordOptOut } from '@repo/db';
-import type { Db, DeliveryOutcome } from '@repo/db';
+import type { DeliveryOutcome, Handle } from '@repo/db';
 import { findDamage, lowerCase, notStored } from '@repo/http';
 import type { RawBody } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
@@ -11,7 +11,7 @@ import type { SmsMetrics } from '../sms-metrics.ts';
 
 /** What the handlers of callbacks work with. */
 export interface CallbackContext {
-  readonly db: Db;
+  readonly db: Handle;
   readonly callbacks: CallbackReader;
   readonly metrics: SmsMetrics;
   readonly log: FastifyBaseLogger;

@@ -8,13 +8,15 @@ import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
 import { retry } from './retry.ts';
 import { assertClientCurrent } from './schema-digest.ts';
-import type { Handle, Statement } from './handle.ts';
+import type { Handle, Statement, Value } from './handle.ts';
 
 export interface DbOptions {
   /** `postgresql://user:password@host:port/database?sslmode=...`; docs/operating.md lists the parameters. */
   readonly url: string;
   /** Connections of this process at most. Default: 10. */
   readonly maxConnections?: number;
+  /** Callers that may wait for a connection; all others are refused at once (`pool_exhausted`). Default: 2,000. */
+  readonly maxWaiting?: number;
   /** How long a caller waits for a connection before `pool_exhausted`, in milliseconds. Default: 5,000. */
   readonly connectTimeoutMs?: number;
   /** How long one statement may run, waiting for locks included, in milliseconds. Default: 30,000. */
@@ -29,6 +31,13 @@ export interface DbOptions {
 /** An open database: a pool of connections, and Prisma's client on the same pool. */
 export interface Db extends Handle {
   readonly prisma: PrismaClient;
+  /**
+   * The same database for work that waits for a connection even where as many wait as may: batches, which carry the work
+   * of many callers, and messages that nobody sends again. Whoever uses it bounds how much of it there is.
+   */
+  readonly patient: Handle;
+  /** Callers that wait for a connection now. */
+  readonly waiting: number;
   /** The schema that holds Prisma's own table, as the URL names it. */
   readonly schema: string;
   /**
@@ -54,7 +63,10 @@ export function createDb(options: DbOptions): Db {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const target = parseDatabaseUrl(options.url);
   const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });
-  const pool = new GuardedPool(target, config, { answerTimeoutMs: statementTimeoutMs + ANSWER_GRACE_MS });
+  const pool = new GuardedPool(target, config, {
+    answerTimeoutMs: statementTimeoutMs + ANSWER_GRACE_MS,
+    maxWaiting: options.maxWaiting ?? 2_000,
+  });
   const named = options.pooler !== true;
   const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
   const prisma = new PrismaClient({
@@ -64,18 +76,27 @@ export function createDb(options: DbOptions): Db {
     transactionOptions: { maxWait: connectTimeoutMs + 1_000 },
   });
   let closed: Promise<void> | null = null;
+  async function run({ name, text }: Statement, values: readonly Value[]): Promise<unknown[]> {
+    const statement = { text, values: [...values], ...(named ? { name } : {}) };
+    try {
+      // One statement is one transaction: when a deadlock undid it, it can simply be retried.
+      const result = await retry(() => pool.query<Record<string, unknown>>(statement), isTransient);
+      return result.rows;
+    } catch (error) {
+      throw toDaftariError(error);
+    }
+  }
+
   return {
     prisma,
+    patient: { prisma, run },
     schema: target.schema ?? 'public',
-    async run({ name, text }, values) {
-      const statement = { text, values: [...values], ...(named ? { name } : {}) };
-      try {
-        // One statement is one transaction: when a deadlock undid it, it can simply be retried.
-        const result = await retry(() => pool.query<Record<string, unknown>>(statement), isTransient);
-        return result.rows;
-      } catch (error) {
-        throw toDaftariError(error);
-      }
+    async run(statement, values) {
+      pool.refuseWhenFull();
+      return run(statement, values);
+    },
+    get waiting() {
+      return pool.waitingCount;
     },
     connect: named ? () => connect(target, config) : null,
     close() {

@@ -15,9 +15,9 @@ type Connected = (error: Error | undefined, client: PoolClient | undefined, done
 export class GuardedPool extends Pool {
   readonly #open = new Set<PoolClient>();
   readonly #ways: ConnectionWays;
-  readonly #answerTimeoutMs: number;
+  readonly #limits: PoolLimits;
 
-  constructor(target: DatabaseTarget, config: PoolConfig, limits: { readonly answerTimeoutMs: number }) {
+  constructor(target: DatabaseTarget, config: PoolConfig, limits: PoolLimits) {
     const ways = new ConnectionWays(target);
     // The pool makes a client when there is room for one, and learns only then how to connect.
     class Connecting extends GuardedClient {
@@ -27,7 +27,7 @@ export class GuardedPool extends Pool {
     }
     super({ ...config, ...patienceOf(ways), Client: Connecting });
     this.#ways = ways;
-    this.#answerTimeoutMs = limits.answerTimeoutMs;
+    this.#limits = limits;
     this.on('connect', (client) => this.#open.add(client));
     this.on('remove', (client) => this.#open.delete(client));
     // A connection that is given back broken leaves the pool at once, but `remove` waits for its socket to close.
@@ -36,9 +36,17 @@ export class GuardedPool extends Pool {
     this.on('error', () => undefined);
   }
 
+  /**
+   * Throws `pool_exhausted` while as many wait for a connection as may. Otherwise those who come faster than they are
+   * served would all be kept in memory until their time is up.
+   */
+  refuseWhenFull(): void {
+    if (this.waitingCount >= this.#limits.maxWaiting) throw new DaftariError('pool_exhausted');
+  }
+
   // Every statement outside a transaction, Prisma's too. pg's types leave the limit of one query out.
   override query = ((statement: QueryConfig, values?: unknown[]) => {
-    const timed = [{ query_timeout: this.#answerTimeoutMs, ...statement }, values];
+    const timed = [{ query_timeout: this.#limits.answerTimeoutMs, ...statement }, values];
     return Pool.prototype.query.apply(this, timed as unknown as Parameters<Pool['query']>);
   }) as Pool['query'];
 
@@ -47,6 +55,8 @@ export class GuardedPool extends Pool {
   override connect(callback: Connected): void;
   override connect(callback?: Connected): Promise<PoolClient> | void {
     if (callback !== undefined) return this.#attempt(callback, this.#ways.retries);
+    if (this.waitingCount >= this.#limits.maxWaiting)
+      return Promise.reject(new DaftariError('pool_exhausted'));
     const { promise, resolve, reject } = Promise.withResolvers<PoolClient>();
     this.#attempt(
       (error, client) => (client === undefined ? reject(error) : resolve(client)),
@@ -75,6 +85,13 @@ export class GuardedPool extends Pool {
     const cause = new ScrubbedCause(error, code);
     return new DaftariError(isFull ? 'pool_exhausted' : 'database_unavailable', { cause });
   }
+}
+
+interface PoolLimits {
+  /** How long the answer to a statement may take; milliseconds. */
+  readonly answerTimeoutMs: number;
+  /** Callers that may wait for a connection. */
+  readonly maxWaiting: number;
 }
 
 /** The pool's own limit for a connection is the one that the connection string names, if it names one. */

@@ -20,10 +20,10 @@ export function createSchemaCheck(db: Db, release = releaseMigrations()): () => 
             WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL`,
   };
   return async () => {
-    await ping(db);
+    await ping(db.patient);
     if (release === null) return;
     const applied = new Map(
-      (await query<AppliedRow>(db, statement, [])).map(({ name, checksum }) => [name, checksum]),
+      (await query<AppliedRow>(db.patient, statement, [])).map(({ name, checksum }) => [name, checksum]),
     );
     for (const [name, checksums] of release) {
       if (!checksums.includes(applied.get(name) ?? '')) throw new DaftariError('schema_outdated');

@@ -21,6 +21,8 @@ interface Refused {
 
 interface Failed {
   readonly kind: Exclude<ErrorKind, 'refused'>;
+  /** There is more work than this process takes at a time: callers should come later, or go to another process. */
+  readonly isOverload?: true;
   readonly advice: string;
 }
 

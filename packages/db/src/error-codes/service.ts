@@ -9,8 +9,9 @@ export const SERVICE_ERRORS = {
   },
   pool_exhausted: {
     kind: 'busy',
+    isOverload: true,
     advice:
-      'All database connections are in use; raise maxConnections, or find what holds them open. Nothing was recorded.',
+      'All database connections are in use, and as many callers wait for one as may; raise maxConnections, or find what holds them open. Nothing was recorded.',
   },
   database_busy: {
     kind: 'busy',
@@ -32,6 +33,7 @@ export const SERVICE_ERRORS = {
   },
   queue_full: {
     kind: 'busy',
+    isOverload: true,
     advice: 'The queue is full. Slow down and retry. Nothing was recorded.',
   },
   intake_closed: {

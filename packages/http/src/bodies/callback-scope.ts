@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { HttpServer } from '../http-server.ts';
 import { httpProblem } from '../problems/problem.ts';
@@ -11,7 +12,12 @@ export interface CallbackScopeOptions {
   readonly token: string;
   /** Keeps a body that came with the right token but to no route, or with another method than POST. */
   readonly keepStray: (request: FastifyRequest, reason: StrayReason) => Promise<void>;
+  /** Does the work for a message whose body is read, as soon as there is room (`Server.admit`). */
+  readonly admit: Admit;
 }
+
+/** Does the work that leads to an answer, now or as soon as there is room. */
+export type Admit = <Result>(answer: ServerResponse, work: () => Promise<Result>) => Promise<Result>;
 
 type StrayReason = 'unknown_path' | 'method_not_post';
 
@@ -35,6 +41,13 @@ export async function addCallbackScope(
       next(isToken(token) ? undefined : httpProblem('not_found'));
     });
     takeRawBodies(scope, MAX_BYTES);
+    // Once its body is read a message waits here as long as it must: it has reached us, and nobody sends it again.
+    scope.addHook('onRoute', (route) => {
+      const { handler } = route;
+      route.handler = function admitted(request, reply) {
+        return options.admit(reply.raw, async () => handler.call(this, request, reply));
+      };
+    });
     // The schemas describe; nothing is refused by them.
     scope.setValidatorCompiler(() => (value: unknown) => ({ value }));
     define(scope);

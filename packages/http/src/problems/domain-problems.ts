@@ -6,7 +6,12 @@ type ErrorDescription =
   /** The request is understood and cannot be done; the status is 422 when absent. */
   | { readonly kind: 'refused'; readonly status?: number; readonly title: string; readonly advice: string }
   /** `busy`: nothing was recorded. `doubtful`: nobody knows whether it was done. `bug`: nobody's request. */
-  | { readonly kind: 'busy' | 'doubtful' | 'bug'; readonly advice: string };
+  | {
+      readonly kind: 'busy' | 'doubtful' | 'bug';
+      /** There is more work than the process takes at a time. */
+      readonly isOverload?: boolean;
+      readonly advice: string;
+    };
 
 /** An error of a domain. Its message may leave: it says what to do and holds nothing of the data. */
 interface DomainError extends Error {
@@ -30,9 +35,14 @@ export function problemOfDomain({ catalogue, isError }: Domain, error: unknown):
   if (!isError(error)) return null;
   const description = Object.hasOwn(catalogue, error.code) ? catalogue[error.code] : undefined;
   if (description?.kind === 'refused') return refusalOf(error, kindOf(description));
-  if (description?.kind === 'busy')
-    return unavailable(error, '5', 'Nothing was recorded. Send the request again.');
-  return description?.kind === 'doubtful' ? unavailable(error, '1', DOUBT) : null;
+  if (description?.kind === 'busy') {
+    const code = description.isOverload === true ? 'overloaded' : 'unavailable';
+    const retryAfter = code === 'overloaded' ? '1' : '5';
+    return passing(code, error, { retryAfter, detail: 'Nothing was recorded. Send the request again.' });
+  }
+  return description?.kind === 'doubtful'
+    ? passing('unavailable', error, { retryAfter: '1', detail: DOUBT })
+    : null;
 }
 
 /** The refusals of the domain that the service lists, for their pages and the list of codes. */
@@ -66,6 +76,10 @@ function refusalOf(error: DomainError, { status, title }: ProblemKind): HttpProb
   return new HttpProblem({ ...facts, detail: 'Correct what `findings` names.', findings });
 }
 
-function unavailable(cause: DomainError, retryAfter: string, detail: string): HttpProblem {
-  return httpProblem('unavailable', { detail, headers: { 'retry-after': retryAfter }, cause });
+function passing(
+  code: 'overloaded' | 'unavailable',
+  cause: DomainError,
+  { retryAfter, detail }: { readonly retryAfter: string; readonly detail: string },
+): HttpProblem {
+  return httpProblem(code, { detail, headers: { 'retry-after': retryAfter }, cause });
 }

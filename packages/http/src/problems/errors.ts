@@ -41,12 +41,16 @@ export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyR
 /**
  * Builds the error handler of a server: logs once and answers with problem details. A 5xx that was thrown on
  * purpose (not ready, say) is a warning; one that nobody foresaw is an error.
+ *
+ * @param onProblem hears of each answer that is a problem
  */
-export function createErrorHandler(rules: ErrorRules = {}) {
+export function createErrorHandler(rules: ErrorRules = {}, onProblem: (problem: HttpProblem) => void = () => {}) {
   return function answerWithProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
     const problem = isCutOff(error, request) ? cutOffProblem(error) : toProblem(error, rules);
     const line = { err: error, problem: problem.code };
-    if (problem.status < 500) request.log.debug(line, 'the request was refused');
+    onProblem(problem);
+    // Refusing must cost little when there is too much to do: it is counted, and has its line as every answer.
+    if (problem.status < 500 || problem.code === 'overloaded') request.log.debug(line, 'the request was refused');
     else if (problem === error) request.log.warn(line, 'the request could not be served');
     else request.log.error(line, 'the request failed');
     return sendProblem(reply, problem);

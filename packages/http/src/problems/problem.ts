@@ -177,6 +177,12 @@ const CATALOGUE = {
     advice:
       'Wait as many seconds as `Retry-After` says and send it again, with the same `Idempotency-Key` where there is one.',
   },
+  overloaded: {
+    status: 503,
+    title: 'The service has as much work as it takes at a time.',
+    advice:
+      'Nothing was recorded. Wait as many seconds as `Retry-After` says, longer each time, and send it again, with the same `Idempotency-Key` where there is one.',
+  },
   not_ready: {
     status: 503,
     title: 'The service is not ready.',

@@ -1,27 +1,111 @@
 import type { Server as HttpListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 
-/** The open connections of one server. */
+/** The open connections of one server, and how much of what arrives on them is read. */
 export interface Connections {
+  /** Requests that are read and not answered, or still worked for though their sender is gone. */
+  readonly underWay: number;
+  readonly open: number;
+  /** Connections from which nothing is read until there is room. */
+  readonly unread: number;
+  /** Counts a request as under way until this work for it is done, also when nobody waits for the answer any more. */
+  workFor<Result>(answer: ServerResponse, work: () => Promise<Result>): Promise<Result>;
+  /** Reads from all connections from now on, however much is under way: the server stops, and leaves nothing unread. */
+  readAll(): Promise<void>;
   /** Destroys those without a request under way: nothing was sent, or a part of a head, or all is answered. */
   closeIdle(): void;
 }
 
 /**
- * Follows the connections of a server from now on. Node's own `closeIdleConnections` spares a connection that has
- * not sent a whole request head, so a silent one could hold up a stop.
+ * Follows the connections of a server from now on. While `mostUnderWay` requests are under way nothing more is read:
+ * what senders send stays with the kernel, and in the end with them, instead of in this process. Connections wait in the
+ * order in which they came or were answered; none is refused.
+ *
+ * Node's own `closeIdleConnections` spares a connection that has not sent a whole request head, so a silent one could
+ * hold up a stop.
  */
-export function followConnections(listener: HttpListener): Connections {
+export function followConnections(listener: HttpListener, mostUnderWay: number): Connections {
   const latestAnswers = new Map<Socket, ServerResponse | null>();
+  const worked = new Set<ServerResponse>();
+  const unread = new Set<Socket>();
+  let most = mostUnderWay;
+  let underWay = 0;
+  let isScheduled = false;
+
+  function leaveUnread(socket: Socket): void {
+    if (socket.destroyed || most === Infinity) return;
+    socket.pause();
+    unread.add(socket);
+    readMore();
+  }
+
+  // In a turn of its own: by then it is known which of the connections that were read last had something to say.
+  function readMore(): void {
+    if (isScheduled || unread.size === 0 || underWay >= most) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      for (const socket of [...unread.values().take(Math.max(most - underWay, 0))]) {
+        unread.delete(socket);
+        socket.resume();
+      }
+      readMore();
+    });
+  }
+
+  function leave(): void {
+    underWay -= 1;
+    readMore();
+  }
+
   listener.on('connection', (socket) => {
     latestAnswers.set(socket, null);
-    socket.once('close', () => latestAnswers.delete(socket));
+    socket.once('close', () => {
+      latestAnswers.delete(socket);
+      unread.delete(socket);
+    });
+    // Later in this turn Node begins to read; only then can it be told to stop.
+    if (underWay >= most || unread.size > 0) process.nextTick(leaveUnread, socket);
   });
   listener.on('request', ({ socket }, answer) => {
+    underWay += 1;
     // Pipelined requests are answered in their order: when the latest answer is out, so are all before it.
     if (latestAnswers.has(socket)) latestAnswers.set(socket, answer);
+    answer.once('close', () => {
+      if (!worked.has(answer)) leave();
+      if ((underWay >= most || unread.size > 0) && isOver(answer)) leaveUnread(socket);
+    });
+    if (underWay < most || unread.size > 0) return;
+    for (const [each, latest] of latestAnswers) if (latest === null || isOver(latest)) leaveUnread(each);
   });
   return {
+    get underWay() {
+      return underWay;
+    },
+    get open() {
+      return latestAnswers.size;
+    },
+    get unread() {
+      return unread.size;
+    },
+    async workFor(answer, work) {
+      worked.add(answer);
+      try {
+        return await work();
+      } finally {
+        worked.delete(answer);
+        if (answer.closed) leave();
+      }
+    },
+    async readAll() {
+      most = Infinity;
+      if (unread.size === 0) return;
+      readMore();
+      // One turn in which they are read, and one in which what was read arrives.
+      await turn();
+      await turn();
+    },
     closeIdle() {
       for (const [socket, answer] of latestAnswers) {
         if (answer === null || isOver(answer)) socket.destroy();

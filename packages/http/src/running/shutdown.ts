@@ -42,6 +42,7 @@ export function closeGracefully(server: Server, options: ShutdownOptions): void 
 /** Closes the server; resolves when the last request is answered and every close hook has run. */
 export async function stopServer({ app, connections, lifecycle }: Server): Promise<void> {
   lifecycle.stop();
+  await connections.readAll();
   // A silent connection, or one whose answer was already on its way when the stop began, would otherwise hold the
   // process. The first sweep comes a moment after the signal: a request that had already arrived is read by then.
   const sweep = setInterval(() => {
