@@ -50,6 +50,7 @@ export async function createApp(
     },
     trustProxy: settings.trustProxy,
     callbackRoots: CALLBACK_ROOTS,
+    ...(settings.maxCallbacks === undefined ? {} : { maxCallbacks: settings.maxCallbacks }),
     ...log,
   });
   const { app, metrics, requireKey } = server;

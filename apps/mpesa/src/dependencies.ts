@@ -13,6 +13,8 @@ export interface AppSettings {
   readonly sourceCheck: SourceCheckSettings;
   /** Addresses or networks of proxies whose `X-Forwarded-For` is believed. */
   readonly trustProxy: readonly string[];
+  /** Callbacks that are worked on at the same time; at most what the intake's queue takes. Default: 2,000. */
+  readonly maxCallbacks?: number;
   readonly logLevel: string;
 }
 

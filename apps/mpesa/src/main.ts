@@ -19,6 +19,7 @@ const server = await createApp({
     maxAmount,
     sourceCheck: { mode: environment.MPESA_SOURCE_CHECK, allowlist: environment.MPESA_SOURCE_ALLOWLIST },
     trustProxy: environment.TRUST_PROXY,
+    maxCallbacks: environment.QUEUE_LIMIT,
     logLevel: environment.LOG_LEVEL,
   },
 });

@@ -52,6 +52,7 @@ export async function createApp(
       isError: isDaftariError,
     },
     callbackRoots: CALLBACK_ROOTS,
+    ...(settings.maxCallbacks === undefined ? {} : { maxCallbacks: settings.maxCallbacks }),
     ...log,
   });
   const metrics = createSmsMetrics(server.metrics);

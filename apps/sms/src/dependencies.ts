@@ -10,6 +10,8 @@ export interface AppSettings {
   readonly callbackToken: string;
   /** How long a key that was found is believed, in milliseconds. Default: 5,000. */
   readonly keyCacheMs?: number;
+  /** Callbacks that are worked on at the same time. Default: 2,000. */
+  readonly maxCallbacks?: number;
   readonly logLevel: string;
 }
 

@@ -20,6 +20,7 @@ const { server, metrics } = await createApp({
   settings: {
     apiKey: environment.API_KEY,
     callbackToken: environment.SMS_CALLBACK_TOKEN,
+    maxCallbacks: environment.QUEUE_LIMIT,
     logLevel: environment.LOG_LEVEL,
   },
 });

@@ -9,8 +9,9 @@ import { createStuckHoldsGauge } from './wallet-metrics.ts';
 const environment = readEnvironment();
 const receiptKeys = await readReceiptKeys(environment.RECEIPT_KEYS).catch(exitOnWrongSettings);
 const db = createDb(databaseOptions(environment));
-const transfers = createTransferIntake(db.patient);
-const ledger = createLedgerIntake(db.patient);
+const queue = { maxQueue: environment.QUEUE_LIMIT };
+const transfers = createTransferIntake(db.patient, queue);
+const ledger = createLedgerIntake(db.patient, queue);
 const server = await createApp({
   db,
   transfers,

@@ -40,11 +40,14 @@ test.each(codesOf('refused'))('%s is refused under its own name, with what to do
   expect(body['detail']).toBe(ERROR_CATALOGUE[code].advice);
 });
 
+const OVERLOADS = ['pool_exhausted', 'queue_full'];
+
 test.each(codesOf('busy'))(
   '%s is a 503 that says that nothing was recorded and when to repeat',
   async (code) => {
     const { status, retryAfter, body } = await answerTo(code);
-    expect([status, retryAfter, body['code']]).toEqual([503, '5', 'unavailable']);
+    const expected = OVERLOADS.includes(code) ? ['1', 'overloaded'] : ['5', 'unavailable'];
+    expect([status, retryAfter, body['code']]).toEqual([503, ...expected]);
     expect(body['detail']).toContain('Nothing was recorded');
   },
 );

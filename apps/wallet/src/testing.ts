@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createDb, createLedgerIntake, createTransferIntake, openWallet, recordDeposit } from '@repo/db';
-import type { Db } from '@repo/db';
+import type { Db, GroupCommitOptions } from '@repo/db';
 import { stopServer } from '@repo/http';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { createApp } from './app.ts';
@@ -47,11 +47,12 @@ const TEST_SETTINGS: AppSettings = {
 export async function startTestService(
   settings: Partial<AppSettings> = {},
   wrap: (db: Db) => Db = (db) => db,
+  queue: GroupCommitOptions = {},
 ): Promise<TestService> {
   const database = await createTestDatabase();
   const db = wrap(createDb({ url: database.url }));
-  const transfers = createTransferIntake(db);
-  const ledger = createLedgerIntake(db);
+  const transfers = createTransferIntake(db, queue);
+  const ledger = createLedgerIntake(db, queue);
   const { keys } = await readReceiptKeys(undefined);
   const lines: string[] = [];
   const server = await createApp(

@@ -103,6 +103,9 @@ export const SERVICE_SETTINGS = {
     .enum(['none', 'transaction'], 'neither none nor transaction')
     .default('none')
     .describe('transaction when DATABASE_URL leads to a pooler in transaction mode (PgBouncer), else none'),
+  QUEUE_LIMIT: wholeNumber({ min: 1, max: 20_000 })
+    .default(2_000)
+    .describe('requests that may wait for the database; callbacks beyond it wait outside, others get 503'),
   HOST: z
     .string()
     .default('127.0.0.1')
@@ -125,10 +128,12 @@ export function databaseOptions(environment: {
   readonly DATABASE_URL: string;
   readonly DATABASE_CONNECTIONS: number;
   readonly DATABASE_POOLER: 'none' | 'transaction';
+  readonly QUEUE_LIMIT: number;
 }) {
   return {
     url: environment.DATABASE_URL,
     maxConnections: environment.DATABASE_CONNECTIONS,
+    maxWaiting: environment.QUEUE_LIMIT,
     pooler: environment.DATABASE_POOLER === 'transaction',
   };
 }
