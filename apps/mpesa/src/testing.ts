@@ -1,5 +1,5 @@
 import { createDb, createDepositIntake, openWallet } from '@repo/db';
-import type { Db } from '@repo/db';
+import type { Db, DbOptions } from '@repo/db';
 import { stopServer } from '@repo/http';
 import { startDatabaseProxy } from '@repo/postgres/proxy';
 import type { DatabaseProxy } from '@repo/postgres/proxy';
@@ -30,10 +30,13 @@ interface TestStore {
   query(sql: string): Promise<Record<string, unknown>[]>;
 }
 
-export async function startTestService(settings: Partial<AppSettings> = {}): Promise<TestService> {
+export async function startTestService(
+  settings: Partial<AppSettings> = {},
+  pool: Pick<DbOptions, 'maxConnections' | 'maxWaiting'> = {},
+): Promise<TestService> {
   const database = await createTestDatabase();
   const network = await startDatabaseProxy(database.url);
-  const db = createDb({ url: network.url, connectTimeoutMs: 60_000 });
+  const db = createDb({ url: network.url, connectTimeoutMs: 60_000, ...pool });
   const intake = createDepositIntake(db.patient);
   const lines: string[] = [];
   const server = await createApp(

@@ -18,11 +18,12 @@ export function readEatTime(text: string): Read<Date> {
   if (digits === null) return unreadable('time_invalid');
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = digits.slice(1).map(Number);
   const asIfUtc = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-  const rolledOver = writeDigits(asIfUtc) !== trimmed;
+  const rolledOver =
+    asIfUtc.getUTCSeconds() !== second ||
+    asIfUtc.getUTCMinutes() !== minute ||
+    asIfUtc.getUTCHours() !== hour ||
+    asIfUtc.getUTCDate() !== day ||
+    asIfUtc.getUTCMonth() !== month - 1;
   if (year < FIRST_YEAR || rolledOver) return unreadable('time_invalid');
   return readable(new Date(asIfUtc.getTime() - EAT_OFFSET_MS));
-}
-
-function writeDigits(time: Date): string {
-  return time.toISOString().slice(0, 19).replace(/\D/g, '');
 }

@@ -65,6 +65,21 @@ test('when all connections are in use, every caller is refused in time, and serv
   expect(refused).toEqual(WAYS.map(() => expected));
 });
 
+test('when as many wait as may, others are refused at once, and patient work waits all the same', async () => {
+  const db = createDb({ url: database.url, maxConnections: 2, maxWaiting: 1, connectTimeoutMs: 240_000 });
+  const release = await takeAll(db, 2);
+  const waiting = recordDeposit(db, sampleDeposit());
+  expect(db.waiting).toBe(1);
+  const refused = await Promise.allSettled(WAYS.map(([, work]) => work(db)));
+  const patient = recordDeposit(db.patient, sampleDeposit());
+  expect(db.waiting).toBe(2);
+  await release();
+  expect([(await waiting).outcome, (await patient).outcome]).toEqual(['suspense', 'suspense']);
+  for (const [, work] of WAYS) await work(db);
+  await db.close();
+  expect(refused).toEqual(WAYS.map(() => ({ status: 'rejected', reason: coded('pool_exhausted') })));
+});
+
 test('a caller that waits less than the limit gets a connection in the end', async () => {
   const db = createDb({ url: database.url, maxConnections: 1 });
   const release = await takeAll(db, 1);

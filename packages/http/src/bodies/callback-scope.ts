@@ -78,11 +78,15 @@ function addStrayRoutes(scope: HttpServer, root: string, keep: CallbackScopeOpti
   }
 }
 
+/** A path that is written as it must be, which is nearly every one; capitals may stand in the token alone. */
+const TIDY = /^\/[a-z0-9-]+\/[\w.~-]+(?:\/[a-z0-9_.~-]+)*$/;
+
 /**
  * The path that was meant, for a server's `rewriteUrl`: below the roots (`/c2b`) repeated slashes, slashes at the end,
  * capitals and needless percent-encoding make no difference. The token stays as it is.
  */
 export function tidyCallbackPath(roots: readonly string[], url: string): string {
+  if (TIDY.test(url)) return url;
   const [path = '', query] = url.split(/(?=[?#])(.*)/s);
   const [root = '', token, ...rest] = segmentsOf(path);
   if (token === undefined || !roots.includes(`/${root.toLowerCase()}`)) return url;
