@@ -4,6 +4,7 @@ import type { DatabaseTarget } from '@repo/database-url';
 import type { Client, PoolConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import { PrismaClient } from '../generated/client.ts';
+import { isDaftariError } from '../errors.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
 import { retry } from './retry.ts';
@@ -89,7 +90,8 @@ export function createDb(options: DbOptions): Db {
 
   return {
     prisma,
-    patient: { prisma, run },
+    // Connections that are in use come free again, at the latest when their statements' time is up.
+    patient: { prisma, run: (...call) => retry(() => run(...call), isFull) },
     schema: target.schema ?? 'public',
     async run(statement, values) {
       pool.refuseWhenFull();
@@ -104,6 +106,11 @@ export function createDb(options: DbOptions): Db {
       return closed;
     },
   };
+}
+
+/** Whether there was no connection to have, so that nothing was sent. */
+function isFull(error: unknown): boolean {
+  return isDaftariError(error) && error.code === 'pool_exhausted';
 }
 
 async function connect(target: DatabaseTarget, config: PoolConfig): Promise<Client> {

@@ -11,6 +11,12 @@ export interface ServiceRun {
 }
 
 /**
+ * Connections that the kernel may have accepted before this process takes them; it allows `net.core.somaxconn` at most.
+ * Node asks for 511: when 2,000 senders connected at once, hundreds of their connections were reset.
+ */
+const BACKLOG = 65_535;
+
+/**
  * Runs a service until a signal ends it in order (see `closeGracefully`); resolves when it listens and its readiness was
  * asked once. A process that cannot listen ends with 1 and says what to set.
  */
@@ -22,7 +28,7 @@ export async function runService(
   app.addHook('onClose', close);
   closeGracefully(server, { signals: ['SIGTERM', 'SIGINT'] });
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, backlog: BACKLOG });
   } catch (error) {
     const advice = `set HOST and ${portVariable} to an address and port that are free`;
     app.log.fatal({ err: error }, `cannot listen; ${advice}`);
