@@ -166,6 +166,9 @@ async function compare({ request, kind }: Load, url: string, phases: readonly Ph
   if (request.what === 'transfers') return auditTransfers(url, kind, { acknowledged, failed });
   // No callback may be turned away.
   const refused = total((status) => /^[345]/.test(status));
-  if (refused > 0) throw new BenchmarkError('not_credited', `${whole(refused)} were refused.`);
+  if (refused > 0) {
+    const seen = phases.map(({ name, counts }) => `${name}: ${JSON.stringify(counts)}`).join('; ');
+    throw new BenchmarkError('not_credited', `${whole(refused)} were refused (${seen}).`);
+  }
   await auditDeposits(url, kind, { acknowledged, failed });
 }

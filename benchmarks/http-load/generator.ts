@@ -45,10 +45,13 @@ export interface Answers {
 const OVERLOADED = 503;
 
 process.once('message', (orders: Orders) => {
-  void sendAll(orders).then((answers) => {
-    process.send?.(answers, () => process.exit(0));
-  });
+  void report(orders);
 });
+
+async function report(orders: Orders): Promise<void> {
+  const answers = await sendAll(orders);
+  process.send?.(answers, () => process.exit(0));
+}
 
 /** Sends from all connections, each again when it has its answer, and resolves when the last answer is there. */
 async function sendAll(orders: Orders): Promise<Answers> {

@@ -2,7 +2,10 @@ import { rounded, table, whole } from '../lib/markdown.ts';
 import type { Phase } from './senders.ts';
 
 /** What the template of `http-load.md` asks for. */
-export function httpLoadValues(phases: { readonly mpesa: readonly Phase[]; readonly wallet: readonly Phase[] }) {
+export function httpLoadValues(phases: {
+  readonly mpesa: readonly Phase[];
+  readonly wallet: readonly Phase[];
+}) {
   return { mpesa: callbackTable(phases.mpesa), wallet: clientTable(phases.wallet) };
 }
 

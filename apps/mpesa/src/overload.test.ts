@@ -100,10 +100,7 @@ test('callbacks that each need a connection wait for it, while other callers are
 });
 
 test('a payment whose sender gave up while it waited is credited all the same', async () => {
-  await using service = await startTestService(
-    { maxCallbacks: 1 },
-    { maxConnections: CONNECTIONS },
-  );
+  await using service = await startTestService({ maxCallbacks: 1 }, { maxConnections: CONNECTIONS });
   const wallet = await openCustomerWallet(service.db);
   const [first, second] = [0, 1].map(() => confirmationOf(createPayment(random, { account: wallet })));
   if (first === undefined || second === undefined) throw new Error('there are no payments');

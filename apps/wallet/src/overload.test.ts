@@ -67,6 +67,7 @@ test('when the queue is full callers are refused at once, and all is as before w
   expect((await lookupWallet(service.db, to))?.balance).toBe(`${String(heldBack)}.00`);
 
   // Sent again one after the other, with the same keys, each is done once.
-  for (const request of requests) expect([200, 201]).toContain((await service.ask('/transfers', request)).status);
+  for (const request of requests)
+    expect([200, 201]).toContain((await service.ask('/transfers', request)).status);
   expect((await lookupWallet(service.db, to))?.balance).toBe(`${String(REQUESTS)}.00`);
 });

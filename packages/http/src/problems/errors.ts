@@ -44,13 +44,17 @@ export function sendProblem(reply: FastifyReply, problem: HttpProblem): FastifyR
  *
  * @param onProblem hears of each answer that is a problem
  */
-export function createErrorHandler(rules: ErrorRules = {}, onProblem: (problem: HttpProblem) => void = () => {}) {
+export function createErrorHandler(
+  rules: ErrorRules = {},
+  onProblem: (problem: HttpProblem) => void = () => {},
+) {
   return function answerWithProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
     const problem = isCutOff(error, request) ? cutOffProblem(error) : toProblem(error, rules);
     const line = { err: error, problem: problem.code };
     onProblem(problem);
     // Refusing must cost little when there is too much to do: it is counted, and has its line as every answer.
-    if (problem.status < 500 || problem.code === 'overloaded') request.log.debug(line, 'the request was refused');
+    if (problem.status < 500 || problem.code === 'overloaded')
+      request.log.debug(line, 'the request was refused');
     else if (problem === error) request.log.warn(line, 'the request could not be served');
     else request.log.error(line, 'the request failed');
     return sendProblem(reply, problem);

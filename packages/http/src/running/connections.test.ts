@@ -17,7 +17,7 @@ interface Held {
   readonly service: TestServer;
   readonly taken: string[];
   readonly seen: { most: number };
-  release(): void;
+  readonly release: () => void;
 }
 
 async function startHeldServer(): Promise<Held> {
@@ -50,7 +50,7 @@ async function startHeldServer(): Promise<Held> {
 interface Sender {
   readonly socket: Socket;
   readonly statuses: number[];
-  send(body: string): void;
+  readonly send: (body: string) => void;
 }
 
 function openSender({ url }: TestServer): Sender {

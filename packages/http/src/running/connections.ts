@@ -28,45 +28,24 @@ export interface Connections {
 export function followConnections(listener: HttpListener, mostUnderWay: number): Connections {
   const latestAnswers = new Map<Socket, ServerResponse | null>();
   const worked = new Set<ServerResponse>();
-  const unread = new Set<Socket>();
   let most = mostUnderWay;
   let underWay = 0;
-  let isScheduled = false;
-
-  function leaveUnread(socket: Socket): void {
-    if (socket.destroyed || most === Infinity) return;
-    socket.pause();
-    unread.add(socket);
-    readMore();
-  }
-
-  // In a turn of its own: by then it is known which of the connections that were read last had something to say.
-  function readMore(): void {
-    if (isScheduled || unread.size === 0 || underWay >= most) return;
-    isScheduled = true;
-    setImmediate(() => {
-      isScheduled = false;
-      for (const socket of [...unread.values().take(Math.max(most - underWay, 0))]) {
-        unread.delete(socket);
-        socket.resume();
-      }
-      readMore();
-    });
-  }
+  const unread = createUnread(() => most - underWay);
+  const mustWait = () => underWay >= most || unread.size > 0;
 
   function leave(): void {
     underWay -= 1;
-    readMore();
+    unread.readMore();
   }
 
   listener.on('connection', (socket) => {
     latestAnswers.set(socket, null);
     socket.once('close', () => {
       latestAnswers.delete(socket);
-      unread.delete(socket);
+      unread.forget(socket);
     });
     // Later in this turn Node begins to read; only then can it be told to stop.
-    if (underWay >= most || unread.size > 0) process.nextTick(leaveUnread, socket);
+    if (mustWait()) process.nextTick(unread.add, socket);
   });
   listener.on('request', ({ socket }, answer) => {
     underWay += 1;
@@ -74,10 +53,10 @@ export function followConnections(listener: HttpListener, mostUnderWay: number):
     if (latestAnswers.has(socket)) latestAnswers.set(socket, answer);
     answer.once('close', () => {
       if (!worked.has(answer)) leave();
-      if ((underWay >= most || unread.size > 0) && isOver(answer)) leaveUnread(socket);
+      if (mustWait() && isOver(answer)) unread.add(socket);
     });
     if (underWay < most || unread.size > 0) return;
-    for (const [each, latest] of latestAnswers) if (latest === null || isOver(latest)) leaveUnread(each);
+    for (const [each, latest] of latestAnswers) if (latest === null || isOver(latest)) unread.add(each);
   });
   return {
     get underWay() {
@@ -101,7 +80,7 @@ export function followConnections(listener: HttpListener, mostUnderWay: number):
     async readAll() {
       most = Infinity;
       if (unread.size === 0) return;
-      readMore();
+      unread.readMore();
       // One turn in which they are read, and one in which what was read arrives.
       await turn();
       await turn();
@@ -110,6 +89,47 @@ export function followConnections(listener: HttpListener, mostUnderWay: number):
       for (const [socket, answer] of latestAnswers) {
         if (answer === null || isOver(answer)) socket.destroy();
       }
+    },
+  };
+}
+
+/**
+ * Connections that are not read, in their order.
+ *
+ * @param room how many may be read now
+ */
+function createUnread(room: () => number) {
+  const sockets = new Set<Socket>();
+  let isScheduled = false;
+
+  // In a turn of its own: by then it is known which of the connections that were read last had something to say.
+  function readMore(): void {
+    if (isScheduled || sockets.size === 0 || room() <= 0) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      let left = room();
+      for (const socket of sockets) {
+        if (left <= 0) break;
+        left -= 1;
+        sockets.delete(socket);
+        socket.resume();
+      }
+      readMore();
+    });
+  }
+
+  return {
+    readMore,
+    add: (socket: Socket): void => {
+      if (socket.destroyed) return;
+      socket.pause();
+      sockets.add(socket);
+      readMore();
+    },
+    forget: (socket: Socket): void => void sockets.delete(socket),
+    get size() {
+      return sockets.size;
     },
   };
 }

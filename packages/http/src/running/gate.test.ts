@@ -10,7 +10,12 @@ function openWork() {
     hasBegun = true;
     return promise;
   };
-  return { work, end: () => resolve('done'), fail: () => reject(new Error('failed')), hasBegun: () => hasBegun };
+  return {
+    work,
+    end: () => resolve('done'),
+    fail: () => reject(new Error('failed')),
+    hasBegun: () => hasBegun,
+  };
 }
 
 test('so many are let in, the others wait, and each gets the answer of its own work', async () => {
