@@ -14,7 +14,7 @@ import { getDeposit, openCustomerWallet, startTestService, TEST_KEY } from './te
 import type { TestService } from './testing.ts';
 
 const MOST_CALLBACKS = 8;
-const MOST_WAITING = 4;
+const MOST_WAITING = 2;
 const CONNECTIONS = 4;
 
 const random = createRandom('overload.test');
@@ -43,10 +43,10 @@ async function metricsOf({ url }: TestService): Promise<ReadonlyMap<string, numb
   );
 }
 
-const small = { maxCallbacks: MOST_CALLBACKS };
+const SMALL = { maxCallbacks: MOST_CALLBACKS };
 
 test('callbacks beyond what the service holds wait, and each is credited once', async () => {
-  await using service = await startTestService(small, { maxConnections: CONNECTIONS });
+  await using service = await startTestService(SMALL, { maxConnections: CONNECTIONS });
   const wallet = await openCustomerWallet(service.db);
   const messages = Array.from({ length: 60 }, () =>
     confirmationOf(createPayment(random, { account: wallet })),
@@ -73,7 +73,7 @@ test('callbacks beyond what the service holds wait, and each is credited once', 
 });
 
 test('callbacks that each need a connection wait for it, while other callers are refused at once', async () => {
-  await using service = await startTestService(small, {
+  await using service = await startTestService(SMALL, {
     maxConnections: CONNECTIONS,
     maxWaiting: MOST_WAITING,
   });

@@ -9,9 +9,9 @@ import { createStuckHoldsGauge } from './wallet-metrics.ts';
 const environment = readEnvironment();
 const receiptKeys = await readReceiptKeys(environment.RECEIPT_KEYS).catch(exitOnWrongSettings);
 const db = createDb(databaseOptions(environment));
-const queue = { maxQueue: environment.QUEUE_LIMIT };
-const transfers = createTransferIntake(db.patient, queue);
-const ledger = createLedgerIntake(db.patient, queue);
+const QUEUE = { maxQueue: environment.QUEUE_LIMIT };
+const transfers = createTransferIntake(db.patient, QUEUE);
+const ledger = createLedgerIntake(db.patient, QUEUE);
 const server = await createApp({
   db,
   transfers,
