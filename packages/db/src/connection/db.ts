@@ -90,8 +90,9 @@ export function createDb(options: DbOptions): Db {
 
   return {
     prisma,
-    // Connections that are in use come free again, at the latest when their statements' time is up.
-    patient: { prisma, run: (...call) => retry(() => run(...call), isFull) },
+    // Connections that are in use come free again, at the latest when their statements' time is up; and on a machine that
+    // has too much to do a new one takes longer to open than one wait.
+    patient: { prisma, run: (...call) => retry(() => run(...call), isWithoutConnection) },
     schema: target.schema ?? 'public',
     async run(statement, values) {
       pool.refuseWhenFull();
@@ -109,8 +110,8 @@ export function createDb(options: DbOptions): Db {
 }
 
 /** Whether there was no connection to have, so that nothing was sent. */
-function isFull(error: unknown): boolean {
-  return isDaftariError(error) && error.code === 'pool_exhausted';
+function isWithoutConnection(error: unknown): boolean {
+  return isDaftariError(error) && (error.code === 'pool_exhausted' || error.code === 'database_unavailable');
 }
 
 async function connect(target: DatabaseTarget, config: PoolConfig): Promise<Client> {
