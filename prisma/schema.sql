@@ -119,6 +119,19 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.batch_id ====
+CREATE OR REPLACE FUNCTION core.batch_id(p_milliseconds bigint, p_item integer, p_seed bytea)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    -- The 8 is the variant.
+    SELECT (
+        encode(int8send((p_milliseconds << 16) | 28672 | (p_item & 4095)), 'hex')
+        || '8' || left(encode(sha256(p_seed || int4send(p_item)), 'hex'), 15)
+    )::uuid
+$function$;
+
 -- ==== function: core.capture_hold ====
 CREATE OR REPLACE FUNCTION core.capture_hold(p_key text, p_digest text, p_hold_id uuid, p_to text, p_amount numeric, p_reference text, p_narrative text, OUT outcome text, OUT reason text, OUT reference text)
  RETURNS record
@@ -571,6 +584,24 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.hash_of ====
+CREATE OR REPLACE FUNCTION core.hash_of(p_reference text, p_amount numeric, p_time text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT encode(sha256(convert_to(p_reference || round(p_amount, 2)::text || p_time, 'UTF8')), 'hex')
+$function$;
+
+-- ==== function: core.hash_time ====
+CREATE OR REPLACE FUNCTION core.hash_time(p_at timestamp without time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT to_char(p_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+$function$;
+
 -- ==== function: core.is_holder_name ====
 CREATE OR REPLACE FUNCTION core.is_holder_name(p_name text)
  RETURNS boolean
@@ -929,6 +960,8 @@ DECLARE
     n              constant integer := coalesce(array_length(p_references, 1), 0);
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
     v_ms           bigint; -- posted_at in milliseconds since 1970
+    v_time         text;   -- posted_at as the hashes have it
+    v_seed         constant bytea := uuid_send(gen_random_uuid());
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch that exist, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
@@ -1002,6 +1035,7 @@ BEGIN
         posted_at := v_last;
     END IF;
     v_ms := (extract(epoch FROM posted_at) * 1000)::bigint;
+    v_time := core.hash_time(posted_at);
 
     -- ---- 4. The loop: item by item, as if each came alone ----
 
@@ -1114,16 +1148,16 @@ BEGIN
 
     SELECT array_agg(
                CASE
-                   WHEN t.outcome = 'created' THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095)
-               END ORDER BY t.ord
+                   WHEN outcomes[item] = 'created' THEN core.batch_id(p_milliseconds => v_ms, p_item => item, p_seed => v_seed)
+               END ORDER BY item
            ),
            array_agg(
-               CASE WHEN t.outcome = 'created' THEN core.verification_hash(
-                   p_reference => t.reference, p_amount => t.amount, p_created_at => posted_at
-               ) END ORDER BY t.ord
+               CASE WHEN outcomes[item] = 'created' THEN core.hash_of(
+                   p_reference => p_references[item], p_amount => p_amounts[item], p_time => v_time
+               ) END ORDER BY item
            )
       INTO ids, hashes
-      FROM unnest(outcomes, p_references, p_amounts) WITH ORDINALITY AS t (outcome, reference, amount, ord);
+      FROM generate_series(1, n) AS item;
 
     -- The guards let through what happens from here to the end of this function; an error closes the door as well.
     PERFORM set_config('daftari.door', 'open', true);
@@ -1132,20 +1166,13 @@ BEGIN
         debit_version, debit_balance_after, credit_version, credit_balance_after,
         idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id, lane
     )
-    SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
-           t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact, t.lane
-      FROM unnest(
-        ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
-        o_debit_versions, debit_balances, o_credit_versions, credit_balances,
-        p_keys, p_digests, p_reverses, p_narratives, hashes, lanes
-      ) AS t (
-        id, reference, type, debit, credit, amount, currency,
-        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash, lane
-      )
-     WHERE t.id IS NOT NULL
-     -- In one order for everybody, as for the keys below.
-     ORDER BY t.reference COLLATE "C";
+    SELECT ids[item], p_references[item], p_types[item], p_debits[item], credited[item], p_amounts[item], p_currencies[item],
+           o_debit_versions[item], debit_balances[item], o_credit_versions[item], credit_balances[item],
+           p_keys[item], p_digests[item], p_reverses[item], p_narratives[item], posted_at, hashes[item], v_xact, lanes[item]
+      FROM (
+        -- In one order for everybody, as for the keys below.
+        SELECT item FROM generate_series(1, n) AS item WHERE ids[item] IS NOT NULL ORDER BY p_references[item] COLLATE "C"
+      ) AS t (item);
 
     IF p_keys IS NOT NULL THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)
@@ -1800,7 +1827,7 @@ CREATE OR REPLACE FUNCTION core.stripe_of(p_account text, p_lane smallint)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-    SELECT CASE WHEN p_lane = 0 THEN p_account ELSE p_account || '.' || p_lane END
+    SELECT CASE WHEN p_lane = 0 THEN p_account ELSE p_account || '.' || p_lane::text END
 $function$;
 
 -- ==== function: core.suggest_wallets ====
@@ -1857,13 +1884,7 @@ CREATE OR REPLACE FUNCTION core.verification_hash(p_reference text, p_amount num
  LANGUAGE sql
  STABLE
 AS $function$
-    SELECT encode(
-        sha256(convert_to(
-            p_reference || round(p_amount, 2)::text || to_char(p_created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-            'UTF8'
-        )),
-        'hex'
-    )
+    SELECT core.hash_of(p_reference => p_reference, p_amount => p_amount, p_time => core.hash_time(p_created_at))
 $function$;
 
 -- ==== function: core.wallet_fault ====
@@ -2408,22 +2429,20 @@ BEGIN
                    OR coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name, p.lane,
-                   CASE WHEN p.credited = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
-                   CASE WHEN p.credited = 'SUSPENSE' THEN 'en' ELSE p.language END AS language,
+            SELECT p_ids[i] AS id, p_receipts[i] AS receipt, p_amounts[i] AS amount, p_credited[i] AS credited,
+                   p_balances[i] AS balance, p_phone_hashes[i] AS phone_hash, p_payer_names[i] AS payer_name,
+                   p_lanes[i] AS lane,
+                   CASE WHEN p_credited[i] = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
+                   CASE WHEN p_credited[i] = 'SUSPENSE' THEN 'en' ELSE p_languages[i] END AS language,
                    CASE
-                       WHEN p.credited <> 'SUSPENSE' THEN p.holder_phone
-                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
-                       ELSE p.payer_phone
+                       WHEN p_credited[i] <> 'SUSPENSE' THEN p_holder_phones[i]
+                       WHEN p_payer_phones[i] IS NULL AND p_phone_hashes[i] IS NOT NULL
+                           THEN core.phone_of_hash(p_phone_hashes[i])
+                       ELSE p_payer_phones[i]
                    END AS recipient
-              FROM unnest(
-                p_ids, p_receipts, p_amounts, p_payer_phones, p_phone_hashes, p_payer_names, p_holder_phones,
-                p_languages, p_credited, p_balances, p_lanes
-              ) AS p (
-                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance,
-                lane
-              )
-             WHERE p.id IS NOT NULL
+              FROM generate_series(1, cardinality(p_ids)) AS i
+             WHERE p_ids[i] IS NOT NULL
+             OFFSET 0 -- Each expression is worked out once a message.
           ) r
       ) t
       LEFT JOIN services.sms_templates m
@@ -2609,77 +2628,83 @@ DECLARE
     v_lanes       smallint[];
     v_floats      text[];
     v_suspenses   text[];
-    v_screened    record; -- receipts, amounts, logged and is_plain: see services.screen_deposits
-    v_post        record; -- what the door answered
+    v_receipts    text[]; -- and what follows: see services.screen_deposits
+    v_amounts     numeric[];
+    v_logged      text[];
+    v_is_plain    boolean;
+    v_ids         uuid[]; -- and what follows: what the door answered
     v_accounts    text[]; -- whom the money was credited to
+    v_balances    numeric[];
+    v_hashes      text[];
+    v_door_reasons text[];
     v_held        uuid[]; -- for what is held, the id of its rows
     v_outcomes    text[];
 BEGIN
     -- ---- 1. Routing: the wallet that each account means ----
 
-    -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried.
+    -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried. The
+    -- float pays from the stripe of the lane that the payment goes to.
     SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
-           array_agg(w.language::text ORDER BY t.ord), array_agg(w.lane ORDER BY t.ord)
-      INTO v_targets, v_phones, v_languages, v_lanes
+           array_agg(w.language::text ORDER BY t.ord), array_agg(w.lane ORDER BY t.ord),
+           array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => w.lane) ORDER BY t.ord),
+           array_agg(core.stripe_of(p_account => c_suspense, p_lane => w.lane) ORDER BY t.ord)
+      INTO v_targets, v_phones, v_languages, v_lanes, v_floats, v_suspenses
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
       LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
-        SELECT array_agg(w.language::text ORDER BY t.ord),
-               array_agg(coalesce(w.lane, core.lane_of(coalesce(t.account, ''))) ORDER BY t.ord)
-          INTO v_languages, v_lanes
-          FROM unnest(v_targets, p_accounts) WITH ORDINALITY AS t (wallet, account, ord)
-          LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);
-    END IF;
-    -- The float pays from the stripe of the lane that the payment goes to, and what finds no wallet waits in the same lane.
-    SELECT array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => t.lane) ORDER BY t.ord),
-           array_agg(core.stripe_of(p_account => c_suspense, p_lane => t.lane) ORDER BY t.ord)
-      INTO v_floats, v_suspenses
-      FROM unnest(v_lanes) WITH ORDINALITY AS t (lane, ord);
-    IF v_reasons IS NOT NULL THEN
-        SELECT array_agg(coalesce(t.wallet, t.suspense) ORDER BY t.ord)
-          INTO v_targets
-          FROM unnest(v_targets, v_suspenses) WITH ORDINALITY AS t (wallet, suspense, ord);
+        -- What finds no wallet waits in suspense, in the lane of the account that was typed.
+        SELECT array_agg(coalesce(t.wallet, core.stripe_of(p_account => c_suspense, p_lane => t.lane)) ORDER BY t.ord),
+               array_agg(t.language ORDER BY t.ord), array_agg(t.lane ORDER BY t.ord),
+               array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => t.lane) ORDER BY t.ord),
+               array_agg(core.stripe_of(p_account => c_suspense, p_lane => t.lane) ORDER BY t.ord)
+          INTO v_targets, v_languages, v_lanes, v_floats, v_suspenses
+          FROM (
+            SELECT i.wallet, w.language::text AS language, coalesce(w.lane, core.lane_of(coalesce(i.account, ''))) AS lane,
+                   i.ord
+              FROM unnest(v_targets, p_accounts) WITH ORDINALITY AS i (wallet, account, ord)
+              LEFT JOIN core.wallets w ON w.id = i.wallet AND w.id = ANY (v_targets)
+          ) t;
     END IF;
 
     -- ---- 2. Posting: what may be posted goes through the door ----
 
-    SELECT * INTO v_screened
+    SELECT s.receipts, s.amounts, s.logged, s.is_plain
+      INTO v_receipts, v_amounts, v_logged, v_is_plain
       FROM services.screen_deposits(
         p_receipts => p_receipts, p_amounts => p_amounts, p_max => v_max, p_is_release => p_is_release
-      );
-    SELECT * INTO v_post
+      ) AS s;
+    SELECT d.ids, d.outcomes, d.reasons, d.credited, d.credit_balances, d.hashes, d.posted_at
+      INTO v_ids, v_outcomes, v_door_reasons, v_accounts, v_balances, v_hashes, v_now
       FROM core.post_transactions(
         p_references => p_receipts, p_types => array_fill('DEPOSIT'::text, ARRAY[n]),
         p_debits => v_floats, p_credits => v_targets,
-        p_fallbacks => v_suspenses, p_amounts => v_screened.amounts,
+        p_fallbacks => v_suspenses, p_amounts => v_amounts,
         p_currencies => array_fill('KES'::text, ARRAY[n])
-      );
+      ) AS d;
     -- Money in suspense has a reason to be there.
-    v_accounts := v_post.credited;
-    IF v_reasons IS NOT NULL OR array_remove(v_post.reasons, NULL) <> '{}' THEN
+    IF v_reasons IS NOT NULL OR array_remove(v_door_reasons, NULL) <> '{}' THEN
         SELECT array_agg(core.account_of(t.wallet) ORDER BY t.ord)
           INTO v_accounts
-          FROM unnest(v_post.credited) WITH ORDINALITY AS t (wallet, ord);
+          FROM unnest(v_accounts) WITH ORDINALITY AS t (wallet, ord);
     END IF;
-    v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
-    IF NOT v_screened.is_plain THEN
+    IF NOT v_is_plain THEN
         -- The first of a receipt that is nowhere, if its amount is one that the column holds.
         SELECT array_agg(
                    CASE
                        WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
                             AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
-                            AND (t.receipt = ANY (v_screened.logged)) IS NOT TRUE AND NOT p_is_release
+                            AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND NOT p_is_release
                            THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)
                    END ORDER BY t.ord
                )
           INTO v_held
           FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.receipt ORDER BY i.ord) = 1 AS is_first
-              FROM unnest(v_screened.receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
+              FROM unnest(v_receipts, p_amounts, v_outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
           ) t;
     END IF;
 
@@ -2690,100 +2715,86 @@ BEGIN
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
         short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id, lane
     )
-    SELECT coalesce(t.id, t.held), t.receipt,
-           CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
-           t.amount,
-           coalesce(t.payload, convert_from(substr(p_bodies, t.first, t.length), 'UTF8'))::jsonb,
-           v_now, t.short_code, t.account, t.paid_at, t.phone_hash, t.payer_name,
+    SELECT coalesce(v_ids[i], v_held[i]), p_receipts[i],
            CASE
-               WHEN t.held IS NOT NULL THEN 'HELD'
-               WHEN t.credited = c_suspense THEN 'SUSPENSE'
+               WHEN p_phones[i] IS NULL AND p_phone_hashes[i] IS NOT NULL THEN core.phone_of_hash(p_phone_hashes[i])
+               ELSE p_phones[i]
+           END,
+           p_amounts[i],
+           coalesce(p_payloads[i], convert_from(substr(p_bodies, p_body_starts[i], p_body_lengths[i]), 'UTF8'))::jsonb,
+           v_now, p_short_codes[i], p_accounts[i], p_paid_at[i], p_phone_hashes[i], p_names[i],
+           CASE
+               WHEN v_held[i] IS NOT NULL THEN 'HELD'
+               WHEN v_accounts[i] = c_suspense THEN 'SUSPENSE'
                ELSE 'CREDITED'
            END,
            CASE
-               WHEN t.held IS NOT NULL THEN 'above_limit'
-               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+               WHEN v_held[i] IS NOT NULL THEN 'above_limit'
+               WHEN v_accounts[i] = c_suspense THEN coalesce(v_door_reasons[i], v_reasons[i])
            END,
-           CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
-           t.credited, t.lane
-      FROM unnest(
-        v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
-        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_accounts, v_held, v_lanes
-      ) AS t (
-        id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
-        payload, first, length, reason, suggestions, door_reason, credited, held, lane
-      )
-     WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
+           CASE WHEN v_suggestions[i] IS NULL THEN '{}' ELSE string_to_array(v_suggestions[i], ',') END,
+           v_accounts[i], v_lanes[i]
+      FROM generate_series(1, n) AS i
+     WHERE (v_ids[i] IS NOT NULL OR v_held[i] IS NOT NULL) AND NOT p_is_release;
 
     PERFORM services.queue_deposit_sms(
-        p_now => v_now, p_ids => v_post.ids, p_receipts => p_receipts, p_amounts => p_amounts,
+        p_now => v_now, p_ids => v_ids, p_receipts => p_receipts, p_amounts => p_amounts,
         p_payer_phones => p_phones, p_phone_hashes => p_phone_hashes, p_payer_names => p_names,
         p_holder_phones => v_phones, p_languages => v_languages,
-        p_credited => v_accounts, p_balances => v_post.credit_balances, p_lanes => v_lanes
+        p_credited => v_accounts, p_balances => v_balances, p_lanes => v_lanes
     );
 
     -- ---- 4. The inbox: what each payment became ----
 
-    v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR NOT v_screened.is_plain THEN
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR NOT v_is_plain THEN
         v_outcomes := services.compare_deposits(
-            p_receipts => v_screened.receipts, p_amounts => p_amounts, p_short_codes => p_short_codes,
-            p_outcomes => v_outcomes, p_held => v_held, p_logged => v_screened.logged
+            p_receipts => v_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes,
+            p_outcomes => v_outcomes, p_held => v_held, p_logged => v_logged
         );
     END IF;
     INSERT INTO services.mpesa_callbacks (
         id, kind, receipt, outcome, error, source, body, received_at, amount, short_code, lane
     )
-    SELECT coalesce(t.id, t.held, core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)),
-           t.kind, t.receipt,
+    SELECT coalesce(v_ids[i], v_held[i], core.uuid_v7(p_milliseconds => v_ms, p_sequence => i & 4095)),
+           p_kinds[i], v_receipts[i],
            CASE
-               WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
-               WHEN t.outcome = 'created' THEN 'CREDITED'
-               WHEN t.outcome = 'refused' THEN 'FAILED'
-               ELSE upper(t.outcome)
+               WHEN v_outcomes[i] = 'created' AND v_accounts[i] = c_suspense THEN 'SUSPENSE'
+               WHEN v_outcomes[i] = 'created' THEN 'CREDITED'
+               WHEN v_outcomes[i] = 'refused' THEN 'FAILED'
+               ELSE upper(v_outcomes[i])
            END,
            CASE
-               WHEN t.held IS NOT NULL THEN 'above_limit'
-               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
-               WHEN t.outcome = 'refused' THEN t.door_reason
-               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+               WHEN v_held[i] IS NOT NULL THEN 'above_limit'
+               WHEN v_outcomes[i] = 'refused' AND v_receipts[i] IS NULL THEN 'invalid_receipt'
+               WHEN v_outcomes[i] = 'refused' THEN v_door_reasons[i]
+               WHEN v_accounts[i] = c_suspense THEN coalesce(v_door_reasons[i], v_reasons[i])
            END,
-           t.source, substr(p_bodies, t.first, t.length), v_now,
+           p_sources[i], substr(p_bodies, p_body_starts[i], p_body_lengths[i]), v_now,
            -- What is recorded of the receipt is not what this message said.
-           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END,
-           t.lane
-      FROM unnest(
-        v_post.ids, v_screened.receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
-        v_post.reasons, v_accounts, v_held, p_amounts, p_short_codes, v_lanes
-      ) WITH ORDINALITY AS t (
-        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, lane,
-        ord
-      );
+           CASE WHEN v_outcomes[i] = 'conflict' THEN p_amounts[i] END,
+           CASE WHEN v_outcomes[i] = 'conflict' THEN p_short_codes[i] END,
+           v_lanes[i]
+      FROM generate_series(1, n) AS i;
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----
 
     RETURN QUERY
-    SELECT t.ord::integer,
+    SELECT i,
            CASE
-               WHEN t.id IS NULL THEN t.outcome
-               WHEN t.credited = c_suspense THEN 'suspense'
+               WHEN v_ids[i] IS NULL THEN v_outcomes[i]
+               WHEN v_accounts[i] = c_suspense THEN 'suspense'
                ELSE 'credited'
            END,
            NULL,
            CASE
-               WHEN t.outcome = 'held' THEN 'above_limit'
-               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
-               ELSE coalesce(t.door_reason, t.reason)
+               WHEN v_outcomes[i] = 'held' THEN 'above_limit'
+               WHEN v_outcomes[i] = 'refused' AND v_receipts[i] IS NULL THEN 'invalid_receipt'
+               ELSE coalesce(v_door_reasons[i], v_reasons[i])
            END,
-           t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
-      FROM unnest(
-        v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_accounts, v_post.credit_balances, v_post.hashes, v_screened.receipts
-      ) WITH ORDINALITY AS t (
-        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
-      )
-     WHERE t.outcome IN ('created', 'refused', 'held');
+           v_suggestions[i], v_accounts[i], v_ids[i], p_amounts[i], v_balances[i], v_now, v_hashes[i], p_short_codes[i]
+      FROM generate_series(1, n) AS i
+     WHERE v_outcomes[i] IN ('created', 'refused', 'held');
 
     IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
         RETURN QUERY
@@ -3092,10 +3103,12 @@ BEGIN
           LEFT JOIN core.transactions x ON x.reference = l.receipt AND x.reference = ANY (logged)
          WHERE x.id IS NULL;
     END IF;
+    -- One look at the characters of all receipts together: a pattern is prepared anew for each text that it is asked about.
     SELECT logged IS NULL AND NOT p_is_release
-           AND coalesce(bool_and(t.amount <= p_max AND t.receipt COLLATE "C" ~ '^[A-Z0-9]{6,20}$'), false)
+           AND coalesce(bool_and(p_amounts[i] <= p_max AND length(p_receipts[i]) BETWEEN 6 AND 20), false)
+           AND array_to_string(p_receipts, '') COLLATE "C" ~ '^[A-Z0-9]*$'
       INTO is_plain
-      FROM unnest(p_receipts, p_amounts) AS t (receipt, amount);
+      FROM generate_series(1, cardinality(p_receipts)) AS i;
     IF is_plain THEN
         RETURN;
     END IF;
@@ -4154,7 +4167,7 @@ ALTER TABLE core.wallet_events
 
 -- ==== constraint: wallets_currency_check on core.wallets ====
 ALTER TABLE core.wallets
-    ADD CONSTRAINT wallets_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text));
+    ADD CONSTRAINT wallets_currency_check CHECK (((currency = 'KES'::bpchar) OR (currency ~ '^[A-Z]{3}$'::text)));
 
 -- ==== constraint: wallets_funds_check on core.wallets ====
 ALTER TABLE core.wallets
@@ -4178,7 +4191,7 @@ ALTER TABLE core.wallets
 
 -- ==== constraint: wallets_phone_check on core.wallets ====
 ALTER TABLE core.wallets
-    ADD CONSTRAINT wallets_phone_check CHECK (((phone)::text ~ '^[0-9]{9,15}$'::text));
+    ADD CONSTRAINT wallets_phone_check CHECK (((length((phone)::text) >= 9) AND (length((phone)::text) <= 15) AND ((phone)::text !~ '[^0-9]'::text)));
 
 -- ==== constraint: wallets_pkey on core.wallets ====
 ALTER TABLE core.wallets

@@ -47,22 +47,20 @@ BEGIN
                    OR coalesce(r.recipient ~ '^[0-9]{9,15}$', false) AS is_number,
                r.recipient IS NULL AND length(r.phone_hash) = 64 AS is_hash
           FROM (
-            SELECT p.id, p.receipt, p.amount, p.credited, p.balance, p.phone_hash, p.payer_name, p.lane,
-                   CASE WHEN p.credited = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
-                   CASE WHEN p.credited = 'SUSPENSE' THEN 'en' ELSE p.language END AS language,
+            SELECT p_ids[i] AS id, p_receipts[i] AS receipt, p_amounts[i] AS amount, p_credited[i] AS credited,
+                   p_balances[i] AS balance, p_phone_hashes[i] AS phone_hash, p_payer_names[i] AS payer_name,
+                   p_lanes[i] AS lane,
+                   CASE WHEN p_credited[i] = 'SUSPENSE' THEN 'deposit_suspense' ELSE 'deposit' END AS template,
+                   CASE WHEN p_credited[i] = 'SUSPENSE' THEN 'en' ELSE p_languages[i] END AS language,
                    CASE
-                       WHEN p.credited <> 'SUSPENSE' THEN p.holder_phone
-                       WHEN p.payer_phone IS NULL AND p.phone_hash IS NOT NULL THEN core.phone_of_hash(p.phone_hash)
-                       ELSE p.payer_phone
+                       WHEN p_credited[i] <> 'SUSPENSE' THEN p_holder_phones[i]
+                       WHEN p_payer_phones[i] IS NULL AND p_phone_hashes[i] IS NOT NULL
+                           THEN core.phone_of_hash(p_phone_hashes[i])
+                       ELSE p_payer_phones[i]
                    END AS recipient
-              FROM unnest(
-                p_ids, p_receipts, p_amounts, p_payer_phones, p_phone_hashes, p_payer_names, p_holder_phones,
-                p_languages, p_credited, p_balances, p_lanes
-              ) AS p (
-                id, receipt, amount, payer_phone, phone_hash, payer_name, holder_phone, language, credited, balance,
-                lane
-              )
-             WHERE p.id IS NOT NULL
+              FROM generate_series(1, cardinality(p_ids)) AS i
+             WHERE p_ids[i] IS NOT NULL
+             OFFSET 0 -- Each expression is worked out once a message.
           ) r
       ) t
       LEFT JOIN services.sms_templates m

@@ -74,77 +74,83 @@ DECLARE
     v_lanes       smallint[];
     v_floats      text[];
     v_suspenses   text[];
-    v_screened    record; -- receipts, amounts, logged and is_plain: see services.screen_deposits
-    v_post        record; -- what the door answered
+    v_receipts    text[]; -- and what follows: see services.screen_deposits
+    v_amounts     numeric[];
+    v_logged      text[];
+    v_is_plain    boolean;
+    v_ids         uuid[]; -- and what follows: what the door answered
     v_accounts    text[]; -- whom the money was credited to
+    v_balances    numeric[];
+    v_hashes      text[];
+    v_door_reasons text[];
     v_held        uuid[]; -- for what is held, the id of its rows
     v_outcomes    text[];
 BEGIN
     -- ---- 1. Routing: the wallet that each account means ----
 
-    -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried.
+    -- Nearly all accounts are a wallet's number exactly; only for a batch with another one are the other ways tried. The
+    -- float pays from the stripe of the lane that the payment goes to.
     SELECT array_agg(w.id::text ORDER BY t.ord), array_agg(w.phone::text ORDER BY t.ord),
-           array_agg(w.language::text ORDER BY t.ord), array_agg(w.lane ORDER BY t.ord)
-      INTO v_targets, v_phones, v_languages, v_lanes
+           array_agg(w.language::text ORDER BY t.ord), array_agg(w.lane ORDER BY t.ord),
+           array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => w.lane) ORDER BY t.ord),
+           array_agg(core.stripe_of(p_account => c_suspense, p_lane => w.lane) ORDER BY t.ord)
+      INTO v_targets, v_phones, v_languages, v_lanes, v_floats, v_suspenses
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
       LEFT JOIN core.wallets w ON w.id = t.account AND w.kind = 'CUSTOMER' AND w.id = ANY (p_accounts);
     IF array_position(v_targets, NULL) IS NOT NULL THEN
         SELECT r.wallets, r.phones, r.reasons, r.suggestions
           INTO v_targets, v_phones, v_reasons, v_suggestions
           FROM core.route_accounts(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
-        SELECT array_agg(w.language::text ORDER BY t.ord),
-               array_agg(coalesce(w.lane, core.lane_of(coalesce(t.account, ''))) ORDER BY t.ord)
-          INTO v_languages, v_lanes
-          FROM unnest(v_targets, p_accounts) WITH ORDINALITY AS t (wallet, account, ord)
-          LEFT JOIN core.wallets w ON w.id = t.wallet AND w.id = ANY (v_targets);
-    END IF;
-    -- The float pays from the stripe of the lane that the payment goes to, and what finds no wallet waits in the same lane.
-    SELECT array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => t.lane) ORDER BY t.ord),
-           array_agg(core.stripe_of(p_account => c_suspense, p_lane => t.lane) ORDER BY t.ord)
-      INTO v_floats, v_suspenses
-      FROM unnest(v_lanes) WITH ORDINALITY AS t (lane, ord);
-    IF v_reasons IS NOT NULL THEN
-        SELECT array_agg(coalesce(t.wallet, t.suspense) ORDER BY t.ord)
-          INTO v_targets
-          FROM unnest(v_targets, v_suspenses) WITH ORDINALITY AS t (wallet, suspense, ord);
+        -- What finds no wallet waits in suspense, in the lane of the account that was typed.
+        SELECT array_agg(coalesce(t.wallet, core.stripe_of(p_account => c_suspense, p_lane => t.lane)) ORDER BY t.ord),
+               array_agg(t.language ORDER BY t.ord), array_agg(t.lane ORDER BY t.ord),
+               array_agg(core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => t.lane) ORDER BY t.ord),
+               array_agg(core.stripe_of(p_account => c_suspense, p_lane => t.lane) ORDER BY t.ord)
+          INTO v_targets, v_languages, v_lanes, v_floats, v_suspenses
+          FROM (
+            SELECT i.wallet, w.language::text AS language, coalesce(w.lane, core.lane_of(coalesce(i.account, ''))) AS lane,
+                   i.ord
+              FROM unnest(v_targets, p_accounts) WITH ORDINALITY AS i (wallet, account, ord)
+              LEFT JOIN core.wallets w ON w.id = i.wallet AND w.id = ANY (v_targets)
+          ) t;
     END IF;
 
     -- ---- 2. Posting: what may be posted goes through the door ----
 
-    SELECT * INTO v_screened
+    SELECT s.receipts, s.amounts, s.logged, s.is_plain
+      INTO v_receipts, v_amounts, v_logged, v_is_plain
       FROM services.screen_deposits(
         p_receipts => p_receipts, p_amounts => p_amounts, p_max => v_max, p_is_release => p_is_release
-      );
-    SELECT * INTO v_post
+      ) AS s;
+    SELECT d.ids, d.outcomes, d.reasons, d.credited, d.credit_balances, d.hashes, d.posted_at
+      INTO v_ids, v_outcomes, v_door_reasons, v_accounts, v_balances, v_hashes, v_now
       FROM core.post_transactions(
         p_references => p_receipts, p_types => array_fill('DEPOSIT'::text, ARRAY[n]),
         p_debits => v_floats, p_credits => v_targets,
-        p_fallbacks => v_suspenses, p_amounts => v_screened.amounts,
+        p_fallbacks => v_suspenses, p_amounts => v_amounts,
         p_currencies => array_fill('KES'::text, ARRAY[n])
-      );
+      ) AS d;
     -- Money in suspense has a reason to be there.
-    v_accounts := v_post.credited;
-    IF v_reasons IS NOT NULL OR array_remove(v_post.reasons, NULL) <> '{}' THEN
+    IF v_reasons IS NOT NULL OR array_remove(v_door_reasons, NULL) <> '{}' THEN
         SELECT array_agg(core.account_of(t.wallet) ORDER BY t.ord)
           INTO v_accounts
-          FROM unnest(v_post.credited) WITH ORDINALITY AS t (wallet, ord);
+          FROM unnest(v_accounts) WITH ORDINALITY AS t (wallet, ord);
     END IF;
-    v_now := v_post.posted_at;
     v_ms := (extract(epoch FROM v_now) * 1000)::bigint;
-    IF NOT v_screened.is_plain THEN
+    IF NOT v_is_plain THEN
         -- The first of a receipt that is nowhere, if its amount is one that the column holds.
         SELECT array_agg(
                    CASE
                        WHEN t.outcome = 'refused' AND t.amount > v_max AND t.amount < 100000000000000000
                             AND t.amount = round(t.amount, 2) AND t.is_first AND t.receipt IS NOT NULL
-                            AND (t.receipt = ANY (v_screened.logged)) IS NOT TRUE AND NOT p_is_release
+                            AND (t.receipt = ANY (v_logged)) IS NOT TRUE AND NOT p_is_release
                            THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)
                    END ORDER BY t.ord
                )
           INTO v_held
           FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.receipt ORDER BY i.ord) = 1 AS is_first
-              FROM unnest(v_screened.receipts, p_amounts, v_post.outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
+              FROM unnest(v_receipts, p_amounts, v_outcomes) WITH ORDINALITY AS i (receipt, amount, outcome, ord)
           ) t;
     END IF;
 
@@ -155,100 +161,86 @@ BEGIN
         id, mpesa_receipt, phone, amount, raw_payload, created_at,
         short_code, account, paid_at, phone_hash, payer_name, outcome, reason, suggestions, wallet_id, lane
     )
-    SELECT coalesce(t.id, t.held), t.receipt,
-           CASE WHEN t.phone IS NULL AND t.phone_hash IS NOT NULL THEN core.phone_of_hash(t.phone_hash) ELSE t.phone END,
-           t.amount,
-           coalesce(t.payload, convert_from(substr(p_bodies, t.first, t.length), 'UTF8'))::jsonb,
-           v_now, t.short_code, t.account, t.paid_at, t.phone_hash, t.payer_name,
+    SELECT coalesce(v_ids[i], v_held[i]), p_receipts[i],
            CASE
-               WHEN t.held IS NOT NULL THEN 'HELD'
-               WHEN t.credited = c_suspense THEN 'SUSPENSE'
+               WHEN p_phones[i] IS NULL AND p_phone_hashes[i] IS NOT NULL THEN core.phone_of_hash(p_phone_hashes[i])
+               ELSE p_phones[i]
+           END,
+           p_amounts[i],
+           coalesce(p_payloads[i], convert_from(substr(p_bodies, p_body_starts[i], p_body_lengths[i]), 'UTF8'))::jsonb,
+           v_now, p_short_codes[i], p_accounts[i], p_paid_at[i], p_phone_hashes[i], p_names[i],
+           CASE
+               WHEN v_held[i] IS NOT NULL THEN 'HELD'
+               WHEN v_accounts[i] = c_suspense THEN 'SUSPENSE'
                ELSE 'CREDITED'
            END,
            CASE
-               WHEN t.held IS NOT NULL THEN 'above_limit'
-               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+               WHEN v_held[i] IS NOT NULL THEN 'above_limit'
+               WHEN v_accounts[i] = c_suspense THEN coalesce(v_door_reasons[i], v_reasons[i])
            END,
-           CASE WHEN t.suggestions IS NULL THEN '{}' ELSE string_to_array(t.suggestions, ',') END,
-           t.credited, t.lane
-      FROM unnest(
-        v_post.ids, p_receipts, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_names,
-        p_payloads, p_body_starts, p_body_lengths, v_reasons, v_suggestions, v_post.reasons, v_accounts, v_held, v_lanes
-      ) AS t (
-        id, receipt, amount, short_code, account, paid_at, phone, phone_hash, payer_name,
-        payload, first, length, reason, suggestions, door_reason, credited, held, lane
-      )
-     WHERE (t.id IS NOT NULL OR t.held IS NOT NULL) AND NOT p_is_release;
+           CASE WHEN v_suggestions[i] IS NULL THEN '{}' ELSE string_to_array(v_suggestions[i], ',') END,
+           v_accounts[i], v_lanes[i]
+      FROM generate_series(1, n) AS i
+     WHERE (v_ids[i] IS NOT NULL OR v_held[i] IS NOT NULL) AND NOT p_is_release;
 
     PERFORM services.queue_deposit_sms(
-        p_now => v_now, p_ids => v_post.ids, p_receipts => p_receipts, p_amounts => p_amounts,
+        p_now => v_now, p_ids => v_ids, p_receipts => p_receipts, p_amounts => p_amounts,
         p_payer_phones => p_phones, p_phone_hashes => p_phone_hashes, p_payer_names => p_names,
         p_holder_phones => v_phones, p_languages => v_languages,
-        p_credited => v_accounts, p_balances => v_post.credit_balances, p_lanes => v_lanes
+        p_credited => v_accounts, p_balances => v_balances, p_lanes => v_lanes
     );
 
     -- ---- 4. The inbox: what each payment became ----
 
-    v_outcomes := v_post.outcomes;
-    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR NOT v_screened.is_plain THEN
+    IF 'exists' = ANY (v_outcomes) OR 'exists_different' = ANY (v_outcomes) OR NOT v_is_plain THEN
         v_outcomes := services.compare_deposits(
-            p_receipts => v_screened.receipts, p_amounts => p_amounts, p_short_codes => p_short_codes,
-            p_outcomes => v_outcomes, p_held => v_held, p_logged => v_screened.logged
+            p_receipts => v_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes,
+            p_outcomes => v_outcomes, p_held => v_held, p_logged => v_logged
         );
     END IF;
     INSERT INTO services.mpesa_callbacks (
         id, kind, receipt, outcome, error, source, body, received_at, amount, short_code, lane
     )
-    SELECT coalesce(t.id, t.held, core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer)),
-           t.kind, t.receipt,
+    SELECT coalesce(v_ids[i], v_held[i], core.uuid_v7(p_milliseconds => v_ms, p_sequence => i & 4095)),
+           p_kinds[i], v_receipts[i],
            CASE
-               WHEN t.outcome = 'created' AND t.credited = c_suspense THEN 'SUSPENSE'
-               WHEN t.outcome = 'created' THEN 'CREDITED'
-               WHEN t.outcome = 'refused' THEN 'FAILED'
-               ELSE upper(t.outcome)
+               WHEN v_outcomes[i] = 'created' AND v_accounts[i] = c_suspense THEN 'SUSPENSE'
+               WHEN v_outcomes[i] = 'created' THEN 'CREDITED'
+               WHEN v_outcomes[i] = 'refused' THEN 'FAILED'
+               ELSE upper(v_outcomes[i])
            END,
            CASE
-               WHEN t.held IS NOT NULL THEN 'above_limit'
-               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
-               WHEN t.outcome = 'refused' THEN t.door_reason
-               WHEN t.credited = c_suspense THEN coalesce(t.door_reason, t.reason)
+               WHEN v_held[i] IS NOT NULL THEN 'above_limit'
+               WHEN v_outcomes[i] = 'refused' AND v_receipts[i] IS NULL THEN 'invalid_receipt'
+               WHEN v_outcomes[i] = 'refused' THEN v_door_reasons[i]
+               WHEN v_accounts[i] = c_suspense THEN coalesce(v_door_reasons[i], v_reasons[i])
            END,
-           t.source, substr(p_bodies, t.first, t.length), v_now,
+           p_sources[i], substr(p_bodies, p_body_starts[i], p_body_lengths[i]), v_now,
            -- What is recorded of the receipt is not what this message said.
-           CASE WHEN t.outcome = 'conflict' THEN t.amount END, CASE WHEN t.outcome = 'conflict' THEN t.short_code END,
-           t.lane
-      FROM unnest(
-        v_post.ids, v_screened.receipts, p_kinds, p_sources, p_body_starts, p_body_lengths, v_reasons, v_outcomes,
-        v_post.reasons, v_accounts, v_held, p_amounts, p_short_codes, v_lanes
-      ) WITH ORDINALITY AS t (
-        id, receipt, kind, source, first, length, reason, outcome, door_reason, credited, held, amount, short_code, lane,
-        ord
-      );
+           CASE WHEN v_outcomes[i] = 'conflict' THEN p_amounts[i] END,
+           CASE WHEN v_outcomes[i] = 'conflict' THEN p_short_codes[i] END,
+           v_lanes[i]
+      FROM generate_series(1, n) AS i;
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----
 
     RETURN QUERY
-    SELECT t.ord::integer,
+    SELECT i,
            CASE
-               WHEN t.id IS NULL THEN t.outcome
-               WHEN t.credited = c_suspense THEN 'suspense'
+               WHEN v_ids[i] IS NULL THEN v_outcomes[i]
+               WHEN v_accounts[i] = c_suspense THEN 'suspense'
                ELSE 'credited'
            END,
            NULL,
            CASE
-               WHEN t.outcome = 'held' THEN 'above_limit'
-               WHEN t.outcome = 'refused' AND t.receipt IS NULL THEN 'invalid_receipt'
-               ELSE coalesce(t.door_reason, t.reason)
+               WHEN v_outcomes[i] = 'held' THEN 'above_limit'
+               WHEN v_outcomes[i] = 'refused' AND v_receipts[i] IS NULL THEN 'invalid_receipt'
+               ELSE coalesce(v_door_reasons[i], v_reasons[i])
            END,
-           t.suggestions, t.credited, t.id, t.amount, t.balance, v_now, t.hash, t.short_code
-      FROM unnest(
-        v_post.ids, p_amounts, p_short_codes, v_reasons, v_suggestions, v_outcomes,
-        v_post.reasons, v_accounts, v_post.credit_balances, v_post.hashes, v_screened.receipts
-      ) WITH ORDINALITY AS t (
-        id, amount, short_code, reason, suggestions, outcome, door_reason, credited, balance, hash, receipt, ord
-      )
-     WHERE t.outcome IN ('created', 'refused', 'held');
+           v_suggestions[i], v_accounts[i], v_ids[i], p_amounts[i], v_balances[i], v_now, v_hashes[i], p_short_codes[i]
+      FROM generate_series(1, n) AS i
+     WHERE v_outcomes[i] IN ('created', 'refused', 'held');
 
     IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
         RETURN QUERY

@@ -76,6 +76,8 @@ DECLARE
     n              constant integer := coalesce(array_length(p_references, 1), 0);
     c_largest      constant numeric := 99999999999999999.99; -- what DECIMAL(19,2) can hold
     v_ms           bigint; -- posted_at in milliseconds since 1970
+    v_time         text;   -- posted_at as the hashes have it
+    v_seed         constant bytea := uuid_send(gen_random_uuid());
     v_xact         constant bigint := pg_current_xact_id()::text::bigint;
     -- The wallets of the batch that exist, one array a column; an item names a wallet by its place in them.
     w_ids        text[];
@@ -149,6 +151,7 @@ BEGIN
         posted_at := v_last;
     END IF;
     v_ms := (extract(epoch FROM posted_at) * 1000)::bigint;
+    v_time := core.hash_time(posted_at);
 
     -- ---- 4. The loop: item by item, as if each came alone ----
 
@@ -261,16 +264,16 @@ BEGIN
 
     SELECT array_agg(
                CASE
-                   WHEN t.outcome = 'created' THEN core.uuid_v7(p_milliseconds => v_ms, p_sequence => t.ord::integer & 4095)
-               END ORDER BY t.ord
+                   WHEN outcomes[item] = 'created' THEN core.batch_id(p_milliseconds => v_ms, p_item => item, p_seed => v_seed)
+               END ORDER BY item
            ),
            array_agg(
-               CASE WHEN t.outcome = 'created' THEN core.verification_hash(
-                   p_reference => t.reference, p_amount => t.amount, p_created_at => posted_at
-               ) END ORDER BY t.ord
+               CASE WHEN outcomes[item] = 'created' THEN core.hash_of(
+                   p_reference => p_references[item], p_amount => p_amounts[item], p_time => v_time
+               ) END ORDER BY item
            )
       INTO ids, hashes
-      FROM unnest(outcomes, p_references, p_amounts) WITH ORDINALITY AS t (outcome, reference, amount, ord);
+      FROM generate_series(1, n) AS item;
 
     -- The guards let through what happens from here to the end of this function; an error closes the door as well.
     PERFORM set_config('daftari.door', 'open', true);
@@ -279,20 +282,13 @@ BEGIN
         debit_version, debit_balance_after, credit_version, credit_balance_after,
         idempotency_key, request_digest, reverses_id, narrative, created_at, verification_hash, xact_id, lane
     )
-    SELECT t.id, t.reference, t.type, t.debit, t.credit, t.amount, t.currency,
-           t.debit_version, t.debit_balance, t.credit_version, t.credit_balance,
-           t.key, t.digest, t.reverses, t.narrative, posted_at, t.hash, v_xact, t.lane
-      FROM unnest(
-        ids, p_references, p_types, p_debits, credited, p_amounts, p_currencies,
-        o_debit_versions, debit_balances, o_credit_versions, credit_balances,
-        p_keys, p_digests, p_reverses, p_narratives, hashes, lanes
-      ) AS t (
-        id, reference, type, debit, credit, amount, currency,
-        debit_version, debit_balance, credit_version, credit_balance, key, digest, reverses, narrative, hash, lane
-      )
-     WHERE t.id IS NOT NULL
-     -- In one order for everybody, as for the keys below.
-     ORDER BY t.reference COLLATE "C";
+    SELECT ids[item], p_references[item], p_types[item], p_debits[item], credited[item], p_amounts[item], p_currencies[item],
+           o_debit_versions[item], debit_balances[item], o_credit_versions[item], credit_balances[item],
+           p_keys[item], p_digests[item], p_reverses[item], p_narratives[item], posted_at, hashes[item], v_xact, lanes[item]
+      FROM (
+        -- In one order for everybody, as for the keys below.
+        SELECT item FROM generate_series(1, n) AS item WHERE ids[item] IS NOT NULL ORDER BY p_references[item] COLLATE "C"
+      ) AS t (item);
 
     IF p_keys IS NOT NULL THEN
         INSERT INTO core.requests (idempotency_key, digest, outcome, reason, reference, created_at)

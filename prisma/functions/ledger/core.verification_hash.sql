@@ -10,11 +10,5 @@ RETURNS text
 LANGUAGE sql
 STABLE
 AS $$
-    SELECT encode(
-        sha256(convert_to(
-            p_reference || round(p_amount, 2)::text || to_char(p_created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-            'UTF8'
-        )),
-        'hex'
-    )
+    SELECT core.hash_of(p_reference => p_reference, p_amount => p_amount, p_time => core.hash_time(p_created_at))
 $$;
