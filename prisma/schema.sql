@@ -4236,7 +4236,7 @@ CREATE UNIQUE INDEX idx_mpesa_logs_receipt ON services.mpesa_logs USING btree (m
 CREATE INDEX idx_mpesa_logs_unposted ON services.mpesa_logs USING btree (mpesa_receipt) WHERE ((outcome IS NULL) OR ((outcome)::text = 'HELD'::text));
 
 -- ==== index: idx_sms_logs_created on services.sms_logs ====
-CREATE INDEX idx_sms_logs_created ON services.sms_logs USING btree (created_at);
+CREATE INDEX idx_sms_logs_created ON services.sms_logs USING brin (created_at) WITH (autosummarize='on');
 
 -- ==== index: idx_sms_logs_recipient on services.sms_logs ====
 CREATE INDEX idx_sms_logs_recipient ON services.sms_logs USING btree (recipient);

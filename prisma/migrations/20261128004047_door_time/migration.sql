@@ -1,5 +1,7 @@
--- Before: every balance that changes has the currency and the phone of its wallet compared with patterns that are costly.
--- After:  the same rows are accepted and refused, in a third of the time.
+-- Before: every balance that changes has the currency and the phone of its wallet compared with patterns that are costly,
+--         and every message enters a B-tree of moments that only reports of many messages ask.
+-- After:  the same rows are accepted and refused, in a third of the time. idx_sms_logs_created is a BRIN index: it keeps the
+--         first and the last moment of each megabyte of messages.
 
 -- ---- What a wallet may hold, in cheaper words ----
 
@@ -8,6 +10,11 @@ ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_currency_check CHECK (currency = 'KES' OR currency ~ '^[A-Z]{3}$'),
     DROP CONSTRAINT wallets_phone_check,
     ADD CONSTRAINT wallets_phone_check CHECK (length(phone) BETWEEN 9 AND 15 AND phone !~ '[^0-9]');
+
+-- ---- Messages by their moment ----
+
+DROP INDEX services.idx_sms_logs_created;
+CREATE INDEX idx_sms_logs_created ON services.sms_logs USING brin (created_at) WITH (autosummarize = on);
 
 -- ==== functions: written by db:migration, edit prisma/functions instead ====
 
