@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '@repo/simulator';
 import type { Customer } from '../data/payments.ts';
 import { percentile } from '../lib/percentiles.ts';
-import { createEndlessPayments } from '../sustained/payments.ts';
+import { createEndlessPayments } from '../data/endless-payments.ts';
 
 /** What the process of the senders is told to do; times in milliseconds. */
 export interface Orders {
