@@ -5,6 +5,6 @@ export type { DatabaseUrlFault } from './database-url-error.ts';
 export { parseDatabaseUrl } from './parse-database-url.ts';
 export type { DatabaseTarget } from './parse-database-url.ts';
 export type { ServerAddress } from './server-list.ts';
-export { ServerRoleError } from './server-role.ts';
+export { ServerRoleError, assertRole } from './server-role.ts';
 export type { ServerRole } from './server-role.ts';
 export type { TlsMode } from './tls-mode.ts';

@@ -32,13 +32,12 @@ export async function startStandby(primary: Server, options: StandbyOptions = {}
   const name = `standby_${randomBytes(4).toString('hex')}`;
   const dataDirectory = await chooseTemporaryDirectory();
   await execute(primary.url, `SELECT pg_create_physical_replication_slot('${name}', true)`);
-  await copyCluster(primary, dataDirectory);
+  await copyCluster(primary, { copy: dataDirectory, name });
   const { binaries, durable = true } = options;
   const server = await startServer({
     dataDirectory,
     durable,
     ...(binaries === undefined ? {} : { binaries }),
-    settings: { primary_conninfo: conninfoOf(primary, name), primary_slot_name: name },
   });
   await untilStreaming(primary, name);
   if (options.isSynchronous === true) {
@@ -62,7 +61,11 @@ export async function startStandby(primary: Server, options: StandbyOptions = {}
 }
 
 /** Takes a base backup through SQL alone: not every installation has pg_basebackup. */
-async function copyCluster({ url, dataDirectory: source }: Server, copy: string): Promise<void> {
+async function copyCluster(
+  primary: Server,
+  { copy, name }: { readonly copy: string; readonly name: string },
+): Promise<void> {
+  const { url, dataDirectory: source } = primary;
   const account = await findAccount(source);
   const client = await connectTo(url);
   try {
@@ -74,6 +77,9 @@ async function copyCluster({ url, dataDirectory: source }: Server, copy: string)
     );
     await own(account, join(copy, 'backup_label'), rows[0]?.label ?? '');
     await own(account, join(copy, 'standby.signal'), '');
+    // In its own file, so that it is still a standby when somebody starts it again.
+    const settings = `primary_conninfo = '${conninfoOf(primary, name)}'\nprimary_slot_name = '${name}'\n`;
+    await own(account, join(copy, 'postgresql.auto.conf'), settings);
   } finally {
     await client.end();
   }

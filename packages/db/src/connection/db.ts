@@ -1,6 +1,12 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { DatabaseUrlError, ServerRoleError, openClient, parseDatabaseUrl } from '@repo/database-url';
-import type { DatabaseTarget } from '@repo/database-url';
+import {
+  DatabaseUrlError,
+  ServerRoleError,
+  assertRole,
+  openClient,
+  parseDatabaseUrl,
+} from '@repo/database-url';
+import type { DatabaseTarget, ServerRole } from '@repo/database-url';
 import type { Client, PoolConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import { PrismaClient } from '../generated/client.ts';
@@ -68,8 +74,8 @@ export function createDb(options: DbOptions): Db {
   const readsOnly = options.readsOnly === true;
   const target = targetOf(options.url, readsOnly);
   const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });
-  const admit = (client: Client): Promise<void> =>
-    readsOnly ? Promise.resolve() : admitToMoney(client, connectTimeoutMs);
+  const admit = (client: Client, role: ServerRole): Promise<void> =>
+    readsOnly ? assertRole(client, role) : admitToMoney(client, connectTimeoutMs);
   const answerTimeoutMs = statementTimeoutMs + ANSWER_GRACE_MS;
   const pool = new GuardedPool(target, config, { answerTimeoutMs, admit });
   const named = options.pooler !== true;
@@ -94,7 +100,7 @@ export function createDb(options: DbOptions): Db {
         throw toDaftariError(error);
       }
     },
-    connect: named ? () => connect(target, config, admit) : null,
+    connect: named ? () => connect(target, config, (client) => admit(client, 'any')) : null,
     async checkServer() {
       if (readsOnly) return;
       try {

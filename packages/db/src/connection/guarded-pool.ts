@@ -1,5 +1,5 @@
 import { ConnectionWays, ServerRoleError } from '@repo/database-url';
-import type { ConnectionWay, DatabaseTarget } from '@repo/database-url';
+import type { ConnectionWay, DatabaseTarget, ServerRole } from '@repo/database-url';
 import { Pool } from 'pg';
 import type { ClientConfig, PoolClient, PoolConfig, QueryConfig } from 'pg';
 import { ScrubbedCause, databaseCode, isOfPooler, toDaftariError } from './database-error.ts';
@@ -11,8 +11,8 @@ type Connected = (error: Error | undefined, client: PoolClient | undefined, done
 interface PoolOptions {
   /** How long an answer is waited for, in milliseconds. */
   readonly answerTimeoutMs: number;
-  /** Asks each new connection whether its server may be used, and throws when it may not. */
-  readonly admit: (client: GuardedClient) => Promise<void>;
+  /** Asks each new connection whether its server may be used, and has the role, and throws when not. */
+  readonly admit: (client: GuardedClient, role: ServerRole) => Promise<void>;
 }
 
 /**
@@ -42,7 +42,8 @@ export class GuardedPool extends Pool {
         this.onFailure = (error) => fail(this, error);
       }
     }
-    const onConnect = (client: unknown): Promise<void> => options.admit(client as GuardedClient);
+    const onConnect = (client: unknown): Promise<void> =>
+      options.admit(client as Connecting, made.get(client as Connecting)?.role ?? 'any');
     super({ ...config, ...patience.pool, Client: Connecting, onConnect });
     this.#ways = ways;
     this.#answerTimeoutMs = options.answerTimeoutMs;
