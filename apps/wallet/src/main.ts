@@ -1,5 +1,5 @@
-import { createDb, createLedgerIntake, createTransferIntake } from '@repo/db';
-import { databaseOptions, exitOnWrongSettings, runService } from '@repo/http';
+import { createDb, createLedgerIntake, createReads, createTransferIntake } from '@repo/db';
+import { databaseOptions, exitOnWrongSettings, replicaOptions, runService } from '@repo/http';
 import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
 import { startHoldExpiry } from './ledger/hold-expiry.ts';
@@ -9,10 +9,12 @@ import { createStuckHoldsGauge } from './wallet-metrics.ts';
 const environment = readEnvironment();
 const receiptKeys = await readReceiptKeys(environment.RECEIPT_KEYS).catch(exitOnWrongSettings);
 const db = createDb(databaseOptions(environment));
+const reads = createReads(db, replicaOptions(environment));
 const transfers = createTransferIntake(db);
 const ledger = createLedgerIntake(db);
 const server = await createApp({
   db,
+  reads,
   transfers,
   ledger,
   receiptKeys: receiptKeys.keys,
@@ -44,6 +46,7 @@ await runService(server, {
   close: async () => {
     await holdExpiry.stop();
     await Promise.all([transfers.close(), ledger.close()]);
+    await reads.close();
     await db.close();
   },
 });
