@@ -32,7 +32,7 @@ interface Opened {
 
 function open(options: Partial<ReplicaOptions> = {}): Opened {
   const db = createDb({ url: primary.url });
-  const reads = createReads(db, { url: standby.url, ...options });
+  const reads = createReads(db, { url: standby.url, answerTimeoutMs: 60_000, ...options });
   const states: ReadsState[] = [];
   reads.onChange((state) => states.push(state));
   onTestFinished(async () => {

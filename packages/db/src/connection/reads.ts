@@ -10,6 +10,8 @@ import { transaction } from './transaction.ts';
 export interface ReplicaOptions extends Pick<DbOptions, 'url' | 'maxConnections' | 'pooler'> {
   /** A read that would be older goes to the primary; milliseconds. Default: 5,000. */
   readonly maxLagMs?: number;
+  /** A replica that does not answer so small a question by then is away; milliseconds. Default: 1,000. */
+  readonly answerTimeoutMs?: number;
 }
 
 /**
@@ -44,8 +46,7 @@ const USUAL_LAG_MS = 5_000;
 const CATCH_UP_MS = 100;
 const CATCH_UP_PAUSE_MS = 5;
 
-/** A replica that does not answer so small a question by then is away. */
-const ANSWER_MS = 1_000;
+const USUAL_ANSWER_MS = 1_000;
 
 /** So often is a replica that is not used looked at, when there is something to read. */
 const REVISIT_MS = 1_000;
@@ -78,8 +79,8 @@ export function createReads(primary: Db, options?: ReplicaOptions): Reads {
   };
   if (options === undefined) return withoutReplica(atPrimary, answered);
 
-  const { maxLagMs = USUAL_LAG_MS, ...where } = options;
-  const replica = createDb({ ...where, connectTimeoutMs: ANSWER_MS, readsOnly: true });
+  const { maxLagMs = USUAL_LAG_MS, answerTimeoutMs = USUAL_ANSWER_MS, ...where } = options;
+  const replica = createDb({ ...where, connectTimeoutMs: answerTimeoutMs, readsOnly: true });
   const listeners: ((state: ReadsState) => void)[] = [];
   let marks: readonly Mark[] = [];
   let state: ReadsState = 'replica';
@@ -103,7 +104,7 @@ export function createReads(primary: Db, options?: ReplicaOptions): Reads {
   /** Reads at the replica if that gets as new as `since` within a moment. */
   function visit<Result>(since: number, work: (handle: Handle) => Promise<Result>): Promise<Visit<Result>> {
     const end = performance.now() + CATCH_UP_MS;
-    return answering((looked) =>
+    return answering(answerTimeoutMs + CATCH_UP_MS, (looked) =>
       transaction(
         replica,
         async (tx) => {
@@ -209,10 +210,13 @@ function lagOf({ behindSince }: Extract<Freshness, { is: 'standby' }>): number {
   return behindSince === null ? 0 : performance.now() - behindSince;
 }
 
-/** Gives the work a second until it says that the server has answered, and then as long as it takes. */
-async function answering<Result>(work: (looked: () => void) => Promise<Result>): Promise<Result> {
+/** Gives the work so long until it says that the server has answered, and then as long as it takes. */
+async function answering<Result>(
+  limitMs: number,
+  work: (looked: () => void) => Promise<Result>,
+): Promise<Result> {
   const { promise: silence, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new DaftariError('database_unavailable')), ANSWER_MS + CATCH_UP_MS);
+  const timer = setTimeout(() => reject(new DaftariError('database_unavailable')), limitMs);
   const working = work(() => clearTimeout(timer));
   // When it is given up, nobody waits for how it ends.
   working.catch(() => undefined);
