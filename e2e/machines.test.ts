@@ -134,22 +134,20 @@ test.skipIf(!hasPgBouncer)(
       string,
     ];
     const ask = async (
-      url: string,
-      path: string,
-      body: unknown,
-      key: string,
+      address: string,
+      { body, key }: { readonly body: unknown; readonly key: string },
     ): Promise<{ number: string }> => {
       const headers = {
         authorization: `Bearer ${KEY}`,
         'content-type': 'application/json',
         'idempotency-key': key,
       };
-      const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+      const answer = await fetch(address, { method: 'POST', headers, body: JSON.stringify(body) });
       expect(answer.status).toBeLessThan(300);
       return (await answer.json()) as { number: string };
     };
     const open = (phone: string) =>
-      ask(wallet, '/wallets', { holderName: 'Amina Otieno', phone }, `open-${phone}`);
+      ask(`${wallet}/wallets`, { body: { holderName: 'Amina Otieno', phone }, key: `open-${phone}` });
     const from = await open('254700000101');
     const to = await open('254700000102');
 
@@ -176,9 +174,7 @@ test.skipIf(!hasPgBouncer)(
       body: { from: from.number, to: to.number, amount: '1.00' },
     }));
     await Promise.all(
-      transfers.flatMap(({ key, body }) =>
-        [wallet, otherWallet].map((url) => ask(url, '/transfers', body, key)),
-      ),
+      transfers.flatMap((each) => [wallet, otherWallet].map((url) => ask(`${url}/transfers`, each))),
     );
     await until('every message has gone out', async () => {
       const [row] = await execute(

@@ -85,6 +85,12 @@ export class ConnectionWays {
   }
 }
 
+interface ClientMaker<C extends Client> {
+  readonly create: (config: ClientConfig) => C;
+  /** Asks a new session whether it may be used, and throws when not; a ServerRoleError leads to the next server. */
+  readonly admit?: (client: C) => Promise<void>;
+}
+
 /**
  * Connects one client; `settings` are the program's own, which the connection string does not name. Of several servers
  * it takes the first that answers, has the role that the connection string asks for, and that `admit` does not refuse.
@@ -94,8 +100,7 @@ export class ConnectionWays {
 export async function openClient<C extends Client>(
   target: DatabaseTarget,
   settings: ClientConfig,
-  create: (config: ClientConfig) => C,
-  admit: (client: C) => Promise<void> = () => Promise.resolve(),
+  { create, admit }: ClientMaker<C>,
 ): Promise<C> {
   const ways = new ConnectionWays(target);
   const refusals: unknown[] = [];
@@ -108,7 +113,7 @@ export async function openClient<C extends Client>(
       await client.connect();
       await admitted(client, async () => {
         await assertRole(client, way.role);
-        await admit(client);
+        await admit?.(client);
       });
       return client;
     } catch (error) {
@@ -131,7 +136,7 @@ async function admitted(client: Client, check: () => Promise<void>): Promise<voi
 
 /** Connects a plain client to the database that a connection string names. */
 export function connectTo(url: string): Promise<Client> {
-  return openClient(parseDatabaseUrl(url), {}, (config) => new Client(config));
+  return openClient(parseDatabaseUrl(url), {}, { create: (config) => new Client(config) });
 }
 
 /** The ways to one server. */

@@ -135,7 +135,7 @@ async function connect(
   admit: (client: Client) => Promise<void>,
 ): Promise<Client> {
   try {
-    return await openClient(target, config, (settings) => new GuardedClient(settings), admit);
+    return await openClient(target, config, { create: (settings) => new GuardedClient(settings), admit });
   } catch (error) {
     throw toDaftariError(error, 'database_unavailable');
   }

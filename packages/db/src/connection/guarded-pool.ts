@@ -42,9 +42,12 @@ export class GuardedPool extends Pool {
         this.onFailure = (error) => fail(this, error);
       }
     }
-    const onConnect = (client: unknown): Promise<void> =>
-      options.admit(client as Connecting, made.get(client as Connecting)?.role ?? 'any');
-    super({ ...config, ...patience.pool, Client: Connecting, onConnect });
+    // The pool waits for it, whatever its types say.
+    const hooks = {
+      onConnect: (client: unknown): Promise<void> =>
+        options.admit(client as Connecting, made.get(client as Connecting)?.role ?? 'any'),
+    };
+    super({ ...config, ...patience.pool, Client: Connecting, ...hooks });
     this.#ways = ways;
     this.#answerTimeoutMs = options.answerTimeoutMs;
     this.on('connect', (client) => this.#open.add(client));

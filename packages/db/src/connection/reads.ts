@@ -57,6 +57,8 @@ const LONGEST_READ_MS = 30_000;
 /** So many marks are kept at most. */
 const MOST_MARKS = 64;
 
+type Work<Result> = (handle: Handle) => Promise<Result>;
+
 /** What a visit at the replica found, with the result of the work if it was new enough. */
 interface Visit<Result> {
   readonly freshness: Freshness;
@@ -72,121 +74,131 @@ interface Visit<Result> {
  * the session that reads, so several replicas may stand behind the URL.
  */
 export function createReads(primary: Db, options?: ReplicaOptions): Reads {
-  const answered = { replica: 0, primary: 0 };
-  const atPrimary = <Result>(work: (handle: Handle) => Promise<Result>): Promise<Result> => {
-    answered.primary += 1;
-    return work(primary);
-  };
-  if (options === undefined) return withoutReplica(atPrimary, answered);
+  return options === undefined ? withoutReplica(primary) : new ReplicaReads(primary, options);
+}
 
-  const { maxLagMs = USUAL_LAG_MS, answerTimeoutMs = USUAL_ANSWER_MS, ...where } = options;
-  const replica = createDb({ ...where, connectTimeoutMs: answerTimeoutMs, readsOnly: true });
-  const listeners: ((state: ReadsState) => void)[] = [];
-  let marks: readonly Mark[] = [];
-  let state: ReadsState = 'replica';
-  let revisitAt = 0;
+class ReplicaReads implements Reads {
+  readonly answered = { replica: 0, primary: 0 };
+  readonly #primary: Db;
+  readonly #replica: Db;
+  readonly #maxLagMs: number;
+  readonly #answerTimeoutMs: number;
+  readonly #listeners: ((state: ReadsState) => void)[] = [];
+  /** By their time. */
+  #marks: readonly Mark[] = [];
+  #state: ReadsState = 'replica';
+  #revisitAt = 0;
 
-  function become(next: ReadsState): void {
-    revisitAt = performance.now() + REVISIT_MS;
-    if (next === state) return;
-    state = next;
-    for (const listener of listeners) listener(next);
+  constructor(primary: Db, { maxLagMs, answerTimeoutMs, ...where }: ReplicaOptions) {
+    this.#primary = primary;
+    this.#maxLagMs = maxLagMs ?? USUAL_LAG_MS;
+    this.#answerTimeoutMs = answerTimeoutMs ?? USUAL_ANSWER_MS;
+    this.#replica = createDb({ ...where, connectTimeoutMs: this.#answerTimeoutMs, readsOnly: true });
   }
 
-  async function note(): Promise<void> {
-    const mark = await markOf(primary);
-    // A promotion ends a history: what it left behind is never passed.
-    const ofHistory = marks.filter(({ timeline }) => timeline === mark.timeline);
-    const byTime = [...ofHistory, mark].toSorted((one, other) => one.at - other.at);
-    marks = byTime.length <= MOST_MARKS ? byTime : byTime.filter(isKept);
+  current<Result>(work: Work<Result>): Promise<Result> {
+    return this.#read(async () => {
+      const begun = performance.now();
+      await this.#note();
+      return begun;
+    }, work);
   }
 
-  /** Reads at the replica if that gets as new as `since` within a moment. */
-  function visit<Result>(since: number, work: (handle: Handle) => Promise<Result>): Promise<Visit<Result>> {
-    const end = performance.now() + CATCH_UP_MS;
-    return answering(answerTimeoutMs + CATCH_UP_MS, (looked) =>
-      transaction(
-        replica,
-        async (tx) => {
-          for (;;) {
-            const freshness = await freshnessOf(tx, marks);
-            const isNewEnough = freshness.is === 'standby' && freshness.asOf >= since;
-            if (!isNewEnough && freshness.is === 'standby' && performance.now() < end) {
-              await sleep(CATCH_UP_PAUSE_MS);
-              continue;
-            }
-            looked();
-            // Each statement of the work begins later than the question, and sees what was replayed until then.
-            return isNewEnough ? { freshness, read: { result: await work(tx) } } : { freshness };
-          }
-        },
-        { timeoutMs: LONGEST_READ_MS },
-      ),
-    );
+  recent<Result>(work: Work<Result>): Promise<Result> {
+    return this.#read(async () => {
+      const last = this.#marks.at(-1)?.at ?? Number.NEGATIVE_INFINITY;
+      if (performance.now() - last > this.#maxLagMs / 4) await this.#note();
+      return performance.now() - this.#maxLagMs;
+    }, work);
   }
 
-  function learn(freshness: Freshness): void {
-    if (freshness.is === 'other') return become('other');
-    marks = marks.filter(({ at }) => at >= freshness.asOf);
-    become(lagOf(freshness) > maxLagMs ? 'late' : 'replica');
+  async look(): ReturnType<Reads['look']> {
+    // One look at a time is enough for reads that come meanwhile.
+    this.#revisitAt = Number.POSITIVE_INFINITY;
+    const begun = performance.now();
+    try {
+      await this.#note();
+      const { freshness } = await this.#visit(begun, () => Promise.resolve());
+      this.#learn(freshness);
+      return { state: this.#state, lagMs: freshness.is === 'other' ? null : lagOf(freshness) };
+    } catch {
+      this.#become('away');
+      return { state: 'away', lagMs: null };
+    }
   }
 
-  async function read<Result>(
-    begin: () => Promise<number>,
-    work: (handle: Handle) => Promise<Result>,
-  ): Promise<Result> {
-    if (state !== 'replica') {
-      if (performance.now() >= revisitAt) void look().catch(() => undefined);
-      return atPrimary(work);
+  onChange(listener: (state: ReadsState) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  close(): Promise<void> {
+    return this.#replica.close();
+  }
+
+  /** @param begin makes the marks that are needed, and says since when nothing may be missing */
+  async #read<Result>(begin: () => Promise<number>, work: Work<Result>): Promise<Result> {
+    if (this.#state !== 'replica') {
+      if (performance.now() >= this.#revisitAt) void this.look();
+      return this.#atPrimary(work);
     }
     const since = await begin();
-    const found = await visit(since, work).catch((error: unknown) => {
+    const found = await this.#visit(since, work).catch((error: unknown) => {
       if (isVerdict(error)) throw error;
       // A full pool is busy, and not away.
-      if (!isDaftariError(error) || error.code !== 'pool_exhausted') become('away');
+      if (!isDaftariError(error) || error.code !== 'pool_exhausted') this.#become('away');
       return null;
     });
-    if (found !== null) learn(found.freshness);
-    if (found?.read === undefined) return atPrimary(work);
-    answered.replica += 1;
+    if (found !== null) this.#learn(found.freshness);
+    if (found?.read === undefined) return this.#atPrimary(work);
+    this.answered.replica += 1;
     return found.read.result;
   }
 
-  async function look(): ReturnType<Reads['look']> {
-    // One look at a time is enough for reads that come meanwhile.
-    revisitAt = Number.POSITIVE_INFINITY;
-    const begun = performance.now();
-    try {
-      await note();
-      const { freshness } = await visit(begun, () => Promise.resolve());
-      learn(freshness);
-      return { state, lagMs: freshness.is === 'other' ? null : lagOf(freshness) };
-    } catch {
-      become('away');
-      return { state, lagMs: null };
-    }
+  #atPrimary<Result>(work: Work<Result>): Promise<Result> {
+    this.answered.primary += 1;
+    return work(this.#primary);
   }
 
-  return {
-    current: (work) =>
-      read(async () => {
-        const begun = performance.now();
-        await note();
-        return begun;
-      }, work),
-    recent: (work) =>
-      read(async () => {
-        const last = marks.at(-1)?.at ?? Number.NEGATIVE_INFINITY;
-        if (performance.now() - last > maxLagMs / 4) await note();
-        return performance.now() - maxLagMs;
-      }, work),
-    look,
-    onChange: (listener) => {
-      listeners.push(listener);
-    },
-    answered,
-    close: () => replica.close(),
-  };
+  /** Reads at the replica if that gets as new as `since` within a moment. */
+  #visit<Result>(since: number, work: Work<Result>): Promise<Visit<Result>> {
+    const end = performance.now() + CATCH_UP_MS;
+    const readWhenNew = async (tx: Handle, looked: () => void): Promise<Visit<Result>> => {
+      for (;;) {
+        const freshness = await freshnessOf(tx, this.#marks);
+        const isNewEnough = freshness.is === 'standby' && freshness.asOf >= since;
+        if (isNewEnough || freshness.is === 'other' || performance.now() >= end) {
+          looked();
+          // Each statement of the work begins later than the question, and sees what was replayed until then.
+          return isNewEnough ? { freshness, read: { result: await work(tx) } } : { freshness };
+        }
+        await sleep(CATCH_UP_PAUSE_MS);
+      }
+    };
+    return answering(this.#answerTimeoutMs + CATCH_UP_MS, (looked) =>
+      transaction(this.#replica, (tx) => readWhenNew(tx, looked), { timeoutMs: LONGEST_READ_MS }),
+    );
+  }
+
+  async #note(): Promise<void> {
+    const mark = await markOf(this.#primary);
+    // A promotion ends a history: what it left behind is never passed.
+    const ofHistory = this.#marks.filter(({ timeline }) => timeline === mark.timeline);
+    const byTime = [...ofHistory, mark].toSorted((one, other) => one.at - other.at);
+    this.#marks = byTime.length <= MOST_MARKS ? byTime : byTime.filter(isKept);
+  }
+
+  #learn(freshness: Freshness): void {
+    if (freshness.is === 'other') return this.#become('other');
+    this.#marks = this.#marks.filter(({ at }) => at >= freshness.asOf);
+    this.#become(lagOf(freshness) > this.#maxLagMs ? 'late' : 'replica');
+  }
+
+  #become(next: ReadsState): void {
+    this.#revisitAt = performance.now() + REVISIT_MS;
+    if (next === this.#state) return;
+    this.#state = next;
+    for (const listener of this.#listeners) listener(next);
+  }
 }
 
 /** Every second mark goes where there are too many, but not the oldest, which says for how long one is missing. */
@@ -194,10 +206,15 @@ function isKept(_: Mark, index: number, all: readonly Mark[]): boolean {
   return index % 2 === 0 || index === all.length - 1;
 }
 
-function withoutReplica(atPrimary: Reads['current'], answered: Reads['answered']): Reads {
+function withoutReplica(primary: Db): Reads {
+  const answered = { replica: 0, primary: 0 };
+  const read = <Result>(work: Work<Result>): Promise<Result> => {
+    answered.primary += 1;
+    return work(primary);
+  };
   return {
-    current: atPrimary,
-    recent: atPrimary,
+    current: read,
+    recent: read,
     look: () => Promise.resolve({ state: 'none', lagMs: null }),
     onChange: () => undefined,
     answered,

@@ -19,8 +19,18 @@ const WORDS: Readonly<Record<State, string>> = {
     'DATABASE_READ_URL leads to a server that is no standby of this primary: lists and reports are read from the primary',
 };
 
+/** What is counted of reads. */
+interface ReadMetrics {
+  readonly lag: Gauge;
+  readonly state: Gauge<'state'>;
+  readonly answered: Counter<'server'>;
+}
+
 /** Shows in the log, once for each change, and in the metrics who answers lists and reports, and how late the replica is. */
-export function followReads({ app, metrics }: Pick<Server, 'app' | 'metrics'>, reads: FollowedReads): void {
+export function followReads(
+  { app, metrics }: Pick<Server, 'app' | 'metrics'>,
+  reads: FollowedReads,
+): ReadMetrics {
   reads.onChange((state) => {
     if (state === 'replica') app.log.info({ replica: state }, WORDS[state]);
     else app.log.warn({ replica: state }, WORDS[state]);
@@ -31,20 +41,19 @@ export function followReads({ app, metrics }: Pick<Server, 'app' | 'metrics'>, r
     help: 'For how long the replica has been without something that the primary has written; absent while nobody knows.',
     registers,
   });
-  new Gauge({
+  const state = new Gauge({
     name: 'database_replica_state',
     help: '1 for what the replica is: none, replica (in use), away, late, or other (no standby of this primary).',
     labelNames: ['state'],
     registers,
     async collect() {
-      const { state, lagMs } = await reads.look();
-      for (const each of Object.keys(WORDS)) this.set({ state: each }, each === state ? 1 : 0);
-      lag.reset();
+      const { state: current, lagMs } = await reads.look();
+      for (const each of Object.keys(WORDS)) this.set({ state: each }, each === current ? 1 : 0);
       if (lagMs === null) lag.remove();
       else lag.set(lagMs / 1_000);
     },
   });
-  new Counter({
+  const answered = new Counter({
     name: 'database_reads_total',
     help: 'Lists, statements and reports by the server that answered them.',
     labelNames: ['server'],
@@ -54,4 +63,5 @@ export function followReads({ app, metrics }: Pick<Server, 'app' | 'metrics'>, r
       for (const [server, count] of Object.entries(reads.answered)) this.inc({ server }, count);
     },
   });
+  return { lag, state, answered };
 }
