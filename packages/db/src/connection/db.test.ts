@@ -1,6 +1,6 @@
 import { startDatabaseProxy, startUpParameters } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createDb, ping } from './db.ts';
 import type { Db } from './db.ts';
 import type { Handle } from './handle.ts';
@@ -243,4 +243,25 @@ test('without a pooler the session knows its limits', async () => {
     { limit: '1234ms' },
   ]);
   await db.close();
+});
+
+test('a process never opens more connections than it may, whatever is asked of it at once', async () => {
+  await using own = await openTestDb();
+  const role = `limited_${String(process.pid)}`;
+  // The server counts, and refuses the fourth. What the owner may, this role may by being a member.
+  await own.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'limited' CONNECTION LIMIT 3 IN ROLE postgres`);
+  onTestFinished(() => database.sql(`DROP ROLE ${role}`).then(() => undefined));
+  const url = new URL(own.url);
+  url.username = role;
+  url.password = 'limited';
+  const db = createDb({ url: url.href, maxConnections: 3, connectTimeoutMs: 60_000 });
+  const intake = createDepositIntake(db, { lanes: 8 });
+  const asked = Array.from({ length: 60 }, (_, i) => {
+    if (i % 3 === 0) return intake.record(sampleDeposit());
+    return i % 3 === 1 ? listCallbacks(db) : transaction(db, (tx) => recordDeposit(tx, sampleDeposit()));
+  });
+  const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
+  await intake.close();
+  await db.close();
+  expect(refused).toEqual([]);
 });
