@@ -188,7 +188,7 @@ test.skipIf(!hasPgBouncer)(
     expect(most).toBeLessThanOrEqual(SERVER_CONNECTIONS);
     const balances = await execute(
       database.url,
-      `SELECT id, balance::text FROM core.wallets WHERE id IN ('${from.number}', '${to.number}') ORDER BY w.balance`,
+      `SELECT id, balance::text FROM core.wallets w WHERE id IN ('${from.number}', '${to.number}') ORDER BY w.balance`,
     );
     expect(balances).toEqual([
       { id: to.number, balance: '30.00' },

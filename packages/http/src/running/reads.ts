@@ -36,10 +36,21 @@ export function followReads(
     else app.log.warn({ replica: state }, WORDS[state]);
   });
   const registers = [metrics];
+  // One look for both gauges of one scrape.
+  let looking: ReturnType<FollowedReads['look']> | null = null;
+  const look = () =>
+    (looking ??= reads.look().finally(() => {
+      looking = null;
+    }));
   const lag = new Gauge({
     name: 'database_replica_lag_seconds',
     help: 'For how long the replica has been without something that the primary has written; absent while nobody knows.',
     registers,
+    async collect() {
+      const { lagMs } = await look();
+      if (lagMs === null) this.remove();
+      else this.set(lagMs / 1_000);
+    },
   });
   const state = new Gauge({
     name: 'database_replica_state',
@@ -47,10 +58,8 @@ export function followReads(
     labelNames: ['state'],
     registers,
     async collect() {
-      const { state: current, lagMs } = await reads.look();
+      const { state: current } = await look();
       for (const each of Object.keys(WORDS)) this.set({ state: each }, each === current ? 1 : 0);
-      if (lagMs === null) lag.remove();
-      else lag.set(lagMs / 1_000);
     },
   });
   const answered = new Counter({
