@@ -32,7 +32,7 @@ const LOWERED = ['off', 'local', 'remote_write'];
  *
  * @throws ServerRoleError for the first two, and DaftariError `database_not_durable`
  */
-export function judgeServer(found: Found): void {
+function judgeServer(found: Found): void {
   if (found.isStandby) throw new ServerRoleError('the server is a standby');
   if (found.isReadOnly) throw new ServerRoleError('the server takes no writes');
   const faults = found.isDisposable ? [] : faultsOf(found);
