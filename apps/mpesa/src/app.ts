@@ -2,11 +2,12 @@ import {
   DaftariError,
   ERROR_CATALOGUE,
   ERROR_SUBJECTS,
+  createReads,
   createSchemaCheck,
   findApiKey,
   isDaftariError,
 } from '@repo/db';
-import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
+import { createKeyCache, createServer, followReads, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
 import { addC2bRoutes, CALLBACK_ROOTS } from './c2b-routes.ts';
@@ -55,10 +56,13 @@ export async function createApp(
   });
   const { app, metrics, requireKey } = server;
   await addC2bRoutes(server, deps, createC2bMetrics(metrics, intake));
-  addDepositListRoutes(app, deps, requireKey);
+  const reads = deps.reads ?? createReads(db);
+  followReads(server, reads);
+  const context = { db, reads, requireKey };
+  addDepositListRoutes(app, context);
   addDepositRoutes(app, deps, requireKey);
   addReleaseRoutes(app, deps, requireKey);
-  addCallbackListRoutes(app, deps, requireKey);
-  addSuspenseRoutes(app, deps, requireKey);
+  addCallbackListRoutes(app, context);
+  addSuspenseRoutes(app, context);
   return server;
 }

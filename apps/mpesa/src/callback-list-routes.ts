@@ -14,10 +14,10 @@ import {
   requireIdempotencyKey,
   wordParameter,
 } from '@repo/http';
-import type { HttpServer, Server } from '@repo/http';
+import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import { decisionBody, decisionSchema } from './decision-view.ts';
-import type { AppDependencies } from './dependencies.ts';
+import type { RouteContext } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
 import { periodOf, PERIOD_PARAMETERS } from './period.ts';
 import { seesPayers } from './personal-data.ts';
@@ -134,22 +134,19 @@ const RESOLUTION_SCHEMA = {
 };
 
 /** Adds the list of the inbox, one callback with its body, and the way to decide about one. */
-export function addCallbackListRoutes(
-  app: HttpServer,
-  { db }: AppDependencies,
-  requireKey: Server['requireKey'],
-): void {
+export function addCallbackListRoutes(app: HttpServer, { db, reads, requireKey }: RouteContext): void {
   app.get('/callbacks', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request, reply) => {
     const isCsv = prefersCsv(request);
     const { outcome, receipt, from, to, decided, cursor, limit } = request.query;
-    const page = await listCallbacks(db, {
+    const asked = {
       ...periodOf({ from, to }),
       withDecided: decided === 'show',
       limit,
       ...(outcome === undefined ? {} : { outcome: outcome.toUpperCase() as CallbackOutcome }),
       ...(receipt === undefined ? {} : { receipt }),
       ...(cursor === undefined ? {} : { cursor }),
-    });
+    };
+    const page = await reads.current((handle) => listCallbacks(handle, asked));
     const items = page.items.map((each) => itemBody(each, seesPayers(request)));
     const { nextCursor } = page;
     if (isCsv) return csvAnswer(reply, { name: 'callbacks', columns: COLUMNS, rows: items, nextCursor });

@@ -1,4 +1,5 @@
-import type { Db, DepositIntake } from '@repo/db';
+import type { Db, DepositIntake, Reads } from '@repo/db';
+import type { Server } from '@repo/http';
 import type { SourceCheckSettings } from './source-check.ts';
 
 /** How the service behaves. */
@@ -21,6 +22,16 @@ export interface AppSettings {
 /** What the service works with. The caller made it and closes it. */
 export interface AppDependencies {
   readonly db: Db;
+  /** Answers lists and reports. Default: `db`. */
+  readonly reads?: Reads;
   readonly intake: DepositIntake;
   readonly settings: AppSettings;
+}
+
+/** What the routes for people share. */
+export interface RouteContext {
+  readonly db: Db;
+  /** What lists are read with. */
+  readonly reads: Reads;
+  readonly requireKey: Server['requireKey'];
 }

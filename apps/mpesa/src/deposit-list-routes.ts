@@ -9,9 +9,9 @@ import {
   problemResponse,
   wordParameter,
 } from '@repo/http';
-import type { HttpServer, Server } from '@repo/http';
+import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
-import type { AppDependencies } from './dependencies.ts';
+import type { RouteContext } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
 import { periodOf, PERIOD_PARAMETERS } from './period.ts';
 import { maskAccount, maskName, maskPhone, seesPayers } from './personal-data.ts';
@@ -59,20 +59,17 @@ const LIST_SCHEMA = {
 };
 
 /** Adds `GET /deposits`. */
-export function addDepositListRoutes(
-  app: HttpServer,
-  { db }: AppDependencies,
-  requireKey: Server['requireKey'],
-): void {
+export function addDepositListRoutes(app: HttpServer, { reads, requireKey }: RouteContext): void {
   app.get('/deposits', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request, reply) => {
     const isCsv = prefersCsv(request);
     const { from, to, outcome, cursor, limit } = request.query;
-    const page = await listDeposits(db, {
+    const asked = {
       ...periodOf({ from, to }),
       limit,
       ...(outcome === undefined ? {} : { outcome }),
       ...(cursor === undefined ? {} : { cursor }),
-    });
+    };
+    const page = await reads.current((handle) => listDeposits(handle, asked));
     const items = page.items.map((each) => itemBody(each, seesPayers(request)));
     const { nextCursor } = page;
     if (isCsv) return csvAnswer(reply, { name: 'deposits', columns: COLUMNS, rows: items, nextCursor });

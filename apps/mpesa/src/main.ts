@@ -1,16 +1,18 @@
-import { createDb, createDepositIntake } from '@repo/db';
-import { databaseOptions, runService } from '@repo/http';
+import { createDb, createDepositIntake, createReads } from '@repo/db';
+import { databaseOptions, replicaOptions, runService } from '@repo/http';
 import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
 import { findTokenFaults } from './token-faults.ts';
 
 const environment = readEnvironment();
 const db = createDb(databaseOptions(environment));
+const reads = createReads(db, replicaOptions(environment));
 const maxAmount = environment.MPESA_MAX_AMOUNT;
 const lanes = environment.DATABASE_LANES;
 const intake = createDepositIntake(db.patient, { maxAmount, ...(lanes === undefined ? {} : { lanes }) });
 const server = await createApp({
   db,
+  reads,
   intake,
   settings: {
     apiKey: environment.API_KEY,
@@ -31,6 +33,7 @@ await runService(server, {
   portVariable: 'MPESA_PORT',
   close: async () => {
     await intake.close();
+    await reads.close();
     await db.close();
   },
 });

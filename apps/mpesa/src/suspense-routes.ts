@@ -8,9 +8,9 @@ import {
   requireIdempotencyKey,
   wordParameter,
 } from '@repo/http';
-import type { HttpServer, Server } from '@repo/http';
+import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
-import type { AppDependencies } from './dependencies.ts';
+import type { RouteContext } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
 import { maskAccount, seesPayers } from './personal-data.ts';
 import { suggestionsSchema } from './suggestion.ts';
@@ -105,18 +105,11 @@ const ASSIGN_SCHEMA = {
 };
 
 /** Adds `GET /suspense` and `POST /suspense/:receipt/assignment`. */
-export function addSuspenseRoutes(
-  app: HttpServer,
-  { db }: AppDependencies,
-  requireKey: Server['requireKey'],
-): void {
+export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: RouteContext): void {
   app.get('/suspense', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {
     const { status, cursor, limit } = request.query;
-    const page = await listSuspense(db, {
-      all: status === 'all',
-      limit,
-      ...(cursor === undefined ? {} : { cursor }),
-    });
+    const asked = { all: status === 'all', limit, ...(cursor === undefined ? {} : { cursor }) };
+    const page = await reads.current((handle) => listSuspense(handle, asked));
     const seesAll = seesPayers(request);
     return { items: page.payments.map((each) => paymentBody(each, seesAll)), nextCursor: page.nextCursor };
   });

@@ -2,11 +2,12 @@ import {
   DaftariError,
   ERROR_CATALOGUE,
   ERROR_SUBJECTS,
+  createReads,
   createSchemaCheck,
   findApiKey,
   isDaftariError,
 } from '@repo/db';
-import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
+import { createKeyCache, createServer, followReads, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { addCallbackRoutes, CALLBACK_ROOTS } from './callbacks/routes.ts';
 import { addCostRoutes } from './messages/cost-routes.ts';
@@ -56,7 +57,9 @@ export async function createApp(
     ...log,
   });
   const metrics = createSmsMetrics(server.metrics);
-  const context: RouteContext = { db, metrics, requireKey: server.requireKey };
+  const reads = deps.reads ?? createReads(db);
+  followReads(server, reads);
+  const context: RouteContext = { db, reads, metrics, requireKey: server.requireKey };
   addMessageRoutes(server.app, context);
   addMessageListRoutes(server.app, context);
   addUnknownRoutes(server.app, context);

@@ -1,4 +1,4 @@
-import type { Db } from '@repo/db';
+import type { Db, Reads } from '@repo/db';
 import type { KeyGuard } from '@repo/http';
 import type { CallbackReader } from './providers/provider.ts';
 import type { SmsMetrics } from './sms-metrics.ts';
@@ -18,6 +18,8 @@ export interface AppSettings {
 /** What the service works with. The caller made it and closes it. */
 export interface AppDependencies {
   readonly db: Db;
+  /** Answers lists and reports. Default: `db`. */
+  readonly reads?: Reads;
   /** Reads what the provider calls us with. */
   readonly callbacks: CallbackReader;
   readonly settings: AppSettings;
@@ -29,6 +31,8 @@ type Scope = 'read' | 'transact' | 'admin';
 /** What the routes share. */
 export interface RouteContext {
   readonly db: Db;
+  /** What lists and reports are read with. */
+  readonly reads: Reads;
   readonly metrics: SmsMetrics;
   readonly requireKey: (scope: Scope) => KeyGuard;
 }

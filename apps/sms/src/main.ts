@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createDb } from '@repo/db';
-import { databaseOptions, runService } from '@repo/http';
+import { createDb, createReads } from '@repo/db';
+import { databaseOptions, replicaOptions, runService } from '@repo/http';
 import { createApp } from './app.ts';
 import { chooseCallbacks, chooseProvider } from './providers/choose-provider.ts';
 import { readEnvironment } from './env.ts';
@@ -14,8 +14,10 @@ const LONGEST_GRACE_MS = 18_000;
 
 const environment = readEnvironment();
 const db = createDb(databaseOptions(environment));
+const reads = createReads(db, replicaOptions(environment));
 const { server, metrics } = await createApp({
   db,
+  reads,
   callbacks: chooseCallbacks(environment),
   settings: {
     apiKey: environment.API_KEY,
@@ -52,6 +54,7 @@ await runService(server, {
     // What came of the last attempts is recorded before the database closes.
     await Promise.all([monitor?.stop(), sending?.close(LONGEST_GRACE_MS)]);
     await provider.close();
+    await reads.close();
     await db.close();
   },
 });

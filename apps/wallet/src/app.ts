@@ -3,11 +3,12 @@ import {
   DaftariError,
   ERROR_CATALOGUE,
   ERROR_SUBJECTS,
+  createReads,
   createSchemaCheck,
   findApiKey,
   isDaftariError,
 } from '@repo/db';
-import { createKeyCache, createServer, fullAccessKey } from '@repo/http';
+import { createKeyCache, createServer, followReads, fullAccessKey } from '@repo/http';
 import type { HttpServer, Server, ServerOptions } from '@repo/http';
 import { ReceiptError } from '@repo/receipts';
 import { addApiKeyRoutes } from './api-key-routes.ts';
@@ -65,6 +66,8 @@ export async function createApp(
     ...log,
   });
   const { app, requireKey } = server;
+  const reads = deps.reads ?? createReads(db);
+  followReads(server, reads);
   const metrics = createWalletMetrics(server.metrics, { transfers, ledger });
   const limits = createLookupLimits({
     perMinute: settings.lookupRate,
@@ -72,7 +75,7 @@ export async function createApp(
   });
   await addPublicLimit(app, { perMinute: settings.verifyRate, onLimited: () => metrics.limited.inc() });
   const issuer = settings.issuer ?? null;
-  const context: RouteContext = { db, issuer, limits, metrics, requireKey };
+  const context: RouteContext = { db, reads, issuer, limits, metrics, requireKey };
   refuseOtherForms(app);
   addWalletRoutes(app, context);
   addWalletChangeRoutes(app, context);

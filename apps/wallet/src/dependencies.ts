@@ -1,4 +1,4 @@
-import type { Db, LedgerIntake, TransferIntake } from '@repo/db';
+import type { Db, LedgerIntake, Reads, TransferIntake } from '@repo/db';
 import type { KeyGuard } from '@repo/http';
 import type { Issuer, SigningKeys } from '@repo/receipts';
 import type { LookupLimits } from './wallets/lookup-limits.ts';
@@ -26,6 +26,8 @@ export interface AppSettings {
 /** What the service works with. The caller made it and closes it. */
 export interface AppDependencies {
   readonly db: Db;
+  /** Answers lists and reports. Default: `db`. */
+  readonly reads?: Reads;
   readonly transfers: TransferIntake;
   readonly ledger: LedgerIntake;
   readonly receiptKeys: SigningKeys;
@@ -40,6 +42,8 @@ export type Scope = (typeof SCOPES)[number];
 /** What the routes share. */
 export interface RouteContext {
   readonly db: Db;
+  /** What lists and reports are read with. */
+  readonly reads: Reads;
   /** Whose receipts they are, and whose name no customer may have; null if not configured. */
   readonly issuer: Issuer | null;
   readonly limits: LookupLimits;

@@ -1,5 +1,5 @@
-import { createDb, createLedgerIntake, createTransferIntake } from '@repo/db';
-import { databaseOptions, exitOnWrongSettings, runService } from '@repo/http';
+import { createDb, createLedgerIntake, createReads, createTransferIntake } from '@repo/db';
+import { databaseOptions, exitOnWrongSettings, replicaOptions, runService } from '@repo/http';
 import { createApp } from './app.ts';
 import { readEnvironment } from './env.ts';
 import { startHoldExpiry } from './ledger/hold-expiry.ts';
@@ -9,11 +9,13 @@ import { createStuckHoldsGauge } from './wallet-metrics.ts';
 const environment = readEnvironment();
 const receiptKeys = await readReceiptKeys(environment.RECEIPT_KEYS).catch(exitOnWrongSettings);
 const db = createDb(databaseOptions(environment));
+const reads = createReads(db, replicaOptions(environment));
 const QUEUE = { maxQueue: environment.QUEUE_LIMIT };
 const transfers = createTransferIntake(db.patient, QUEUE);
 const ledger = createLedgerIntake(db.patient, QUEUE);
 const server = await createApp({
   db,
+  reads,
   transfers,
   ledger,
   receiptKeys: receiptKeys.keys,
@@ -45,6 +47,7 @@ await runService(server, {
   close: async () => {
     await holdExpiry.stop();
     await Promise.all([transfers.close(), ledger.close()]);
+    await reads.close();
     await db.close();
   },
 });

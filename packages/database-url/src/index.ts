@@ -1,6 +1,10 @@
 export { ConnectionWays, connectTo, openClient } from './connection-ways.ts';
+export type { ConnectionWay } from './connection-ways.ts';
 export { DatabaseUrlError } from './database-url-error.ts';
 export type { DatabaseUrlFault } from './database-url-error.ts';
 export { parseDatabaseUrl } from './parse-database-url.ts';
 export type { DatabaseTarget } from './parse-database-url.ts';
+export type { ServerAddress } from './server-list.ts';
+export { ServerRoleError, assertRole } from './server-role.ts';
+export type { ServerRole } from './server-role.ts';
 export type { TlsMode } from './tls-mode.ts';

@@ -101,10 +101,11 @@ describe('a connection string', () => {
     ['sslmode=require&sslkey=package.json', 'sslcert'],
     ['channel_binding=always', 'channel_binding'],
     ['gssencmode=require', 'TLS'],
-    ['target_session_attrs=read-write', 'one server'],
+    ['target_session_attrs=master', 'target_session_attrs must be one of any, read-write'],
+    ['load_balance_hosts=random', 'in the order of the list'],
     ['statement_timeout=5000', 'options=-c'],
     ['service=main', 'in full'],
-    ['host=a,b', 'several hosts'],
+    ['port=1,2&host=a,b,c', '3 hosts and 2 ports'],
     ['port=0', 'port'],
   ])('is refused with what to write instead: %s', (query, advice) => {
     const port = query.startsWith('port') ? '' : ':5432';
@@ -113,15 +114,38 @@ describe('a connection string', () => {
     );
   });
 
-  it.each(['postgresql://u:secret@a,b/d', 'postgresql://u:secret@a:1,b:2/d', 'postgres://a:1,b:2/d'])(
-    'names one host: %s',
-    (url) => {
-      expect(() => parseDatabaseUrl(url)).toThrow(
-        expect.objectContaining({ message: expect.stringContaining('several hosts') }),
-      );
-      expect(() => parseDatabaseUrl(url)).not.toThrow(/secret/);
-    },
-  );
+  it.each([
+    ['postgresql://u:secret@a,b/d', ['a', 5432], ['b', 5432]],
+    ['postgresql://u:secret@a:1,b:2/d', ['a', 1], ['b', 2]],
+    ['postgres://a,b:2', ['a', 5432], ['b', 2]],
+    ['postgresql://u:se,cret@[::1]:6,h:7/d', ['::1', 6], ['h', 7]],
+    ['postgresql://u@%2Frun%2Fpg,h/d', ['/run/pg', 5432], ['h', 5432]],
+    ['postgresql://u@/d?host=a,b&port=1,2', ['a', 1], ['b', 2]],
+    ['postgresql://u@/d?host=a,b&port=6432', ['a', 6432], ['b', 6432]],
+    ['postgresql://u@,b/d', ['localhost', 5432], ['b', 5432]],
+  ])('may name several servers, as libpq takes them: %s', (url, ...servers) => {
+    const expected = servers.map(([host, port]) => ({ host, port }));
+    expect(parseDatabaseUrl(url)).toMatchObject({ ...expected[0], servers: expected, role: 'any' });
+  });
+
+  it('gives back any list of servers, and which of them may be used', () => {
+    const host = fc.stringMatching(/^[a-z][a-z0-9.-]{0,20}$/);
+    const server = fc.record({ host, port: fc.integer({ min: 1, max: 65_535 }) });
+    const role = fc.constantFrom('any', 'read-write', 'primary', 'read-only', 'standby', 'prefer-standby');
+    fc.assert(
+      fc.property(fc.array(server, { minLength: 1, maxLength: 5 }), role, (servers, attrs) => {
+        const authority = servers.map((each) => `${each.host}:${String(each.port)}`).join(',');
+        const url = `postgresql://u:p@${authority}/d?target_session_attrs=${attrs}`;
+        expect(parseDatabaseUrl(url)).toMatchObject({ servers, role: attrs, user: 'u', database: 'd' });
+      }),
+    );
+  });
+
+  it('of several servers says no more than their number when one is wrong', () => {
+    const refused = expect.objectContaining({ fault: 'parameter', message: expect.stringContaining('port') });
+    expect(() => parseDatabaseUrl('postgresql://u:secret@a:1,b:x/d')).toThrow(refused);
+    expect(() => parseDatabaseUrl('postgresql://u:secret@a:1,b:x/d')).not.toThrow(/secret/);
+  });
 
   it('may carry what means nothing here or means what happens anyway', () => {
     const plain = 'postgresql://u:p@h:1/d';

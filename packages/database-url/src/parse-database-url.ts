@@ -1,4 +1,8 @@
 import { DatabaseUrlError } from './database-url-error.ts';
+import { readServers, splitAuthority } from './server-list.ts';
+import type { ServerAddress } from './server-list.ts';
+import { SERVER_ROLES } from './server-role.ts';
+import type { ServerRole } from './server-role.ts';
 import { readTlsMode } from './tls-mode.ts';
 import type { TlsMode } from './tls-mode.ts';
 import { fault, oneOf, readParameters } from './url-parameters.ts';
@@ -8,9 +12,13 @@ export interface DatabaseTarget {
   readonly user: string;
   /** Undefined: the driver asks PGPASSWORD and the password file. */
   readonly password: string | undefined;
-  /** A host name, an address, or the folder of a Unix socket. */
+  /** Of the first server. */
   readonly host: string;
   readonly port: number;
+  /** All of them, in the order in which they are tried. */
+  readonly servers: readonly ServerAddress[];
+  /** Which of them may be used. */
+  readonly role: ServerRole;
   readonly database: string;
   /** Where Prisma's history and unqualified names of migrations live. */
   readonly schema: string | undefined;
@@ -35,18 +43,24 @@ const ENCODING =
  * @throws DatabaseUrlError whose message never repeats the string
  */
 export function parseDatabaseUrl(connectionString: string): DatabaseTarget {
-  const url = toUrl(connectionString);
+  const { url, authority } = toUrl(connectionString);
   const parameters = readParameters(url.searchParams);
-  const host = parameters.get('host') ?? decode(url.hostname).replace(/^\[(.*)\]$/, '$1');
-  if (host.includes(',')) throw severalHosts();
+  const named = authority === undefined ? ofUrl(url) : splitAuthority(authority);
+  const servers = readServers({
+    hosts: parameters.get('host') ?? decode(named.hosts),
+    ports: named.ports?.replaceAll(',', '') ? named.ports : parameters.get('port'),
+  });
+  const [{ host, port }] = servers;
   return {
     user: parameters.get('user') ?? (decode(url.username) || 'postgres'),
     password: parameters.get('password') ?? (decode(url.password) || undefined),
-    host: host || 'localhost',
-    port: portOf(url.port || parameters.get('port')),
+    host,
+    port,
+    servers,
+    role: oneOf(parameters, 'target_session_attrs', SERVER_ROLES) ?? 'any',
     database: parameters.get('dbname') ?? (decode(databasePart(connectionString)) || 'postgres'),
     schema: parameters.get('schema'),
-    tls: host.startsWith('/') ? { use: 'never' } : readTlsMode(parameters),
+    tls: servers.every((server) => server.host.startsWith('/')) ? { use: 'never' } : readTlsMode(parameters),
     options: parameters.get('options'),
     applicationName: parameters.get('application_name'),
     connectTimeoutMs: millisecondsOf(parameters.get('connect_timeout')),
@@ -55,24 +69,28 @@ export function parseDatabaseUrl(connectionString: string): DatabaseTarget {
   };
 }
 
-function toUrl(connectionString: string): URL {
+/** The parsed string. Several servers are no URL to the parser: it gets the first, and the others stand in `authority`. */
+function toUrl(connectionString: string): { readonly url: URL; readonly authority?: string } {
   const text = connectionString.trim();
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1]?.toLowerCase();
   if (scheme !== undefined && scheme !== 'postgresql' && scheme !== 'postgres') {
     throw syntax(`it must start with postgresql:// or postgres://, not with ${scheme}:`);
   }
+  const [, start = '', authority = '', rest = ''] =
+    /^([^/?#]*\/\/(?:[^/?#]*@)?)([^/?#@]*,[^/?#@]*)(.*)$/s.exec(text) ?? [];
+  const single = authority === '' ? text : `${start}${authority.split(',')[0] || 'localhost'}${rest}`;
   // A user without a host is no URL to the parser; libpq means the socket or this machine by it.
-  const url = URL.parse(text) ?? URL.parse(text.replace(/^([^/?#]*\/\/[^/?#]*@)(?=[/?]|$)/, '$1localhost'));
-  if (url === null) {
-    // To the parser, host1:5432,host2:5432 has an invalid port.
-    throw /^[^/?#]*\/\/(?:[^/?#]*@)?[^/?#@]*,/.test(text)
-      ? severalHosts()
-      : syntax(`it cannot be parsed; ${ENCODING}`);
-  }
+  const url =
+    URL.parse(single) ?? URL.parse(single.replace(/^([^/?#]*\/\/[^/?#]*@)(?=[/?]|$)/, '$1localhost'));
+  if (url === null) throw syntax(`it cannot be parsed; ${ENCODING}`);
   // An unencoded #, / or ? in a password ends the part of the URL that holds it; what follows would be taken for a host
   // and a database, and be printed.
   if (url.hash || url.pathname.includes('@') || /^\?[^=&]*@/.test(url.search)) throw syntax(ENCODING);
-  return url;
+  return authority === '' ? { url } : { url, authority };
+}
+
+function ofUrl(url: URL): { readonly hosts: string; readonly ports: string | undefined } {
+  return { hosts: url.hostname.replace(/^\[(.*)\]$/, '$1'), ports: url.port || undefined };
 }
 
 /** Taken from the string itself: a URL's own path would make `/.` and `/..` into nothing, and so into another database. */
@@ -88,20 +106,10 @@ function decode(part: string): string {
   }
 }
 
-function portOf(text: string | undefined): number {
-  const port = Number(text ?? 5432);
-  if (Number.isInteger(port) && port > 0 && port <= 65_535) return port;
-  throw text?.includes(',') ? severalHosts() : fault('port must be a number from 1 to 65535');
-}
-
 function millisecondsOf(seconds: string | undefined): number | undefined {
   if (seconds === undefined) return undefined;
   if (!/^[0-9]{1,6}$/.test(seconds)) throw fault('connect_timeout must be a whole number of seconds');
   return Number(seconds) * 1000;
-}
-
-function severalHosts(): DatabaseUrlError {
-  return fault('several hosts cannot be used; name one, or the address that always leads to the primary');
 }
 
 function syntax(message: string): DatabaseUrlError {

@@ -20,6 +20,7 @@ const READ = [
   'sslnegotiation',
   'sslpassword',
   'sslrootcert',
+  'target_session_attrs',
   'user',
 ];
 
@@ -34,14 +35,14 @@ const REFUSED: Readonly<Record<string, string>> = {
   requiressl: 'write sslmode=require',
   service: 'write the connection string out in full',
   statement_timeout: 'write options=-c%20statement_timeout%3D30s',
-  target_session_attrs: 'name the one server to use',
+  load_balance_hosts: 'servers are tried in the order of the list',
 };
 
 /** Values that mean what happens anyway. */
 const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   gssencmode: ['disable', 'prefer'],
   requiressl: ['0'],
-  target_session_attrs: ['any'],
+  load_balance_hosts: ['disable'],
 };
 
 /**
@@ -63,13 +64,14 @@ export function readParameters(search: URLSearchParams): ReadonlyMap<string, str
 }
 
 /** The value of a parameter that has few. */
-export function oneOf(
+export function oneOf<Value extends string>(
   parameters: ReadonlyMap<string, string>,
   name: string,
-  values: readonly string[],
-): string | undefined {
+  values: readonly Value[],
+): Value | undefined {
   const value = parameters.get(name);
-  if (value === undefined || values.includes(value)) return value;
+  const known = values.find((each) => each === value);
+  if (value === undefined || known !== undefined) return known;
   throw fault(`${name} must be one of ${values.join(', ')}`);
 }
 

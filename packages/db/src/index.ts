@@ -45,6 +45,8 @@ export type { TransactionOptions } from './connection/transaction.ts';
 export { verificationHash } from './ledger/verification-hash.ts';
 export type { HashInput } from './ledger/verification-hash.ts';
 export { hasCheckDigit, newWalletNumber } from './wallets/wallet-number.ts';
+export { createReads } from './connection/reads.ts';
+export type { Reads, ReadsState, ReplicaOptions } from './connection/reads.ts';
 export { createSchemaCheck } from './connection/schema-check.ts';
 export { findWallets, lookupWallet, openWallet } from './wallets/wallets.ts';
 export type { NewWallet, OpenedWallet, Wallet, WalletLanguage, WalletStatus } from './wallets/wallets.ts';

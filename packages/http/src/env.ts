@@ -7,7 +7,7 @@ export class EnvironmentError extends Error {
 }
 
 /** The exit code for a wrong configuration (EX_CONFIG of sysexits): restarting will not help. */
-const EXIT_CONFIG = 78;
+export const EXIT_CONFIG = 78;
 
 type EnvironmentSchema = z.ZodObject<Record<string, z.ZodType>>;
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -50,9 +50,11 @@ export {
   lanesSetting,
   listSetting,
   portSetting,
+  replicaOptions,
   SERVICE_SETTINGS,
   trustProxySetting,
   wholeNumber,
 } from './service-settings.ts';
+export { followReads } from './running/reads.ts';
 export { runService } from './running/run-service.ts';
 export { stopServer } from './running/shutdown.ts';

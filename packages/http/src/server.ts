@@ -54,8 +54,8 @@ export interface ServerOptions extends ErrorRules {
   /** Finds the caller of a key that is not among `apiKeys`; without it those are all. */
   readonly findKey?: FindKey;
   /**
-   * Says whether the service can do its work now. If it rejects with the code `schema_outdated` or `schema_newer`,
-   * callers see that code.
+   * Says whether the service can do its work now. If it rejects with the code `schema_outdated`, `schema_newer`,
+   * `database_not_primary` or `database_not_durable`, callers see that code.
    */
   readonly readiness: ReadinessCheck;
   /** The kinds of problems that the service has besides the shared ones and the refusals of its domain, by code. */

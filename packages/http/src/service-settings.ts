@@ -61,6 +61,14 @@ function databaseUrlFault(url: string): string | undefined {
   }
 }
 
+/** A variable that holds a connection string. */
+function databaseUrl() {
+  return z.string().superRefine((url, context) => {
+    const fault = databaseUrlFault(url);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  });
+}
+
 /** A variable that holds several items, separated by commas. */
 export function listSetting(isItem: (text: string) => boolean, message: string) {
   return z
@@ -89,13 +97,9 @@ export function trustProxySetting() {
 
 /** The variables that every service has, by their names. */
 export const SERVICE_SETTINGS = {
-  DATABASE_URL: z
-    .string()
-    .superRefine((url, context) => {
-      const fault = databaseUrlFault(url);
-      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-    })
-    .describe('the address of the database, postgresql://user:password@host:5432/name'),
+  DATABASE_URL: databaseUrl().describe(
+    'the address of the database, postgresql://user:password@host:5432/name',
+  ),
   DATABASE_CONNECTIONS: wholeNumber({ min: 1, max: 1_000 })
     .default(10)
     .describe('the most connections to the database. Default: 10'),
@@ -106,6 +110,12 @@ export const SERVICE_SETTINGS = {
   QUEUE_LIMIT: wholeNumber({ min: 1, max: 20_000 })
     .default(2_000)
     .describe('requests that may wait for the database; callbacks beyond it wait outside, others get 503'),
+  DATABASE_READ_URL: databaseUrl()
+    .optional()
+    .describe('a standby for lists, statements and reports; the primary answers them when absent'),
+  DATABASE_READ_LAG_MS: wholeNumber({ min: 10, max: 3_600_000 })
+    .default(5_000)
+    .describe('how old a report from DATABASE_READ_URL may be, in milliseconds. Default: 5000'),
   HOST: z
     .string()
     .default('127.0.0.1')
@@ -136,4 +146,17 @@ export function databaseOptions(environment: {
     maxWaiting: environment.QUEUE_LIMIT,
     pooler: environment.DATABASE_POOLER === 'transaction',
   };
+}
+
+/** Where lists and reports may be read, in the words of `createReads`; undefined when the primary answers them. */
+export function replicaOptions(environment: {
+  readonly DATABASE_READ_URL?: string | undefined;
+  readonly DATABASE_READ_LAG_MS: number;
+  readonly DATABASE_CONNECTIONS: number;
+  readonly DATABASE_POOLER: 'none' | 'transaction';
+}) {
+  const { DATABASE_READ_URL: url, DATABASE_READ_LAG_MS: maxLagMs } = environment;
+  if (url === undefined) return undefined;
+  const pooler = environment.DATABASE_POOLER === 'transaction';
+  return { url, maxLagMs, maxConnections: environment.DATABASE_CONNECTIONS, pooler };
 }

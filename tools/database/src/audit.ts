@@ -5,15 +5,16 @@ import { renderAudit } from './audit/render-audit.ts';
 import { print, runCommand } from './command.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
-import { openTarget } from './target.ts';
+import { openReadTarget, REPLICA_OPTION } from './target.ts';
 
-const USAGE = `Usage: db:audit [--json] [--limit <n>]
+const USAGE = `Usage: db:audit [--json] [--limit <n>] [--replica]
 
 Checks that wallets, transactions, holds, requests, M-PESA logs, callbacks and SMS costs agree with each other. It only
 reads, and sees one moment, however long it takes. db:verify checks the schema; this checks the rows.
 
   --limit <n>  findings of each check to show; the others are counted (default: 20)
   --json       the whole audit as one line of JSON
+${REPLICA_OPTION}
 
 Exit code: 0 nothing found, 1 something found, 2 it could not run.`;
 
@@ -21,16 +22,20 @@ Exit code: 0 nothing found, 1 something found, 2 it could not run.`;
 const COULD_NOT_RUN = 2;
 
 const { values } = readCommandLine(USAGE, {
-  options: { json: { type: 'boolean', default: false }, limit: { type: 'string', default: '20' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    limit: { type: 'string', default: '20' },
+    replica: { type: 'boolean', default: false },
+  },
 });
 if (!/^[1-9][0-9]{0,5}$/.test(values.limit)) {
   refuse('--limit is a whole number from 1 to 999999.', USAGE);
 }
 
 await runCommand(async () => {
-  await using target = await openTarget(projectAt());
+  await using target = await openReadTarget(projectAt(), values.replica);
   using progress = showProgress();
-  const db = createDb({ url: target.url, maxConnections: 1 });
+  const db = createDb({ url: target.url, maxConnections: 1, readsOnly: true });
   try {
     const audit = await auditLedger(db, {
       limit: Number(values.limit),

@@ -45,7 +45,7 @@ function targetOf(url: string): DatabaseTarget {
 
 async function connect(target: DatabaseTarget): Promise<Client> {
   try {
-    return await openClient(target, SETTINGS, (config) => new Client(config));
+    return await openClient(target, SETTINGS, { create: (config) => new Client(config) });
   } catch (cause) {
     const place = placeOf(target);
     const code = codeOf(cause);

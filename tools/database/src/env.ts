@@ -5,6 +5,8 @@ import { delimiter, join } from 'node:path';
 export interface Environment {
   /** The database to work on; the development server's when it is not set. */
   readonly databaseUrl: string | undefined;
+  /** A standby for what only reads. */
+  readonly readUrl: string | undefined;
   /** An administrator's URL to a server on which scratch databases may be made. */
   readonly testServerUrl: string | undefined;
 }
@@ -15,6 +17,7 @@ export function readEnvironment(root: string): Environment {
   if (existsSync(file)) process.loadEnvFile(file);
   return {
     databaseUrl: process.env['DATABASE_URL'] || undefined,
+    readUrl: process.env['DATABASE_READ_URL'] || undefined,
     testServerUrl: process.env['TEST_DATABASE_URL'] || undefined,
   };
 }

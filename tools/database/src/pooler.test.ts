@@ -1,10 +1,10 @@
 import { createDb, openWallet, ping } from '@repo/db';
 import { execute } from '@repo/postgres/database';
+import { hasPgBouncer, startPgBouncer } from '@repo/postgres/pgbouncer';
+import type { PgBouncerOptions } from '@repo/postgres/pgbouncer';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { describe, expect, it } from 'vitest';
 import { appliedTo, numberOf } from './fixtures/databases.ts';
-import { hasPgBouncer, startPgBouncer } from './fixtures/pgbouncer.ts';
-import type { PgBouncerOptions } from './fixtures/pgbouncer.ts';
 import { runCommandLine } from './fixtures/run-command.ts';
 import { repository } from './fixtures/temporary-project.ts';
 import { MIGRATION_LOCK } from './migration-lock.ts';

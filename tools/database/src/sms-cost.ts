@@ -4,12 +4,12 @@ import { costPeriod, createDb, smsCostCsv, smsCostReport } from '@repo/db';
 import type { Period, SmsCostKey, SmsCostReport } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { projectAt } from './project.ts';
-import { openTarget } from './target.ts';
+import { openReadTarget, REPLICA_OPTION } from './target.ts';
 import { renderTable } from './text-table.ts';
 
 const KEYS: readonly SmsCostKey[] = ['day', 'status', 'network', 'template'];
 
-const USAGE = `Usage: sms:cost [--from <day>] [--to <day>] [--by day|status|network|template] [--csv]
+const USAGE = `Usage: sms:cost [--from <day>] [--to <day>] [--by day|status|network|template] [--csv] [--replica]
 
 What the SMS of a period cost.
 
@@ -17,6 +17,7 @@ What the SMS of a period cost.
   --to <day>     the last day, which is included (default: today)
   --by <what>    a line for each day, status, network or template (default: day)
   --csv          CSV instead of a table
+${REPLICA_OPTION}
 
 Settings, from the environment or .env:
   DATABASE_URL   the database; without it the development database, whose server runs as long as it is used
@@ -29,14 +30,15 @@ const { values } = readCommandLine(USAGE, {
     to: { type: 'string' },
     by: { type: 'string', default: 'day' },
     csv: { type: 'boolean', default: false },
+    replica: { type: 'boolean', default: false },
   },
 });
 const kind = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, USAGE);
 
 await runCommand(async () => {
   const period = costPeriod(values);
-  await using target = await openTarget(projectAt());
-  const db = createDb({ url: target.url, maxConnections: 1 });
+  await using target = await openReadTarget(projectAt(), values.replica);
+  const db = createDb({ url: target.url, maxConnections: 1, readsOnly: true });
   try {
     const report = await smsCostReport(db, { ...period, by: kind });
     if (values.csv) process.stdout.write(smsCostCsv(report));

@@ -146,8 +146,9 @@ function settings(port: number, durable: boolean): string[] {
     'max_connections=200',
     'timezone=UTC',
     'log_timezone=UTC',
-    // A crash of the server loses nothing either way; without fsync a crash of the machine does.
-    ...(durable ? [] : ['fsync=off', 'full_page_writes=off']),
+    // A crash of the server loses nothing either way; without fsync a crash of the machine does. The services refuse
+    // such a server unless it says of itself that it may be thrown away.
+    ...(durable ? [] : ['fsync=off', 'full_page_writes=off', 'daftari.disposable=on']),
   ];
 }
 

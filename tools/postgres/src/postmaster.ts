@@ -47,7 +47,9 @@ async function readPidFile(directory: string): Promise<Postmaster | undefined> {
     const lines = (await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n');
     const pid = Number(lines[0]);
     if (!Number.isInteger(pid) || pid <= 0) return undefined;
-    return { pid, port: Number(lines[3] ?? 0), ready: lines[7]?.trim() === 'ready' };
+    // A hot standby takes connections as well.
+    const ready = ['ready', 'standby'].includes(lines[7]?.trim() ?? '');
+    return { pid, port: Number(lines[3] ?? 0), ready };
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw new PostgresError(

@@ -72,10 +72,11 @@ const CSV_SCHEMA = {
 };
 
 /** Adds the report of costs. */
-export function addCostRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
+export function addCostRoutes(app: HttpServer, { reads, requireKey }: RouteContext): void {
   const read = async (query: z.output<typeof querystring>) => {
     const period = costPeriod(query);
-    const report = await smsCostReport(db, { ...period, by: query.by satisfies SmsCostKey });
+    const by: SmsCostKey = query.by;
+    const report = await reads.recent((handle) => smsCostReport(handle, { ...period, by }));
     return { ...period, report: query.by === 'status' ? inLowerCase(report) : report };
   };
 

@@ -1,5 +1,5 @@
 import { listSms, listUnknownSms } from '@repo/db';
-import type { Db, ReportSuggestion, Sms } from '@repo/db';
+import type { Handle, ReportSuggestion, Sms } from '@repo/db';
 import {
   csvAnswer,
   cursorParameter,
@@ -87,7 +87,7 @@ interface Item extends z.input<typeof messageSchema> {
 }
 
 /** Adds `GET /messages`. */
-export function addMessageListRoutes(app: HttpServer, { db, requireKey }: RouteContext): void {
+export function addMessageListRoutes(app: HttpServer, { reads, requireKey }: RouteContext): void {
   const options = { onRequest: requireKey('read'), schema: LIST_SCHEMA };
   app.get('/messages', options, async (request, reply) => {
     const isCsv = prefersCsv(request);
@@ -95,14 +95,14 @@ export function addMessageListRoutes(app: HttpServer, { db, requireKey }: RouteC
     if (!isAdmin && request.query.reference === undefined) {
       throw httpProblem('forbidden', { detail: 'This list needs a key with the scope `admin`.' });
     }
-    const { items, nextCursor } = await readPage(db, request.query, isAdmin);
+    const { items, nextCursor } = await reads.current((handle) => readPage(handle, request.query, isAdmin));
     if (!isCsv) return reply.type('application/json').send({ items, nextCursor });
     return reply.send(csvAnswer(reply, { name: 'messages', columns: COLUMNS, rows: items, nextCursor }));
   });
 }
 
 async function readPage(
-  db: Db,
+  db: Handle,
   { phone, reference, limit, cursor }: Query,
   isAdmin: boolean,
 ): Promise<{ items: Item[]; nextCursor: string | null }> {

@@ -1,5 +1,5 @@
 import { lookupWallet, walletStatement } from '@repo/db';
-import type { Db, StatementLine, WalletStatement } from '@repo/db';
+import type { Db, Handle, Reads, StatementLine, WalletStatement } from '@repo/db';
 import { HttpProblem, callerOf, csvAnswer, httpProblem, lowerCase } from '@repo/http';
 import { maskName, statementPdf } from '@repo/receipts';
 import type { Issuer, Language, StatementEntry } from '@repo/receipts';
@@ -14,6 +14,7 @@ const PAGE = 500;
 
 interface Exchange {
   readonly db: Db;
+  readonly reads: Reads;
   readonly issuer: Issuer | null;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -31,7 +32,7 @@ interface FileRequest {
 
 /** Answers with the statement of a whole period as a file. Throws 404 `unknown_wallet`, 422 `statement_too_long`. */
 export async function sendStatementFile(
-  { db, issuer, request, reply }: Exchange,
+  { db, reads, issuer, request, reply }: Exchange,
   asked: FileRequest,
 ): Promise<FastifyReply> {
   if (asked.cursor !== undefined || asked.limit !== undefined) {
@@ -40,7 +41,7 @@ export async function sendStatementFile(
     });
   }
   const madeAt = new Date();
-  const statement = await readWhole(db, asked);
+  const statement = await reads.current((handle) => readWhole(handle, asked));
   const name = `statement-${asked.wallet.replaceAll(/[^A-Za-z0-9-]/g, '_')}`;
   const entries = statement.lines.map(entryOf);
   if (asked.type === 'text/csv') return reply.send(csvOf(reply, name, { ...statement, entries }));
@@ -75,7 +76,7 @@ export async function sendStatementFile(
  * Page after page, so that no query takes long. What arrives meanwhile is on the last page, and the closing balance is
  * that page's: the lines always lead from the one balance to the other.
  */
-async function readWhole(db: Db, { wallet, from, to }: FileRequest): Promise<WalletStatement> {
+async function readWhole(db: Handle, { wallet, from, to }: FileRequest): Promise<WalletStatement> {
   const period = { wallet, limit: PAGE, ...given({ from, to }) };
   const first = await ofPath(walletStatement(db, period));
   const lines = [...first.lines];

@@ -84,7 +84,10 @@ const STATEMENT_SCHEMA = {
 };
 
 /** Adds `GET /wallets/:number/statement`, and the same with `.csv` and `.pdf` behind it. */
-export function addStatementRoutes(app: HttpServer, { db, issuer, limits, requireKey }: RouteContext): void {
+export function addStatementRoutes(
+  app: HttpServer,
+  { db, reads, issuer, limits, requireKey }: RouteContext,
+): void {
   const options = { onRequest: requireKey('read'), schema: STATEMENT_SCHEMA };
   app.get('/wallets/:number/statement', options, (request, reply) =>
     limits.countMisses(request, async () => {
@@ -93,9 +96,10 @@ export function addStatementRoutes(app: HttpServer, { db, issuer, limits, requir
       const wallet = request.params.number;
       void reply.header('vary', 'accept');
       if (type !== 'application/json') {
-        return sendStatementFile({ db, issuer, request, reply }, { ...request.query, wallet, type });
+        return sendStatementFile({ db, reads, issuer, request, reply }, { ...request.query, wallet, type });
       }
-      const statement = walletStatement(db, { wallet, limit: limit ?? 50, ...given({ from, to, cursor }) });
+      const asked = { wallet, limit: limit ?? 50, ...given({ from, to, cursor }) };
+      const statement = reads.current((handle) => walletStatement(handle, asked));
       return reply.type(type).send(bodyOf(await ofPath(statement)));
     }),
   );
@@ -118,7 +122,7 @@ export function addStatementRoutes(app: HttpServer, { db, issuer, limits, requir
       (request, reply) =>
         limits.countMisses(request, async () => {
           const asked = { ...request.query, wallet: request.params.number, type };
-          await sendStatementFile({ db, issuer, request, reply }, asked);
+          await sendStatementFile({ db, reads, issuer, request, reply }, asked);
           return reply;
         }),
     );

@@ -9,7 +9,10 @@ import { unknownWallet } from '../problems.ts';
 import { BALANCE_SCHEMA, LOOKUP_SCHEMA, OPEN_SCHEMA, SEARCH_SCHEMA } from './wallet-schemas.ts';
 
 /** Adds the routes that open wallets and read them. */
-export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKey }: RouteContext): void {
+export function addWalletRoutes(
+  app: HttpServer,
+  { db, reads, issuer, limits, requireKey }: RouteContext,
+): void {
   // An empty wallet moves nothing and endangers nobody, so that opening one is no matter for administrators.
   const open = { onRequest: requireKey('transact'), schema: OPEN_SCHEMA };
   app.post('/wallets', open, async (request, reply) => {
@@ -41,7 +44,8 @@ export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKe
     limits.countLookup(request);
     const { phone, prefix, name, cursor, limit } = request.query;
     if (name !== undefined) {
-      const found = await findWalletsByName(db, { name, limit, ...(cursor === undefined ? {} : { cursor }) });
+      const asked = { name, limit, ...(cursor === undefined ? {} : { cursor }) };
+      const found = await reads.current((handle) => findWalletsByName(handle, asked));
       // Who looks for people by name leaves a trace; the name itself is no matter for a log.
       request.log.info(
         { found: found.wallets.length, key: callerOf(request)?.id },
@@ -49,12 +53,13 @@ export function addWalletRoutes(app: HttpServer, { db, issuer, limits, requireKe
       );
       return { items: found.wallets.map(namedWallet), nextCursor: found.nextCursor };
     }
-    const page = await findWallets(db, {
+    const asked = {
       limit,
       ...(phone === undefined ? {} : { phone }),
       ...(prefix === undefined ? {} : { prefix }),
       ...(cursor === undefined ? {} : { cursor }),
-    });
+    };
+    const page = await reads.current((handle) => findWallets(handle, asked));
     return { items: page.wallets.map(maskWallet), nextCursor: page.nextCursor };
   });
 

@@ -46,7 +46,8 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '42703': 'schema_outdated',
   '3F000': 'schema_outdated',
   // A standby, or a primary that has just become one.
-  '25006': 'database_unavailable',
+  '25006': 'database_not_primary',
+  server_role: 'database_not_primary',
   '53100': 'database_unavailable',
   '53200': 'database_unavailable',
   '53300': 'database_unavailable',
@@ -74,6 +75,8 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   // Prisma turns an error of the pool into one of its own, with the same code.
   pool_exhausted: 'pool_exhausted',
   database_unavailable: 'database_unavailable',
+  database_not_primary: 'database_not_primary',
+  database_not_durable: 'database_not_durable',
 };
 
 // Errors that pg raises itself carry no code. A test cuts connections to see that these are still its words.

@@ -1,6 +1,12 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { openClient, parseDatabaseUrl } from '@repo/database-url';
-import type { DatabaseTarget } from '@repo/database-url';
+import {
+  DatabaseUrlError,
+  ServerRoleError,
+  assertRole,
+  openClient,
+  parseDatabaseUrl,
+} from '@repo/database-url';
+import type { DatabaseTarget, ServerRole } from '@repo/database-url';
 import type { Client, PoolConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import { PrismaClient } from '../generated/client.ts';
@@ -9,6 +15,7 @@ import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
 import { retry } from './retry.ts';
 import { assertClientCurrent } from './schema-digest.ts';
+import { SERVER_CHECK, admitToMoney, judgeRows } from './server-check.ts';
 import type { Handle, Statement, Value } from './handle.ts';
 
 export interface DbOptions {
@@ -27,6 +34,12 @@ export interface DbOptions {
    * pooler hands each transaction another server connection, where they would be unknown or refused.
    */
   readonly pooler?: boolean;
+  /**
+   * Say true where nothing is written or decided, for reports: the server may be a standby, whose rows are late, and
+   * nothing is asked about it. Otherwise every new connection is refused unless its server is a primary that keeps what
+   * it acknowledges.
+   */
+  readonly readsOnly?: boolean;
 }
 
 /** An open database: a pool of connections, and Prisma's client on the same pool. */
@@ -46,6 +59,12 @@ export interface Db extends Handle {
    * ends it. Null behind a pooler in transaction mode, which offers no such connection.
    */
   readonly connect: (() => Promise<Client>) | null;
+  /**
+   * Asks the server whether it is still one that the connections may lead to; those of `readsOnly` may lead anywhere.
+   *
+   * @throws DaftariError database_not_primary, database_not_durable
+   */
+  checkServer(): Promise<void>;
   /** Ends all connections of the pool; statements under way are waited for. */
   close(): Promise<void>;
 }
@@ -62,11 +81,15 @@ export function createDb(options: DbOptions): Db {
   assertClientCurrent();
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
-  const target = parseDatabaseUrl(options.url);
+  const readsOnly = options.readsOnly === true;
+  const target = targetOf(options.url, readsOnly);
   const config = poolConfig(options, { connectTimeoutMs, statementTimeoutMs });
+  const admit = (client: Client, role: ServerRole): Promise<void> =>
+    readsOnly ? assertRole(client, role) : admitToMoney(client, connectTimeoutMs);
   const pool = new GuardedPool(target, config, {
     answerTimeoutMs: statementTimeoutMs + ANSWER_GRACE_MS,
     maxWaiting: options.maxWaiting ?? 2_000,
+    admit,
   });
   const named = options.pooler !== true;
   const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
@@ -101,7 +124,16 @@ export function createDb(options: DbOptions): Db {
     get waiting() {
       return pool.waitingCount;
     },
-    connect: named ? () => connect(target, config) : null,
+    connect: named ? () => connect(target, config, (client) => admit(client, 'any')) : null,
+    async checkServer() {
+      if (readsOnly) return;
+      try {
+        judgeRows((await pool.query({ text: SERVER_CHECK })).rows);
+      } catch (error) {
+        if (error instanceof ServerRoleError) pool.distrust();
+        throw toDaftariError(error);
+      }
+    },
     close() {
       closed ??= prisma.$disconnect().then(() => pool.end());
       return closed;
@@ -109,14 +141,36 @@ export function createDb(options: DbOptions): Db {
   };
 }
 
-/** Whether there was no connection to have, so that nothing was sent. */
+/** Whether there was no connection to have to a server that takes money, so that nothing was written. */
 function isWithoutConnection(error: unknown): boolean {
-  return isDaftariError(error) && (error.code === 'pool_exhausted' || error.code === 'database_unavailable');
+  return isDaftariError(error) && WITHOUT_CONNECTION.includes(error.code);
 }
 
-async function connect(target: DatabaseTarget, config: PoolConfig): Promise<Client> {
+const WITHOUT_CONNECTION: readonly string[] = [
+  'pool_exhausted',
+  'database_unavailable',
+  'database_not_primary',
+];
+
+/** What the URL names; money has no use for a server that takes no writes. */
+function targetOf(url: string, readsOnly: boolean): DatabaseTarget {
+  const target = parseDatabaseUrl(url);
+  if (readsOnly || WRITABLE.includes(target.role)) return target;
+  throw new DatabaseUrlError(
+    'parameter',
+    `target_session_attrs is ${target.role}, and here payments are written; write read-write`,
+  );
+}
+
+const WRITABLE: readonly string[] = ['any', 'read-write', 'primary'];
+
+async function connect(
+  target: DatabaseTarget,
+  config: PoolConfig,
+  admit: (client: Client) => Promise<void>,
+): Promise<Client> {
   try {
-    return await openClient(target, config, (settings) => new GuardedClient(settings));
+    return await openClient(target, config, { create: (settings) => new GuardedClient(settings), admit });
   } catch (error) {
     throw toDaftariError(error, 'database_unavailable');
   }

@@ -1,33 +1,57 @@
-import { ConnectionWays } from '@repo/database-url';
-import type { DatabaseTarget } from '@repo/database-url';
+import { ConnectionWays, ServerRoleError } from '@repo/database-url';
+import type { ConnectionWay, DatabaseTarget, ServerRole } from '@repo/database-url';
 import { Pool } from 'pg';
 import type { ClientConfig, PoolClient, PoolConfig, QueryConfig } from 'pg';
 import { ScrubbedCause, databaseCode, isOfPooler, toDaftariError } from './database-error.ts';
-import { DaftariError } from '../errors.ts';
+import { DaftariError, isDaftariError } from '../errors.ts';
 import { GuardedClient } from './guarded-client.ts';
 
 type Connected = (error: Error | undefined, client: PoolClient | undefined, done: () => void) => void;
 
+interface PoolOptions {
+  /** How long an answer is waited for, in milliseconds. */
+  readonly answerTimeoutMs: number;
+  /** Callers that may wait for a connection. */
+  readonly maxWaiting: number;
+  /** Asks each new connection whether its server may be used, and has the role, and throws when not. */
+  readonly admit: (client: GuardedClient, role: ServerRole) => Promise<void>;
+}
+
 /**
  * A pool that says why it gives no connection. Whatever fails before there is one has sent nothing, so it is never
  * `outcome_unknown`, not even when a proxy in front of the database hangs up on us.
+ *
+ * Of several servers it uses the first that `admit` does not refuse. When that one turns out to take no writes any
+ * longer, the pool drops every connection to it and looks for another.
  */
 export class GuardedPool extends Pool {
   readonly #open = new Set<PoolClient>();
   readonly #ways: ConnectionWays;
-  readonly #limits: PoolLimits;
+  readonly #limits: PoolOptions;
+  /** Connections that were opened before the server changed its role: they are not given out again. */
+  #distrusted = new WeakSet<object>();
 
-  constructor(target: DatabaseTarget, config: PoolConfig, limits: PoolLimits) {
+  constructor(target: DatabaseTarget, config: PoolConfig, options: PoolOptions) {
     const ways = new ConnectionWays(target);
+    const patience = patienceOf(ways, config);
+    const made = new WeakMap<object, ConnectionWay>();
+    const fail = (client: Connecting, error: unknown): void => this.#learn(client, made.get(client), error);
     // The pool makes a client when there is room for one, and learns only then how to connect.
     class Connecting extends GuardedClient {
       constructor(settings?: ClientConfig) {
-        super({ ...settings, ...ways.current });
+        super({ ...settings, ...ways.current.config, ...patience.client });
+        made.set(this, ways.current);
+        this.onFailure = (error) => fail(this, error);
       }
     }
-    super({ ...config, ...patienceOf(ways), Client: Connecting });
+    // The pool waits for it, whatever its types say.
+    const hooks = {
+      onConnect: (client: unknown): Promise<void> =>
+        options.admit(client as Connecting, made.get(client as Connecting)?.role ?? 'any'),
+    };
+    super({ ...config, ...patience.pool, Client: Connecting, ...hooks });
     this.#ways = ways;
-    this.#limits = limits;
+    this.#limits = options;
     this.on('connect', (client) => this.#open.add(client));
     this.on('remove', (client) => this.#open.delete(client));
     // A connection that is given back broken leaves the pool at once, but `remove` waits for its socket to close.
@@ -65,37 +89,80 @@ export class GuardedPool extends Pool {
     return promise;
   }
 
+  /** Gives no open connection out again, because their server is not the one that it was. */
+  distrust(): void {
+    for (const client of this.#open) this.#distrusted.add(client);
+  }
+
   #attempt(callback: Connected, retries: number): void {
     const way = this.#ways.current;
     super.connect((error, client, done) => {
-      if (error === undefined || error === null) return callback(undefined, client, done);
+      if (error === undefined || error === null) return this.#give(callback, retries, { client, done });
       if (retries > 0 && this.#ways.turnFrom(way, error)) return this.#attempt(callback, retries - 1);
       this.#ways.beginAgain();
       callback(this.#explain(error), client, done);
     });
   }
 
+  #give(
+    callback: Connected,
+    retries: number,
+    { client, done }: { readonly client: PoolClient | undefined; readonly done: (error?: boolean) => void },
+  ): void {
+    if (client !== undefined && this.#distrusted.has(client)) {
+      done(true);
+      // Each of these is one connection less, so it ends.
+      return this.#attempt(callback, retries);
+    }
+    const release = (error?: Error | boolean): void =>
+      done(error !== undefined || (client !== undefined && this.#distrusted.has(client)));
+    if (client !== undefined) client.release = release;
+    callback(undefined, client, release);
+  }
+
+  /** Draws from a failed statement what it says of the server. */
+  #learn(client: object, way: ConnectionWay | undefined, error: unknown): void {
+    if (!this.#open.has(client as PoolClient) || !(error instanceof Error)) return;
+    const isReadOnly = databaseCode(error) === READ_ONLY;
+    // The answer that does not come may be that of a primary which was cut off from its standby.
+    const isSilent = this.#ways.places > 1 && error.message === 'Query read timeout';
+    if (!isReadOnly && !isSilent) return;
+    this.distrust();
+    if (way !== undefined) this.#ways.leave(way);
+  }
+
   // The pool says the same words when it is full and when the server does not answer; the open connections show which.
   #explain(error: unknown): DaftariError {
+    if (isDaftariError(error)) return error;
     const isFull = this.#open.size >= this.options.max;
     if (!(error instanceof Error))
       return new DaftariError(isFull ? 'pool_exhausted' : 'database_unavailable');
     const code = databaseCode(error);
     if (isOfPooler(error, code)) return toDaftariError(error);
     const cause = new ScrubbedCause(error, code);
+    if (error instanceof ServerRoleError) return new DaftariError('database_not_primary', { cause });
     return new DaftariError(isFull ? 'pool_exhausted' : 'database_unavailable', { cause });
   }
 }
 
-interface PoolLimits {
-  /** How long the answer to a statement may take; milliseconds. */
-  readonly answerTimeoutMs: number;
-  /** Callers that may wait for a connection. */
-  readonly maxWaiting: number;
-}
+/** A write in a session that may only read. */
+const READ_ONLY = '25006';
 
-/** The pool's own limit for a connection is the one that the connection string names, if it names one. */
-function patienceOf(ways: ConnectionWays): PoolConfig {
-  const { connectionTimeoutMillis } = ways.current;
-  return connectionTimeoutMillis === undefined ? {} : { connectionTimeoutMillis };
+/** No server of several is waited for longer than its part of the whole, nor for less than this; milliseconds. */
+const LEAST_PATIENCE_MS = 500;
+
+/**
+ * The pool's own limit for a connection is the one that the connection string names, if it names one. Several servers
+ * share it: one that is cut off must not use up the time of the others.
+ */
+function patienceOf(
+  ways: ConnectionWays,
+  config: PoolConfig,
+): { readonly pool: PoolConfig; readonly client: ClientConfig } {
+  const named = ways.current.config.connectionTimeoutMillis;
+  const pool = named === undefined ? {} : { connectionTimeoutMillis: named };
+  const whole = named ?? config.connectionTimeoutMillis ?? 0;
+  if (whole === 0 || ways.places === 1) return { pool, client: {} };
+  const part = Math.max(Math.ceil(whole / ways.places), Math.min(LEAST_PATIENCE_MS, whole));
+  return { pool, client: { connectionTimeoutMillis: part } };
 }

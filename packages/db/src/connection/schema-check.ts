@@ -6,11 +6,12 @@ import { releaseMigrations } from './release-migrations.ts';
 import { query } from './handle.ts';
 
 /**
- * Builds the check whether a database can be used by this release: it answers, and it has this release's migrations,
+ * Builds the check whether a database can be used by this release: it answers, is a primary that keeps what it
+ * acknowledges, and it has this release's migrations,
  * all of them and no others. The migrations are read once, when the check is built; where their folder is not there,
  * only the answer counts. The role of the URL needs to read `_prisma_migrations`.
  *
- * The check throws DaftariError `schema_outdated` when a migration is missing, unfinished or was applied with another
+ * The check throws what `checkServer` throws, DaftariError `schema_outdated` when a migration is missing, unfinished or was applied with another
  * text, and `schema_newer` when there is one that this release does not know.
  */
 export function createSchemaCheck(db: Db, release = releaseMigrations()): () => Promise<void> {
@@ -20,6 +21,7 @@ export function createSchemaCheck(db: Db, release = releaseMigrations()): () => 
             WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL`,
   };
   return async () => {
+    await db.checkServer();
     await ping(db.patient);
     if (release === null) return;
     const applied = new Map(

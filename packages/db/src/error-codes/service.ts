@@ -5,7 +5,17 @@ export const SERVICE_ERRORS = {
   database_unavailable: {
     kind: 'busy',
     advice:
-      'The database cannot be reached or takes no writes; check DATABASE_URL, and that the server is up, is the primary and has room. Nothing was recorded.',
+      'The database cannot be reached; check DATABASE_URL, and that the server is up and has room. Nothing was recorded.',
+  },
+  database_not_primary: {
+    kind: 'busy',
+    advice:
+      'The server that DATABASE_URL leads to is a standby or takes no writes, so it decides over no money; name the primary, or all servers with target_session_attrs=read-write. Nothing was recorded.',
+  },
+  database_not_durable: {
+    kind: 'busy',
+    advice:
+      'The server would lose acknowledged payments with the power: fsync, full_page_writes or synchronous_commit are lowered. Nothing was recorded.',
   },
   pool_exhausted: {
     kind: 'busy',

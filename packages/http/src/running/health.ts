@@ -36,7 +36,7 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
         operationId: 'getReadiness',
         summary: 'The service can do its work; 503 while it starts, stops, or lacks its database.',
         description:
-          'With `reason` `schema_outdated` or `schema_newer` the database is that of an older or a newer release.',
+          'With `reason` `schema_outdated` or `schema_newer` the database is that of an older or a newer release; with `database_not_primary` it is a standby, with `database_not_durable` it would lose what it acknowledges.',
         tags: ['operations'],
         response: { 200: status },
       },
@@ -55,15 +55,19 @@ export function addHealthRoutes(app: HttpServer, lifecycle: Lifecycle, check: Re
 }
 
 /** What strangers may read: it says what to do and nothing of the database. */
+const DETAILS: Readonly<Record<string, string>> = {
+  schema_outdated: 'The database lacks migrations of this release: deploy them.',
+  schema_newer: 'The database has migrations of a newer release: run that release.',
+  database_not_primary: 'The database is a standby or takes no writes: lead the service to the primary.',
+  database_not_durable: 'The database would lose what it acknowledges: set it right; the log says how.',
+};
+
 function reasonOf(cause: unknown): { readonly reason?: string; readonly detail: string } {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
-  if (code === 'schema_outdated') {
-    return { reason: code, detail: 'The database lacks migrations of this release: deploy them.' };
-  }
-  if (code === 'schema_newer') {
-    return { reason: code, detail: 'The database has migrations of a newer release: run that release.' };
-  }
-  return { detail: 'Something that it depends on cannot be reached.' };
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const detail = DETAILS[code];
+  return detail === undefined
+    ? { detail: 'Something that it depends on cannot be reached.' }
+    : { reason: code, detail };
 }
 
 /** Many probes at once cost one check. */

@@ -39,6 +39,12 @@ test('without its database a service runs and says so', async () => {
   expect(await log).toContain('the database cannot be used yet; requests are answered 503 until it can');
 });
 
+test('with a database that would forget payments it ends with 78 and says so', async () => {
+  const { log, exit } = start('0', 'forgetful');
+  expect(await exit).toEqual([78, null]);
+  expect(await log).toContain('the database would lose payments that were acknowledged');
+});
+
 test('on a port that is taken it ends with 1 and says what to set', async () => {
   const other = createServer();
   other.listen(0, '127.0.0.1');

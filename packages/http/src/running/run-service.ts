@@ -1,3 +1,4 @@
+import { EXIT_CONFIG } from '../env.ts';
 import type { Server } from '../server.ts';
 import { closeGracefully } from './shutdown.ts';
 
@@ -18,7 +19,8 @@ const BACKLOG = 65_535;
 
 /**
  * Runs a service until a signal ends it in order (see `closeGracefully`); resolves when it listens and its readiness was
- * asked once. A process that cannot listen ends with 1 and says what to set.
+ * asked once. A process that cannot listen ends with 1 and says what to set; one whose database would lose what it
+ * acknowledges ends with 78.
  */
 export async function runService(
   server: Server,
@@ -34,8 +36,16 @@ export async function runService(
     app.log.fatal({ err: error }, `cannot listen; ${advice}`);
     process.exit(1);
   }
-  // A database that comes later is no reason to end.
+  // A database that comes later is no reason to end. One that forgets what it acknowledges must be set right by people.
   await checkReadiness().catch((error: unknown) => {
+    if (isNotDurable(error)) {
+      app.log.fatal({ err: error }, 'the database would lose payments that were acknowledged: ending');
+      process.exit(EXIT_CONFIG);
+    }
     app.log.warn({ err: error }, 'the database cannot be used yet; requests are answered 503 until it can');
   });
+}
+
+function isNotDurable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'database_not_durable';
 }

@@ -1,4 +1,6 @@
 import { execute } from '@repo/postgres/database';
+import { startServer } from '@repo/postgres/server';
+import { startStandby } from '@repo/postgres/standby';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { describe, expect, it } from 'vitest';
 import { numberOf } from '../fixtures/databases.ts';
@@ -74,6 +76,24 @@ describe('the status of a database', () => {
     const status = await readStatus({ url: database.url, migrations });
     expect(status.balances).toEqual([{ currency: 'KES', sum: '0.01', isZero: false }]);
     expect(renderStatus(status).at(-1)).toMatch(/^WRONG: .* add up to 0\.01/);
+  });
+
+  it('says what a server for tests would lose with the power', async () => {
+    await using server = await startServer({ settings: { synchronous_commit: 'off', fsync: 'off' } });
+    const status = await readStatus({ url: server.url, migrations });
+    expect(renderStatus(status)[1]).toBe(
+      'A primary. It would lose acknowledged payments with the power: fsync off, synchronous_commit off.',
+    );
+  });
+
+  it('says that a server is a standby, and how late', async () => {
+    await using primary = await startServer();
+    await execute(primary.url, 'CREATE TABLE one ()');
+    await using standby = await startStandby(primary);
+    expect(renderStatus(await readStatus({ url: primary.url, migrations }))[1]).toBe('A primary.');
+    expect(renderStatus(await readStatus({ url: standby.url, migrations }))[1]).toMatch(
+      /^A standby; it (?:shows what was committed until [0-9-]{10} [0-9:]{8} UTC|has applied nothing since it started)\.$/,
+    );
   });
 
   it('is short where nothing was ever deployed', async () => {

@@ -6,11 +6,14 @@ import type { Progress } from '../progress.ts';
 import { renderTable } from '../text-table.ts';
 import { countTables, countWaiting, sumBalances } from './counts.ts';
 import type { BalanceSum, Count } from './counts.ts';
+import { describeServer, readServerState } from './server-state.ts';
+import type { ServerState } from './server-state.ts';
 import { statusOf } from './migration-status.ts';
 import type { MigrationStatus } from './migration-status.ts';
 
 export interface Status {
   readonly place: string;
+  readonly server: ServerState;
   readonly migrations: MigrationStatus[];
   readonly tables: Count[];
   readonly waiting: Count[];
@@ -32,6 +35,7 @@ export async function readStatus({ url, migrations, progress }: StatusOptions): 
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return {
       place: placeOf(client),
+      server: await readServerState(client),
       migrations: statusOf(onDisk, attempts),
       tables: await countTables(client, progress ?? NO_PROGRESS),
       waiting: await countWaiting(client),
@@ -50,6 +54,7 @@ export function renderStatus(status: Status): string[] {
   ]);
   return [
     status.place,
+    describeServer(status.server),
     '',
     ...renderTable(['migration', 'state', 'begun', 'took'], migrations, ['took']),
     ...countLines('rows', status.tables),

@@ -29,6 +29,11 @@ const DAMAGES = [
     found: 'synchronous_commit is off for database',
   },
   {
+    damage: 'commits that do not wait for the disk of the standby',
+    sql: forDatabase('synchronous_commit', 'remote_write'),
+    found: 'synchronous_commit is remote_write for database',
+  },
+  {
     damage: 'another isolation of transactions',
     sql: forDatabase('default_transaction_isolation', "'serializable'"),
     found: 'default_transaction_isolation is serializable for database',

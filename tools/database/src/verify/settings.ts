@@ -25,8 +25,13 @@ const RULES: Readonly<Record<string, Rule>> = {
     consequence: 'no trigger guards the tables, and no foreign key is checked',
   },
   synchronous_commit: {
+    isSound: (value) => value === 'on' || value === 'remote_apply',
+    consequence: 'a crash can lose payments that were acknowledged, and the services refuse it',
+  },
+  fsync: { isSound: isOn, consequence: 'a loss of power destroys the database, and the services refuse it' },
+  full_page_writes: {
     isSound: isOn,
-    consequence: 'a crash can lose payments that were acknowledged',
+    consequence: 'a loss of power can destroy the database, and the services refuse it',
   },
   default_transaction_isolation: {
     isSound: (value) => value === 'read committed',
@@ -69,11 +74,15 @@ const STORED = `
     LEFT JOIN pg_roles r ON r.oid = s.setrole
    WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))`;
 
+// A server for tests, which says that it may be thrown away, may lose its files.
+const IS_DISPOSABLE = `coalesce(current_setting('daftari.disposable', true), '') = 'on'`;
+
 // What the server's own files or the connection string say; the rest is in the other list.
 const OF_SESSION = `
   SELECT name, setting AS value, source AS place, NULL AS reset
     FROM pg_settings
-   WHERE name = ANY ($1) AND source NOT IN ('database', 'user', 'database user', 'override')`;
+   WHERE name = ANY ($1) AND source NOT IN ('database', 'user', 'database user', 'override')
+     AND NOT (name IN ('fsync', 'full_page_writes') AND ${IS_DISPOSABLE})`;
 
 // Such settings are in no catalog unless their name is known, and our functions know it.
 const OWN_OF_SESSION = `

@@ -143,5 +143,5 @@ const SETTINGS = {
 
 /** Opens a session, over TLS where the connection string wants it or allows it and the server has it. */
 function connectClient(target: ConnectionTarget): Promise<Client> {
-  return openClient(target, SETTINGS, (config) => new Client(config));
+  return openClient(target, SETTINGS, { create: (config) => new Client(config) });
 }

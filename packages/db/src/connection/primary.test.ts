@@ -1,0 +1,194 @@
+import { execute } from '@repo/postgres/database';
+import { startServer } from '@repo/postgres/server';
+import type { Server } from '@repo/postgres/server';
+import { startStandby } from '@repo/postgres/standby';
+import { until } from '@repo/testing/until';
+import { expect, onTestFinished, test } from 'vitest';
+import { createDb, ping } from './db.ts';
+import type { Db, DbOptions } from './db.ts';
+import { createDepositIntake } from '../deposits/deposit-intake.ts';
+import { recordDeposit } from '../deposits/record-deposits.ts';
+import { isDaftariError } from '../errors.ts';
+import { migrate } from '../testing/database/migrate.ts';
+import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
+
+const coded = (code: string, words = '') =>
+  expect.objectContaining({ name: 'DaftariError', code, message: expect.stringContaining(words) });
+
+function open(options: DbOptions): Db {
+  const db = createDb(options);
+  onTestFinished(() => db.close());
+  return db;
+}
+
+/** One connection string for several servers that have the same password. */
+function listOf(...urls: readonly string[]): string {
+  const [first = '', ...others] = urls;
+  const { host, username, password } = new URL(first);
+  const hosts = [host, ...others.map((url) => new URL(url).host)].join(',');
+  return `postgresql://${username}:${password}@${hosts}/postgres?target_session_attrs=read-write`;
+}
+
+const PORT = { name: 'test_port', text: 'SELECT inet_server_port()::text AS port' };
+
+const portOf = async (db: Db): Promise<unknown> => (await db.run(PORT, []))[0];
+
+const withParameter = (url: string, setting: string): string =>
+  `${url}?options=${encodeURIComponent(`-c ${setting}`)}`;
+
+test.for(['fsync', 'full_page_writes'])(
+  'a server without %s is refused, and why is said',
+  async (setting) => {
+    await using server = await startServer({ settings: { [setting]: 'off' } });
+    const db = open({ url: server.url });
+    const refusal = coded('database_not_durable', `${setting} is off`);
+    await expect(db.run(PORT, [])).rejects.toThrow(refusal);
+    await expect(db.prisma.$queryRaw`SELECT 1`).rejects.toMatchObject({ code: 'database_not_durable' });
+    await expect(db.checkServer()).rejects.toThrow(refusal);
+    await expect(db.connect?.()).rejects.toThrow(refusal);
+  },
+);
+
+test('a session that would not wait for its commits is refused, wherever that was set', async () => {
+  await using server = await startServer();
+  const { url } = server;
+  for (const value of ['off', 'local', 'remote_write']) {
+    const refusal = coded('database_not_durable', `synchronous_commit is ${value}`);
+    const set = withParameter(url, `synchronous_commit=${value}`);
+    await expect(open({ url: set }).checkServer()).rejects.toThrow(refusal);
+    await execute(url, `ALTER ROLE postgres SET synchronous_commit = ${value}`);
+    await expect(open({ url }).checkServer()).rejects.toThrow(refusal);
+    await execute(url, 'ALTER ROLE postgres RESET synchronous_commit');
+    await execute(url, `ALTER DATABASE postgres SET synchronous_commit = ${value}`);
+    await expect(open({ url }).checkServer()).rejects.toThrow(refusal);
+    await execute(url, 'ALTER DATABASE postgres RESET synchronous_commit');
+  }
+  for (const value of ['on', 'remote_apply']) {
+    const set = withParameter(url, `synchronous_commit=${value}`);
+    await expect(open({ url: set }).checkServer()).resolves.toBeUndefined();
+  }
+});
+
+test('a setting that is lowered while a service runs is found by the next check', async () => {
+  await using server = await startServer();
+  const db = open({ url: server.url, maxConnections: 1 });
+  await db.checkServer();
+  await execute(server.url, 'ALTER SYSTEM SET full_page_writes = off');
+  await execute(server.url, 'SELECT pg_reload_conf()');
+  await until('the check refuses the server', () =>
+    db.checkServer().then(
+      () => false,
+      (error: unknown) => isDaftariError(error) && error.code === 'database_not_durable',
+    ),
+  );
+});
+
+test('a server that says that it may be thrown away is not asked to keep anything', async () => {
+  await using server = await startServer({ durable: false });
+  await expect(open({ url: server.url }).checkServer()).resolves.toBeUndefined();
+});
+
+test('a standby decides over no money, also where only it is named; for reports it is good enough', async () => {
+  await using primary = await startServer({ durable: false });
+  await using standby = await startStandby(primary, { durable: false });
+  const refusal = coded('database_not_primary');
+  const db = open({ url: standby.url });
+  await expect(db.run(PORT, [])).rejects.toThrow(refusal);
+  await expect(db.checkServer()).rejects.toThrow(refusal);
+  expect(await portOf(open({ url: standby.url, readsOnly: true }))).toEqual({ port: String(standby.port) });
+  expect(await portOf(open({ url: listOf(standby.url, primary.url) }))).toEqual({
+    port: String(primary.port),
+  });
+  const reports = `${listOf(primary.url, standby.url).split('?')[0]}?target_session_attrs=standby`;
+  expect(await portOf(open({ url: reports, readsOnly: true }))).toEqual({ port: String(standby.port) });
+  expect(() => createDb({ url: reports })).toThrow('target_session_attrs is standby');
+});
+
+test('a primary that takes no writes any longer is left, with every connection to it', async () => {
+  await using first = await startServer({ durable: false });
+  await using second = await startStandby(first, { durable: false });
+  const db = open({ url: listOf(first.url, second.url), maxConnections: 3 });
+  const ports = await Promise.all([portOf(db), portOf(db), portOf(db)]);
+  expect(new Set(ports.map((port) => JSON.stringify(port))).size).toBe(1);
+  await second.promote();
+  await execute(first.url, 'ALTER SYSTEM SET default_transaction_read_only = on');
+  await execute(first.url, 'SELECT pg_reload_conf()');
+  const write = { name: 'test_write', text: 'CREATE TABLE written ()' };
+  await until('the first server refuses writes', async () => {
+    const [row] = await execute(first.url, `SELECT current_setting('transaction_read_only') AS it`);
+    return row?.['it'] === 'on';
+  });
+  // The sessions of the pool learn of it a moment later: the table may get into the server that is being left.
+  await until('a write that goes to the second server', async () => {
+    await db.run(write, []).catch((error: unknown) => {
+      expect(error).toEqual(expect.objectContaining({ name: 'DaftariError' }));
+    });
+    const [row] = await execute(second.url, `SELECT to_regclass('written') IS NOT NULL AS there`);
+    return row?.['there'] === true;
+  });
+  const after = await Promise.all([portOf(db), portOf(db), portOf(db)]);
+  expect(after).toEqual(after.map(() => ({ port: String(second.port) })));
+});
+
+async function startPair(): Promise<{ primary: Server; standby: Awaited<ReturnType<typeof startStandby>> }> {
+  const primary = await startServer({ durable: false });
+  onTestFinished(() => primary.stop());
+  await migrate(primary.url);
+  const standby = await startStandby(primary, { durable: false, isSynchronous: true });
+  onTestFinished(() => standby.stop());
+  return { primary, standby };
+}
+
+test('when the primary is killed under load, the pool finds the new one, and no acknowledged deposit is gone', async () => {
+  const { primary, standby } = await startPair();
+  const db = open({ url: listOf(primary.url, standby.url) });
+  const intake = createDepositIntake(db);
+  const acknowledged: string[] = [];
+  const ended = new AbortController();
+  const pay = async (sender: number): Promise<void> => {
+    for (let i = 0; !ended.signal.aborted; i += 1) {
+      const receipt = `F${sender.toString(36)}${i.toString(36)}`.toUpperCase().padEnd(10, '0');
+      const answer = await intake.record(sampleDeposit({ receipt })).catch((error: unknown) => error);
+      if (!(answer instanceof Error)) acknowledged.push(receipt);
+    }
+  };
+  const paying = Promise.all(Array.from({ length: 20 }, (_, sender) => pay(sender + 36)));
+  await until('deposits before the failover', () => acknowledged.length > 200);
+  await primary.kill();
+  const before = acknowledged.length;
+  await standby.promote();
+  await execute(standby.url, `ALTER SYSTEM SET synchronous_standby_names = ''`);
+  await execute(standby.url, 'SELECT pg_reload_conf()');
+  await until('deposits after the failover', () => acknowledged.length > before + 200);
+  ended.abort();
+  await paying;
+  await intake.close();
+  const rows = await execute(
+    standby.url,
+    `SELECT (SELECT count(*)::int FROM core.transactions WHERE reference = ANY ('{${acknowledged.join(',')}}')) AS kept,
+            (SELECT sum(balance)::text FROM core.wallets) AS sum`,
+  );
+  expect(rows).toEqual([{ kept: acknowledged.length, sum: '0.00' }]);
+});
+
+test('a commit whose wait for the standby is cancelled is of unknown outcome, though it can be seen', async () => {
+  const { primary, standby } = await startPair();
+  const db = open({ url: primary.url });
+  await ping(db);
+  await standby.kill();
+  const receipt = 'UNCONFIRM1';
+  const recording = recordDeposit(db, sampleDeposit({ receipt })).catch((error: unknown) => error);
+  await until('the commit waits for the standby', async () => {
+    const [row] = await execute(
+      primary.url,
+      `SELECT count(pg_cancel_backend(pid))::int AS n FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
+    );
+    return row?.['n'] === 1;
+  });
+  expect(await recording).toEqual(coded('outcome_unknown', 'a failover may still undo'));
+  const [seen] = await execute(
+    primary.url,
+    `SELECT count(*)::int AS n FROM core.transactions WHERE reference = '${receipt}'`,
+  );
+  expect(seen).toEqual({ n: 1 });
+});
