@@ -1,7 +1,7 @@
 import { createDb, createDepositIntake } from '@repo/db';
 import type { Deposit } from '@repo/db';
 import { BenchmarkError } from '../lib/errors.ts';
-import { readProcessorTime } from '../lib/processor-time.ts';
+import { readProcessorTimes, spentBetween } from '../lib/processor-time.ts';
 import type { Supply } from '../data/payments.ts';
 import { runLoad } from '../load/callers.ts';
 import { PATIENCE } from '../load/contest.ts';
@@ -38,7 +38,7 @@ export async function measureRate(url: string, terms: Terms): Promise<Rate> {
   const db = createDb({ url, connectTimeoutMs: PATIENCE, statementTimeoutMs: PATIENCE });
   const intake = createDepositIntake(db, lanes === 'one' ? { lanes: 1 } : {});
   try {
-    const before = await readProcessorTime(serverPid);
+    const before = await readProcessorTimes(serverPid);
     const measured = await runLoad(
       async ({ place }) => {
         const { outcome } = await intake.record(payments.at(place));
@@ -48,7 +48,7 @@ export async function measureRate(url: string, terms: Terms): Promise<Rate> {
     );
     const { perSecond, p99, acknowledged, failed, errors } = measured;
     if (failed > 0) throw new BenchmarkError('not_credited', `calls failed: ${JSON.stringify(errors)}.`);
-    const spent = (await readProcessorTime(serverPid)) - before;
+    const spent = spentBetween(before, await readProcessorTimes(serverPid));
     return { lanes, perSecond, p99, processor: (spent * 1_000) / acknowledged, acknowledged };
   } finally {
     await intake.close();

@@ -1,27 +1,38 @@
 import { readFile, readdir } from 'node:fs/promises';
 
+/** Milliseconds on a processor so far, by process. */
+export type ProcessorTimes = ReadonlyMap<string, number>;
+
 /**
- * Processor time of a server and its processes so far, in milliseconds: steadier than the clock on a machine that does
- * other work. NaN where Linux's /proc is missing. The time of processes that have ended is not in it.
+ * Processor time of a server and its processes: steadier than the clock on a machine that does other work. Nothing where
+ * Linux's /proc is missing.
  */
-export async function readProcessorTime(pid: number): Promise<number> {
+export async function readProcessorTimes(server: number): Promise<ProcessorTimes> {
   const names = await readdir('/proc').catch(() => []);
   const times = await Promise.all(
-    names.filter((name) => /^\d+$/.test(name)).map((name) => timeOf(name, pid)),
+    names
+      .filter((name) => /^\d+$/.test(name))
+      .map(async (name) => [name, await timeOf(name, server)] as const),
   );
-  return times.length === 0 ? Number.NaN : times.reduce((sum, each) => sum + each, 0);
+  return new Map(times.flatMap(([name, time]) => (time === undefined ? [] : [[name, time]])));
 }
 
-/** Nanoseconds on a processor are the first number of schedstat. Other processes than the server's count as 0. */
-async function timeOf(name: string, server: number): Promise<number> {
+/** Milliseconds between two readings, without processes that had ended by the second; NaN where nothing was read. */
+export function spentBetween(before: ProcessorTimes, after: ProcessorTimes): number {
+  if (after.size === 0) return Number.NaN;
+  return [...after].reduce((sum, [name, time]) => sum + time - (before.get(name) ?? 0), 0);
+}
+
+/** Nanoseconds on a processor are the first number of schedstat. Undefined for other processes than the server's. */
+async function timeOf(name: string, server: number): Promise<number | undefined> {
   try {
     const status = await readFile(`/proc/${name}/status`, 'utf8');
     const parent = Number(/^PPid:\s*(\d+)/m.exec(status)?.[1]);
-    if (parent !== server && Number(name) !== server) return 0;
+    if (parent !== server && Number(name) !== server) return undefined;
     const [spent] = (await readFile(`/proc/${name}/schedstat`, 'utf8')).split(' ');
     return Number(spent) / 1e6;
   } catch {
     // It has ended meanwhile.
-    return 0;
+    return undefined;
   }
 }
