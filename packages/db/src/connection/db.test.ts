@@ -69,10 +69,13 @@ test('when as many wait as may, others are refused at once, and patient work wai
   expect(db.waiting).toBe(1);
   const refused = await Promise.allSettled(WAYS.map(([, work]) => work(db)));
   const patient = recordDeposit(db.patient, sampleDeposit());
-  expect(db.waiting).toBe(2);
+  await until('both waiting', () => db.waiting === 2);
   await release();
   expect([(await waiting).outcome, (await patient).outcome]).toEqual(['suspense', 'suspense']);
-  for (const [, work] of WAYS) await work(db);
+  for (const [, work] of WAYS) {
+    await until('nobody waiting', () => db.waiting === 0);
+    await work(db);
+  }
   await db.close();
   expect(refused).toEqual(WAYS.map(() => ({ status: 'rejected', reason: coded('pool_exhausted') })));
 });

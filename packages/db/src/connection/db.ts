@@ -104,7 +104,7 @@ export function createDb(options: DbOptions): Db {
     const statement = { text, values: [...values], ...(named ? { name } : {}) };
     try {
       // One statement is one transaction: when a deadlock undid it, it can simply be retried.
-      const result = await retry(() => pool.query<Record<string, unknown>>(statement), isTransient);
+      const result = await retry(() => pool.queryPatiently<Record<string, unknown>>(statement), isTransient);
       return result.rows;
     } catch (error) {
       throw toDaftariError(error);
@@ -128,7 +128,7 @@ export function createDb(options: DbOptions): Db {
     async checkServer() {
       if (readsOnly) return;
       try {
-        judgeRows((await pool.query({ text: SERVER_CHECK })).rows);
+        judgeRows((await pool.queryPatiently({ text: SERVER_CHECK })).rows);
       } catch (error) {
         if (error instanceof ServerRoleError) pool.distrust();
         throw toDaftariError(error);

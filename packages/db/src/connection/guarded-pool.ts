@@ -1,7 +1,7 @@
 import { ConnectionWays, ServerRoleError } from '@repo/database-url';
 import type { ConnectionWay, DatabaseTarget, ServerRole } from '@repo/database-url';
 import { Pool } from 'pg';
-import type { ClientConfig, PoolClient, PoolConfig, QueryConfig } from 'pg';
+import type { ClientConfig, PoolClient, PoolConfig, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { ScrubbedCause, databaseCode, isOfPooler, toDaftariError } from './database-error.ts';
 import { DaftariError, isDaftariError } from '../errors.ts';
 import { GuardedClient } from './guarded-client.ts';
@@ -68,11 +68,25 @@ export class GuardedPool extends Pool {
     if (this.waitingCount >= this.#limits.maxWaiting) throw new DaftariError('pool_exhausted');
   }
 
-  // Every statement outside a transaction, Prisma's too. pg's types leave the limit of one query out.
+  // Every statement of Prisma's outside a transaction.
   override query = ((statement: QueryConfig, values?: unknown[]) => {
-    const timed = [{ query_timeout: this.#limits.answerTimeoutMs, ...statement }, values];
-    return Pool.prototype.query.apply(this, timed as unknown as Parameters<Pool['query']>);
+    if (this.waitingCount >= this.#limits.maxWaiting)
+      return Promise.reject(new DaftariError('pool_exhausted'));
+    return this.queryPatiently(statement, values);
   }) as Pool['query'];
+
+  /** Runs a statement, and waits for a connection however many others do. */
+  queryPatiently<Row extends QueryResultRow>(
+    statement: QueryConfig,
+    values?: unknown[],
+  ): Promise<QueryResult<Row>> {
+    // pg's types leave the limit of one query out.
+    const timed = [{ query_timeout: this.#limits.answerTimeoutMs, ...statement }, values];
+    return Pool.prototype.query.apply(
+      this,
+      timed as unknown as Parameters<Pool['query']>,
+    ) as unknown as Promise<QueryResult<Row>>;
+  }
 
   // Called with a callback by the pool's own `query`, and for a promise by Prisma.
   override connect(): Promise<PoolClient>;
