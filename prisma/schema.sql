@@ -1531,10 +1531,11 @@ CREATE OR REPLACE FUNCTION core.route_accounts(p_accounts text[], p_payers text[
  SET enable_mergejoin TO 'off'
 AS $function$
 BEGIN
-    SELECT array_agg(r.wallet_id ORDER BY t.ord), array_agg(r.phone ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+    SELECT array_agg(coalesce(r.wallet_id, p.id) ORDER BY t.ord), array_agg(coalesce(r.phone, p.phone) ORDER BY t.ord),
+           array_agg(CASE WHEN p.id IS NULL THEN r.reason END ORDER BY t.ord),
            array_agg(
                CASE
-                   WHEN r.reason IS NOT NULL THEN (
+                   WHEN r.reason IS NOT NULL AND p.id IS NULL THEN (
                        SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(
                            p_account => t.account, p_phone => t.payer, p_phone_hash => t.hash
                        ) AS s
@@ -1543,7 +1544,10 @@ BEGIN
            )
       INTO wallets, phones, reasons, suggestions
       FROM unnest(p_accounts, p_payers, p_hashes) WITH ORDINALITY AS t (account, payer, hash, ord)
-     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+     CROSS JOIN LATERAL core.route_account(t.account) AS r
+      LEFT JOIN core.wallets p ON r.reason IS NOT NULL AND p.id = services.wallet_of_payment(
+        p_account => t.account, p_phone => t.payer, p_phone_hash => t.hash
+      );
 END
 $function$;
 
@@ -1934,6 +1938,133 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.change_payment ====
+CREATE OR REPLACE FUNCTION services.change_payment(p_id uuid, p_status text, p_reason text DEFAULT NULL::text, p_result_code text DEFAULT NULL::text, p_receipt text DEFAULT NULL::text, p_due_ms integer DEFAULT NULL::integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_now     constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    v_changed boolean;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_payments p
+       SET status = p_status, reason = p_reason, result_code = coalesce(p_result_code, p.result_code),
+           receipt = coalesce(p.receipt, p_receipt), is_sending = false, updated_at = v_now,
+           due_at = v_now + p_due_ms * interval '1 millisecond'
+     WHERE p.id = p_id AND (p.status NOT IN ('PAID', 'FAILED') OR p.status = 'FAILED' AND p_status = 'PAID');
+    v_changed := FOUND;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_changed;
+END
+$function$;
+
+-- ==== function: services.claim_daraja_token ====
+CREATE OR REPLACE FUNCTION services.claim_daraja_token(p_client text, p_refused bytea, p_margin_ms integer, p_lease_ms integer, OUT token bytea, OUT must_refresh boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    d     services.daraja_tokens;
+BEGIN
+    must_refresh := false;
+    -- Nearly always the token is there, and nothing is written.
+    SELECT x.token INTO token
+      FROM services.daraja_tokens x
+     WHERE x.client = p_client AND x.expires_at > v_now + p_margin_ms * interval '1 millisecond'
+       AND x.token IS DISTINCT FROM p_refused;
+    IF token IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.daraja_tokens (client) VALUES (p_client) ON CONFLICT (client) DO NOTHING;
+    SELECT * INTO d FROM services.daraja_tokens x WHERE x.client = p_client FOR UPDATE;
+    IF d.expires_at > v_now + p_margin_ms * interval '1 millisecond' AND d.token IS DISTINCT FROM p_refused THEN
+        token := d.token;
+    ELSIF d.refreshing_till IS NULL OR d.refreshing_till <= v_now THEN
+        must_refresh := true;
+        UPDATE services.daraja_tokens x
+           SET refreshing_till = v_now + p_lease_ms * interval '1 millisecond'
+         WHERE x.client = p_client;
+    END IF;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.claim_inquiries ====
+CREATE OR REPLACE FUNCTION services.claim_inquiries(p_limit integer, p_lease_ms integer, p_most integer)
+ RETURNS TABLE(id uuid, receipt text, attempts integer)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    RETURN QUERY
+    WITH due AS (
+        SELECT q.id FROM services.mpesa_inquiries q
+         WHERE q.due_at <= v_now
+         ORDER BY q.due_at
+         LIMIT p_limit
+           FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        UPDATE services.mpesa_inquiries q
+           SET attempts = q.attempts + CASE WHEN q.attempts < p_most THEN 1 ELSE 0 END,
+               status = CASE WHEN q.attempts < p_most THEN q.status ELSE 'ENDED' END,
+               due_at = CASE WHEN q.attempts < p_most THEN v_now + p_lease_ms * interval '1 millisecond' END,
+               updated_at = v_now
+          FROM due
+         WHERE q.id = due.id
+        RETURNING q.id, q.receipt::text, q.attempts::integer, q.status
+    )
+    SELECT t.id, t.receipt, t.attempts FROM taken t WHERE t.status = 'OPEN';
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.claim_payments ====
+CREATE OR REPLACE FUNCTION services.claim_payments(p_limit integer, p_lease_ms integer)
+ RETURNS TABLE(id uuid, task text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    p     services.mpesa_payments;
+BEGIN
+    FOR p IN
+        SELECT * FROM services.mpesa_payments x
+         WHERE x.due_at <= v_now
+         ORDER BY x.due_at
+         LIMIT p_limit
+           FOR UPDATE SKIP LOCKED
+    LOOP
+        IF p.is_sending THEN
+            PERFORM services.change_payment(p_id => p.id, p_status => 'UNKNOWN', p_reason => 'answer_lost');
+            PERFORM services.note_payment(p_id => p.id, p_kind => 'LOST', p_reason => 'answer_lost');
+            CONTINUE;
+        END IF;
+        id := p.id;
+        task := CASE p.status WHEN 'REQUESTED' THEN 'SEND' WHEN 'PAID' THEN 'ASSIGN' ELSE 'QUERY' END;
+        PERFORM set_config('daftari.door', 'open', true);
+        UPDATE services.mpesa_payments x
+           SET due_at = v_now + p_lease_ms * interval '1 millisecond',
+               is_sending = task = 'SEND',
+               attempts = x.attempts + CASE WHEN task = 'SEND' THEN 1 ELSE 0 END,
+               checks = x.checks + CASE WHEN task = 'QUERY' THEN 1 ELSE 0 END,
+               updated_at = v_now
+         WHERE x.id = p.id;
+        PERFORM set_config('daftari.door', '', true);
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+
 -- ==== function: services.claim_sms ====
 CREATE OR REPLACE FUNCTION services.claim_sms(p_sender text, p_provider text, p_limit integer, p_lease_ms integer, p_max_age_ms bigint, p_budget numeric, p_currency text)
  RETURNS TABLE(id uuid, attempt integer, recipient text, recipient_hash text, message text, template text, language text, priority integer, transaction_reference text, created_at timestamp without time zone, failed integer, paused boolean, warned boolean, spent numeric, next_due_ms bigint)
@@ -2061,6 +2192,21 @@ BEGIN
            NULL::integer, NULL::boolean, NULL::boolean, NULL::numeric, NULL::bigint
       FROM services.sms_logs l
      WHERE l.id = ANY (v_all);
+END
+$function$;
+
+-- ==== function: services.close_inquiry ====
+CREATE OR REPLACE FUNCTION services.close_inquiry(p_receipt text, p_status text, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_inquiries q
+       SET status = p_status, reason = p_reason, due_at = NULL, updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE q.receipt = p_receipt AND q.status <> 'PROVED' AND q.status <> p_status;
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -2293,6 +2439,51 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.finish_assignment ====
+CREATE OR REPLACE FUNCTION services.finish_assignment(p_id uuid, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    p services.mpesa_payments;
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    IF p.status <> 'PAID' OR p.due_at IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_payments x SET due_at = NULL, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE x.id = p_id;
+    PERFORM set_config('daftari.door', '', true);
+    IF p_reason IS NULL THEN
+        PERFORM services.note_payment(p_id => p_id, p_kind => 'ASSIGNED', p_receipt => p.receipt);
+    ELSE
+        PERFORM services.flag_payment(
+            p_id => p_id, p_kind => 'NOT_ASSIGNED', p_reason => p_reason, p_receipt => p.receipt
+        );
+    END IF;
+END
+$function$;
+
+-- ==== function: services.flag_payment ====
+CREATE OR REPLACE FUNCTION services.flag_payment(p_id uuid, p_kind text, p_reason text, p_receipt text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF EXISTS (
+        SELECT FROM services.mpesa_payment_events e
+         WHERE e.payment_id = p_id AND e.kind = p_kind AND e.receipt IS NOT DISTINCT FROM p_receipt
+    ) THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_payments p SET is_flagged = true, updated_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE p.id = p_id;
+    PERFORM set_config('daftari.door', '', true);
+    PERFORM services.note_payment(p_id => p_id, p_kind => p_kind, p_reason => p_reason, p_receipt => p_receipt);
+END
+$function$;
+
 -- ==== function: services.fold_delivery ====
 CREATE OR REPLACE FUNCTION services.fold_delivery(p_ids uuid[])
  RETURNS void
@@ -2395,6 +2586,174 @@ BEGIN
             PERFORM pg_advisory_xact_lock_shared(c_space, v_class);
         END IF;
     END LOOP;
+END
+$function$;
+
+-- ==== function: services.may_be_phone ====
+CREATE OR REPLACE FUNCTION services.may_be_phone(p_phone text, p_told text, p_hash text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    SELECT CASE
+        WHEN p_hash IS NOT NULL THEN
+            starts_with(encode(sha256(p_phone::bytea), 'hex'), split_part(p_hash, '*', 1))
+            AND right(encode(sha256(p_phone::bytea), 'hex'), length(substring(p_hash FROM '[^*]*$')))
+                = substring(p_hash FROM '[^*]*$')
+        WHEN p_told LIKE '%*%' THEN
+            starts_with(p_phone, split_part(replace(p_told, ' ', ''), '*', 1))
+            AND right(p_phone, length(substring(replace(p_told, ' ', '') FROM '[^*]*$')))
+                = substring(replace(p_told, ' ', '') FROM '[^*]*$')
+        ELSE p_told IS NULL OR p_told = p_phone
+    END
+$function$;
+
+-- ==== function: services.name_payment ====
+CREATE OR REPLACE FUNCTION services.name_payment(p_id uuid, p_merchant_request_id text, p_checkout_request_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_payments p
+       SET merchant_request_id = p_merchant_request_id, checkout_request_id = p_checkout_request_id
+     WHERE p.id = p_id AND p.checkout_request_id IS NULL AND p_checkout_request_id IS NOT NULL;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.note_payment ====
+CREATE OR REPLACE FUNCTION services.note_payment(p_id uuid, p_kind text, p_reason text DEFAULT NULL::text, p_result_code text DEFAULT NULL::text, p_receipt text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_payment_events (payment_id, place, kind, status, reason, result_code, receipt)
+    SELECT p.id, (SELECT count(*) + 1 FROM services.mpesa_payment_events e WHERE e.payment_id = p_id), p_kind, p.status, p_reason, p_result_code, p_receipt FROM services.mpesa_payments p WHERE p.id = p_id;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.note_payment_answer ====
+CREATE OR REPLACE FUNCTION services.note_payment_answer(p_id uuid, p_attempt integer, p_answer text, p_reason text, p_result_code text, p_merchant_request_id text, p_checkout_request_id text, p_due_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    p services.mpesa_payments;
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    IF p.id IS NULL THEN
+        RETURN;
+    END IF;
+    IF p_answer = 'ACCEPTED' THEN
+        PERFORM services.name_payment(
+            p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
+        );
+        PERFORM services.change_payment(p_id => p_id, p_status => 'PENDING', p_due_ms => p_due_ms);
+    ELSIF p.attempts <> p_attempt OR p.status NOT IN ('REQUESTED', 'UNKNOWN') OR p.checkout_request_id IS NOT NULL THEN
+        NULL;
+    ELSIF p_answer = 'LOST' THEN
+        PERFORM services.change_payment(p_id => p_id, p_status => 'UNKNOWN', p_reason => p_reason);
+    ELSIF p_answer = 'RETRY' AND p_due_ms IS NOT NULL THEN
+        PERFORM services.change_payment(
+            p_id => p_id, p_status => 'REQUESTED', p_reason => p_reason, p_result_code => p_result_code, p_due_ms => p_due_ms
+        );
+    ELSE
+        PERFORM services.change_payment(
+            p_id => p_id, p_status => 'FAILED', p_reason => p_reason, p_result_code => p_result_code
+        );
+    END IF;
+    PERFORM services.note_payment(p_id => p_id, p_kind => p_answer, p_reason => p_reason, p_result_code => p_result_code);
+END
+$function$;
+
+-- ==== function: services.note_payment_query ====
+CREATE OR REPLACE FUNCTION services.note_payment_query(p_id uuid, p_verdict text, p_reason text, p_result_code text, p_due_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    p         services.mpesa_payments;
+    v_receipt text;
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    IF p.id IS NULL OR p.status IN ('PAID', 'FAILED') THEN
+        RETURN;
+    END IF;
+    IF p_verdict = 'FAILED' THEN
+        PERFORM services.change_payment(
+            p_id => p_id, p_status => 'FAILED', p_reason => p_reason, p_result_code => p_result_code
+        );
+        PERFORM services.note_payment(
+            p_id => p_id, p_kind => 'FAILED', p_reason => p_reason, p_result_code => p_result_code
+        );
+        RETURN;
+    END IF;
+    IF p_verdict = 'CONFIRMED' THEN
+        v_receipt := services.receipt_of_payment(p_id);
+        IF v_receipt IS NOT NULL THEN
+            PERFORM services.change_payment(
+                p_id => p_id, p_status => 'PAID', p_result_code => p_result_code, p_receipt => v_receipt
+            );
+            PERFORM services.note_payment(
+                p_id => p_id, p_kind => 'PAID', p_reason => 'matched', p_result_code => p_result_code,
+                p_receipt => v_receipt
+            );
+            RETURN;
+        END IF;
+    END IF;
+    PERFORM services.change_payment(
+        p_id => p_id, p_status => CASE WHEN p_due_ms IS NULL THEN 'UNKNOWN' ELSE p.status END,
+        p_reason => CASE
+            WHEN p_verdict = 'CONFIRMED' THEN 'paid_without_receipt'
+            WHEN p_due_ms IS NULL THEN 'no_result'
+            ELSE p.reason
+        END,
+        p_result_code => p_result_code, p_due_ms => p_due_ms
+    );
+    -- Of many questions without an answer the first and the last are enough.
+    IF p_due_ms IS NULL OR p.checks = 1 OR p_verdict = 'CONFIRMED' AND p.reason IS DISTINCT FROM 'paid_without_receipt' THEN
+        PERFORM services.note_payment(
+            p_id => p_id, p_kind => CASE WHEN p_due_ms IS NULL THEN 'UNKNOWN' ELSE 'ASKED' END,
+            p_reason => CASE WHEN p_verdict = 'CONFIRMED' THEN 'paid_without_receipt' ELSE p_reason END,
+            p_result_code => p_result_code
+        );
+    END IF;
+END
+$function$;
+
+-- ==== function: services.note_witnesses ====
+CREATE OR REPLACE FUNCTION services.note_witnesses(p_receipts text[], p_outcomes text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_phones text[], p_phone_hashes text[], p_names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'on'
+AS $function$
+BEGIN
+    INSERT INTO services.mpesa_witnesses (
+        receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
+    )
+    SELECT DISTINCT ON (t.receipt, t.kind)
+           t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
+           nullif(coalesce(r.wallet_id, services.wallet_of_payment(
+               p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
+           )), core.account_of(x.credit_wallet_id))
+      FROM unnest(
+        p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
+      ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
+      LEFT JOIN core.transactions x ON x.reference = t.receipt
+     CROSS JOIN LATERAL core.route_account(t.account) AS r
+     WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
+       AND NOT EXISTS (
+           SELECT FROM services.mpesa_callbacks c
+            WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+       )
+     ORDER BY t.receipt, t.kind, t.ord
+    ON CONFLICT (receipt, kind) DO NOTHING;
 END
 $function$;
 
@@ -2525,6 +2884,32 @@ BEGIN
      WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL
        AND (t.template <> 'transfer_refused' OR t.ord = ANY (v_told));
 END
+$function$;
+
+-- ==== function: services.receipt_of_payment ====
+CREATE OR REPLACE FUNCTION services.receipt_of_payment(p_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT min(l.mpesa_receipt)
+      FROM services.mpesa_payments p
+      JOIN core.transactions t
+        ON t.credit_wallet_id = p.wallet_id AND t.type = 'DEPOSIT' AND t.amount = p.amount
+       AND t.created_at >= p.created_at
+      JOIN services.mpesa_logs l ON l.mpesa_receipt = t.reference
+     WHERE p.id = p_id
+       AND l.short_code = p.short_code
+       AND l.paid_at BETWEEN p.created_at - interval '2 minutes' AND p.created_at + interval '1 hour'
+       AND services.may_be_phone(p_phone => p.phone, p_told => l.phone, p_hash => l.phone_hash)
+       AND NOT EXISTS (SELECT FROM services.mpesa_payments o WHERE o.receipt = l.mpesa_receipt)
+       AND NOT EXISTS (
+           SELECT FROM services.mpesa_payments o
+            WHERE o.wallet_id = p.wallet_id AND o.amount = p.amount AND o.id <> p.id AND o.receipt IS NULL
+              AND o.status IN ('REQUESTED', 'PENDING', 'UNKNOWN')
+              AND o.created_at BETWEEN p.created_at - interval '1 hour' AND p.created_at + interval '1 hour'
+       )
+    HAVING count(*) = 1
 $function$;
 
 -- ==== function: services.record_delivery_report ====
@@ -2775,6 +3160,13 @@ BEGIN
            CASE WHEN v_outcomes[i] = 'conflict' THEN p_short_codes[i] END,
            v_lanes[i]
       FROM generate_series(1, n) AS i;
+    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
+        PERFORM services.note_witnesses(
+            p_receipts => p_receipts, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
+            p_short_codes => p_short_codes, p_accounts => p_accounts, p_phones => p_phones,
+            p_phone_hashes => p_phone_hashes, p_names => p_names
+        );
+    END IF;
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----
@@ -2835,6 +3227,69 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.record_payment_failure ====
+CREATE OR REPLACE FUNCTION services.record_payment_failure(p_id uuid, p_kind text, p_source text, p_body bytea, p_reason text, p_result_code text, p_merchant_request_id text, p_checkout_request_id text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_status text;
+BEGIN
+    PERFORM FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    PERFORM services.store_callback(
+        p_kind => p_kind, p_receipt => NULL, p_outcome => 'NOTED', p_error => p_reason, p_source => p_source, p_body => p_body
+    );
+    PERFORM services.name_payment(
+        p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
+    );
+    IF services.change_payment(
+        p_id => p_id, p_status => 'FAILED', p_reason => p_reason, p_result_code => p_result_code
+    ) THEN
+        PERFORM services.note_payment(
+            p_id => p_id, p_kind => 'FAILED', p_reason => p_reason, p_result_code => p_result_code
+        );
+    END IF;
+    SELECT x.status INTO v_status FROM services.mpesa_payments x WHERE x.id = p_id;
+    RETURN v_status;
+END
+$function$;
+
+-- ==== function: services.record_payments ====
+CREATE OR REPLACE FUNCTION services.record_payments(p_payments uuid[], p_merchants text[], p_checkouts text[], p_receipts text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_payloads text[], p_kinds text[], p_sources text[], p_body_starts integer[], p_body_lengths integer[], p_bodies bytea, p_max_amount numeric DEFAULT NULL::numeric)
+ RETURNS TABLE(ord integer, outcome text, original text, reason text, suggestions text, wallet text, transaction_id uuid, amount numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, recorded_short_code text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN
+        SELECT d.* FROM services.record_deposits(
+            p_receipts => p_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_accounts => p_accounts,
+            p_paid_at => p_paid_at, p_phones => p_phones, p_phone_hashes => p_phone_hashes, p_names => p_names,
+            p_payloads => p_payloads, p_kinds => p_kinds, p_sources => p_sources, p_body_starts => p_body_starts,
+            p_body_lengths => p_body_lengths, p_bodies => p_bodies, p_max_amount => p_max_amount
+        ) AS d
+         ORDER BY d.ord
+    LOOP
+        IF p_payments[r.ord] IS NOT NULL THEN
+            PERFORM services.settle_payment(
+                p_id => p_payments[r.ord], p_receipt => p_receipts[r.ord], p_outcome => r.outcome,
+                p_original => r.original, p_wallet => r.wallet, p_merchant_request_id => p_merchants[r.ord],
+                p_checkout_request_id => p_checkouts[r.ord]
+            );
+        END IF;
+        PERFORM services.close_inquiry(p_receipt => p_receipts[r.ord], p_status => 'PROVED', p_reason => r.outcome);
+        ord := r.ord; outcome := r.outcome; original := r.original; reason := r.reason; suggestions := r.suggestions;
+        wallet := r.wallet; transaction_id := r.transaction_id; amount := r.amount; balance_after := r.balance_after;
+        created_at := r.created_at; verification_hash := r.verification_hash;
+        recorded_short_code := r.recorded_short_code;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+
 -- ==== function: services.record_transfers ====
 CREATE OR REPLACE FUNCTION services.record_transfers(p_keys text[], p_digests text[], p_references text[], p_debits text[], p_credits text[], p_amounts numeric[], p_currencies text[], p_narratives text[], p_notify boolean[])
  RETURNS TABLE(ord integer, outcome text, reason text, reference text, transaction_id uuid, amount numeric, fee numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text)
@@ -2887,6 +3342,36 @@ BEGIN
         v_done.outcomes, v_done.reasons, v_done.refs, v_done.ids, p_amounts, v_done.fees, v_done.balances,
         v_done.times, v_done.hashes
       ) WITH ORDINALITY AS t (outcome, reason, reference, id, amount, fee, balance, created_at, hash, ord);
+END
+$function$;
+
+-- ==== function: services.record_unproven ====
+CREATE OR REPLACE FUNCTION services.record_unproven(p_payment uuid, p_kind text, p_receipt text, p_reason text, p_phone text, p_source text, p_body bytea, p_due_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM FROM services.mpesa_payments x WHERE x.id = p_payment FOR UPDATE;
+    PERFORM services.store_callback(
+        p_kind => p_kind, p_receipt => p_receipt, p_outcome => 'QUARANTINED', p_error => p_reason, p_source => p_source,
+        p_body => p_body
+    );
+    IF p_payment IS NOT NULL THEN
+        PERFORM services.flag_payment(
+            p_id => p_payment, p_kind => 'UNPROVEN', p_reason => p_reason, p_receipt => p_receipt
+        );
+    END IF;
+    IF p_receipt IS NOT NULL AND NOT EXISTS (SELECT FROM core.transactions t WHERE t.reference = p_receipt) THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        INSERT INTO services.mpesa_inquiries (receipt, payment_id, phone, due_at)
+        VALUES (
+            p_receipt, p_payment, p_phone,
+            (clock_timestamp() AT TIME ZONE 'UTC') + p_due_ms * interval '1 millisecond'
+        )
+        ON CONFLICT (receipt) DO NOTHING;
+        PERFORM set_config('daftari.door', '', true);
+    END IF;
 END
 $function$;
 
@@ -2960,6 +3445,50 @@ BEGIN
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', p_receipt);
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.request_payment ====
+CREATE OR REPLACE FUNCTION services.request_payment(p_wallet text, p_amount numeric, p_phone text, p_reference text, p_description text, p_short_code text, p_lease_ms integer, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w core.wallets;
+BEGIN
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, CASE WHEN q.outcome = 'POSTED' THEN q.reference END::uuid INTO reason, id
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+    SELECT * INTO w FROM core.wallets x WHERE x.id = p_wallet AND x.kind = 'CUSTOMER';
+    reason := CASE
+        WHEN w.id IS NULL THEN 'unknown_wallet'
+        WHEN w.status = 'FROZEN' THEN 'wallet_frozen'
+        WHEN w.status = 'CLOSED' THEN 'wallet_closed'
+        WHEN w.currency <> 'KES' THEN 'currency_mismatch'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+    outcome := 'requested';
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_payments AS p (wallet_id, amount, phone, reference, description, short_code, due_at, lane)
+    VALUES (
+        p_wallet, p_amount, p_phone, p_reference, p_description, p_short_code,
+        (clock_timestamp() AT TIME ZONE 'UTC') + p_lease_ms * interval '1 millisecond', w.lane
+    )
+    RETURNING p.id INTO id;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', id::text);
+    PERFORM set_config('daftari.door', '', true);
+    PERFORM services.note_payment(p_id => id, p_kind => 'REQUESTED');
 END
 $function$;
 
@@ -3217,6 +3746,49 @@ BEGIN
     PERFORM set_config('daftari.door', '', true);
     PERFORM services.fold_delivery(array_agg(p_ids[t.ord])) FROM unnest(v_late) AS t (ord);
     RETURN v_late;
+END
+$function$;
+
+-- ==== function: services.settle_payment ====
+CREATE OR REPLACE FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text, p_merchant_request_id text, p_checkout_request_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    p           services.mpesa_payments;
+    v_is_moved  boolean := p_outcome <> 'refused' AND p_outcome <> 'conflict';
+    v_must_move boolean := v_is_moved AND p_outcome = 'duplicate' AND p_original = 'suspense';
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    IF p.id IS NULL OR p.receipt = p_receipt THEN
+        RETURN;
+    END IF;
+    PERFORM services.name_payment(
+        p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
+    );
+    IF NOT v_is_moved THEN
+        PERFORM services.change_payment(p_id => p_id, p_status => 'UNKNOWN', p_reason => p_outcome);
+        PERFORM services.flag_payment(
+            p_id => p_id, p_kind => upper(p_outcome), p_reason => NULL, p_receipt => p_receipt
+        );
+    ELSIF EXISTS (SELECT FROM services.mpesa_payments o WHERE o.receipt = p_receipt) THEN
+        PERFORM services.flag_payment(p_id => p_id, p_kind => 'OTHER_PAYMENT', p_reason => NULL, p_receipt => p_receipt);
+    ELSIF p.receipt IS NOT NULL THEN
+        PERFORM services.flag_payment(p_id => p_id, p_kind => 'SECOND_RECEIPT', p_reason => NULL, p_receipt => p_receipt);
+    ELSE
+        PERFORM services.change_payment(
+            p_id => p_id, p_status => 'PAID', p_result_code => '0', p_receipt => p_receipt,
+            p_reason => CASE WHEN 'held' IN (p_outcome, p_original) THEN 'held' END,
+            p_due_ms => CASE WHEN v_must_move THEN 0 END
+        );
+        PERFORM services.note_payment(
+            p_id => p_id, p_kind => 'PAID', p_reason => CASE WHEN p.status = 'FAILED' THEN 'late' END,
+            p_result_code => '0', p_receipt => p_receipt
+        );
+    END IF;
+    IF v_is_moved AND p_wallet NOT IN (p.wallet_id, 'SUSPENSE') THEN
+        PERFORM services.flag_payment(p_id => p_id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => p_receipt);
+    END IF;
 END
 $function$;
 
@@ -3555,6 +4127,25 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.store_daraja_token ====
+CREATE OR REPLACE FUNCTION services.store_daraja_token(p_client text, p_token bytea, p_valid_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.daraja_tokens x
+       SET token = coalesce(p_token, x.token), refreshing_till = NULL,
+           expires_at = CASE
+               WHEN p_token IS NULL THEN x.expires_at
+               ELSE (clock_timestamp() AT TIME ZONE 'UTC') + p_valid_ms * interval '1 millisecond'
+           END
+     WHERE x.client = p_client;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.tell_of_capture ====
 CREATE OR REPLACE FUNCTION services.tell_of_capture()
  RETURNS trigger
@@ -3606,6 +4197,22 @@ BEGIN
     END IF;
     RETURN NULL;
 END
+$function$;
+
+-- ==== function: services.wallet_of_payment ====
+CREATE OR REPLACE FUNCTION services.wallet_of_payment(p_account text, p_phone text, p_phone_hash text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT min(p.wallet_id)
+      FROM services.mpesa_payments p
+     WHERE p.reference = p_account
+       AND coalesce(p_phone, p_phone_hash) IS NOT NULL
+       AND p.created_at > (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 day'
+       AND services.may_be_phone(p_phone => p.phone, p_told => p_phone, p_hash => p_phone_hash)
+    HAVING count(DISTINCT p.wallet_id) = 1
 $function$;
 
 -- ==== table: core.fee_rule_events ====
@@ -3726,6 +4333,14 @@ CREATE TABLE services.api_keys (
     revoked_at timestamp(3) without time zone
 );
 
+-- ==== table: services.daraja_tokens ====
+CREATE TABLE services.daraja_tokens (
+    client character varying(64) NOT NULL,
+    token bytea,
+    expires_at timestamp(3) without time zone,
+    refreshing_till timestamp(3) without time zone
+);
+
 -- ==== table: services.mpesa_callbacks ====
 CREATE TABLE services.mpesa_callbacks (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -3753,6 +4368,20 @@ CREATE TABLE services.mpesa_decisions (
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
+-- ==== table: services.mpesa_inquiries ====
+CREATE TABLE services.mpesa_inquiries (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    receipt character varying(50) NOT NULL,
+    payment_id uuid,
+    phone character varying(20),
+    status character varying(10) DEFAULT 'OPEN'::character varying NOT NULL,
+    reason character varying(40),
+    attempts smallint DEFAULT 0 NOT NULL,
+    due_at timestamp(3) without time zone,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    updated_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
 -- ==== table: services.mpesa_logs ====
 CREATE TABLE services.mpesa_logs (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -3771,6 +4400,58 @@ CREATE TABLE services.mpesa_logs (
     suggestions text[] DEFAULT '{}'::text[] NOT NULL,
     wallet_id character varying(20),
     lane smallint
+);
+
+-- ==== table: services.mpesa_payment_events ====
+CREATE TABLE services.mpesa_payment_events (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    payment_id uuid NOT NULL,
+    place smallint NOT NULL,
+    kind character varying(20) NOT NULL,
+    status character varying(10) NOT NULL,
+    reason character varying(40),
+    result_code character varying(40),
+    receipt character varying(50),
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.mpesa_payments ====
+CREATE TABLE services.mpesa_payments (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    wallet_id character varying(20) NOT NULL,
+    amount numeric(19,2) NOT NULL,
+    phone character varying(20) NOT NULL,
+    reference character varying(12) NOT NULL,
+    description character varying(13) NOT NULL,
+    short_code character varying(20) NOT NULL,
+    status character varying(10) DEFAULT 'REQUESTED'::character varying NOT NULL,
+    reason character varying(40),
+    result_code character varying(40),
+    merchant_request_id character varying(100),
+    checkout_request_id character varying(100),
+    receipt character varying(50),
+    is_flagged boolean DEFAULT false NOT NULL,
+    attempts smallint DEFAULT 1 NOT NULL,
+    checks smallint DEFAULT 0 NOT NULL,
+    is_sending boolean DEFAULT true NOT NULL,
+    due_at timestamp(3) without time zone,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    updated_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    lane smallint NOT NULL
+);
+
+-- ==== table: services.mpesa_witnesses ====
+CREATE TABLE services.mpesa_witnesses (
+    receipt character varying(50) NOT NULL,
+    kind character varying(20) NOT NULL,
+    amount numeric(19,2) NOT NULL,
+    short_code character varying(20) NOT NULL,
+    account text,
+    phone character varying(20),
+    phone_hash character varying(100),
+    payer_name text,
+    wallet_id character varying(20),
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
 -- ==== table: services.sms_delivery_reports ====
@@ -3942,6 +4623,10 @@ ALTER TABLE services.api_keys
 ALTER TABLE services.api_keys
     ADD CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['read'::text, 'transact'::text, 'admin'::text]) AND (cardinality(scopes) > 0)));
 
+-- ==== constraint: daraja_tokens_pkey on services.daraja_tokens ====
+ALTER TABLE services.daraja_tokens
+    ADD CONSTRAINT daraja_tokens_pkey PRIMARY KEY (client);
+
 -- ==== constraint: fee_rule_events_kind_check on core.fee_rule_events ====
 ALTER TABLE core.fee_rule_events
     ADD CONSTRAINT fee_rule_events_kind_check CHECK (((kind)::text = ANY (ARRAY[('SET'::character varying)::text, ('REPLACED'::character varying)::text, ('ENDED'::character varying)::text, ('RESTORED'::character varying)::text])));
@@ -4008,7 +4693,7 @@ ALTER TABLE core.holds
 
 -- ==== constraint: mpesa_callbacks_outcome_check on services.mpesa_callbacks ====
 ALTER TABLE services.mpesa_callbacks
-    ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('DUPLICATE'::character varying)::text, ('SUSPENSE'::character varying)::text, ('HELD'::character varying)::text, ('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('VALIDATED'::character varying)::text, ('FAILED'::character varying)::text])));
+    ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('DUPLICATE'::character varying)::text, ('SUSPENSE'::character varying)::text, ('HELD'::character varying)::text, ('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('VALIDATED'::character varying)::text, ('NOTED'::character varying)::text, ('FAILED'::character varying)::text])));
 
 -- ==== constraint: mpesa_callbacks_pkey on services.mpesa_callbacks ====
 ALTER TABLE services.mpesa_callbacks
@@ -4026,6 +4711,14 @@ ALTER TABLE services.mpesa_decisions
 ALTER TABLE services.mpesa_decisions
     ADD CONSTRAINT mpesa_decisions_subject_check CHECK (((callback_id IS NOT NULL) OR (receipt IS NOT NULL)));
 
+-- ==== constraint: mpesa_inquiries_pkey on services.mpesa_inquiries ====
+ALTER TABLE services.mpesa_inquiries
+    ADD CONSTRAINT mpesa_inquiries_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_inquiries_status_check on services.mpesa_inquiries ====
+ALTER TABLE services.mpesa_inquiries
+    ADD CONSTRAINT mpesa_inquiries_status_check CHECK (((status)::text = ANY (ARRAY[('OPEN'::character varying)::text, ('PROVED'::character varying)::text, ('REFUTED'::character varying)::text, ('ENDED'::character varying)::text])));
+
 -- ==== constraint: mpesa_logs_amount_check on services.mpesa_logs ====
 ALTER TABLE services.mpesa_logs
     ADD CONSTRAINT mpesa_logs_amount_check CHECK ((amount > (0)::numeric));
@@ -4037,6 +4730,34 @@ ALTER TABLE services.mpesa_logs
 -- ==== constraint: mpesa_logs_pkey on services.mpesa_logs ====
 ALTER TABLE services.mpesa_logs
     ADD CONSTRAINT mpesa_logs_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_payment_events_pkey on services.mpesa_payment_events ====
+ALTER TABLE services.mpesa_payment_events
+    ADD CONSTRAINT mpesa_payment_events_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_payments_amount_check on services.mpesa_payments ====
+ALTER TABLE services.mpesa_payments
+    ADD CONSTRAINT mpesa_payments_amount_check CHECK (((amount >= (1)::numeric) AND (amount = trunc(amount))));
+
+-- ==== constraint: mpesa_payments_lane_check on services.mpesa_payments ====
+ALTER TABLE services.mpesa_payments
+    ADD CONSTRAINT mpesa_payments_lane_check CHECK (((lane >= 0) AND (lane <= 15)));
+
+-- ==== constraint: mpesa_payments_pkey on services.mpesa_payments ====
+ALTER TABLE services.mpesa_payments
+    ADD CONSTRAINT mpesa_payments_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_payments_receipt_check on services.mpesa_payments ====
+ALTER TABLE services.mpesa_payments
+    ADD CONSTRAINT mpesa_payments_receipt_check CHECK ((((status)::text = 'PAID'::text) = (receipt IS NOT NULL)));
+
+-- ==== constraint: mpesa_payments_status_check on services.mpesa_payments ====
+ALTER TABLE services.mpesa_payments
+    ADD CONSTRAINT mpesa_payments_status_check CHECK (((status)::text = ANY (ARRAY[('REQUESTED'::character varying)::text, ('PENDING'::character varying)::text, ('PAID'::character varying)::text, ('FAILED'::character varying)::text, ('UNKNOWN'::character varying)::text])));
+
+-- ==== constraint: mpesa_witnesses_pkey on services.mpesa_witnesses ====
+ALTER TABLE services.mpesa_witnesses
+    ADD CONSTRAINT mpesa_witnesses_pkey PRIMARY KEY (receipt, kind);
 
 -- ==== constraint: requests_answer_check on core.requests ====
 ALTER TABLE core.requests
@@ -4256,6 +4977,30 @@ CREATE INDEX mpesa_decisions_callback_id_idx ON services.mpesa_decisions USING b
 -- ==== index: mpesa_decisions_receipt_idx on services.mpesa_decisions ====
 CREATE INDEX mpesa_decisions_receipt_idx ON services.mpesa_decisions USING btree (receipt);
 
+-- ==== index: mpesa_inquiries_due_idx on services.mpesa_inquiries ====
+CREATE INDEX mpesa_inquiries_due_idx ON services.mpesa_inquiries USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+-- ==== index: mpesa_inquiries_receipt_key on services.mpesa_inquiries ====
+CREATE UNIQUE INDEX mpesa_inquiries_receipt_key ON services.mpesa_inquiries USING btree (receipt);
+
+-- ==== index: mpesa_payment_events_place_key on services.mpesa_payment_events ====
+CREATE UNIQUE INDEX mpesa_payment_events_place_key ON services.mpesa_payment_events USING btree (payment_id, place);
+
+-- ==== index: mpesa_payments_checkout_idx on services.mpesa_payments ====
+CREATE INDEX mpesa_payments_checkout_idx ON services.mpesa_payments USING btree (checkout_request_id) WHERE (checkout_request_id IS NOT NULL);
+
+-- ==== index: mpesa_payments_due_idx on services.mpesa_payments ====
+CREATE INDEX mpesa_payments_due_idx ON services.mpesa_payments USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+-- ==== index: mpesa_payments_receipt_idx on services.mpesa_payments ====
+CREATE INDEX mpesa_payments_receipt_idx ON services.mpesa_payments USING btree (receipt) WHERE (receipt IS NOT NULL);
+
+-- ==== index: mpesa_payments_reference_idx on services.mpesa_payments ====
+CREATE INDEX mpesa_payments_reference_idx ON services.mpesa_payments USING btree (reference, created_at);
+
+-- ==== index: mpesa_payments_wallet_idx on services.mpesa_payments ====
+CREATE INDEX mpesa_payments_wallet_idx ON services.mpesa_payments USING btree (wallet_id, created_at);
+
 -- ==== index: sms_delivery_reports_message_idx on services.sms_delivery_reports ====
 CREATE INDEX sms_delivery_reports_message_idx ON services.sms_delivery_reports USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
@@ -4325,6 +5070,10 @@ ALTER TABLE core.holds
 ALTER TABLE services.mpesa_decisions
     ADD CONSTRAINT mpesa_decisions_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES services.mpesa_callbacks(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
+-- ==== foreign key: mpesa_payment_events_payment_id_fkey on services.mpesa_payment_events ====
+ALTER TABLE services.mpesa_payment_events
+    ADD CONSTRAINT mpesa_payment_events_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES services.mpesa_payments(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
 -- ==== foreign key: transactions_credit_wallet_id_fkey on core.transactions ====
 ALTER TABLE core.transactions
     ADD CONSTRAINT transactions_credit_wallet_id_fkey FOREIGN KEY (credit_wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
@@ -4346,6 +5095,9 @@ CREATE TRIGGER api_keys_never_deleted BEFORE DELETE OR TRUNCATE ON services.api_
 
 -- ==== trigger: api_keys_through_the_door on services.api_keys ====
 CREATE TRIGGER api_keys_through_the_door BEFORE INSERT OR UPDATE ON services.api_keys FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.create_api_key or services.revoke_api_key, or createApiKey and revokeApiKey in @repo/db.');
+
+-- ==== trigger: daraja_tokens_through_the_door on services.daraja_tokens ====
+CREATE TRIGGER daraja_tokens_through_the_door BEFORE INSERT OR UPDATE ON services.daraja_tokens FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.store_daraja_token, or storeDarajaToken in @repo/db.');
 
 -- ==== trigger: fee_rule_events_append_only on core.fee_rule_events ====
 CREATE TRIGGER fee_rule_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.fee_rule_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who changed what is charged.');
@@ -4380,11 +5132,35 @@ CREATE TRIGGER mpesa_decisions_append_only BEFORE DELETE OR UPDATE OR TRUNCATE O
 -- ==== trigger: mpesa_decisions_through_the_door on services.mpesa_decisions ====
 CREATE TRIGGER mpesa_decisions_through_the_door BEFORE INSERT ON services.mpesa_decisions FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.release_deposit or services.resolve_callback, or releaseDeposit and resolveCallback in @repo/db.');
 
+-- ==== trigger: mpesa_inquiries_are_kept on services.mpesa_inquiries ====
+CREATE TRIGGER mpesa_inquiries_are_kept BEFORE DELETE OR TRUNCATE ON services.mpesa_inquiries FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA was asked; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_inquiries_through_the_door on services.mpesa_inquiries ====
+CREATE TRIGGER mpesa_inquiries_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_inquiries FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.record_unproven, or recordUnproven in @repo/db.');
+
 -- ==== trigger: mpesa_logs_append_only on services.mpesa_logs ====
 CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_logs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA reported; use a fresh database for trials.');
 
 -- ==== trigger: mpesa_logs_through_the_door on services.mpesa_logs ====
 CREATE TRIGGER mpesa_logs_through_the_door BEFORE INSERT ON services.mpesa_logs FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.record_deposits, or recordDeposit in @repo/db: a receipt that is logged by hand is never credited.');
+
+-- ==== trigger: mpesa_payment_events_append_only on services.mpesa_payment_events ====
+CREATE TRIGGER mpesa_payment_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_payment_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what happened to a payment; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_payment_events_through_the_door on services.mpesa_payment_events ====
+CREATE TRIGGER mpesa_payment_events_through_the_door BEFORE INSERT ON services.mpesa_payment_events FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.request_payment or another function about payments, or requestPayment and its like in @repo/db.');
+
+-- ==== trigger: mpesa_payments_are_kept on services.mpesa_payments ====
+CREATE TRIGGER mpesa_payments_are_kept BEFORE DELETE OR TRUNCATE ON services.mpesa_payments FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was asked for; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_payments_through_the_door on services.mpesa_payments ====
+CREATE TRIGGER mpesa_payments_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_payments FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.request_payment or another function about payments, or requestPayment and its like in @repo/db.');
+
+-- ==== trigger: mpesa_witnesses_append_only on services.mpesa_witnesses ====
+CREATE TRIGGER mpesa_witnesses_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_witnesses FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA reported; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_witnesses_through_the_door on services.mpesa_witnesses ====
+CREATE TRIGGER mpesa_witnesses_through_the_door BEFORE INSERT ON services.mpesa_witnesses FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.record_deposits, or recordDeposit in @repo/db.');
 
 -- ==== trigger: requests_append_only on core.requests ====
 CREATE TRIGGER requests_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.requests FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is what keeps a request from being done twice.');

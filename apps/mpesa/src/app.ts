@@ -10,12 +10,20 @@ import {
 import { createKeyCache, createServer, followReads, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
-import { addC2bRoutes, CALLBACK_ROOTS } from './c2b-routes.ts';
+import { addC2bRoutes, C2B_ROOTS } from './c2b-routes.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
 import { addReleaseRoutes } from './release-routes.ts';
+import { createPaymentDesk } from './payments/payment-desk.ts';
+import type { PaymentDesk } from './payments/payment-desk.ts';
+import { createPaymentMetrics } from './payments/payment-metrics.ts';
+import { PAYMENT_PROBLEMS } from './payments/payment-problems.ts';
+import { addPaymentRoutes } from './payments/payment-routes.ts';
+import { startPaymentRunner } from './payments/payment-runner.ts';
+import { createReceiver } from './receive-callback.ts';
+import { addStkRoutes, STK_ROOTS } from './stk/stk-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
@@ -33,7 +41,7 @@ export async function createApp(
     description: 'Takes in what M-PESA reports and credits every payment exactly once.',
     version: '0.1.0',
     logLevel: settings.logLevel,
-    secrets: [settings.callbackToken, settings.apiKey],
+    secrets: [settings.callbackToken, settings.apiKey, ...secretsOf(deps)],
     trustedErrors: [DaftariError],
     apiKeys: [fullAccessKey(settings.apiKey)],
     // The keys that the wallet service makes.
@@ -49,13 +57,18 @@ export async function createApp(
       },
       isError: isDaftariError,
     },
+    problems: PAYMENT_PROBLEMS,
     trustProxy: settings.trustProxy,
-    callbackRoots: CALLBACK_ROOTS,
+    callbackRoots: [...C2B_ROOTS, ...STK_ROOTS],
     ...(settings.maxCallbacks === undefined ? {} : { maxCallbacks: settings.maxCallbacks }),
     ...log,
   });
   const { app, metrics, requireKey } = server;
-  await addC2bRoutes(server, deps, createC2bMetrics(metrics, intake));
+  const c2bMetrics = createC2bMetrics(metrics, intake);
+  const callbacks = { metrics: c2bMetrics, receive: createReceiver(deps, c2bMetrics) };
+  await addC2bRoutes(server, deps, callbacks);
+  await addStkRoutes(server, deps, callbacks);
+  addPaymentRoutes(app, deps, { desk: openDesk(deps, server), requireKey });
   const reads = deps.reads ?? createReads(db);
   followReads(server, reads);
   const context = { db, reads, requireKey };
@@ -65,4 +78,46 @@ export async function createApp(
   addCallbackListRoutes(app, context);
   addSuspenseRoutes(app, context);
   return server;
+}
+
+/** Sends requests to phones, and looks after them until the server closes; null where no account at Daraja is set. */
+function openDesk(
+  { db, daraja, timings, settings }: AppDependencies,
+  { app, metrics }: Server,
+): PaymentDesk | null {
+  if (daraja === null) return null;
+  const { callbackToken, callbackUrl } = settings;
+  const desk = createPaymentDesk({
+    db,
+    daraja,
+    timings,
+    metrics: createPaymentMetrics(metrics),
+    log: app.log,
+    callbackToken,
+    callbackUrl: () => callbackUrl ?? addressOf(app),
+  });
+  app.addHook('onListen', (done) => {
+    const runner = startPaymentRunner({ db, daraja, timings, log: app.log }, desk);
+    closing.push(() => runner.stop());
+    done();
+  });
+  const closing: (() => Promise<void>)[] = [];
+  app.addHook('preClose', async () => {
+    for (const close of closing) await close();
+  });
+  return desk;
+}
+
+/** Where the server listens, for a simulator on this machine. */
+function addressOf(app: Server['app']): string {
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return `http://127.0.0.1:${String(port)}`;
+}
+
+/** What no log may repeat. */
+function secretsOf({ daraja }: AppDependencies): string[] {
+  if (daraja === null) return [];
+  const { consumerKey, consumerSecret, passkey, initiator } = daraja.settings;
+  return [consumerKey, consumerSecret, passkey, ...(initiator === null ? [] : [initiator.credential])];
 }

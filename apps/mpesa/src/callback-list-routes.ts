@@ -31,6 +31,7 @@ const OUTCOMES = [
   'conflict',
   'quarantined',
   'validated',
+  'noted',
   'failed',
 ] as const satisfies readonly Lowercase<CallbackOutcome>[];
 

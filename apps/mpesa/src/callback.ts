@@ -6,7 +6,7 @@ import { plainAddress } from './networks.ts';
 /** One request of M-PESA's, before anybody has looked into it. */
 export interface Callback {
   /** UNKNOWN: it came to an unknown path. */
-  readonly kind: 'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'UNKNOWN';
+  readonly kind: 'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'STK_CALLBACK' | 'STATUS_RESULT' | 'UNKNOWN';
   readonly body: RawBody;
   /** The address it came from; that of the client behind trusted proxies. */
   readonly source: string;

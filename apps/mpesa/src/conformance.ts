@@ -5,9 +5,20 @@ import { parseArgs } from 'node:util';
 import { openTarget, sendRaw } from '@repo/simulator';
 import { Client } from 'pg';
 
+/** The last part of a path of callbacks. */
+type Kind = 'confirmation' | 'validation' | 'callback';
+
+/** Which route takes the messages of a category, and as what the inbox has them. */
+const ROUTES: Readonly<Record<string, { readonly kind: Kind; readonly inbox: string }>> = {
+  'c2b-confirmation': { kind: 'confirmation', inbox: 'C2B_CONFIRMATION' },
+  'c2b-validation': { kind: 'validation', inbox: 'C2B_VALIDATION' },
+  'stk-callback': { kind: 'callback', inbox: 'STK_CALLBACK' },
+};
+
 interface Sample {
   readonly name: string;
-  readonly kind: 'confirmation' | 'validation';
+  readonly kind: Kind;
+  readonly inbox: string;
   readonly raw: Buffer;
 }
 
@@ -21,11 +32,11 @@ interface Row {
 }
 
 /**
- * Posts recorded C2B messages, byte for byte, to a running service and shows what became of each.
+ * Posts recorded C2B messages and callbacks of requests to phones, byte for byte, to a running service and shows what became of each.
  *
  *   node src/conformance.ts <folder> --database <url> [--url http://127.0.0.1:4002] [--token dev-token]
  *
- * The folder holds one JSON file a message, `{"category": "c2b-confirmation" | "c2b-validation", "raw": "..."}`;
+ * The folder holds one JSON file a message, `{"category": "c2b-confirmation" | "c2b-validation" | "stk-callback", "raw": "..."}`;
  * others are passed over. The process ends with 1 when a message was lost (no inbox row has its bytes) or answered
  * with anything but 200.
  */
@@ -81,16 +92,15 @@ async function readSamples(from: string): Promise<Sample[]> {
 
 function readSample(name: string, text: string): Sample | null {
   const { category, raw } = JSON.parse(text) as { category?: unknown; raw?: unknown };
-  if (category !== 'c2b-confirmation' && category !== 'c2b-validation') return null;
-  if (typeof raw !== 'string') return null;
-  const kind = category === 'c2b-confirmation' ? 'confirmation' : 'validation';
-  return { name: name.replace(/\.json$/, ''), kind, raw: Buffer.from(raw) };
+  const route = typeof category === 'string' ? ROUTES[category] : undefined;
+  if (route === undefined || typeof raw !== 'string') return null;
+  return { name: name.replace(/\.json$/, ''), ...route, raw: Buffer.from(raw) };
 }
 
 /** What the database says of a message: the newest inbox row with exactly its bytes, and the deposit of its receipt. */
 async function find(
   client: Client,
-  { kind, raw }: Sample,
+  { inbox: kind, raw }: Sample,
 ): Promise<Pick<Row, 'inbox' | 'amount' | 'paidAt'>> {
   const { rows } = await client.query<{
     outcome: string;
@@ -105,7 +115,7 @@ async function find(
       WHERE c.body = $1 AND c.kind = $2
       ORDER BY c.received_at DESC, c.id DESC
       LIMIT 1`,
-    [raw, `C2B_${kind.toUpperCase()}`],
+    [raw, kind],
   );
   const row = rows[0];
   if (row === undefined) return { inbox: 'LOST', amount: '', paidAt: '' };

@@ -1,5 +1,7 @@
-import type { Db, DepositIntake, Reads } from '@repo/db';
+import type { Db, DepositIntake, PaymentIntake, Reads } from '@repo/db';
 import type { Server } from '@repo/http';
+import type { Daraja } from './daraja/client.ts';
+import type { PaymentTimings } from './payments/timings.ts';
 import type { SourceCheckSettings } from './source-check.ts';
 
 /** How the service behaves. */
@@ -17,6 +19,10 @@ export interface AppSettings {
   /** Callbacks that are worked on at the same time; at most what the intake's queue takes. Default: 2,000. */
   readonly maxCallbacks?: number;
   readonly logLevel: string;
+  /**
+   * Where M-PESA reaches this service, such as `https://pay.example.co.ke`. Default: where it listens, for development.
+   */
+  readonly callbackUrl?: string;
 }
 
 /** What the service works with. The caller made it and closes it. */
@@ -25,6 +31,11 @@ export interface AppDependencies {
   /** Answers lists and reports. Default: `db`. */
   readonly reads?: Reads;
   readonly intake: DepositIntake;
+  /** Receipts of payments that we asked for. */
+  readonly payments: PaymentIntake;
+  /** Null where no account at Daraja is set: then phones cannot be asked for payments. */
+  readonly daraja: Daraja | null;
+  readonly timings: PaymentTimings;
   readonly settings: AppSettings;
 }
 

@@ -1,12 +1,12 @@
 import { findDeposit } from '@repo/db';
-import type { DepositView } from '@repo/db';
+import type { DepositView, WitnessView } from '@repo/db';
 import { httpProblem, lowerCase, problemResponse } from '@repo/http';
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
 import { decisionBody, decisionSchema } from './decision-view.ts';
 import type { AppDependencies } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
-import { seesPayers } from './personal-data.ts';
+import { maskAccount, maskName, maskPhone, seesPayers } from './personal-data.ts';
 import { suggestionsSchema } from './suggestion.ts';
 
 const HISTORY = {
@@ -18,6 +18,25 @@ const HISTORY = {
       receivedAt: z.iso.datetime(),
     }),
   ),
+  witnesses: z
+    .array(
+      z.object({
+        kind: z.string(),
+        amount: z.string().describe('KES, two decimals'),
+        shortCode: z.string(),
+        account: z.string().nullable(),
+        phone: z.string().nullable(),
+        name: z.string().nullable(),
+        otherWallet: z
+          .string()
+          .nullable()
+          .describe('the wallet that it means, where that is another than the one credited'),
+        at: z.iso.datetime(),
+      }),
+    )
+    .describe(
+      'what further kinds of messages told of the receipt; account, phone and name are masked for keys without the scope `admin`',
+    ),
   decisions: z.array(decisionSchema).describe('what people decided about it'),
 };
 
@@ -105,10 +124,27 @@ function depositBody(deposit: DepositView, seesAll: boolean) {
     error,
     receivedAt: receivedAt.toISOString(),
   }));
-  const decisions = deposit.decisions.map((each) => decisionBody(each, seesAll));
-  if (deposit.outcome === 'none') return { ...deposit, callbacks, decisions };
+  const history = {
+    callbacks,
+    witnesses: deposit.witnesses.map((each) => witnessBody(each, seesAll)),
+    decisions: deposit.decisions.map((each) => decisionBody(each, seesAll)),
+  };
+  if (deposit.outcome === 'none') return { ...deposit, ...history };
   const paidAt = deposit.paidAt?.toISOString() ?? null;
   const dates = { paidAt, createdAt: deposit.createdAt.toISOString() };
-  if (!('wallet' in deposit)) return { ...deposit, ...dates, callbacks, decisions };
-  return { ...deposit, suggestions: [...deposit.suggestions], ...dates, callbacks, decisions };
+  if (!('wallet' in deposit)) return { ...deposit, ...dates, ...history };
+  return { ...deposit, suggestions: [...deposit.suggestions], ...dates, ...history };
+}
+
+function witnessBody({ account, phone, name, at, ...facts }: WitnessView, seesAll: boolean) {
+  const shown = (text: string | null, mask: (text: string) => string) =>
+    text === null || seesAll ? text : mask(text);
+  return {
+    ...facts,
+    kind: lowerCase(facts.kind),
+    account: shown(account, maskAccount),
+    phone: shown(phone, maskPhone),
+    name: shown(name, maskName),
+    at: at.toISOString(),
+  };
 }

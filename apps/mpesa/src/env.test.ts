@@ -1,5 +1,6 @@
 import { EnvironmentError, parseEnvironment } from '@repo/http';
 import { expect, test } from 'vitest';
+import { readSettings } from './daraja/env-settings.ts';
 import { environmentSchema } from './env.ts';
 import { OFFICIAL_SOURCES } from './networks.ts';
 
@@ -26,7 +27,30 @@ test('three variables are enough, and the rest has safe defaults', () => {
     MPESA_SOURCE_CHECK: 'log',
     MPESA_SOURCE_ALLOWLIST: [...OFFICIAL_SOURCES],
     TRUST_PROXY: [],
+    DARAJA_BASE_URL: 'https://api.safaricom.co.ke',
   });
+});
+
+const ACCOUNT = {
+  DARAJA_CONSUMER_KEY: 'a-key',
+  DARAJA_CONSUMER_SECRET: 'a-secret',
+  DARAJA_SHORT_CODE: '600100',
+  DARAJA_PASSKEY: 'a-passkey',
+};
+
+test('an account at Daraja is whole or missing', () => {
+  const account = (more: Record<string, string>, isProd = false) =>
+    readSettings(read({ ...REQUIRED, ...more }), { isProduction: isProd });
+  expect(account({})).toBeNull();
+  expect(account(ACCOUNT)).toMatchObject({ shortCode: '600100', till: null, initiator: null });
+  expect(() => account({ DARAJA_SHORT_CODE: '600100' })).toThrow(
+    /DARAJA_CONSUMER_KEY, DARAJA_CONSUMER_SECRET, DARAJA_PASSKEY/,
+  );
+  expect(() => account({ ...ACCOUNT, DARAJA_INITIATOR: 'a' })).toThrow(/DARAJA_SECURITY_CREDENTIAL/);
+  expect(() => account(ACCOUNT, true)).toThrow(/DARAJA_CALLBACK_URL/);
+  const url = { DARAJA_CALLBACK_URL: 'https://pay.example.co.ke/' };
+  expect(account({ ...ACCOUNT, ...url }, true)).not.toBeNull();
+  expect(read({ ...REQUIRED, ...url }).DARAJA_CALLBACK_URL).toBe('https://pay.example.co.ke');
 });
 
 test('the callback token has no default', () => {
@@ -68,6 +92,9 @@ test.each([
   ['MPESA_SOURCE_CHECK', 'on'],
   ['MPESA_SOURCE_ALLOWLIST', '10.0.0.1,somewhere'],
   ['TRUST_PROXY', 'true'],
+  ['DARAJA_BASE_URL', 'daraja'],
+  ['DARAJA_SHORT_CODE', '12'],
+  ['DARAJA_CALLBACK_URL', 'https://pay.example.co.ke/?x=1'],
 ])('%s=%s is refused by name', (name, value) => {
   const reading = () => read({ ...REQUIRED, [name]: value });
   expect(reading).toThrow(EnvironmentError);

@@ -13,6 +13,18 @@ import {
 import { z } from 'zod';
 import { OFFICIAL_SOURCES } from './networks.ts';
 
+const visible = z.string().regex(/^[\x21-\x7e]+$/, 'has characters that are not visible ASCII');
+
+const shortCode = z.string().regex(/^\d{5,7}$/, 'not 5 to 7 digits');
+
+/** An address of HTTP(S) without a query; slashes at its end are dropped. */
+function httpAddress() {
+  return z
+    .string()
+    .refine((text) => /^https?:\/\/[^?#\s]+$/.test(text) && URL.canParse(text), 'not an http(s) address')
+    .transform((text) => text.replace(/\/+$/, ''));
+}
+
 /** The settings of the service, by the names of their variables; production is stricter. */
 export function environmentSchema(strictness: { readonly isProduction: boolean }) {
   return z.object({
@@ -43,6 +55,27 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
       .default([...OFFICIAL_SOURCES])
       .describe('addresses or networks that M-PESA calls from, separated by commas'),
     TRUST_PROXY: trustProxySetting(),
+    DARAJA_BASE_URL: httpAddress()
+      .default('https://api.safaricom.co.ke')
+      .describe(
+        "where Daraja is: https://api.safaricom.co.ke, or the sandbox's https://sandbox.safaricom.co.ke",
+      ),
+    DARAJA_CONSUMER_KEY: visible.optional().describe('the consumer key of the app at Daraja'),
+    DARAJA_CONSUMER_SECRET: visible.optional().describe('the consumer secret of the app at Daraja'),
+    DARAJA_SHORT_CODE: shortCode
+      .optional()
+      .describe('the paybill that phones are asked to pay; for a till the number of its store'),
+    DARAJA_TILL: shortCode.optional().describe('the till that phones are asked to pay; none for a paybill'),
+    DARAJA_PASSKEY: visible.optional().describe('the passkey of the short code'),
+    DARAJA_CALLBACK_URL: httpAddress()
+      .optional()
+      .describe('where M-PESA reaches this service: https://pay.example.co.ke; needed in production'),
+    DARAJA_INITIATOR: visible
+      .optional()
+      .describe('the name of the API operator that may ask about receipts; without it none is asked about'),
+    DARAJA_SECURITY_CREDENTIAL: visible
+      .optional()
+      .describe("its password, encrypted with Safaricom's certificate as the portal shows"),
   });
 }
 

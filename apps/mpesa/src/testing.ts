@@ -1,4 +1,4 @@
-import { createDb, createDepositIntake, openWallet } from '@repo/db';
+import { createDb, createDepositIntake, createPaymentIntake, openWallet } from '@repo/db';
 import type { Db, DbOptions } from '@repo/db';
 import { stopServer } from '@repo/http';
 import { startDatabaseProxy } from '@repo/postgres/proxy';
@@ -7,7 +7,11 @@ import { createTestDatabase } from '@repo/postgres/testing';
 import { openTarget } from '@repo/simulator';
 import type { Target } from '@repo/simulator';
 import { createApp } from './app.ts';
+import { createDaraja } from './daraja/client.ts';
+import type { DarajaSettings } from './daraja/settings.ts';
 import type { AppSettings } from './dependencies.ts';
+import { USUAL_TIMINGS } from './payments/timings.ts';
+import type { PaymentTimings } from './payments/timings.ts';
 
 export const TEST_TOKEN = 'V1StGXR8Z5jdHi6BmyT0kL9w';
 export const TEST_KEY = 'test-key';
@@ -30,17 +34,33 @@ interface TestStore {
   query(sql: string): Promise<Record<string, unknown>[]>;
 }
 
+/** What a test may say of the service beside its settings. */
+export interface TestOptions extends Pick<DbOptions, 'maxConnections' | 'maxWaiting'> {
+  /** Phones can be asked for payments. */
+  readonly daraja?: DarajaSettings;
+  readonly timings?: Partial<PaymentTimings>;
+}
+
 export async function startTestService(
   settings: Partial<AppSettings> = {},
-  pool: Pick<DbOptions, 'maxConnections' | 'maxWaiting'> = {},
+  { daraja: account, timings, ...pool }: TestOptions = {},
 ): Promise<TestService> {
   const database = await createTestDatabase();
   const network = await startDatabaseProxy(database.url);
   const db = createDb({ url: network.url, connectTimeoutMs: 60_000, ...pool });
   const intake = createDepositIntake(db.patient);
+  const payments = createPaymentIntake(db.patient);
+  const daraja = account === undefined ? null : createDaraja(db, account);
   const lines: string[] = [];
   const server = await createApp(
-    { db, intake, settings: { ...TEST_SETTINGS, ...settings } },
+    {
+      db,
+      intake,
+      payments,
+      daraja,
+      timings: { ...USUAL_TIMINGS, ...timings },
+      settings: { ...TEST_SETTINGS, ...settings },
+    },
     { logDestination: { write: (line) => lines.push(line) } },
   );
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
@@ -56,6 +76,8 @@ export async function startTestService(
       await target.close();
       await stopServer(server);
       await intake.close();
+      await payments.close();
+      await daraja?.close();
       await db.close();
       await network[Symbol.asyncDispose]();
       await database.drop();

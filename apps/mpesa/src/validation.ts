@@ -52,7 +52,7 @@ async function decide(
   if (!parsed.ok) return parsed.reason.startsWith('amount_') ? 'C2B00013' : 'C2B00016';
   if (centsOf(parsed.message.amount) > centsOf(maxAmount)) return 'C2B00013';
   try {
-    const route = await within(deadlineMs, routeAccount(db, parsed.message.account));
+    const route = await within(deadlineMs, routeAccount(db, parsed.message.account, parsed.message.msisdn));
     return REFUSAL_OF[route.status];
   } catch (error) {
     log.error({ err: error }, 'the account could not be looked up; the payment is accepted unseen');

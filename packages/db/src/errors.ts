@@ -8,6 +8,7 @@ const AMOUNT_FAULTS = {
     'The amount must be a decimal string such as "1500.00": digits and at most one point between them, no grouping and no exponent.',
   negative: 'The amount must be above zero; money that goes the other way changes sides, not its sign.',
   zero: 'The amount must be above zero.',
+  not_whole: 'The amount must be whole shillings: M-PESA asks a phone for no cents.',
   too_many_decimals: 'The amount must have at most two decimals: nothing is smaller than a cent.',
   too_large:
     'The amount, or the balance that it would lead to, must have at most 17 digits before the point.',

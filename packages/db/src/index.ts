@@ -33,13 +33,39 @@ export type { DepositIntake, DepositIntakeOptions } from './deposits/deposit-int
 export { listDeposits } from './deposits/deposit-list.ts';
 export type { DepositItem, DepositListRequest, DepositPage } from './deposits/deposit-list.ts';
 export { findDeposit } from './deposits/find-deposit.ts';
-export type { CallbackView, DecisionView, DepositOutcome, DepositView } from './deposits/find-deposit.ts';
+export type {
+  CallbackView,
+  DecisionView,
+  DepositOutcome,
+  DepositView,
+  WitnessView,
+} from './deposits/find-deposit.ts';
 export type { Suggestion, SuggestionReason } from './deposits/suggestions.ts';
 export { recordDeposit, recordDeposits } from './deposits/record-deposits.ts';
 export { AmountError, DaftariError, isDaftariError } from './errors.ts';
 export type { AmountFault } from './errors.ts';
 export { ERROR_CATALOGUE, ERROR_SUBJECTS } from './error-codes/catalogue.ts';
 export type { ErrorCode } from './error-codes/catalogue.ts';
+export { findPayment, findPaymentByCheckout, listPayments, paymentEvents } from './payments/find-payment.ts';
+export type { PaymentListRequest, PaymentPage } from './payments/find-payment.ts';
+export type { Payment, PaymentEvent, PaymentStatus } from './payments/payment.ts';
+export { requestPayment } from './payments/request-payment.ts';
+export type { PaymentRequest, RequestedPayment } from './payments/request-payment.ts';
+export {
+  claimPayments,
+  finishAssignment,
+  notePaymentAnswer,
+  notePaymentVerdict,
+} from './payments/payment-answers.ts';
+export type { PaymentAnswer, PaymentTask, PaymentVerdict } from './payments/payment-answers.ts';
+export { createPaymentIntake, recordPayments } from './payments/payment-intake.ts';
+export type { PaymentIntake, PaymentReceipt } from './payments/payment-intake.ts';
+export { recordPaymentFailure, recordUnproven } from './payments/payment-reports.ts';
+export type { PaymentFailure, UnprovenPayment } from './payments/payment-reports.ts';
+export { claimInquiries, findInquiry, refuteInquiry } from './payments/inquiries.ts';
+export type { Inquiry, InquiryFacts } from './payments/inquiries.ts';
+export { claimDarajaToken, storeDarajaToken } from './payments/daraja-token.ts';
+export type { DarajaTokenClaim, DarajaTokenRequest } from './payments/daraja-token.ts';
 export { transaction } from './connection/transaction.ts';
 export type { TransactionOptions } from './connection/transaction.ts';
 export { verificationHash } from './ledger/verification-hash.ts';

@@ -14,6 +14,8 @@ export {
   loadEnvironment,
   parseEnvironment,
 } from './env.ts';
+export { exchange } from './outgoing/exchange.ts';
+export type { Exchange, ExchangeOptions, ExchangeRequest, HttpAnswer } from './outgoing/exchange.ts';
 export { validationFindings } from './problems/errors.ts';
 export type { HttpServer } from './http-server.ts';
 export {

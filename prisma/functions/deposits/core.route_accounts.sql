@@ -1,4 +1,5 @@
 -- Whose wallets do these accounts mean? core.route_account for each of them, with the numbers that may have been meant.
+-- What is no account can be the reference of a payment that we asked the payer's phone for (services.wallet_of_payment).
 --
 -- p_payers, p_hashes: who paid, as services.mpesa_logs has it in phone and phone_hash.
 -- After: the arrays have one element an account, in its order: the wallet's number, its holder's phone, both NULL
@@ -23,10 +24,11 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 BEGIN
-    SELECT array_agg(r.wallet_id ORDER BY t.ord), array_agg(r.phone ORDER BY t.ord), array_agg(r.reason ORDER BY t.ord),
+    SELECT array_agg(coalesce(r.wallet_id, p.id) ORDER BY t.ord), array_agg(coalesce(r.phone, p.phone) ORDER BY t.ord),
+           array_agg(CASE WHEN p.id IS NULL THEN r.reason END ORDER BY t.ord),
            array_agg(
                CASE
-                   WHEN r.reason IS NOT NULL THEN (
+                   WHEN r.reason IS NOT NULL AND p.id IS NULL THEN (
                        SELECT string_agg(s.wallet, ',') FROM core.suggest_wallets(
                            p_account => t.account, p_phone => t.payer, p_phone_hash => t.hash
                        ) AS s
@@ -35,6 +37,9 @@ BEGIN
            )
       INTO wallets, phones, reasons, suggestions
       FROM unnest(p_accounts, p_payers, p_hashes) WITH ORDINALITY AS t (account, payer, hash, ord)
-     CROSS JOIN LATERAL core.route_account(t.account) AS r;
+     CROSS JOIN LATERAL core.route_account(t.account) AS r
+      LEFT JOIN core.wallets p ON r.reason IS NOT NULL AND p.id = services.wallet_of_payment(
+        p_account => t.account, p_phone => t.payer, p_phone_hash => t.hash
+      );
 END
 $$;

@@ -221,6 +221,13 @@ BEGIN
            CASE WHEN v_outcomes[i] = 'conflict' THEN p_short_codes[i] END,
            v_lanes[i]
       FROM generate_series(1, n) AS i;
+    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
+        PERFORM services.note_witnesses(
+            p_receipts => p_receipts, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
+            p_short_codes => p_short_codes, p_accounts => p_accounts, p_phones => p_phones,
+            p_phone_hashes => p_phone_hashes, p_names => p_names
+        );
+    END IF;
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----

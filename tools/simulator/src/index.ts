@@ -17,6 +17,7 @@ export { OUTCOMES } from './daraja/outcomes.ts';
 export type { OutcomeName } from './daraja/outcomes.ts';
 export type { Prompt } from './daraja/prompts.ts';
 export { REFUSALS } from './daraja/refusals.ts';
+export type { RefusalName } from './daraja/refusals.ts';
 export { startDaraja } from './daraja/server.ts';
 export type { DarajaSimulator } from './daraja/server.ts';
 export type { DarajaOptions, Nuisances, StkBehaviour } from './daraja/settings.ts';

@@ -1,7 +1,8 @@
 import type { C2bMessage } from './c2b-message.ts';
 import type { Target } from './target.ts';
 
-type CallbackKind = 'confirmation' | 'validation';
+/** `callback`: what became of a request to a phone. */
+type CallbackKind = 'confirmation' | 'validation' | 'callback';
 
 /** What the service answered to one message. */
 export interface Answer {
@@ -61,7 +62,7 @@ interface Post {
 async function post({ pool, token }: Target, { kind, body, headers }: Post): Promise<Answer> {
   const response = await pool.request({
     method: 'POST',
-    path: `/c2b/${encodeURIComponent(token)}/${kind}`,
+    path: `/${kind === 'callback' ? 'stk' : 'c2b'}/${encodeURIComponent(token)}/${kind}`,
     headers: {
       'user-agent': 'ReactorNetty/1.2.9',
       accept: '*/*',

@@ -34,11 +34,13 @@ export function readJsonBody(body: Buffer): Read<JsonBody> {
   return readable({ text, object: value, hadByteOrderMark });
 }
 
+/** How the receipt stands in a C2B message, in the callback of a request to a phone, and in a status result. */
+const RECEIPT_PATTERN =
+  /"(?:TransID"\s*:|Name"\s*:\s*"MpesaReceiptNumber"\s*,\s*"Value"\s*:|Key"\s*:\s*"ReceiptNo"\s*,\s*"Value"\s*:)\s*"([^"\\]{1,64})"/g;
+
 /** Looks for the receipt in a text that is not JSON: the payment can be looked up by it. */
 export function findReceiptText(body: Buffer): string | null {
-  const found = [...body.toString('latin1').matchAll(/"TransID"\s*:\s*"([^"\\]{1,64})"/g)].map(
-    (match) => match[1],
-  );
+  const found = [...body.toString('latin1').matchAll(RECEIPT_PATTERN)].map((match) => match[1]);
   const [first = null] = found;
   return found.every((text) => text === first) ? first : null;
 }

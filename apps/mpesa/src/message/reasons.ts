@@ -15,6 +15,18 @@ export const UNREADABLE_REASONS = {
   body_too_deep: 'The body is nested deeper than any payment message. Find out who sent it.',
   body_not_object: 'The body is JSON, but not an object. Find out who sent it.',
   duplicate_key: 'A field occurs twice with different values. Look the payment up in the M-PESA portal.',
+  callback_missing:
+    'The body is JSON without Body.stkCallback or Result. Find out who sent it, and whether the URL was meant for it.',
+  result_missing: 'ResultCode is missing. Look the payment up in the M-PESA portal.',
+  result_contradictory:
+    'ResultCode says that nothing was paid, and there is a receipt. Look the receipt up in the M-PESA portal.',
+  unknown_checkout:
+    'Nobody asked for this payment here. It credits nobody until M-PESA confirms the receipt; find out who asked for it.',
+  amount_differs:
+    'The amount is not what the phone was asked for. It credits nobody until M-PESA confirms the receipt; look it up in the M-PESA portal.',
+  unknown_inquiry: 'Nobody asked M-PESA about this receipt here. It credits nobody; find out who asked.',
+  receipt_differs:
+    'The answer is about another receipt than the one that was asked about. It credits nobody; look it up in the M-PESA portal.',
   receipt_missing:
     'TransID is missing or empty. Look the payment up in the M-PESA portal by time and amount.',
   receipt_invalid:

@@ -9,7 +9,15 @@ import { receiptKey } from './receipt.ts';
 import { isUuid } from '../request.ts';
 
 export type CallbackOutcome =
-  'CREDITED' | 'DUPLICATE' | 'SUSPENSE' | 'HELD' | 'CONFLICT' | 'QUARANTINED' | 'VALIDATED' | 'FAILED';
+  | 'CREDITED'
+  | 'DUPLICATE'
+  | 'SUSPENSE'
+  | 'HELD'
+  | 'CONFLICT'
+  | 'QUARANTINED'
+  | 'VALIDATED'
+  | 'NOTED'
+  | 'FAILED';
 
 /** A message of the inbox, without its body. */
 export interface CallbackItem {

@@ -6,13 +6,16 @@ import { isReceipt } from './receipt.ts';
 import { requireAmount } from '../request.ts';
 import type { Statement, Value } from '../connection/handle.ts';
 
+/** What is read of each element of a batch. */
+export const DEPOSIT_COLUMNS = `ord, outcome, original, reason, suggestions, wallet, transaction_id::text AS transaction_id,
+       amount::text AS amount, balance_after::text AS balance_after,
+       (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms, verification_hash,
+       recorded_short_code`;
+
 export const RECORD_DEPOSITS: Statement = {
   name: 'record_deposits',
   text: `
-SELECT ord, outcome, original, reason, suggestions, wallet, transaction_id::text AS transaction_id,
-       amount::text AS amount, balance_after::text AS balance_after,
-       (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms, verification_hash,
-       recorded_short_code
+SELECT ${DEPOSIT_COLUMNS}
   FROM services.record_deposits(
     $1::text[], $2::numeric[], $3::text[], $4::text[], $5::timestamp[], $6::text[], $7::text[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[], $14::bytea, $15::numeric

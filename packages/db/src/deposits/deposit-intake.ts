@@ -54,6 +54,6 @@ export function createDepositIntake(db: Handle, options: DepositIntakeOptions = 
 }
 
 /** A number without the spaces and hyphens that people put between its digits; any other account as it was typed. */
-function numberIn(account: string): string {
+export function numberIn(account: string): string {
   return /^[\d\s-]+$/.test(account) ? account.replace(/[\s-]/g, '') : account;
 }

@@ -24,9 +24,23 @@ export interface DecisionView {
   readonly decidedAt: Date;
 }
 
+/** What a further kind of message told of a receipt; the first one is the deposit itself. Full of personal data. */
+export interface WitnessView {
+  readonly kind: CallbackKind;
+  readonly amount: string;
+  readonly shortCode: string;
+  readonly account: string | null;
+  readonly phone: string | null;
+  readonly name: string | null;
+  /** The wallet that it means, where that is another than the one credited. */
+  readonly otherWallet: string | null;
+  readonly at: Date;
+}
+
 /** What came of a receipt besides its deposit, in the order of time. */
 interface History {
   readonly callbacks: readonly CallbackView[];
+  readonly witnesses: readonly WitnessView[];
   readonly decisions: readonly DecisionView[];
 }
 
@@ -70,7 +84,8 @@ export async function findDeposit(db: Handle, receipt: string): Promise<DepositV
   const decisions = await read(
     db.prisma.mpesaDecision.findMany({ where: { receipt: key }, orderBy: { id: 'asc' } }),
   );
-  const history = { callbacks, decisions: decisions.map(decisionOf) };
+  const witnesses = await witnessesOf(db, key);
+  const history = { callbacks, witnesses, decisions: decisions.map(decisionOf) };
   if (deposit !== undefined) return viewOf(deposit, history);
   return callbacks.length === 0 ? null : { receipt: key, outcome: 'none', ...history };
 }
@@ -81,6 +96,21 @@ async function callbacksOf(db: Handle, receipt: string): Promise<CallbackView[]>
   const orderBy = [{ receivedAt: 'asc' as const }, { id: 'asc' as const }];
   const rows = await read(db.prisma.mpesaCallback.findMany({ where: { receipt }, select, orderBy }));
   return rows.map((row) => ({ ...row, kind: row.kind as CallbackKind }));
+}
+
+async function witnessesOf(db: Handle, receipt: string): Promise<WitnessView[]> {
+  const orderBy = [{ createdAt: 'asc' as const }, { kind: 'asc' as const }];
+  const rows = await read(db.prisma.mpesaWitness.findMany({ where: { receipt }, orderBy }));
+  return rows.map(({ kind, amount, shortCode, account, phone, payerName, walletId, createdAt }) => ({
+    kind: kind as CallbackKind,
+    amount: amount.toFixed(2),
+    shortCode,
+    account,
+    phone,
+    name: payerName,
+    otherWallet: walletId,
+    at: createdAt,
+  }));
 }
 
 export function decisionOf(row: MpesaDecision): DecisionView {

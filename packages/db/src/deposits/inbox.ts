@@ -3,14 +3,15 @@ import { DaftariError } from '../errors.ts';
 import { query } from '../connection/handle.ts';
 
 /** Which route a message came by; UNKNOWN if it came by no route. */
-export type CallbackKind = 'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'API' | 'UNKNOWN';
+export type CallbackKind =
+  'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'STK_CALLBACK' | 'STATUS_RESULT' | 'API' | 'UNKNOWN';
 
 /** A message that moves no money: one that cannot be understood, that only asked, or whose recording failed. */
 export interface StoredCallback {
   readonly kind: CallbackKind;
   /** Null when none could be read. */
   readonly receipt: string | null;
-  readonly outcome: 'QUARANTINED' | 'VALIDATED' | 'FAILED';
+  readonly outcome: 'QUARANTINED' | 'VALIDATED' | 'NOTED' | 'FAILED';
   /** Why, as a code; null when nothing is wrong. */
   readonly error: string | null;
   readonly source: string | null;

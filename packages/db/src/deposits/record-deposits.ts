@@ -36,7 +36,14 @@ export async function recordDeposits(
 ): Promise<DepositResult[]> {
   deposits.forEach(requireValid);
   if (deposits.length === 0) return [];
-  const rows = await query<DepositRow>(db, RECORD_DEPOSITS, batchValues(deposits, options));
+  return depositResults(
+    await query<DepositRow>(db, RECORD_DEPOSITS, batchValues(deposits, options)),
+    deposits,
+  );
+}
+
+/** What the database answered about a batch, in the order of the deposits. */
+export function depositResults(rows: readonly DepositRow[], deposits: readonly Deposit[]): DepositResult[] {
   const results: DepositResult[] = [];
   for (const row of rows) {
     const deposit = deposits[row.ord - 1];
@@ -46,7 +53,7 @@ export async function recordDeposits(
   return results;
 }
 
-interface DepositRow {
+export interface DepositRow {
   readonly ord: number;
   readonly outcome: 'credited' | 'suspense' | 'held' | 'duplicate' | 'conflict' | 'refused';
   readonly original: 'credited' | 'suspense' | 'held' | null;

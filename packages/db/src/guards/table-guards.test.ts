@@ -28,6 +28,18 @@ const WRITES: readonly (readonly [string, RegExp])[] = [
     `INSERT INTO services.mpesa_callbacks (kind, outcome, body) VALUES ('API', 'FAILED', '')`,
     /storeCallback/,
   ],
+  [`UPDATE services.mpesa_payments SET status = 'PAID', receipt = 'UH4SP1L7W6'`, /requestPayment/],
+  [
+    `INSERT INTO services.mpesa_payment_events (payment_id, place, kind, status) VALUES (core.new_id(), 1, 'PAID', 'PAID')`,
+    /requestPayment/,
+  ],
+  [`INSERT INTO services.mpesa_inquiries (receipt) VALUES ('UH4SP1L7W6')`, /recordUnproven/],
+  [`UPDATE services.mpesa_inquiries SET payment_id = core.new_id()`, /recordUnproven/],
+  [
+    `INSERT INTO services.mpesa_witnesses (receipt, kind, amount, short_code) VALUES ('UH4SP1L7W6', 'API', 1, '1')`,
+    /recordDeposit/,
+  ],
+  [`UPDATE services.daraja_tokens SET token = NULL`, /storeDarajaToken/],
   [`UPDATE services.sms_logs SET status = 'PENDING', phase = 'QUEUED' WHERE phase = 'DONE'`, /decideSms/],
   [`UPDATE services.sms_logs SET recipient = '254700000666'`, /queueSms/],
   [`UPDATE services.sms_logs SET message = 'WIN'`, /queueSms/],

@@ -4,7 +4,7 @@ import { readCost } from './cost.ts';
 import type { Balance, ProviderFacts, SendAnswer } from '../provider.ts';
 import { harmless, reasonOf } from '../send-codes.ts';
 import type { SendCode } from '../send-codes.ts';
-import type { HttpAnswer } from '../exchange.ts';
+import type { HttpAnswer } from '@repo/http';
 
 /** What was sent, to find its entry in the answer and to keep it out of the reasons. */
 export interface Sent {

@@ -1,4 +1,4 @@
-import type { ExchangeRequest } from '../exchange.ts';
+import type { ExchangeRequest } from '@repo/http';
 import type { OutgoingMessage, Recipient } from '../provider.ts';
 import type { SendCode } from '../send-codes.ts';
 

@@ -1,0 +1,38 @@
+-- Keeps what further messages told of receipts that are recorded, one row for each kind of message: a C2B confirmation knows
+-- the account and the name, the callback of a request the whole number. For services.record_deposits.
+--
+-- Arrays of equal length; p_outcomes as services.record_deposits answers them. A repeat of the message that was recorded
+-- first tells nothing new.
+CREATE OR REPLACE FUNCTION services.note_witnesses(
+    p_receipts text[], p_outcomes text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[],
+    p_phones text[], p_phone_hashes text[], p_names text[]
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = on
+AS $$
+BEGIN
+    INSERT INTO services.mpesa_witnesses (
+        receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
+    )
+    SELECT DISTINCT ON (t.receipt, t.kind)
+           t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
+           nullif(coalesce(r.wallet_id, services.wallet_of_payment(
+               p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
+           )), core.account_of(x.credit_wallet_id))
+      FROM unnest(
+        p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
+      ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
+      LEFT JOIN core.transactions x ON x.reference = t.receipt
+     CROSS JOIN LATERAL core.route_account(t.account) AS r
+     WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
+       AND NOT EXISTS (
+           SELECT FROM services.mpesa_callbacks c
+            WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+       )
+     ORDER BY t.receipt, t.kind, t.ord
+    ON CONFLICT (receipt, kind) DO NOTHING;
+END
+$$;
