@@ -16,6 +16,8 @@ import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
 import { addReleaseRoutes } from './release-routes.ts';
+import { addReconciliationRoutes } from './statements/reconciliation-routes.ts';
+import { addStatementRoutes } from './statements/statement-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
@@ -46,6 +48,7 @@ export async function createApp(
         ...ERROR_SUBJECTS.wallets,
         ...ERROR_SUBJECTS.ledger,
         ...ERROR_SUBJECTS.deposits,
+        ...ERROR_SUBJECTS.statements,
       },
       isError: isDaftariError,
     },
@@ -64,5 +67,7 @@ export async function createApp(
   addReleaseRoutes(app, deps, requireKey);
   addCallbackListRoutes(app, context);
   addSuspenseRoutes(app, context);
+  await addStatementRoutes(app, deps, requireKey);
+  addReconciliationRoutes(app, deps, requireKey);
   return server;
 }
