@@ -14,6 +14,7 @@ const EXAMPLE_SETTINGS = {
   compilerOptions: {
     paths: {
       '@repo/csv': ['../../packages/csv/src/csv-text.ts'],
+      '@repo/statements': ['../../packages/statements/src/index.ts'],
       '@repo/http': ['../../packages/http/src/index.ts'],
       '@repo/receipts': ['../../packages/receipts/src/index.ts'],
       '@repo/schema-engine/config': ['../../tools/schema-engine/src/config.ts'],

@@ -1918,6 +1918,54 @@ AS $function$
     END
 $function$;
 
+-- ==== function: services.add_mpesa_statement_lines ====
+CREATE OR REPLACE FUNCTION services.add_mpesa_statement_lines(p_statement uuid, p_account_key text, p_rows integer[], p_receipts text[], p_completed_at timestamp without time zone[], p_details text[], p_statuses text[], p_is_completed boolean[], p_kinds text[], p_paid_in numeric[], p_withdrawn numeric[], p_balances numeric[], p_reasons text[], p_accounts text[], p_phones text[], p_names text[], p_linked_receipts text[], OUT added integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH written AS (
+        INSERT INTO services.mpesa_statement_lines AS l (
+            id, statement_id, form, row_number, short_code, account_key, receipt, completed_at, details, status,
+            is_completed, kind, paid_in, withdrawn, balance, reason, account, phone, payer_name, linked_receipt
+        )
+        SELECT DISTINCT ON (x.id)
+               x.id, s.id, s.form, x.row_number, s.short_code, p_account_key, x.receipt, x.completed_at, x.details, x.status,
+               x.is_completed, x.kind, x.paid_in, x.withdrawn, x.balance, x.reason, x.account, x.phone, x.payer_name,
+               x.linked_receipt
+          FROM services.mpesa_statements s
+         CROSS JOIN LATERAL (
+            SELECT t.*, services.statement_line_id(
+                       p_short_code => s.short_code, p_account_key => p_account_key, p_receipt => t.receipt,
+                       p_is_completed => t.is_completed, p_paid_in => t.paid_in, p_withdrawn => t.withdrawn,
+                       p_balance => t.balance, p_details => t.details
+                   ) AS id
+              FROM unnest(
+                p_rows, p_receipts, p_completed_at, p_details, p_statuses, p_is_completed, p_kinds, p_paid_in, p_withdrawn,
+                p_balances, p_reasons, p_accounts, p_phones, p_names, p_linked_receipts
+              ) AS t (
+                row_number, receipt, completed_at, details, status, is_completed, kind, paid_in, withdrawn,
+                balance, reason, account, phone, payer_name, linked_receipt
+              )
+         ) x
+         WHERE s.id = p_statement
+         ORDER BY x.id, x.row_number
+        ON CONFLICT (id) DO UPDATE
+           SET statement_id = EXCLUDED.statement_id, form = EXCLUDED.form, row_number = EXCLUDED.row_number,
+               completed_at = EXCLUDED.completed_at, details = EXCLUDED.details, status = EXCLUDED.status,
+               kind = EXCLUDED.kind, reason = EXCLUDED.reason, account = EXCLUDED.account, phone = EXCLUDED.phone,
+               payer_name = EXCLUDED.payer_name, linked_receipt = EXCLUDED.linked_receipt
+         WHERE (EXCLUDED.form COLLATE "C", EXCLUDED.statement_id, EXCLUDED.row_number)
+               < (l.form COLLATE "C", l.statement_id, l.row_number)
+        RETURNING l.xmax = 0 AS is_new
+    )
+    SELECT count(*) FILTER (WHERE w.is_new) INTO added FROM written w;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.add_sms_spend ====
 CREATE OR REPLACE FUNCTION services.add_sms_spend(p_at timestamp without time zone, p_currencies text[], p_messages integer[], p_parts integer[], p_costs numeric[])
  RETURNS void
@@ -1934,6 +1982,26 @@ BEGIN
      ORDER BY coalesce(t.currency, 'XXX')
     ON CONFLICT (day, currency) DO UPDATE
        SET messages = s.messages + excluded.messages, parts = s.parts + excluded.parts, cost = s.cost + excluded.cost;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.begin_mpesa_statement ====
+CREATE OR REPLACE FUNCTION services.begin_mpesa_statement(p_sha256 text, p_short_code text, p_form text, p_account text, p_by text, OUT id uuid, OUT is_known boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_statements ' || p_short_code, 0));
+    id := encode(substr(sha256(convert_to(p_sha256 || ' ' || p_short_code, 'UTF8')), 1, 16), 'hex')::uuid;
+    is_known := EXISTS (SELECT FROM services.mpesa_statements s WHERE s.id = begin_mpesa_statement.id);
+    IF is_known THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_statements (id, sha256, form, short_code, account, imported_by)
+    VALUES (id, p_sha256, p_form, p_short_code, p_account, coalesce(p_by, session_user));
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -2391,6 +2459,19 @@ AS $function$
     END
 $function$;
 
+-- ==== function: services.deposit_amount ====
+CREATE OR REPLACE FUNCTION services.deposit_amount(p_receipt text, p_amount numeric)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT p_amount + coalesce((
+        SELECT CASE WHEN c.type = 'DEPOSIT' THEN c.amount ELSE -c.amount END
+          FROM core.transactions c
+         WHERE c.reference = 'CR-' || p_receipt
+    ), 0)
+$function$;
+
 -- ==== function: services.eat_day ====
 CREATE OR REPLACE FUNCTION services.eat_day(p_at timestamp without time zone)
  RETURNS date
@@ -2462,6 +2543,26 @@ BEGIN
             p_id => p_id, p_kind => 'NOT_ASSIGNED', p_reason => p_reason, p_receipt => p.receipt
         );
     END IF;
+END
+$function$;
+
+-- ==== function: services.finish_mpesa_statement ====
+CREATE OR REPLACE FUNCTION services.finish_mpesa_statement(p_id uuid, p_from timestamp without time zone, p_to timestamp without time zone, p_opening numeric, p_closing numeric, p_stated_paid_in numeric, p_stated_withdrawn numeric, p_paid_in numeric, p_withdrawn numeric, p_first_balance numeric, p_last_balance numeric, p_balance_breaks integer, p_first_break integer, p_rows integer, p_lines integer, p_skipped integer, p_skipped_rows text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_statements s
+       SET from_at = p_from, to_at = p_to, opening = p_opening, closing = p_closing,
+           stated_paid_in = p_stated_paid_in, stated_withdrawn = p_stated_withdrawn,
+           paid_in = p_paid_in, withdrawn = p_withdrawn, first_balance = p_first_balance, last_balance = p_last_balance,
+           balance_breaks = p_balance_breaks, first_break = p_first_break,
+           rows = p_rows, lines = p_lines, skipped = p_skipped, duplicate_lines = p_rows - p_lines - p_skipped,
+           skipped_rows = p_skipped_rows
+     WHERE s.id = p_id;
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -2589,6 +2690,58 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.match_mpesa_lines ====
+CREATE OR REPLACE FUNCTION services.match_mpesa_lines(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, OUT matched integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH lines AS (
+        SELECT l.id, l.kind, l.receipt, l.linked_receipt, l.paid_in, l.withdrawn, l.short_code
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
+           AND l.is_completed AND l.account_key = '' AND l.kind IN ('payment', 'reversal')
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = l.id)
+    ), payments AS (
+        SELECT DISTINCT ON (t.id) l.id AS line_id, t.id AS transaction_id
+          FROM lines l
+          JOIN core.transactions t ON t.reference = l.receipt AND t.type = 'DEPOSIT'
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
+         WHERE l.kind = 'payment'
+           AND l.paid_in = services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount)
+         ORDER BY t.id, l.id
+    ), reversal_lines AS (
+        SELECT l.id, l.linked_receipt, l.withdrawn,
+               row_number() OVER (PARTITION BY l.linked_receipt, l.withdrawn ORDER BY l.id) AS place
+          FROM lines l
+         WHERE l.kind = 'reversal' AND l.withdrawn > 0 AND l.linked_receipt IS NOT NULL
+    ), reversal_movements AS (
+        SELECT r.id, d.reference AS receipt, r.amount,
+               row_number() OVER (PARTITION BY d.id, r.amount ORDER BY r.id) AS place
+          FROM core.transactions d
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = d.reference AND g.short_code = p_short_code
+          JOIN core.transactions r ON r.reverses_id = d.id AND r.type = 'REVERSAL' AND r.reference NOT LIKE 'CR-%'
+         WHERE d.type = 'DEPOSIT' AND d.reference IN (SELECT l.linked_receipt FROM reversal_lines l)
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.transaction_id = r.id)
+    ), found AS (
+        SELECT p.line_id, p.transaction_id FROM payments p
+        UNION ALL
+        SELECT l.id, r.id
+          FROM reversal_lines l
+          JOIN reversal_movements r
+            ON r.receipt = l.linked_receipt AND r.amount = l.withdrawn AND r.place = l.place
+    )
+    -- In one order, so that two who do this at the same time wait for each other and never in a circle.
+    INSERT INTO services.mpesa_matches (line_id, transaction_id)
+    SELECT f.line_id, f.transaction_id FROM found f ORDER BY f.line_id
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS matched = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.may_be_phone ====
 CREATE OR REPLACE FUNCTION services.may_be_phone(p_phone text, p_told text, p_hash text)
  RETURNS boolean
@@ -2606,6 +2759,165 @@ AS $function$
                 = substring(replace(p_told, ' ', '') FROM '[^*]*$')
         ELSE p_told IS NULL OR p_told = p_phone
     END
+$function$;
+
+-- ==== function: services.mpesa_line_states ====
+CREATE OR REPLACE FUNCTION services.mpesa_line_states(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone)
+ RETURNS TABLE(line_id uuid, state text, reason text, is_open boolean, kind text, receipt text, amount numeric, ledger_amount numeric, statement_net numeric, ledger_net numeric, happened_at timestamp without time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH lines AS (
+        SELECT l.*, row_number() OVER (
+                   PARTITION BY l.receipt, l.kind, l.is_completed, l.account_key ORDER BY l.id
+               ) AS place
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
+    ), seen AS (
+        SELECT l.*, m.transaction_id AS explained, t.id AS deposit, other.line_id AS rival,
+               g.id AS logged, g.outcome AS log_outcome, g.short_code AS log_short_code,
+               CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
+               EXISTS (
+                   SELECT FROM services.mpesa_statement_lines r
+                    WHERE l.kind = 'payment' AND r.short_code = l.short_code AND r.kind = 'reversal' AND r.is_completed
+                      AND r.linked_receipt = l.receipt AND r.withdrawn = l.paid_in
+               ) AS is_taken_back,
+               EXISTS (
+                   SELECT FROM core.transactions o WHERE l.kind = 'reversal' AND o.reference = l.linked_receipt
+               ) AS original_is_here
+          FROM lines l
+          LEFT JOIN services.mpesa_matches m ON m.line_id = l.id
+          LEFT JOIN core.transactions t
+            ON t.reference = l.receipt AND t.type = 'DEPOSIT' AND l.kind = 'payment' AND l.is_completed
+          LEFT JOIN services.mpesa_matches other ON other.transaction_id = t.id AND other.line_id <> l.id
+          LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND l.kind = 'payment' AND l.is_completed
+    ), judged AS (
+        SELECT s.*,
+               CASE
+                   WHEN NOT s.is_completed THEN 'not_completed'
+                   WHEN s.kind IN ('charge', 'sweep') THEN s.kind
+                   WHEN s.kind = 'reversal' THEN 'reversed'
+                   WHEN s.kind <> 'payment' OR s.account_key <> '' THEN 'unexplained'
+                   WHEN s.deposit IS NULL AND s.is_taken_back THEN 'reversed'
+                   WHEN s.deposit IS NULL THEN 'missing_here'
+                   WHEN s.log_short_code IS DISTINCT FROM s.short_code THEN 'unexplained'
+                   WHEN s.rival IS NOT NULL OR (s.explained IS NULL AND s.place > 1) THEN 'unexplained'
+                   WHEN s.due = s.paid_in THEN 'matched'
+                   ELSE 'amount_differs'
+               END AS state
+          FROM seen s
+    ), explained AS (
+        SELECT j.*,
+               CASE
+                   WHEN j.state = 'missing_here' AND j.receipt !~ '^[A-Z0-9]{6,20}$' THEN 'receipt_not_usable'
+                   WHEN j.state = 'missing_here' AND j.log_outcome = 'HELD' THEN 'held'
+                   WHEN j.state = 'missing_here' AND j.logged IS NOT NULL THEN 'logged_without_posting'
+                   WHEN j.state = 'missing_here' AND j.place > 1 THEN 'repeated_receipt'
+                   WHEN j.kind = 'reversal' AND j.state = 'reversed' AND j.explained IS NULL THEN CASE
+                       WHEN j.linked_receipt IS NULL THEN 'original_unknown'
+                       WHEN j.original_is_here OR j.paid_in > 0 THEN 'not_posted_here'
+                   END
+                   WHEN j.state <> 'unexplained' THEN NULL
+                   WHEN j.kind <> 'payment' THEN j.kind
+                   WHEN j.account_key <> '' THEN 'other_account'
+                   WHEN j.log_short_code IS DISTINCT FROM j.short_code THEN 'other_short_code'
+                   ELSE 'repeated_receipt'
+               END AS why
+          FROM judged j
+    )
+    SELECT e.id, e.state, e.why,
+           e.state IN ('missing_here', 'amount_differs', 'unexplained')
+               OR (e.state = 'reversed' AND coalesce(e.why IN ('original_unknown', 'not_posted_here'), false)),
+           e.kind::text, e.receipt::text, e.paid_in + e.withdrawn, e.due,
+           CASE WHEN e.is_completed AND e.account_key = '' THEN e.paid_in - e.withdrawn ELSE 0 END,
+           CASE
+               WHEN e.state IN ('matched', 'amount_differs') THEN e.due
+               WHEN e.kind = 'reversal' AND e.explained IS NOT NULL THEN -e.withdrawn
+               ELSE 0
+           END,
+           e.completed_at::timestamp
+      FROM explained e
+$function$;
+
+-- ==== function: services.mpesa_movement_states ====
+CREATE OR REPLACE FUNCTION services.mpesa_movement_states(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone)
+ RETURNS TABLE(transaction_id uuid, state text, reason text, is_open boolean, reference text, amount numeric, ledger_net numeric, happened_at timestamp without time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH movements AS (
+        SELECT t.id, t.reference, t.type, t.id AS original, t.reference AS receipt,
+               services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS amount,
+               services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS original_amount,
+               1 AS sign, coalesce(g.paid_at, g.created_at) AS happened_at
+          FROM services.mpesa_logs g
+          JOIN core.transactions t ON t.reference = g.mpesa_receipt AND t.type = 'DEPOSIT'
+         -- Nobody reports a payment long before it was made, so the index of the log says where to begin.
+         WHERE g.short_code = p_short_code AND g.created_at >= p_from - interval '1 day'
+           AND coalesce(g.paid_at, g.created_at) >= p_from AND coalesce(g.paid_at, g.created_at) < p_to
+        UNION ALL
+        SELECT t.id, t.reference, t.type, coalesce(o.id, t.id), o.reference, t.amount,
+               CASE
+                   WHEN o.type = 'DEPOSIT' THEN services.deposit_amount(p_receipt => o.reference, p_amount => o.amount)
+                   ELSE coalesce(o.amount, t.amount)
+               END,
+               CASE WHEN core.account_of(t.credit_wallet_id) = 'MPESA-FLOAT' THEN -1 ELSE 1 END, t.created_at
+          FROM core.transactions t
+          LEFT JOIN core.transactions o ON o.id = t.reverses_id
+          LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = o.reference
+         -- The ids sort by time; see core.uuid_v7.
+         WHERE t.id >= (lpad(to_hex((extract(epoch FROM p_from) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+           AND t.id < (lpad(to_hex((extract(epoch FROM p_to) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+           AND t.type <> 'DEPOSIT' AND t.reference NOT LIKE 'CR-%'
+           AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
+           AND (o.type IS DISTINCT FROM 'DEPOSIT' OR g.short_code = p_short_code)
+    ), seen AS (
+        SELECT m.*, x.line_id AS explained, l.completed_at, l.paid_in,
+               coalesce((
+                   SELECT sum(r.amount)
+                     FROM core.transactions r
+                    WHERE r.reverses_id = m.original AND r.reference NOT LIKE 'CR-%'
+               ), 0) = m.original_amount AND NOT EXISTS (
+                   SELECT FROM services.mpesa_statement_lines p
+                    WHERE p.receipt = m.receipt AND p.short_code = p_short_code AND p.kind = 'payment' AND p.is_completed
+               ) AS is_undone
+          FROM movements m
+          LEFT JOIN services.mpesa_matches x ON x.transaction_id = m.id
+          LEFT JOIN LATERAL (
+            SELECT p.completed_at, p.paid_in
+              FROM services.mpesa_statement_lines p
+             WHERE CASE
+                       WHEN x.line_id IS NOT NULL THEN p.id = x.line_id
+                       ELSE m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code = p_short_code
+                            AND p.kind = 'payment' AND p.is_completed AND p.account_key = ''
+                   END
+             ORDER BY p.id
+             LIMIT 1
+          ) l ON true
+    ), judged AS (
+        SELECT s.*,
+               CASE
+                   WHEN s.completed_at IS NOT NULL AND s.type <> 'DEPOSIT' THEN 'reversed'
+                   WHEN s.completed_at IS NOT NULL AND s.paid_in = s.amount THEN 'matched'
+                   WHEN s.completed_at IS NOT NULL THEN 'amount_differs'
+                   WHEN s.is_undone THEN 'reversed'
+                   ELSE 'missing_there'
+               END AS state
+          FROM seen s
+         WHERE s.completed_at IS NULL OR s.completed_at < p_from OR s.completed_at >= p_to
+    )
+    SELECT j.id, j.state,
+           CASE
+               WHEN j.state IN ('matched', 'amount_differs') THEN 'line_outside_period'
+               WHEN j.state = 'reversed' AND j.completed_at IS NULL THEN 'undone_here'
+               WHEN j.state = 'missing_there' AND j.type <> 'DEPOSIT' THEN lower(j.type)
+           END,
+           j.state IN ('missing_there', 'amount_differs'),
+           j.reference::text, j.amount, CASE WHEN j.completed_at IS NULL THEN j.sign * j.amount ELSE 0 END,
+           j.happened_at::timestamp
+      FROM judged j
 $function$;
 
 -- ==== function: services.name_payment ====
@@ -3204,6 +3516,23 @@ BEGIN
           LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = t.receipt AND l.mpesa_receipt = ANY (p_receipts)
          WHERE t.outcome IN ('duplicate', 'conflict');
     END IF;
+END
+$function$;
+
+-- ==== function: services.record_mpesa_reconciliation ====
+CREATE OR REPLACE FUNCTION services.record_mpesa_reconciliation(p_id uuid, p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_report text, p_healed integer, p_by text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_reconciliations (id, short_code, from_at, to_at, report)
+    VALUES (p_id, p_short_code, p_from, p_to, p_report)
+    ON CONFLICT (id) DO NOTHING;
+    INSERT INTO services.mpesa_reconciliation_runs (reconciliation_id, healed, run_by)
+    VALUES (p_id, p_healed, coalesce(p_by, session_user));
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -4109,6 +4438,18 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.statement_line_id ====
+CREATE OR REPLACE FUNCTION services.statement_line_id(p_short_code text, p_account_key text, p_receipt text, p_is_completed boolean, p_paid_in numeric, p_withdrawn numeric, p_balance numeric, p_details text)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT encode(substr(sha256(convert_to(concat_ws(
+        E'\x1f', p_short_code, p_account_key, p_receipt, p_is_completed, p_paid_in, p_withdrawn,
+        coalesce(p_balance::text, '-' || lower(p_details))
+    ), 'UTF8')), 1, 16), 'hex')::uuid
+$function$;
+
 -- ==== function: services.store_callback ====
 CREATE OR REPLACE FUNCTION services.store_callback(p_kind text, p_receipt text, p_outcome text, p_error text, p_source text, p_body bytea)
  RETURNS uuid
@@ -4402,6 +4743,13 @@ CREATE TABLE services.mpesa_logs (
     lane smallint
 );
 
+-- ==== table: services.mpesa_matches ====
+CREATE TABLE services.mpesa_matches (
+    line_id uuid NOT NULL,
+    transaction_id uuid NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
 -- ==== table: services.mpesa_payment_events ====
 CREATE TABLE services.mpesa_payment_events (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -4438,6 +4786,77 @@ CREATE TABLE services.mpesa_payments (
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     updated_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     lane smallint NOT NULL
+);
+
+-- ==== table: services.mpesa_reconciliation_runs ====
+CREATE TABLE services.mpesa_reconciliation_runs (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    reconciliation_id uuid NOT NULL,
+    healed integer NOT NULL,
+    run_by character varying(100) NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.mpesa_reconciliations ====
+CREATE TABLE services.mpesa_reconciliations (
+    id uuid NOT NULL,
+    short_code character varying(20) NOT NULL,
+    from_at timestamp(3) without time zone NOT NULL,
+    to_at timestamp(3) without time zone NOT NULL,
+    report text NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.mpesa_statement_lines ====
+CREATE TABLE services.mpesa_statement_lines (
+    id uuid NOT NULL,
+    statement_id uuid NOT NULL,
+    form character(1) NOT NULL,
+    row_number integer NOT NULL,
+    short_code character varying(20) NOT NULL,
+    account_key character varying(100) DEFAULT ''::character varying NOT NULL,
+    receipt character varying(20) NOT NULL,
+    completed_at timestamp(3) without time zone NOT NULL,
+    details text NOT NULL,
+    status text NOT NULL,
+    is_completed boolean NOT NULL,
+    kind character varying(20) NOT NULL,
+    paid_in numeric(19,2) NOT NULL,
+    withdrawn numeric(19,2) NOT NULL,
+    balance numeric(19,2),
+    reason text NOT NULL,
+    account text,
+    phone character varying(20),
+    payer_name text,
+    linked_receipt character varying(20)
+);
+
+-- ==== table: services.mpesa_statements ====
+CREATE TABLE services.mpesa_statements (
+    id uuid NOT NULL,
+    sha256 character varying(64) NOT NULL,
+    form character(1) NOT NULL,
+    short_code character varying(20) NOT NULL,
+    account character varying(100),
+    from_at timestamp(3) without time zone,
+    to_at timestamp(3) without time zone,
+    opening numeric(19,2),
+    closing numeric(19,2),
+    stated_paid_in numeric(19,2),
+    stated_withdrawn numeric(19,2),
+    paid_in numeric(19,2) DEFAULT 0 NOT NULL,
+    withdrawn numeric(19,2) DEFAULT 0 NOT NULL,
+    first_balance numeric(19,2),
+    last_balance numeric(19,2),
+    balance_breaks integer DEFAULT 0 NOT NULL,
+    first_break integer,
+    rows integer DEFAULT 0 NOT NULL,
+    lines integer DEFAULT 0 NOT NULL,
+    duplicate_lines integer DEFAULT 0 NOT NULL,
+    skipped integer DEFAULT 0 NOT NULL,
+    skipped_rows text[] DEFAULT ARRAY[]::text[],
+    imported_by character varying(100) NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
 -- ==== table: services.mpesa_witnesses ====
@@ -4731,6 +5150,10 @@ ALTER TABLE services.mpesa_logs
 ALTER TABLE services.mpesa_logs
     ADD CONSTRAINT mpesa_logs_pkey PRIMARY KEY (id);
 
+-- ==== constraint: mpesa_matches_pkey on services.mpesa_matches ====
+ALTER TABLE services.mpesa_matches
+    ADD CONSTRAINT mpesa_matches_pkey PRIMARY KEY (line_id);
+
 -- ==== constraint: mpesa_payment_events_pkey on services.mpesa_payment_events ====
 ALTER TABLE services.mpesa_payment_events
     ADD CONSTRAINT mpesa_payment_events_pkey PRIMARY KEY (id);
@@ -4754,6 +5177,50 @@ ALTER TABLE services.mpesa_payments
 -- ==== constraint: mpesa_payments_status_check on services.mpesa_payments ====
 ALTER TABLE services.mpesa_payments
     ADD CONSTRAINT mpesa_payments_status_check CHECK (((status)::text = ANY (ARRAY[('REQUESTED'::character varying)::text, ('PENDING'::character varying)::text, ('PAID'::character varying)::text, ('FAILED'::character varying)::text, ('UNKNOWN'::character varying)::text])));
+
+-- ==== constraint: mpesa_reconciliation_runs_healed_check on services.mpesa_reconciliation_runs ====
+ALTER TABLE services.mpesa_reconciliation_runs
+    ADD CONSTRAINT mpesa_reconciliation_runs_healed_check CHECK ((healed >= 0));
+
+-- ==== constraint: mpesa_reconciliation_runs_pkey on services.mpesa_reconciliation_runs ====
+ALTER TABLE services.mpesa_reconciliation_runs
+    ADD CONSTRAINT mpesa_reconciliation_runs_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_reconciliations_pkey on services.mpesa_reconciliations ====
+ALTER TABLE services.mpesa_reconciliations
+    ADD CONSTRAINT mpesa_reconciliations_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_statement_lines_form_check on services.mpesa_statement_lines ====
+ALTER TABLE services.mpesa_statement_lines
+    ADD CONSTRAINT mpesa_statement_lines_form_check CHECK ((form = ANY (ARRAY['A'::bpchar, 'B'::bpchar, 'C'::bpchar])));
+
+-- ==== constraint: mpesa_statement_lines_kind_check on services.mpesa_statement_lines ====
+ALTER TABLE services.mpesa_statement_lines
+    ADD CONSTRAINT mpesa_statement_lines_kind_check CHECK (((kind)::text = ANY (ARRAY[('payment'::character varying)::text, ('charge'::character varying)::text, ('sweep'::character varying)::text, ('reversal'::character varying)::text, ('payout'::character varying)::text, ('other'::character varying)::text])));
+
+-- ==== constraint: mpesa_statement_lines_pkey on services.mpesa_statement_lines ====
+ALTER TABLE services.mpesa_statement_lines
+    ADD CONSTRAINT mpesa_statement_lines_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_statement_lines_receipt_check on services.mpesa_statement_lines ====
+ALTER TABLE services.mpesa_statement_lines
+    ADD CONSTRAINT mpesa_statement_lines_receipt_check CHECK (((receipt)::text ~ '^[A-Z0-9]{1,20}$'::text));
+
+-- ==== constraint: mpesa_statement_lines_sides_check on services.mpesa_statement_lines ====
+ALTER TABLE services.mpesa_statement_lines
+    ADD CONSTRAINT mpesa_statement_lines_sides_check CHECK (((paid_in >= (0)::numeric) AND (withdrawn >= (0)::numeric) AND ((paid_in = (0)::numeric) OR (withdrawn = (0)::numeric))));
+
+-- ==== constraint: mpesa_statements_form_check on services.mpesa_statements ====
+ALTER TABLE services.mpesa_statements
+    ADD CONSTRAINT mpesa_statements_form_check CHECK ((form = ANY (ARRAY['A'::bpchar, 'B'::bpchar, 'C'::bpchar])));
+
+-- ==== constraint: mpesa_statements_pkey on services.mpesa_statements ====
+ALTER TABLE services.mpesa_statements
+    ADD CONSTRAINT mpesa_statements_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_statements_rows_check on services.mpesa_statements ====
+ALTER TABLE services.mpesa_statements
+    ADD CONSTRAINT mpesa_statements_rows_check CHECK (((rows = ((lines + duplicate_lines) + skipped)) AND (lines >= 0) AND (duplicate_lines >= 0) AND (skipped >= 0)));
 
 -- ==== constraint: mpesa_witnesses_pkey on services.mpesa_witnesses ====
 ALTER TABLE services.mpesa_witnesses
@@ -4983,6 +5450,9 @@ CREATE INDEX mpesa_inquiries_due_idx ON services.mpesa_inquiries USING btree (du
 -- ==== index: mpesa_inquiries_receipt_key on services.mpesa_inquiries ====
 CREATE UNIQUE INDEX mpesa_inquiries_receipt_key ON services.mpesa_inquiries USING btree (receipt);
 
+-- ==== index: mpesa_matches_transaction_id_key on services.mpesa_matches ====
+CREATE UNIQUE INDEX mpesa_matches_transaction_id_key ON services.mpesa_matches USING btree (transaction_id);
+
 -- ==== index: mpesa_payment_events_place_key on services.mpesa_payment_events ====
 CREATE UNIQUE INDEX mpesa_payment_events_place_key ON services.mpesa_payment_events USING btree (payment_id, place);
 
@@ -5000,6 +5470,24 @@ CREATE INDEX mpesa_payments_reference_idx ON services.mpesa_payments USING btree
 
 -- ==== index: mpesa_payments_wallet_idx on services.mpesa_payments ====
 CREATE INDEX mpesa_payments_wallet_idx ON services.mpesa_payments USING btree (wallet_id, created_at);
+
+-- ==== index: mpesa_reconciliation_runs_reconciliation_id_idx on services.mpesa_reconciliation_runs ====
+CREATE INDEX mpesa_reconciliation_runs_reconciliation_id_idx ON services.mpesa_reconciliation_runs USING btree (reconciliation_id);
+
+-- ==== index: mpesa_reconciliations_short_code_idx on services.mpesa_reconciliations ====
+CREATE INDEX mpesa_reconciliations_short_code_idx ON services.mpesa_reconciliations USING btree (short_code, from_at);
+
+-- ==== index: mpesa_statement_lines_linked_idx on services.mpesa_statement_lines ====
+CREATE INDEX mpesa_statement_lines_linked_idx ON services.mpesa_statement_lines USING btree (linked_receipt) WHERE (linked_receipt IS NOT NULL);
+
+-- ==== index: mpesa_statement_lines_period_idx on services.mpesa_statement_lines ====
+CREATE INDEX mpesa_statement_lines_period_idx ON services.mpesa_statement_lines USING btree (short_code, completed_at);
+
+-- ==== index: mpesa_statement_lines_receipt_idx on services.mpesa_statement_lines ====
+CREATE INDEX mpesa_statement_lines_receipt_idx ON services.mpesa_statement_lines USING btree (receipt);
+
+-- ==== index: mpesa_statements_short_code_idx on services.mpesa_statements ====
+CREATE INDEX mpesa_statements_short_code_idx ON services.mpesa_statements USING btree (short_code, from_at);
 
 -- ==== index: sms_delivery_reports_message_idx on services.sms_delivery_reports ====
 CREATE INDEX sms_delivery_reports_message_idx ON services.sms_delivery_reports USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
@@ -5070,9 +5558,21 @@ ALTER TABLE core.holds
 ALTER TABLE services.mpesa_decisions
     ADD CONSTRAINT mpesa_decisions_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES services.mpesa_callbacks(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
+-- ==== foreign key: mpesa_matches_line_id_fkey on services.mpesa_matches ====
+ALTER TABLE services.mpesa_matches
+    ADD CONSTRAINT mpesa_matches_line_id_fkey FOREIGN KEY (line_id) REFERENCES services.mpesa_statement_lines(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
 -- ==== foreign key: mpesa_payment_events_payment_id_fkey on services.mpesa_payment_events ====
 ALTER TABLE services.mpesa_payment_events
     ADD CONSTRAINT mpesa_payment_events_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES services.mpesa_payments(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: mpesa_reconciliation_runs_reconciliation_id_fkey on services.mpesa_reconciliation_runs ====
+ALTER TABLE services.mpesa_reconciliation_runs
+    ADD CONSTRAINT mpesa_reconciliation_runs_reconciliation_id_fkey FOREIGN KEY (reconciliation_id) REFERENCES services.mpesa_reconciliations(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
+-- ==== foreign key: mpesa_statement_lines_statement_id_fkey on services.mpesa_statement_lines ====
+ALTER TABLE services.mpesa_statement_lines
+    ADD CONSTRAINT mpesa_statement_lines_statement_id_fkey FOREIGN KEY (statement_id) REFERENCES services.mpesa_statements(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
 -- ==== foreign key: transactions_credit_wallet_id_fkey on core.transactions ====
 ALTER TABLE core.transactions
@@ -5144,6 +5644,12 @@ CREATE TRIGGER mpesa_logs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ser
 -- ==== trigger: mpesa_logs_through_the_door on services.mpesa_logs ====
 CREATE TRIGGER mpesa_logs_through_the_door BEFORE INSERT ON services.mpesa_logs FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.record_deposits, or recordDeposit in @repo/db: a receipt that is logged by hand is never credited.');
 
+-- ==== trigger: mpesa_matches_append_only on services.mpesa_matches ====
+CREATE TRIGGER mpesa_matches_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_matches FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of which movement a line explains.');
+
+-- ==== trigger: mpesa_matches_through_the_door on services.mpesa_matches ====
+CREATE TRIGGER mpesa_matches_through_the_door BEFORE INSERT ON services.mpesa_matches FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.match_mpesa_lines writes it, or reconcile in @repo/db.');
+
 -- ==== trigger: mpesa_payment_events_append_only on services.mpesa_payment_events ====
 CREATE TRIGGER mpesa_payment_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_payment_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what happened to a payment; use a fresh database for trials.');
 
@@ -5155,6 +5661,30 @@ CREATE TRIGGER mpesa_payments_are_kept BEFORE DELETE OR TRUNCATE ON services.mpe
 
 -- ==== trigger: mpesa_payments_through_the_door on services.mpesa_payments ====
 CREATE TRIGGER mpesa_payments_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_payments FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.request_payment or another function about payments, or requestPayment and its like in @repo/db.');
+
+-- ==== trigger: mpesa_reconciliation_runs_append_only on services.mpesa_reconciliation_runs ====
+CREATE TRIGGER mpesa_reconciliation_runs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_reconciliation_runs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who reconciled, and when.');
+
+-- ==== trigger: mpesa_reconciliation_runs_through_the_door on services.mpesa_reconciliation_runs ====
+CREATE TRIGGER mpesa_reconciliation_runs_through_the_door BEFORE INSERT ON services.mpesa_reconciliation_runs FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.record_mpesa_reconciliation writes it, or reconcile in @repo/db.');
+
+-- ==== trigger: mpesa_reconciliations_append_only on services.mpesa_reconciliations ====
+CREATE TRIGGER mpesa_reconciliations_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_reconciliations FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was reconciled.');
+
+-- ==== trigger: mpesa_reconciliations_through_the_door on services.mpesa_reconciliations ====
+CREATE TRIGGER mpesa_reconciliations_through_the_door BEFORE INSERT ON services.mpesa_reconciliations FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.record_mpesa_reconciliation writes it, or reconcile in @repo/db.');
+
+-- ==== trigger: mpesa_statement_lines_never_deleted on services.mpesa_statement_lines ====
+CREATE TRIGGER mpesa_statement_lines_never_deleted BEFORE DELETE OR TRUNCATE ON services.mpesa_statement_lines FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA stated; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_statement_lines_through_the_door on services.mpesa_statement_lines ====
+CREATE TRIGGER mpesa_statement_lines_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_statement_lines FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.add_mpesa_statement_lines writes it, or importStatement in @repo/db.');
+
+-- ==== trigger: mpesa_statements_never_deleted on services.mpesa_statements ====
+CREATE TRIGGER mpesa_statements_never_deleted BEFORE DELETE OR TRUNCATE ON services.mpesa_statements FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of which statements were imported; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_statements_through_the_door on services.mpesa_statements ====
+CREATE TRIGGER mpesa_statements_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_statements FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.begin_mpesa_statement and its like write it, or importStatement in @repo/db.');
 
 -- ==== trigger: mpesa_witnesses_append_only on services.mpesa_witnesses ====
 CREATE TRIGGER mpesa_witnesses_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_witnesses FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what M-PESA reported; use a fresh database for trials.');

@@ -24,6 +24,8 @@ import { addPaymentRoutes } from './payments/payment-routes.ts';
 import { startPaymentRunner } from './payments/payment-runner.ts';
 import { createReceiver } from './receive-callback.ts';
 import { addStkRoutes, STK_ROOTS } from './stk/stk-routes.ts';
+import { addReconciliationRoutes } from './statements/reconciliation-routes.ts';
+import { addStatementRoutes } from './statements/statement-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
@@ -54,6 +56,7 @@ export async function createApp(
         ...ERROR_SUBJECTS.wallets,
         ...ERROR_SUBJECTS.ledger,
         ...ERROR_SUBJECTS.deposits,
+        ...ERROR_SUBJECTS.statements,
       },
       isError: isDaftariError,
     },
@@ -77,6 +80,8 @@ export async function createApp(
   addReleaseRoutes(app, deps, requireKey);
   addCallbackListRoutes(app, context);
   addSuspenseRoutes(app, context);
+  await addStatementRoutes(app, deps, requireKey);
+  addReconciliationRoutes(app, deps, requireKey);
   return server;
 }
 

@@ -142,3 +142,16 @@ export type { ReportSuggestion, SmsDecision, SmsDecisionRequest, UnknownSms } fr
 export { findWalletsByName } from './wallets/wallets-by-name.ts';
 export { listSms } from './sms/sms-list.ts';
 export type { SmsListRequest, SmsPage } from './sms/sms-list.ts';
+export { importStatement } from './statements/import-statement.ts';
+export type { StatementImport } from './statements/import-statement.ts';
+export type { ImportedStatement } from './statements/imported-statement.ts';
+export { findReconciliation, reconcile } from './statements/reconcile.ts';
+export type { Reconciliation, ReconciliationRequest } from './statements/reconcile.ts';
+export { RECONCILIATION_STATES } from './statements/reconciliation.ts';
+export type {
+  Break,
+  Controls,
+  ReconciliationReport,
+  ReconciliationState,
+} from './statements/reconciliation.ts';
+export { StatementRowsError } from './statements/statement-error.ts';

@@ -8,6 +8,7 @@ import { LEDGER_ERRORS } from './ledger.ts';
 import { REQUEST_ERRORS } from './requests.ts';
 import { SERVICE_ERRORS } from './service.ts';
 import { SMS_ERRORS } from './sms.ts';
+import { STATEMENT_ERRORS } from './statements.ts';
 import { WALLET_ERRORS } from './wallets.ts';
 
 test('a code stands in one subject', () => {
@@ -18,6 +19,7 @@ test('a code stands in one subject', () => {
     LEDGER_ERRORS,
     DEPOSIT_ERRORS,
     SMS_ERRORS,
+    STATEMENT_ERRORS,
   ].map((codes) => Object.keys(codes));
   expect(subjects.flat().toSorted()).toEqual(Object.keys(ERROR_CATALOGUE).toSorted());
 });

@@ -3,6 +3,7 @@ import { LEDGER_ERRORS } from './ledger.ts';
 import { REQUEST_ERRORS } from './requests.ts';
 import { SERVICE_ERRORS } from './service.ts';
 import { SMS_ERRORS } from './sms.ts';
+import { STATEMENT_ERRORS } from './statements.ts';
 import { WALLET_ERRORS } from './wallets.ts';
 
 /** Every error that this package throws on purpose, by its subject and its code. */
@@ -13,6 +14,7 @@ export const ERROR_SUBJECTS = {
   ledger: LEDGER_ERRORS,
   deposits: DEPOSIT_ERRORS,
   sms: SMS_ERRORS,
+  statements: STATEMENT_ERRORS,
 };
 
 /** The same by code alone. */
@@ -23,6 +25,7 @@ export const ERROR_CATALOGUE = {
   ...LEDGER_ERRORS,
   ...DEPOSIT_ERRORS,
   ...SMS_ERRORS,
+  ...STATEMENT_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -40,6 +40,20 @@ const WRITES: readonly (readonly [string, RegExp])[] = [
     /recordDeposit/,
   ],
   [`UPDATE services.daraja_tokens SET token = NULL`, /storeDarajaToken/],
+  [
+    `INSERT INTO services.mpesa_statements (id, sha256, form, short_code, imported_by)
+     VALUES (core.new_id(), 'x', 'A', '600123', 'me')`,
+    /importStatement/,
+  ],
+  [`UPDATE services.mpesa_statement_lines SET kind = 'charge'`, /importStatement/],
+  [
+    `INSERT INTO services.mpesa_matches (line_id, transaction_id) VALUES (core.new_id(), core.new_id())`,
+    /reconcile/,
+  ],
+  [
+    `INSERT INTO services.mpesa_reconciliation_runs (reconciliation_id, healed, run_by) VALUES (core.new_id(), 0, 'me')`,
+    /reconcile/,
+  ],
   [`UPDATE services.sms_logs SET status = 'PENDING', phase = 'QUEUED' WHERE phase = 'DONE'`, /decideSms/],
   [`UPDATE services.sms_logs SET recipient = '254700000666'`, /queueSms/],
   [`UPDATE services.sms_logs SET message = 'WIN'`, /queueSms/],

@@ -1,0 +1,98 @@
+import type { Db } from '../connection/db.ts';
+import { query } from '../connection/handle.ts';
+import type { Handle, Statement } from '../connection/handle.ts';
+import { transaction } from '../connection/transaction.ts';
+import { DaftariError } from '../errors.ts';
+import { isUuid, requireText, requireTime } from '../request.ts';
+import { buildReport } from './build-report.ts';
+import { healMissing } from './heal.ts';
+import type { HealOptions } from './heal.ts';
+import type { ReconciliationReport } from './reconciliation.ts';
+import { readBalances, readInputs, readItems } from './reconciliation-reads.ts';
+import type { Frame } from './reconciliation-reads.ts';
+
+export interface ReconciliationRequest extends HealOptions {
+  readonly shortCode: string;
+  /** From this moment on. */
+  readonly from: Date;
+  /** Before this moment. */
+  readonly to: Date;
+  /** Credit what the statement shows and the ledger lacks. Default: false. */
+  readonly heal?: boolean;
+  /** Who reconciles. Default: the database role. */
+  readonly runBy?: string;
+}
+
+export interface Reconciliation {
+  readonly report: ReconciliationReport;
+  /** The report as JSON, as it is kept. */
+  readonly text: string;
+  /** Payments that this run credited. */
+  readonly healed: number;
+}
+
+const TIMEOUT_MS = 15 * 60_000;
+
+/**
+ * Compares the statements of a short code with the ledger, for a period: every line and every movement gets exactly one
+ * state. The report and the run are kept.
+ *
+ * @throws DaftariError `invalid_request` naming the field
+ */
+export async function reconcile(db: Db, request: ReconciliationRequest): Promise<Reconciliation> {
+  const { shortCode, from, to, runBy } = request;
+  const frame = frameOf(request);
+  if (runBy !== undefined) requireText('runBy', runBy, 100);
+  await match(db, frame);
+  const healed = request.heal === true ? await healMissing(db, frame, request) : 0;
+  if (healed > 0) await match(db, frame);
+  const read = async (handle: Handle) => ({
+    items: await readItems(handle, frame),
+    inputs: await readInputs(handle, frame),
+    balances: await readBalances(handle, frame),
+  });
+  const { items, inputs, balances } = await transaction(db, read, {
+    isSnapshot: true,
+    timeoutMs: TIMEOUT_MS,
+  });
+  const [balance] = balances;
+  if (balance === undefined) throw new DaftariError('database_error');
+  const { report, text } = buildReport({ shortCode, from, to, items, inputs, balances: balance });
+  await query(db, RECORD, [report.id, shortCode, frame.from, frame.to, text, healed, runBy ?? null]);
+  return { report, text, healed };
+}
+
+/** The text of a report that was kept. @throws DaftariError `unknown_reconciliation` */
+export async function findReconciliation(db: Handle, id: string): Promise<string> {
+  const [row] = isUuid(id) ? await query<{ report: string }>(db, FIND, [id]) : [];
+  if (row === undefined) throw new DaftariError('unknown_reconciliation');
+  return row.report;
+}
+
+function frameOf({ shortCode, from, to }: ReconciliationRequest): Frame {
+  if (!/^\d{3,10}$/.test(shortCode)) throw new DaftariError('invalid_request', { field: 'shortCode' });
+  if (!(from.getTime() < to.getTime())) throw new DaftariError('invalid_request', { field: 'to' });
+  return { shortCode, from: requireTime('from', from), to: requireTime('to', to) };
+}
+
+async function match(db: Handle, { shortCode, from, to }: Frame): Promise<void> {
+  await query(db, MATCH, [shortCode, from, to]);
+}
+
+const MATCH: Statement = {
+  name: 'mpesa_lines_match',
+  text: `SELECT services.match_mpesa_lines(p_short_code => $1::text, p_from => $2::timestamp, p_to => $3::timestamp) AS matched`,
+};
+
+const RECORD: Statement = {
+  name: 'mpesa_reconciliation_record',
+  text: `
+SELECT services.record_mpesa_reconciliation(
+    $1::uuid, $2::text, $3::timestamp, $4::timestamp, $5::text, $6::integer, $7::text
+)::text AS done`,
+};
+
+const FIND: Statement = {
+  name: 'mpesa_reconciliation_find',
+  text: `SELECT report FROM services.mpesa_reconciliations WHERE id = $1::uuid`,
+};

@@ -1,0 +1,137 @@
+import type { Handle, Statement } from '../connection/handle.ts';
+import { query } from '../connection/handle.ts';
+import type { ReconciliationState } from './reconciliation.ts';
+
+/** The period of a short code, as the database takes it. */
+export interface Frame {
+  readonly shortCode: string;
+  /** TIMESTAMP literals in UTC; `to` is excluded. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A state with its sums, or one item that is open. */
+export interface ItemRow {
+  readonly state: ReconciliationState;
+  readonly lines: number;
+  readonly amount: string;
+  readonly difference: string;
+  readonly paid_in: string;
+  readonly withdrawn: string;
+  readonly ledger_net: string;
+  /** Null on the row of a state. */
+  readonly side: 'statement' | 'ledger' | null;
+  readonly reference: string | null;
+  readonly kind: string | null;
+  readonly ledger_amount: string | null;
+  readonly at_ms: string | null;
+  readonly reason: string | null;
+}
+
+export interface InputRow {
+  readonly sha256: string;
+  readonly form: string;
+  readonly account: string | null;
+  readonly from_ms: string | null;
+  readonly to_ms: string | null;
+  readonly opening: string | null;
+  readonly closing: string | null;
+  readonly paid_in: string;
+  readonly withdrawn: string;
+  readonly difference: string | null;
+  readonly stated_paid_in: string | null;
+  readonly stated_withdrawn: string | null;
+  readonly balance_breaks: number;
+  readonly first_break: number | null;
+}
+
+export interface BalanceRow {
+  readonly float: string;
+  readonly compared: number;
+  readonly different: number;
+}
+
+export async function readItems(db: Handle, { shortCode, from, to }: Frame): Promise<ItemRow[]> {
+  return query<ItemRow>(db, ITEMS, [shortCode, from, to]);
+}
+
+export async function readInputs(db: Handle, { shortCode, from, to }: Frame): Promise<InputRow[]> {
+  return query<InputRow>(db, INPUTS, [shortCode, from, to]);
+}
+
+export async function readBalances(db: Handle, { shortCode, from, to }: Frame): Promise<BalanceRow[]> {
+  return query<BalanceRow>(db, BALANCES, [shortCode, from, to]);
+}
+
+// Times and receipts decide the order, and for equal ones the identity of the line, which is the same in every database.
+const ITEMS: Statement = {
+  name: 'mpesa_reconciliation_items',
+  text: `
+WITH items AS MATERIALIZED (
+    SELECT l.state, l.reason, l.is_open, 'statement' AS side, l.receipt AS reference, l.kind, l.amount, l.ledger_amount,
+           l.statement_net, l.ledger_net, l.happened_at, l.line_id::text AS place
+      FROM services.mpesa_line_states(p_short_code => $1::text, p_from => $2::timestamp, p_to => $3::timestamp) l
+    UNION ALL
+    SELECT m.state, m.reason, m.is_open, 'ledger', m.reference, 'movement', m.amount, m.amount,
+           0, m.ledger_net, m.happened_at, ''
+      FROM services.mpesa_movement_states(p_short_code => $1::text, p_from => $2::timestamp, p_to => $3::timestamp) m
+), answer AS (
+    SELECT 0 AS part, i.state, count(*)::int AS lines, sum(i.amount) AS amount, sum(i.statement_net - i.ledger_net) AS difference,
+           sum(greatest(i.statement_net, 0)) AS paid_in, -sum(least(i.statement_net, 0)) AS withdrawn,
+           sum(i.ledger_net) AS ledger_net,
+           NULL AS side, NULL AS reference, NULL AS kind, NULL::numeric AS ledger_amount, NULL::timestamp AS happened_at,
+           NULL AS reason, NULL AS place
+      FROM items i
+     GROUP BY i.state
+    UNION ALL
+    SELECT 1, i.state, 1, i.amount, 0, 0, 0, 0, i.side, i.reference, i.kind, i.ledger_amount, i.happened_at, i.reason, i.place
+      FROM items i
+     WHERE i.is_open
+)
+SELECT a.state, a.lines, a.amount::numeric(19,2)::text AS amount, a.difference::numeric(19,2)::text AS difference,
+       a.paid_in::numeric(19,2)::text AS paid_in, a.withdrawn::numeric(19,2)::text AS withdrawn,
+       a.ledger_net::numeric(19,2)::text AS ledger_net, a.side, a.reference, a.kind, a.ledger_amount::text AS ledger_amount,
+       (extract(epoch FROM a.happened_at) * 1000)::bigint::text AS at_ms, a.reason
+  FROM answer a
+ ORDER BY a.part, a.happened_at, a.reference COLLATE "C", a.side COLLATE "C", a.amount, a.place COLLATE "C"`,
+};
+
+const INPUTS: Statement = {
+  name: 'mpesa_reconciliation_inputs',
+  text: `
+SELECT s.sha256, s.form::text AS form, s.account, s.balance_breaks, s.first_break,
+       (extract(epoch FROM s.from_at) * 1000)::bigint::text AS from_ms,
+       (extract(epoch FROM s.to_at) * 1000)::bigint::text AS to_ms,
+       coalesce(s.opening, s.first_balance)::text AS opening, coalesce(s.closing, s.last_balance)::text AS closing,
+       s.paid_in::text AS paid_in, s.withdrawn::text AS withdrawn,
+       (coalesce(s.opening, s.first_balance) + s.paid_in - s.withdrawn - coalesce(s.closing, s.last_balance))::text AS difference,
+       s.stated_paid_in::text AS stated_paid_in, s.stated_withdrawn::text AS stated_withdrawn
+  FROM services.mpesa_statements s
+ WHERE s.short_code = $1::text AND s.from_at < $3::timestamp AND s.to_at >= $2::timestamp
+ ORDER BY s.sha256 COLLATE "C"`,
+};
+
+// The float now, without what was posted since. M-PESA's balance of a callback is that after the payment and before its
+// charge, as the balance of the line is.
+const BALANCES: Statement = {
+  name: 'mpesa_reconciliation_balances',
+  text: `
+SELECT (
+           coalesce((
+               SELECT sum(CASE WHEN core.account_of(t.debit_wallet_id) = 'MPESA-FLOAT' THEN -t.amount ELSE t.amount END)
+                 FROM core.transactions t
+                WHERE t.id >= (lpad(to_hex((extract(epoch FROM $3::timestamp) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+                  AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
+           ), 0) - (SELECT sum(w.balance) FROM core.wallets w WHERE w.kind = 'SYSTEM' AND core.account_of(w.id) = 'MPESA-FLOAT')
+       )::numeric(19,2)::text AS float,
+       c.compared, c.different
+  FROM (
+    SELECT count(*)::int AS compared, (count(*) FILTER (WHERE l.balance <> p.balance::numeric))::int AS different
+      FROM services.mpesa_statement_lines l
+      JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
+     CROSS JOIN LATERAL (SELECT g.raw_payload ->> 'OrgAccountBalance' AS balance) p
+     WHERE l.short_code = $1::text AND l.completed_at >= $2::timestamp AND l.completed_at < $3::timestamp
+       AND l.kind = 'payment' AND l.is_completed AND l.account_key = '' AND l.balance IS NOT NULL
+       AND p.balance ~ '^-?[0-9]{1,15}([.][0-9]{1,2})?$'
+  ) c`,
+};

@@ -1,0 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A file that is removed with its scope. */
+export async function temporaryFile(
+  bytes: Uint8Array | string,
+): Promise<{ readonly path: string } & AsyncDisposable> {
+  const folder = await mkdtemp(join(tmpdir(), 'daftari-statement-test-'));
+  const path = join(folder, 'statement');
+  await writeFile(path, bytes);
+  return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+}

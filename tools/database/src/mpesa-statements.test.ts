@@ -1,0 +1,43 @@
+import { createTestDatabase } from '@repo/postgres/testing';
+import { statementFile } from '@repo/statements/testing/statement-file';
+import type { BookEntry } from '@repo/statements/testing/statement-file';
+import { temporaryFile } from '@repo/statements/testing/temporary-file';
+import { expect, it } from 'vitest';
+import { runCommandLine } from './fixtures/run-command.ts';
+
+const BOOK: readonly BookEntry[] = [
+  { receipt: 'TC15P1KAF6', at: Date.UTC(2026, 2, 1, 9), what: 'payment', cents: 1_500_00n },
+  { receipt: 'TC15P1KAF6', at: Date.UTC(2026, 2, 1, 9), what: 'charge', cents: 8_00n },
+];
+
+const DAY = ['--short-code', '600123', '--from', '2026-03-01', '--to', '2026-03-01'];
+
+it('a statement is imported, reconciled and healed from the command line', async () => {
+  await using database = await createTestDatabase();
+  await using file = await temporaryFile(await statementFile(BOOK, { form: 'B' }));
+  const imported = await runCommandLine('mpesa-import', database.url, [file.path, '--short-code', '600123']);
+  expect(imported).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(imported.stdout).toContain('2 rows: 2 new lines, 0 that were there, 0 skipped');
+  const open = await runCommandLine('mpesa-reconcile', database.url, [...DAY, '--format', 'csv']);
+  expect(open).toMatchObject({ exitCode: 1, stderr: '' });
+  expect(open.stdout).toMatch(
+    /^state,side,reference,.*\r\nmissing_here,statement,TC15P1KAF6,payment,1500\.00,/,
+  );
+  const healed = await runCommandLine('mpesa-reconcile', database.url, [...DAY, '--heal']);
+  expect(healed).toMatchObject({ exitCode: 0, stderr: 'Payments credited: 1\n' });
+  expect(healed.stdout).toContain('Nothing is open.');
+  const json = await runCommandLine('mpesa-reconcile', database.url, [...DAY, '--format', 'json']);
+  expect(JSON.parse(json.stdout)).toMatchObject({ totals: { matched: { lines: 1, amount: '1500.00' } } });
+});
+
+it.each([
+  { command: 'mpesa-import', args: [], code: 2, says: 'Name the file' },
+  { command: 'mpesa-import', args: ['/no/such/file'], code: 1, says: 'ENOENT' },
+  { command: 'mpesa-reconcile', args: DAY.slice(2), code: 2, says: '--short-code' },
+  { command: 'mpesa-reconcile', args: [...DAY, '--format', 'pdf'], code: 2, says: '--format' },
+])('$command $args exits with $code and says what is wrong', async ({ command, args, code, says }) => {
+  await using database = await createTestDatabase();
+  const { exitCode, stdout, stderr } = await runCommandLine(command, database.url, args);
+  expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
+  expect(stderr).toContain(says);
+});
