@@ -1,5 +1,6 @@
 import { startDatabaseProxy, startUpParameters } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
+import { until } from '@repo/testing/until';
 import { expect, onTestFinished, test } from 'vitest';
 import { createDb, ping } from './db.ts';
 import type { Db } from './db.ts';
