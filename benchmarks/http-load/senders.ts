@@ -34,7 +34,7 @@ export async function send(name: string, pid: number, orders: Orders): Promise<P
 }
 
 /** MiB that a process holds; NaN where there is no Linux. */
-export async function readMemory(pid: number): Promise<number> {
+async function readMemory(pid: number): Promise<number> {
   const status = await readFile(`/proc/${String(pid)}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_024;
 }

@@ -90,7 +90,7 @@ async function refresh() {
 
 async function keepRefreshing() {
   await refresh().catch(() => undefined);
-  setTimeout(keepRefreshing, POLL_MS);
+  setTimeout(() => void keepRefreshing(), POLL_MS);
 }
 
 function onSubmit(id, handle) {
