@@ -19,6 +19,7 @@ test('three variables are enough, and the rest has safe defaults', () => {
     DATABASE_CONNECTIONS: 10,
     DATABASE_POOLER: 'none',
     QUEUE_LIMIT: 2_000,
+    DATABASE_READ_LAG_MS: 5_000,
     MPESA_PORT: 4002,
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',

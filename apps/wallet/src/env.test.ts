@@ -18,6 +18,7 @@ test('two variables are enough outside production, and the rest has safe default
     DATABASE_CONNECTIONS: 10,
     DATABASE_POOLER: 'none',
     QUEUE_LIMIT: 2_000,
+    DATABASE_READ_LAG_MS: 5_000,
     WALLET_PORT: 4001,
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',

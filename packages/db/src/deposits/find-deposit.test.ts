@@ -26,6 +26,7 @@ test('a credited deposit is found with its facts and its callback', async () => 
     verificationHash,
     callbacks: [{ kind: 'C2B_CONFIRMATION', outcome: 'CREDITED', error: null, receivedAt: createdAt }],
     decisions: [],
+    witnesses: [],
   });
 });
 
@@ -82,6 +83,7 @@ test('a receipt whose messages moved no money is found with outcome none', async
       },
     ],
     decisions: [],
+    witnesses: [],
   });
 });
 
