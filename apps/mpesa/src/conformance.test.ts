@@ -24,7 +24,8 @@ async function writeSamples(): Promise<string> {
     '1-confirmation': { category: 'c2b-confirmation', raw: JSON.stringify(confirmationOf(payment)) },
     '2-validation': { category: 'c2b-validation', raw: JSON.stringify(validationOf(payment)) },
     '3-broken': { category: 'c2b-confirmation', raw: '{"TransID":' },
-    '4-other': { category: 'stk-callback', raw: '{}' },
+    '4-request': { category: 'stk-callback', raw: '{}' },
+    '5-other': { category: 'stk-query', raw: '{}' },
   };
   for (const [name, sample] of Object.entries(samples)) {
     await writeFile(join(folder, `${name}.json`), JSON.stringify(sample));
@@ -39,20 +40,21 @@ async function run(service: TestService, token: string) {
   return { out, code: code as number };
 }
 
-test('it posts the C2B messages of a folder and shows what the database says of them', async () => {
+test('it posts the messages of a folder and shows what the database says of them', async () => {
   await using service = await startTestService();
   const { out, code } = await run(service, TEST_TOKEN);
-  expect(out).toContain('3 messages sent, 0 lost or refused');
+  expect(out).toContain('4 messages sent, 0 lost or refused');
   expect(code).toBe(0);
   expect(out).toMatch(/1-confirmation.*SUSPENSE.*152\.00.*2026-08-04T06:13:30Z/);
   expect(out).toMatch(/2-validation.*VALIDATED/);
   expect(out).toMatch(/3-broken.*QUARANTINED \(body_not_json\)/);
+  expect(out).toMatch(/4-request.*QUARANTINED \(callback_missing\)/);
 });
 
 test('refused messages are reported, and the exit code is 1', async () => {
   await using service = await startTestService();
   const { out, code } = await run(service, 'wrong-token');
-  expect(out).toContain('3 messages sent, 3 lost or refused');
+  expect(out).toContain('4 messages sent, 4 lost or refused');
   expect(out).toContain('LOST');
   expect(code).toBe(1);
 });
