@@ -1,3 +1,4 @@
+import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
 import { transaction } from '../connection/transaction.ts';
 import { assignSuspense } from '../ledger/assign-suspense.ts';
@@ -89,6 +90,23 @@ test('a receipt settles a payment that was called failed, and a failure never un
     'FAILED FAILED',
     'PAID PAID',
   ]);
+});
+
+test('a failure that is told while a receipt is being recorded waits for it, and is not noted', async () => {
+  const payment = await newPayment();
+  let failing: Promise<unknown> = Promise.resolve();
+  await transaction(database.db, async (tx) => {
+    await reportPaid(tx, payment, { receipt: newReceipt() });
+    failing = reportFailed(database.db, payment);
+    await until('the failure waiting for the payment', () =>
+      sql(
+        'SELECT 1 AS one FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = $1',
+        ['Lock'],
+      ).then((rows) => rows.length > 0),
+    );
+  });
+  await failing;
+  expect(await kindsOf(payment)).toEqual(['REQUESTED REQUESTED', 'ACCEPTED PENDING', 'PAID PAID']);
 });
 
 test('a second receipt for one payment is a second deposit, and flagged once', async () => {

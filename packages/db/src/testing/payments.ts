@@ -1,4 +1,5 @@
 import type { Db } from '../connection/db.ts';
+import type { Handle } from '../connection/handle.ts';
 import { recordDeposit } from '../deposits/record-deposits.ts';
 import type { DepositResult } from '../deposits/deposit.ts';
 import { notePaymentAnswer } from '../payments/payment-answers.ts';
@@ -43,7 +44,7 @@ export async function accept(db: Db, { id }: Payment, checkoutRequestId = `ws_CO
 
 /** Reports the receipt of a payment, as the callback of the request does. */
 export async function reportPaid(
-  db: Db,
+  db: Handle,
   payment: Payment,
   facts: { readonly receipt: string; readonly amount?: string },
 ): Promise<DepositResult> {
