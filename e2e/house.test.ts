@@ -95,7 +95,7 @@ async function readSources(): Promise<Source[]> {
   for await (const file of glob('{*.config.ts,{apps,packages,tools,e2e,benchmarks}/**/*.ts}', {
     cwd: ROOT,
     // What tests make for a moment ends with the number of their process.
-    exclude: (name) => name.split('/').some((part) => /^(node_modules|generated)$|-\d+$/.test(part)),
+    exclude: (name) => name.split('/').some((part) => /^(node_modules|generated)$|-\d+(\.ts)?$/.test(part)),
   })) {
     const text = await readFile(join(ROOT, file), 'utf8');
     const specifiers = names(text, /(?:from|import)\s*\(?\s*'([^']+)'/g);
