@@ -2,7 +2,7 @@
 interface Details {
   /** What the payer typed as the account; null when the details do not say. */
   readonly account: string | null;
-  /** The payer's number as shown: digits, or masked; null when it is none. */
+  /** The payer's number as shown: digits or a mask; null when the text has no number. */
   readonly phone: string | null;
   readonly name: string | null;
 }

@@ -56,7 +56,7 @@ export const ROW_FAULTS = {
   time_missing: 'has no time',
   time_invalid: 'is no time such as 31-12-2026 14:05:09',
   time_without_date: 'has a time without a date, and there is no initiation time to take it from',
-  amount_invalid: 'is no amount such as 1,500.00',
+  amount_invalid: 'is not an amount such as 1,500.00',
   amount_negative: 'is below zero',
   amounts_both: 'has an amount beside one in the other column',
   status_missing: 'has no status',

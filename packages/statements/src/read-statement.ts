@@ -76,7 +76,7 @@ function createReading() {
   let isHeadTaken = false;
   const tally = createTally();
   return {
-    /** The line that the row is; null when it is none. */
+    /** The line of the row; null for a row that is not a line. */
     take(row: TableRow): StatementLine | null {
       // A header in the middle: two downloads in one file, or the next sheet.
       const found = headerOf(row);

@@ -1,4 +1,5 @@
 // mpesa:import: imports a statement of M-PESA from a file.
+import { access, constants } from 'node:fs/promises';
 import { readCommandLine, refuse } from '@repo/command/command-line';
 import { createDb, importStatement, isDaftariError } from '@repo/db';
 import type { ImportedStatement } from '@repo/db';
@@ -31,6 +32,9 @@ const { values, positionals } = readCommandLine(USAGE, {
   names: 1,
 });
 const path = positionals[0] ?? refuse('Name the file of the statement.', USAGE);
+await access(path, constants.R_OK).catch(() =>
+  refuse(`${path} cannot be read: there is no such file, or it is not yours.`, USAGE),
+);
 const shortCode = values['short-code'];
 if (shortCode !== undefined && !/^\d{3,10}$/.test(shortCode)) {
   refuse('--short-code takes the three to ten digits of a paybill or till.', USAGE);

@@ -1,9 +1,9 @@
 // mpesa:reconcile: compares M-PESA's statements with the ledger.
 import { csvText } from '@repo/csv';
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { RECONCILIATION_STATES, costPeriod, createDb, isDaftariError, reconcile } from '@repo/db';
+import { RECONCILIATION_STATES, createDb, reconcile } from '@repo/db';
 import type { Break, Period, ReconciliationReport } from '@repo/db';
-import { print, runCommand } from './command.ts';
+import { print, readPeriod, runCommand } from './command.ts';
 import { showProgress } from './progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
@@ -73,7 +73,7 @@ await runCommand(async () => {
       onProgress: (count) => progress.step(`${String(count)} payments credited`),
     });
     progress.end();
-    // Not in the report: the ledger is what it is, whoever credited what is in it.
+    // Not in the report: the ledger is the same, no matter who credited it.
     if (values.heal) process.stderr.write(`Payments credited: ${String(healed)}\n`);
     if (format === 'json') print(text);
     else if (format === 'csv') process.stdout.write(csvText(COLUMNS, report.breaks));
@@ -87,12 +87,7 @@ await runCommand(async () => {
 function periodOf(): Period {
   if (values.from === undefined || values.to === undefined)
     return refuse('Name the period with --from and --to.', USAGE);
-  try {
-    return costPeriod({ from: values.from, to: values.to });
-  } catch (error) {
-    if (!isDaftariError(error)) throw error;
-    return refuse(error.message, USAGE);
-  }
+  return readPeriod(values, USAGE);
 }
 
 function printTable({ id, from, to, totals, controls, breaks, inputs }: ReconciliationReport): void {

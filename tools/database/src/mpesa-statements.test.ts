@@ -32,8 +32,9 @@ it('a statement is imported, reconciled and healed from the command line', async
 
 it.each([
   { command: 'mpesa-import', args: [], code: 2, says: 'Name the file' },
-  { command: 'mpesa-import', args: ['/no/such/file'], code: 1, says: 'ENOENT' },
+  { command: 'mpesa-import', args: ['/no/such/file'], code: 2, says: '/no/such/file cannot be read' },
   { command: 'mpesa-reconcile', args: DAY.slice(2), code: 2, says: '--short-code' },
+  { command: 'mpesa-reconcile', args: [...DAY, '--from', 'x'], code: 2, says: '--from cannot be used' },
   { command: 'mpesa-reconcile', args: [...DAY, '--format', 'pdf'], code: 2, says: '--format' },
 ])('$command $args exits with $code and says what is wrong', async ({ command, args, code, says }) => {
   await using database = await createTestDatabase();

@@ -53,7 +53,7 @@ it('sms:cost --csv prints nothing but the rows', async () => {
 
 it.each([
   { args: ['--by', 'colour'], expected: '--by is one of day, status, network, template', code: 2 },
-  { args: ['--from', 'yesterday'], expected: '(from)', code: 1 },
+  { args: ['--from', 'yesterday'], expected: '--from cannot be used', code: 2 },
 ])('sms:cost $args says what is wrong and exits with $code', async ({ args, expected, code }) => {
   await using database = await createTestDatabase();
   const { exitCode, stdout, stderr } = await runCommandLine('sms-cost', database.url, args);

@@ -1,8 +1,8 @@
 // sms:cost: what the SMS of a period cost, as a table or as CSV.
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { costPeriod, createDb, smsCostCsv, smsCostReport } from '@repo/db';
+import { createDb, smsCostCsv, smsCostReport } from '@repo/db';
 import type { Period, SmsCostKey, SmsCostReport } from '@repo/db';
-import { print, runCommand } from './command.ts';
+import { print, readPeriod, runCommand } from './command.ts';
 import { projectAt } from './project.ts';
 import { openReadTarget, REPLICA_OPTION } from './target.ts';
 import { renderTable } from './text-table.ts';
@@ -35,14 +35,15 @@ const { values } = readCommandLine(USAGE, {
 });
 const kind = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, USAGE);
 
+const asked = readPeriod(values, USAGE);
+
 await runCommand(async () => {
-  const period = costPeriod(values);
   await using target = await openReadTarget(projectAt(), values.replica);
   const db = createDb({ url: target.url, maxConnections: 1, readsOnly: true });
   try {
-    const report = await smsCostReport(db, { ...period, by: kind });
+    const report = await smsCostReport(db, { ...asked, by: kind });
     if (values.csv) process.stdout.write(smsCostCsv(report));
-    else printTable(report, { by: kind, period });
+    else printTable(report, { by: kind, period: asked });
     return 0;
   } finally {
     await db.close();

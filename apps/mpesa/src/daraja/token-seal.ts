@@ -4,7 +4,7 @@ import type { DarajaSettings } from './settings.ts';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Seals the token that lies in the database: whoever reads it there cannot use it without the consumer secret. */
+/** Seals the token that lies in the database: those who read it there cannot use it without the consumer secret. */
 export interface TokenSeal {
   /** Names the account, so that two accounts share no token; 64 hex digits. */
   readonly client: string;

@@ -205,7 +205,7 @@ test('a hundred rounds of two importers and two reconcilers use no line and no m
 const WITHOUT_BALANCE =
   'Receipt No,Completion Time,Details,Transaction Status,Paid In (KSHs),Withdrawn (KSHs)';
 
-test('a second line with the receipt of a payment explains nothing, whoever comes first', async () => {
+test('a second line with the receipt of a payment explains nothing, whichever comes first', async () => {
   const shortCode = newShortCode();
   const entry = payment();
   await recordDeposit(database.db, callbackOf(entry, shortCode));

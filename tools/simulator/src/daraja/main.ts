@@ -34,7 +34,7 @@ const count = (name: 'port' | 'nuisances', most: number): number =>
 const confirmationUrl = values['confirmation-url'];
 const validationUrl = values['validation-url'];
 for (const url of [confirmationUrl, validationUrl]) {
-  if (url !== undefined && !URL.canParse(url)) refuse('A URL of the command line is none.', USAGE);
+  if (url !== undefined && !URL.canParse(url)) refuse('A URL of the command line is not valid.', USAGE);
 }
 const share = count('nuisances', 10_000);
 const phone = createPhone(() => daraja);
