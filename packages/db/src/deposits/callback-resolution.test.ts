@@ -5,7 +5,7 @@ import { storeCallback } from './inbox.ts';
 import { resolveCallback } from './deposit-decisions.ts';
 import type { CallbackResolution } from './deposit-decisions.ts';
 import { recordDeposit } from './record-deposits.ts';
-import { meet, tally } from '../testing/ledger/race.ts';
+import { meet, tally, useRace } from '../testing/ledger/race.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { newReceipt, sampleDeposit } from '../testing/deposits/sample-deposit.ts';
@@ -14,6 +14,7 @@ import { balanceOf, openCustomer } from '../testing/database/wallet-fixtures.ts'
 import { transfer } from '../ledger/transfers.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 
 /** A deposit of 100.00 that is reported again with another amount; answers the id of the conflict. */
 async function contradict(
@@ -57,7 +58,7 @@ test.each([
     const account = await openCustomer(database.db);
     const { id, receipt } = await contradict(said, { account });
     const told = await meet(
-      database.url,
+      race,
       account,
       Array.from({ length: 10 }, () => (db) => resolveCallback(db, resolution(id, 'correct'))),
     );

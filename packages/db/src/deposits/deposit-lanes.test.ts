@@ -4,7 +4,7 @@ import { createDb } from '../connection/db.ts';
 import type { Db } from '../connection/db.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { ledgerFaults } from '../testing/ledger/faults.ts';
-import { meet } from '../testing/ledger/race.ts';
+import { meet, useRace } from '../testing/ledger/race.ts';
 import { newKey } from '../testing/ledger/requests.ts';
 import { post } from '../testing/database/post.ts';
 import { untilWaiting } from '../testing/database/lock-waiters.ts';
@@ -21,6 +21,7 @@ import { createDepositIntake } from './deposit-intake.ts';
 import { recordDeposit, recordDeposits } from './record-deposits.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 
 /** Opens a wallet in each of the lanes; answers their numbers. */
 async function openIn({ db }: Pick<TestDb, 'db'>, lanes: readonly number[]): Promise<string[]> {
@@ -141,7 +142,7 @@ test.each([
       const outcomes: string[][] = [[], []];
       // In opposite orders, so that index entries taken in the order of the batch would be waited for in a circle.
       await meet(
-        database.url,
+        race,
         accounts,
         accounts.map((account, lane) => async (db) => {
           const order = lane === 0 ? receipts : receipts.toReversed();

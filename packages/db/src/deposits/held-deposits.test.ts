@@ -8,7 +8,7 @@ import { findDeposit } from './find-deposit.ts';
 import { recordDeposit, recordDeposits } from './record-deposits.ts';
 import { depositRows } from '../testing/deposits/deposit-rows.ts';
 import { ledgerFaults } from '../testing/ledger/faults.ts';
-import { meet, tally } from '../testing/ledger/race.ts';
+import { meet, tally, useRace } from '../testing/ledger/race.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey } from '../testing/ledger/requests.ts';
 import { newReceipt, sampleDeposit } from '../testing/deposits/sample-deposit.ts';
@@ -16,6 +16,7 @@ import { openTestDb, throughDoor, useTestDb } from '../testing/database/test-db.
 import { balanceOf, openCustomer, setStatus } from '../testing/database/wallet-fixtures.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 
 function decision(receipt: string, decided: DepositRelease['decision'] = 'release'): DepositRelease {
   const reason = 'The customer sold a farm.';
@@ -98,7 +99,7 @@ test('when two reports of one receipt meet, one above the limit and one below, o
   const amounts = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? '20000000.00' : '5.00'));
   const outcomes: string[] = [];
   await meet(
-    database.url,
+    race,
     account,
     amounts.map((amount) => async (db) => {
       outcomes.push((await recordDeposit(db, sampleDeposit({ receipt, account, amount }))).outcome);
@@ -112,7 +113,7 @@ test('twenty people who release one payment at once credit it once', async () =>
   const account = await openCustomer(database.db);
   const receipt = await payTooMuch(account);
   const told = await meet(
-    database.url,
+    race,
     account,
     Array.from({ length: 20 }, () => (db) => releaseDeposit(db, decision(receipt))),
   );

@@ -3,7 +3,7 @@ import { recordDeposit } from '../deposits/record-deposits.ts';
 import { reverseTransaction } from './reversals.ts';
 import { assignSuspense } from './assign-suspense.ts';
 import { allFaults } from '../testing/ledger/hold-faults.ts';
-import { meet, tally } from '../testing/ledger/race.ts';
+import { meet, tally, useRace } from '../testing/ledger/race.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { WAITING_WALLET, payIntoSuspense } from '../testing/ledger/suspense.ts';
@@ -14,6 +14,7 @@ import { balanceOf, openCustomer, setGuarded, setStatus } from '../testing/datab
 import { transfer } from './transfers.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 const { sql } = database;
 
 test('a payment moves from suspense to its wallet', async () => {
@@ -95,7 +96,7 @@ test('when assignments to several wallets meet, one wins and the others are refu
   const wallets = [];
   for (let i = 0; i < 6; i += 1) wallets.push(await openCustomer(database.db));
   const told = await meet(
-    database.url,
+    race,
     WAITING_WALLET,
     wallets.map((wallet) => (db) => assignSuspense(db, { receipt, wallet })),
   );
@@ -111,7 +112,7 @@ test('one assignment that arrives on six connections at once moves the money onc
   expect(
     tally(
       await meet(
-        database.url,
+        race,
         wallet,
         Array.from({ length: 6 }, () => ask),
       ),
@@ -124,7 +125,7 @@ test('of an assignment and a reversal that meet exactly one gets the money', asy
   for (let round = 0; round < 4; round += 1) {
     const [receipt, wallet] = [await payIntoSuspense(database.db), await openCustomer(database.db)];
     await payIntoSuspense(database.db);
-    const told = await meet(database.url, WAITING_WALLET, [
+    const told = await meet(race, WAITING_WALLET, [
       (db) => assignSuspense(db, { receipt, wallet }),
       (db) => reverseTransaction(db, { reference: receipt, idempotencyKey: newKey() }),
     ]);

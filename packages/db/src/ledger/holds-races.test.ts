@@ -3,7 +3,7 @@ import { expireHolds } from './hold-expiry.ts';
 import { captureHold, hold, releaseHold } from './holds.ts';
 import { closeWallet, freezeWallet } from '../wallets/wallet-status.ts';
 import { allFaults } from '../testing/ledger/hold-faults.ts';
-import { meet, tally } from '../testing/ledger/race.ts';
+import { meet, tally, useRace } from '../testing/ledger/race.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { FAR_AHEAD, endEarly } from '../testing/ledger/late-holds.ts';
 import { useTestDb, valueOf } from '../testing/database/test-db.ts';
@@ -12,6 +12,7 @@ import { transfer } from './transfers.ts';
 import { lookupWallet } from '../wallets/wallets.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 const { sql } = database;
 const FLOAT = 'MPESA-FLOAT';
 
@@ -19,7 +20,7 @@ test('of captures and releases that meet exactly one wins, and the money is exac
   for (let round = 0; round < 6; round += 1) {
     const wallet = await openFunded(database, '100.00');
     const { id: holdId } = await hold(database.db, { wallet, amount: '40.00', idempotencyKey: newKey() });
-    const told = await meet(database.url, wallet, [
+    const told = await meet(race, wallet, [
       (db) => captureHold(db, { holdId, to: FLOAT, idempotencyKey: newKey() }),
       (db) => captureHold(db, { holdId, to: FLOAT, amount: '25.00', idempotencyKey: newKey() }),
       (db) => releaseHold(db, { holdId }),
@@ -42,7 +43,7 @@ test('of releases and the expiry that meet exactly one gives the money back', as
       const swept = await expireHolds(db);
       expired += swept.expired;
     };
-    const told = await meet(database.url, wallet, [
+    const told = await meet(race, wallet, [
       sweep,
       (db) => releaseHold(db, { holdId }),
       sweep,
@@ -59,7 +60,7 @@ test('one capture that arrives on six connections at once pays once and answers 
   const { id: holdId } = await hold(database.db, { wallet, amount: '40.00', idempotencyKey: newKey() });
   const capture = { holdId, to: FLOAT, idempotencyKey: newKey() };
   const told = await meet(
-    database.url,
+    race,
     wallet,
     Array.from({ length: 6 }, () => (db) => captureHold(db, capture)),
   );
@@ -71,7 +72,7 @@ test('holds that together ask for more than is available get no more than that',
   const wallet = await openFunded(database, '100.00');
   const place = (db: typeof database.db) => hold(db, { wallet, amount: '30.00', idempotencyKey: newKey() });
   const told = await meet(
-    database.url,
+    race,
     wallet,
     Array.from({ length: 6 }, () => place),
   );
@@ -83,7 +84,7 @@ test('one hold that is asked for on six connections at once reserves once', asyn
   const wallet = await openFunded(database, '100.00');
   const request = { wallet, amount: '30.00', idempotencyKey: newKey() };
   const told = await meet(
-    database.url,
+    race,
     wallet,
     Array.from({ length: 6 }, () => (db) => hold(db, request)),
   );
@@ -93,7 +94,7 @@ test('one hold that is asked for on six connections at once reserves once', asyn
 
 test('a transfer and a hold that meet over the last money do not both get it', async () => {
   const [wallet, to] = [await openFunded(database, '100.00'), await openFunded(database, '1.00')];
-  const told = await meet(database.url, wallet, [
+  const told = await meet(race, wallet, [
     (db) => hold(db, { wallet, amount: '70.00', idempotencyKey: newKey() }),
     (db) => transfer(db, sampleTransfer({ from: wallet, to, amount: '70.00' })),
   ]);
@@ -104,7 +105,7 @@ test('a capture and a freeze that meet: the hold is paid before the freeze or no
   for (let round = 0; round < 4; round += 1) {
     const wallet = await openFunded(database, '100.00');
     const { id: holdId } = await hold(database.db, { wallet, amount: '40.00', idempotencyKey: newKey() });
-    const [captured, frozen] = await meet(database.url, wallet, [
+    const [captured, frozen] = await meet(race, wallet, [
       (db) => captureHold(db, { holdId, to: FLOAT, idempotencyKey: newKey() }),
       (db) => freezeWallet(db, { wallet, reason: 'a lost phone' }),
     ]);
@@ -121,7 +122,7 @@ test('a wallet is not closed over the money that arrives at the same moment', as
   for (let round = 0; round < 4; round += 1) {
     const [from, to] = [await openFunded(database, '100.00'), await openFunded(database, '10.00')];
     await transfer(database.db, sampleTransfer({ from: to, to: from, amount: '10.00' }));
-    const told = await meet(database.url, to, [
+    const told = await meet(race, to, [
       (db) => closeWallet(db, { wallet: to, reason: 'the holder asked' }),
       (db) => transfer(db, sampleTransfer({ from, to })),
     ]);

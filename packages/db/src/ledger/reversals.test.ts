@@ -5,7 +5,7 @@ import { reverseTransaction } from './reversals.ts';
 import { assignSuspense } from './assign-suspense.ts';
 import { addFeeRule, clearFeeRules } from '../testing/ledger/fees.ts';
 import { allFaults } from '../testing/ledger/hold-faults.ts';
-import { meet, tally } from '../testing/ledger/race.ts';
+import { meet, tally, useRace } from '../testing/ledger/race.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { payIntoSuspense } from '../testing/ledger/suspense.ts';
@@ -16,6 +16,7 @@ import { findTransaction } from './find-transaction.ts';
 import { transfer } from './transfers.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 const { sql } = database;
 
 async function sent(amount = '40.00') {
@@ -181,7 +182,7 @@ test('the fee of a transfer is reversed apart from it', async () => {
 test('reversals of one transaction that meet never send back more than it moved', async () => {
   const { from, to, reference } = await sent();
   const told = await meet(
-    database.url,
+    race,
     to,
     Array.from(
       { length: 6 },
@@ -196,7 +197,7 @@ test('one reversal that arrives on six connections at once is done once and answ
   const { from, to, reference } = await sent();
   const request = { reference, idempotencyKey: newKey() };
   const told = await meet(
-    database.url,
+    race,
     to,
     Array.from({ length: 6 }, () => (db) => reverseTransaction(db, request)),
   );

@@ -5,7 +5,7 @@ import { reverseTransaction } from './reversals.ts';
 import { assignSuspense } from './assign-suspense.ts';
 import { openHeld } from '../testing/database/held-wallet.ts';
 import { allFaults } from '../testing/ledger/hold-faults.ts';
-import { meet } from '../testing/ledger/race.ts';
+import { meet, useRace } from '../testing/ledger/race.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { payIntoSuspense } from '../testing/ledger/suspense.ts';
 import { useTestDb } from '../testing/database/test-db.ts';
@@ -13,6 +13,7 @@ import { openCustomer, openFunded } from '../testing/database/wallet-fixtures.ts
 import { transfer } from './transfers.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 
 interface Key {
   readonly idempotencyKey: string;
@@ -45,7 +46,7 @@ test.each(['capture', 'reversal', 'assignment'] as const)(
       const [from, to] = [await openFunded(database, '50.00'), await openCustomer(database.db)];
       const { wallet, ask } = await OPERATIONS[kind]();
       const results = await meet(
-        database.url,
+        race,
         [from, wallet],
         [(db) => transfer(db, { ...sampleTransfer({ from, to }), ...key }), (db) => ask(db, key)],
       );

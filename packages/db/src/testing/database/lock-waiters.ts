@@ -1,15 +1,25 @@
-import { execute } from '@repo/postgres/database';
 import { until } from '@repo/testing/until';
+import { connect, sqlOf } from './test-db.ts';
+import type { Sql } from './test-db.ts';
 
 const WAITING = `
 SELECT count(*)::int AS count FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
 
 /**
- * Waits until so many statements in the database wait for locks. It asks on connections of its own: within one
- * transaction pg_stat_activity is read once and stays as it was.
+ * Waits until so many statements in the database wait for locks. It asks on a connection of its own, or through `sql`
+ * outside any transaction: within one pg_stat_activity is read once and stays as it was.
  */
-export async function untilWaiting(url: string, count: number): Promise<void> {
-  const look = async () => (await execute(url, WAITING))[0]?.['count'];
+export async function untilWaiting(observer: string | Sql, count: number): Promise<void> {
+  if (typeof observer === 'string') {
+    const client = await connect(observer);
+    try {
+      await untilWaiting(sqlOf(client), count);
+    } finally {
+      await client.end();
+    }
+    return;
+  }
+  const look = async () => (await observer(WAITING))[0]?.['count'];
   await until(`${String(count)} statements that wait for locks`, look, {
     isFit: (waiting) => waiting === count,
   });

@@ -1,8 +1,10 @@
+import type { Client } from 'pg';
+import { afterAll } from 'vitest';
 import { createDb } from '../../connection/db.ts';
 import type { Db } from '../../connection/db.ts';
 import { isDaftariError } from '../../errors.ts';
 import { untilWaiting } from '../database/lock-waiters.ts';
-import { connect } from '../database/test-db.ts';
+import { connect, sqlOf } from '../database/test-db.ts';
 
 /** What a caller got: `done`, or the code of the refusal. Anything else fails the test. */
 type Told = string;
@@ -17,29 +19,49 @@ async function toldOf(request: Promise<unknown>): Promise<Told> {
   }
 }
 
+/** Connections that stay open between the meetings of a test file: new ones would cost each more than its statements. */
+export interface Race {
+  readonly url: () => string;
+  readonly callers: Db[];
+  readonly holders: Client[];
+}
+
+/** The connections for all races of a test file in its database. */
+export function useRace(database: { readonly url: string }): Race {
+  const race: Race = { url: () => database.url, callers: [], holders: [] };
+  // Registered after the database's own, and so called before it.
+  afterAll(async () => {
+    await Promise.all(race.holders.map((holder) => holder.end()));
+    await Promise.all(race.callers.map((db) => db.close()));
+  });
+  return race;
+}
+
 /**
  * Starts every request on a connection of its own while the wallet (or each of several) is locked, waits until all of
  * them wait for it, and lets them go: they truly meet. Returns what each got, in the order of the requests.
  */
 export async function meet(
-  url: string,
+  race: Race,
   wallet: string | readonly string[],
   requests: readonly ((db: Db) => Promise<unknown>)[],
 ): Promise<Told[]> {
-  const dbs = requests.map(() => createDb({ url, maxConnections: 1 }));
-  const holder = await connect(url);
+  const url = race.url();
+  while (race.callers.length < requests.length) race.callers.push(createDb({ url, maxConnections: 1 }));
+  if (race.holders.length === 0) race.holders.push(await connect(url), await connect(url));
+  const [holder, observer] = race.holders as [Client, Client];
+  await holder.query('BEGIN');
   try {
-    await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM core.wallets WHERE id = ANY ($1) ORDER BY id FOR UPDATE', [
       [wallet].flat(),
     ]);
-    const told = Promise.all(dbs.map((db, i) => toldOf(requests[i]?.(db) ?? Promise.resolve())));
-    await untilWaiting(url, requests.length);
+    const told = Promise.all(requests.map((request, i) => toldOf(request(race.callers[i] as Db))));
+    await untilWaiting(sqlOf(observer), requests.length);
     await holder.query('COMMIT');
     return await told;
   } finally {
-    await holder.end();
-    await Promise.all(dbs.map((db) => db.close()));
+    // After the commit this does nothing; after a failure it lets the callers go.
+    await holder.query('ROLLBACK');
   }
 }
 
