@@ -8,18 +8,26 @@ import {
   sendValidation,
   validationOf,
 } from '@repo/simulator';
-import { expect, onTestFinished, test } from 'vitest';
-import { getDeposit, openCustomerWallet, startTestService, TEST_KEY } from './testing.ts';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { getDeposit, openCustomerWallet, startTestService, TEST_KEY, useTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
+
+const service = useTestService();
 
 const random = createRandom('app.test');
 const ACKNOWLEDGED = { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', accepted: true };
 
-/** The inbox in the order of arrival. */
-async function readInbox({ database }: TestService) {
+/** Of the service that the tests share: what was in its inbox before this one. */
+let before: unknown[] = [];
+beforeEach(async () => {
+  before = (await service.database.query('SELECT id FROM services.mpesa_callbacks')).map(({ id }) => id);
+});
+
+/** What this test brought into the inbox, in the order of arrival. */
+function readInbox({ database }: TestService) {
   return database.query(
     `SELECT kind, receipt, outcome, error, convert_from(body, 'UTF8') AS body
-       FROM services.mpesa_callbacks ORDER BY received_at, id`,
+       FROM services.mpesa_callbacks WHERE id <> ALL ('{${before.join(',')}}') ORDER BY received_at, id`,
   );
 }
 
@@ -31,18 +39,18 @@ async function balanceOf({ database }: TestService, wallet: string): Promise<unk
 test.each(C2B_SHAPES)(
   'a %s payment is acknowledged, recorded with its exact amount and time, and kept as it came',
   async (shape) => {
-    await using service = await startTestService();
-    const account = await openCustomerWallet(service.db);
+    await using own = await startTestService();
+    const account = await openCustomerWallet(own.db);
     const payment = createPayment(random, {
       account,
       amount: '1520.50',
       paidAt: new Date('2026-08-04T06:13:30Z'),
     });
     const message = confirmationOf(payment, shape);
-    expect(await sendConfirmation(service.target, message)).toEqual(ACKNOWLEDGED);
+    expect(await sendConfirmation(own.target, message)).toEqual(ACKNOWLEDGED);
 
     const hasAccount = message.BillRefNumber === account;
-    const deposit = (await (await getDeposit(service, payment.receipt)).json()) as Record<string, unknown>;
+    const deposit = (await (await getDeposit(own, payment.receipt)).json()) as Record<string, unknown>;
     expect(deposit).toMatchObject({
       receipt: payment.receipt,
       outcome: hasAccount ? 'credited' : 'suspense',
@@ -53,29 +61,22 @@ test.each(C2B_SHAPES)(
       verificationHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       callbacks: [{ kind: 'c2b_confirmation', outcome: hasAccount ? 'credited' : 'suspense' }],
     });
-    expect(await readInbox(service)).toMatchObject([
-      { receipt: payment.receipt, body: JSON.stringify(message) },
-    ]);
+    expect(await readInbox(own)).toMatchObject([{ receipt: payment.receipt, body: JSON.stringify(message) }]);
   },
 );
 
 test('a payment that is reported again is acknowledged again and credited once', async () => {
-  await using service = await startTestService();
-  const account = await openCustomerWallet(service.db);
+  await using own = await startTestService();
+  const account = await openCustomerWallet(own.db);
   const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
   for (let repeat = 0; repeat < 3; repeat += 1) {
-    expect(await sendConfirmation(service.target, message)).toEqual(ACKNOWLEDGED);
+    expect(await sendConfirmation(own.target, message)).toEqual(ACKNOWLEDGED);
   }
-  expect(await balanceOf(service, account)).toBe('100.00');
-  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual([
-    'CREDITED',
-    'DUPLICATE',
-    'DUPLICATE',
-  ]);
+  expect(await balanceOf(own, account)).toBe('100.00');
+  expect((await readInbox(own)).map((row) => row['outcome'])).toEqual(['CREDITED', 'DUPLICATE', 'DUPLICATE']);
 });
 
 test('the same receipt with another amount is acknowledged as a conflict and moves no money', async () => {
-  await using service = await startTestService();
   const account = await openCustomerWallet(service.db);
   const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
   await sendConfirmation(service.target, message);
@@ -90,30 +91,30 @@ test('the same receipt with another amount is acknowledged as a conflict and mov
 });
 
 test('a receipt in lower case with spaces is the same receipt', async () => {
-  await using service = await startTestService();
-  const account = await openCustomerWallet(service.db);
+  await using own = await startTestService();
+  const account = await openCustomerWallet(own.db);
   const message = confirmationOf(createPayment(random, { account, amount: '100.00' }));
-  await sendConfirmation(service.target, message);
-  await sendConfirmation(service.target, { ...message, TransID: ` ${message.TransID.toLowerCase()} ` });
-  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['CREDITED', 'DUPLICATE']);
-  expect((await getDeposit(service, message.TransID.toLowerCase())).status).toBe(200);
+  await sendConfirmation(own.target, message);
+  await sendConfirmation(own.target, { ...message, TransID: ` ${message.TransID.toLowerCase()} ` });
+  expect((await readInbox(own)).map((row) => row['outcome'])).toEqual(['CREDITED', 'DUPLICATE']);
+  expect((await getDeposit(own, message.TransID.toLowerCase())).status).toBe(200);
 });
 
 test('a validation credits nothing, and the confirmation after it does', async () => {
-  await using service = await startTestService();
-  const account = await openCustomerWallet(service.db);
+  await using own = await startTestService();
+  const account = await openCustomerWallet(own.db);
   const payment = createPayment(random, { account, amount: '100.00' });
-  const answer = await sendValidation(service.target, validationOf(payment));
+  const answer = await sendValidation(own.target, validationOf(payment));
   expect(answer).toEqual({ status: 200, body: '{"ResultCode":"0","ResultDesc":"Accepted"}', accepted: true });
-  expect(await balanceOf(service, account)).toBe('0.00');
-  expect(await (await getDeposit(service, payment.receipt)).json()).toMatchObject({
+  expect(await balanceOf(own, account)).toBe('0.00');
+  expect(await (await getDeposit(own, payment.receipt)).json()).toMatchObject({
     outcome: 'none',
     callbacks: [{ kind: 'c2b_validation', outcome: 'validated', error: null }],
   });
 
-  await sendConfirmation(service.target, confirmationOf(payment));
-  expect(await balanceOf(service, account)).toBe('100.00');
-  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['VALIDATED', 'CREDITED']);
+  await sendConfirmation(own.target, confirmationOf(payment));
+  expect(await balanceOf(own, account)).toBe('100.00');
+  expect((await readInbox(own)).map((row) => row['outcome'])).toEqual(['VALIDATED', 'CREDITED']);
 });
 
 const RECEIPT = 'UH4SP1L7W6';
@@ -135,38 +136,38 @@ test.each([
     { body: `{${FACTS},"TransAmount":"10","TransAmount":"20"}`, error: 'duplicate_key', read: RECEIPT },
   ],
 ])('%s is acknowledged and kept in quarantine', async (_what, { body, error, read }) => {
-  await using service = await startTestService();
-  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(ACKNOWLEDGED);
-  const rows = await service.database.query(
+  await using own = await startTestService();
+  expect(await sendRaw(own.target, 'confirmation', body)).toEqual(ACKNOWLEDGED);
+  const rows = await own.database.query(
     `SELECT outcome, error, receipt, encode(body, 'hex') AS body FROM services.mpesa_callbacks`,
   );
   expect(rows).toEqual([
     { outcome: 'QUARANTINED', error, receipt: read, body: Buffer.from(body).toString('hex') },
   ]);
-  const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
+  const metrics = await fetch(`${own.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
   expect(await metrics.text()).toContain(
     `mpesa_callbacks_quarantined_total{reason="${error}",service="mpesa"} 1`,
   );
 });
 
 test('text that the database cannot hold does not stop a payment', async () => {
-  await using service = await startTestService();
-  const account = await openCustomerWallet(service.db);
+  await using own = await startTestService();
+  const account = await openCustomerWallet(own.db);
   const body = `{${FACTS},"TransAmount":10.00,"BillRefNumber":"${account}","FirstName":"A\\u0000\\ud800","X":1e400000}`;
-  expect(await sendRaw(service.target, 'confirmation', body)).toEqual(ACKNOWLEDGED);
-  expect(await balanceOf(service, account)).toBe('10.00');
-  expect(await readInbox(service)).toMatchObject([{ outcome: 'CREDITED', body }]);
-  const rows = await service.database.query('SELECT raw_payload FROM services.mpesa_logs');
+  expect(await sendRaw(own.target, 'confirmation', body)).toEqual(ACKNOWLEDGED);
+  expect(await balanceOf(own, account)).toBe('10.00');
+  expect(await readInbox(own)).toMatchObject([{ outcome: 'CREDITED', body }]);
+  const rows = await own.database.query('SELECT raw_payload FROM services.mpesa_logs');
   expect(rows).toMatchObject([{ raw_payload: { FirstName: 'A\uFFFD\uFFFD', X: '1e400000' } }]);
 });
 
 test('a body over 64 KiB is refused with 413 and its beginning is kept', async () => {
-  await using service = await startTestService();
+  await using own = await startTestService();
   const body = Buffer.alloc(65_537, '{"TransID":"');
-  const answer = await sendRaw(service.target, 'confirmation', body);
+  const answer = await sendRaw(own.target, 'confirmation', body);
   expect(answer.status).toBe(413);
   expect(JSON.parse(answer.body)).toMatchObject({ code: 'body_too_large' });
-  const rows = await service.database.query(
+  const rows = await own.database.query(
     'SELECT outcome, error, length(body) AS length FROM services.mpesa_callbacks',
   );
   expect(rows).toEqual([
@@ -175,9 +176,9 @@ test('a body over 64 KiB is refused with 413 and its beginning is kept', async (
 });
 
 test('a wrong token is answered exactly like an unknown path, and nothing is stored', async () => {
-  await using service = await startTestService();
+  await using own = await startTestService();
   const post = async (path: string) => {
-    const response = await fetch(`${service.url}${path}`, {
+    const response = await fetch(`${own.url}${path}`, {
       method: 'POST',
       body: `{${FACTS},"TransAmount":"10"}`,
     });
@@ -191,11 +192,10 @@ test('a wrong token is answered exactly like an unknown path, and nothing is sto
   expect(await post('/c2b/wrong/confirmation')).toEqual(unknown);
   expect(await post('/c2b/wrong/nothing')).toEqual(unknown);
   expect(await post(`/c2b/${'w'.repeat(8_000)}/validation`)).toEqual(unknown);
-  expect(await readInbox(service)).toEqual([]);
+  expect(await readInbox(own)).toEqual([]);
 });
 
 test('a deposit that fails by itself is kept as FAILED and acknowledged, and its neighbours are credited', async () => {
-  await using service = await startTestService();
   const account = await openCustomerWallet(service.db);
   await service.database.query(
     `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'out of order'; END $$;
@@ -215,58 +215,58 @@ test('a deposit that fails by itself is kept as FAILED and acknowledged, and its
 });
 
 test('a payment that no wallet can hold is acknowledged and kept as FAILED', async () => {
-  await using service = await startTestService();
-  const account = await openCustomerWallet(service.db);
+  await using own = await startTestService();
+  const account = await openCustomerWallet(own.db);
   const amount = '99999999999999999.99';
-  await service.database.query(
+  await own.database.query(
     `SELECT core.post_transactions(
        ARRAY['PAID-BEFORE'], ARRAY['TRANSFER'], ARRAY['MPESA-FLOAT'], ARRAY['${account}'], ARRAY[NULL]::text[],
        ARRAY[${amount}], ARRAY['KES'], ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::uuid[])`,
   );
   const message = confirmationOf(createPayment(random, { account, amount: '0.01' }));
-  expect(await sendConfirmation(service.target, message)).toEqual(ACKNOWLEDGED);
-  expect((await readInbox(service)).map((row) => row['outcome'])).toEqual(['FAILED']);
-  expect(await balanceOf(service, account)).toBe(amount);
+  expect(await sendConfirmation(own.target, message)).toEqual(ACKNOWLEDGED);
+  expect((await readInbox(own)).map((row) => row['outcome'])).toEqual(['FAILED']);
+  expect(await balanceOf(own, account)).toBe(amount);
 });
 
 test('a deposit is shown only to callers with a key, and an unknown receipt is a 404', async () => {
-  await using service = await startTestService();
-  expect((await fetch(`${service.url}/deposits/${RECEIPT}`)).status).toBe(401);
-  const response = await getDeposit(service, RECEIPT);
+  await using own = await startTestService();
+  expect((await fetch(`${own.url}/deposits/${RECEIPT}`)).status).toBe(401);
+  const response = await getDeposit(own, RECEIPT);
   expect(response.status).toBe(404);
   expect(await response.json()).toMatchObject({
     code: 'not_found',
     detail: expect.stringContaining('receipt') as string,
   });
-  expect((await getDeposit(service, 'not-a-receipt')).status).toBe(404);
+  expect((await getDeposit(own, 'not-a-receipt')).status).toBe(404);
 });
 
 test('neither the log nor the metrics hold a number, a name, an account, a body or the token', async () => {
-  await using service = await startTestService({
+  await using own = await startTestService({
     validation: 'strict',
     sourceCheck: { mode: 'log', allowlist: [] },
   });
-  const account = await openCustomerWallet(service.db);
+  const account = await openCustomerWallet(own.db);
   const payment = createPayment(random, {
     account,
     phone: '254700000126',
     firstName: 'ATIENO',
     lastName: 'OTIENO',
   });
-  await sendValidation(service.target, validationOf({ ...payment, account: '5550001112' }, 'plain'));
-  await sendConfirmation(service.target, confirmationOf(payment, 'plain'));
-  await sendConfirmation(service.target, { ...confirmationOf(payment, 'plain'), TransAmount: 'ATIENO' });
-  await sendRaw(service.target, 'confirmation', '{"MSISDN":"254700000126",');
-  service.network.cut();
+  await sendValidation(own.target, validationOf({ ...payment, account: '5550001112' }, 'plain'));
+  await sendConfirmation(own.target, confirmationOf(payment, 'plain'));
+  await sendConfirmation(own.target, { ...confirmationOf(payment, 'plain'), TransAmount: 'ATIENO' });
+  await sendRaw(own.target, 'confirmation', '{"MSISDN":"254700000126",');
+  own.network.cut();
   await sendConfirmation(
-    service.target,
+    own.target,
     confirmationOf(createPayment(random, { account, phone: '254700000126' }), 'plain'),
   );
-  service.network.restore();
+  own.network.restore();
   const metrics = await (
-    await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } })
+    await fetch(`${own.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } })
   ).text();
-  const written = `${service.lines.join('')}${metrics}`;
+  const written = `${own.lines.join('')}${metrics}`;
   expect(written).toContain('the request');
   for (const secret of [
     '254700000126',
@@ -282,7 +282,6 @@ test('neither the log nor the metrics hold a number, a name, an account, a body 
 });
 
 test('the service says that it is ready only while it reaches its database', async () => {
-  await using service = await startTestService();
   expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
   service.network.cut();
   expect((await fetch(`${service.url}/health/ready`)).status).toBe(503);

@@ -3,8 +3,10 @@ import { createApiKey } from '@repo/db';
 import type { Scope } from '@repo/db';
 import { confirmationOf, createPayment, createRandom, sendConfirmation, sendRaw } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { openCustomerWallet, startTestService, TEST_KEY } from './testing.ts';
+import { openCustomerWallet, startTestService, TEST_KEY, useTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
+
+const service = useTestService();
 
 const random = createRandom('people-routes.test');
 const TOO_MUCH = '20000000.00';
@@ -37,21 +39,20 @@ async function ask({ url }: TestService, path: string, { key = TEST_KEY, body, a
   };
 }
 
-async function keyWith(service: TestService, scope: Scope): Promise<string> {
-  return (await createApiKey(service.db, { name: `the ${scope} key`, scopes: [scope] })).key;
+async function keyWith(of: TestService, scope: Scope): Promise<string> {
+  return (await createApiKey(of.db, { name: `the ${scope} key`, scopes: [scope] })).key;
 }
 
 /** A payment as M-PESA reports it; its receipt. */
-async function pay(service: TestService, given: Parameters<typeof createPayment>[1] = {}): Promise<string> {
+async function pay(of: TestService, given: Parameters<typeof createPayment>[1] = {}): Promise<string> {
   const payment = createPayment(random, { amount: '100.00', phone: '254700000126', ...given });
-  expect(await sendConfirmation(service.target, confirmationOf(payment, 'plain'))).toMatchObject({
+  expect(await sendConfirmation(of.target, confirmationOf(payment, 'plain'))).toMatchObject({
     accepted: true,
   });
   return payment.receipt;
 }
 
 test('a payment above the limit is acknowledged, listed for people, and posted once when it is released', async () => {
-  await using service = await startTestService();
   const account = await openCustomerWallet(service.db);
   const receipt = await pay(service, { account, amount: TOO_MUCH });
   const held = await ask(service, '/callbacks?outcome=HELD');
@@ -82,7 +83,6 @@ test('a payment above the limit is acknowledged, listed for people, and posted o
 });
 
 test('a payment can be put aside, with who and why', async () => {
-  await using service = await startTestService();
   const receipt = await pay(service, { account: '', amount: TOO_MUCH });
   const key = await keyWith(service, 'admin');
   const rejected = await ask(service, `/deposits/${receipt}/rejection`, { key, body: { reason: 'A test.' } });
@@ -102,12 +102,10 @@ test.each([
   ['an invalid id', '/callbacks/x/resolution', { decision: 'keep', reason: 'x' }, 404],
   ['an unknown decision', '/callbacks/x/resolution', { decision: 'burn', reason: 'x' }, 422],
 ])('a decision about %s is refused', async (...[, path, body, status]) => {
-  await using service = await startTestService();
   expect((await ask(service, path, { body })).status).toBe(status);
 });
 
 test('a conflict is listed with what it said, and corrected or kept once', async () => {
-  await using service = await startTestService();
   const account = await openCustomerWallet(service.db);
   const receipt = await pay(service, { account });
   await pay(service, { account, receipt, amount: '250.00' });
@@ -125,7 +123,6 @@ test('a conflict is listed with what it said, and corrected or kept once', async
 });
 
 test('a key that only reads sees nobody who paid, and decides nothing', async () => {
-  await using service = await startTestService();
   await openCustomerWallet(service.db);
   const secrets = ['254700000126', '700000126', 'ATIENO', 'OTIENO', 'Mama Atieno'];
   const names = { firstName: 'ATIENO', middleName: '', lastName: 'OTIENO' };
@@ -170,13 +167,13 @@ test('a key that only reads sees nobody who paid, and decides nothing', async ()
 });
 
 test('the suggestions of a payment in suspense say why each wallet may have been meant', async () => {
-  await using service = await startTestService();
-  const [first, second] = [await openCustomerWallet(service.db), await openCustomerWallet(service.db)];
-  const receipt = await pay(service, { account: '0700000126', phone: '254700000200' });
-  const unpaid = await pay(service, { account: '', phone: '254700000200' });
+  await using own = await startTestService();
+  const [first, second] = [await openCustomerWallet(own.db), await openCustomerWallet(own.db)];
+  const receipt = await pay(own, { account: '0700000126', phone: '254700000200' });
+  const unpaid = await pay(own, { account: '', phone: '254700000200' });
   // Opened after the payments came.
-  const payer = await openCustomerWallet(service.db, '254700000200');
-  const { items } = await ask(service, '/suspense');
+  const payer = await openCustomerWallet(own.db, '254700000200');
+  const { items } = await ask(own, '/suspense');
   expect(items).toMatchObject([
     { receipt: unpaid, reason: 'no_account', suggestions: [{ wallet: payer, reason: 'payer_phone' }] },
     {
@@ -188,15 +185,15 @@ test('the suggestions of a payment in suspense say why each wallet may have been
       ],
     },
   ]);
-  expect((await ask(service, `/deposits/${unpaid}`)).body).toMatchObject({
+  expect((await ask(own, `/deposits/${unpaid}`)).body).toMatchObject({
     suggestions: [{ wallet: payer, reason: 'payer_phone' }],
   });
 });
 
 test('the lists are CSV for those who ask, page by page, by days in Nairobi', async () => {
-  await using service = await startTestService();
+  await using own = await startTestService();
   const receipts: string[] = [];
-  for (let i = 0; i < 5; i += 1) receipts.push(await pay(service, { account: '=1+1' }));
+  for (let i = 0; i < 5; i += 1) receipts.push(await pay(own, { account: '=1+1' }));
   const latest = receipts.toReversed();
   for (const [list, more] of [
     ['/deposits', ''],
@@ -205,7 +202,7 @@ test('the lists are CSV for those who ask, page by page, by days in Nairobi', as
     const seen: string[] = [];
     let path: string | null = `${list ?? ''}?from=2020-01-01&limit=2${more ?? ''}`;
     while (path !== null) {
-      const page: Awaited<ReturnType<typeof ask>> = await ask(service, path, { accept: 'text/csv' });
+      const page: Awaited<ReturnType<typeof ask>> = await ask(own, path, { accept: 'text/csv' });
       expect(page.headers.get('content-type')).toBe('text/csv; charset=utf-8');
       const [header = '', ...lines] = page.text.trimEnd().split('\r\n');
       const column = header.split(',').indexOf('receipt');
@@ -213,13 +210,13 @@ test('the lists are CSV for those who ask, page by page, by days in Nairobi', as
       path = /<(.+)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1] ?? null;
     }
     expect(seen).toEqual(latest);
-    expect((await ask(service, `${list ?? ''}?to=2020-01-01`)).items).toEqual([]);
-    expect((await ask(service, `${list ?? ''}?from=yesterday`)).status).toBe(422);
-    expect((await ask(service, `${list ?? ''}?cursor=x`)).status).toBe(422);
-    expect((await ask(service, `${list ?? ''}?outcome=lost`)).status).toBe(422);
+    expect((await ask(own, `${list ?? ''}?to=2020-01-01`)).items).toEqual([]);
+    expect((await ask(own, `${list ?? ''}?from=yesterday`)).status).toBe(422);
+    expect((await ask(own, `${list ?? ''}?cursor=x`)).status).toBe(422);
+    expect((await ask(own, `${list ?? ''}?outcome=lost`)).status).toBe(422);
   }
-  expect((await ask(service, '/deposits', { accept: 'text/csv' })).text).toContain(",'=1+1,");
-  expect((await ask(service, `/callbacks?receipt=${latest[0] ?? ''}`)).items).toMatchObject([
+  expect((await ask(own, '/deposits', { accept: 'text/csv' })).text).toContain(",'=1+1,");
+  expect((await ask(own, `/callbacks?receipt=${latest[0] ?? ''}`)).items).toMatchObject([
     { receipt: latest[0] },
   ]);
 });

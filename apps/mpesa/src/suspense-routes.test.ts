@@ -3,8 +3,10 @@ import { createApiKey, freezeWallet, reverseTransaction } from '@repo/db';
 import type { Scope } from '@repo/db';
 import { confirmationOf, createPayment, createRandom, sendConfirmation } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { openCustomerWallet, startTestService, TEST_KEY } from './testing.ts';
+import { openCustomerWallet, TEST_KEY, startTestService, useTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
+
+const service = useTestService();
 
 const random = createRandom('suspense-routes.test');
 
@@ -29,25 +31,24 @@ async function ask({ url }: TestService, path: string, asked: Asked = {}) {
 }
 
 /** A payment to an account that leads nowhere, as M-PESA reports it; its receipt. */
-async function payAstray(service: TestService, amount = '150.00'): Promise<string> {
+async function payAstray(of: TestService, amount = '150.00'): Promise<string> {
   const payment = createPayment(random, { account: 'RENT 4B', amount });
-  expect(await sendConfirmation(service.target, confirmationOf(payment, 'masked'))).toMatchObject({
+  expect(await sendConfirmation(of.target, confirmationOf(payment, 'masked'))).toMatchObject({
     accepted: true,
   });
   return payment.receipt;
 }
 
-async function receiptsOf(service: TestService, query = ''): Promise<unknown[]> {
-  const { body } = await ask(service, `/suspense${query}`);
+async function receiptsOf(of: TestService, query = ''): Promise<unknown[]> {
+  const { body } = await ask(of, `/suspense${query}`);
   return (body['items'] as { receipt: string }[]).map(({ receipt }) => receipt);
 }
 
-async function keyWith(service: TestService, scope: Scope): Promise<string> {
-  return (await createApiKey(service.db, { name: scope, scopes: [scope] })).key;
+async function keyWith(of: TestService, scope: Scope): Promise<string> {
+  return (await createApiKey(of.db, { name: scope, scopes: [scope] })).key;
 }
 
 test('a payment to an account that leads nowhere waits until it is assigned, and not afterwards', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomerWallet(service.db);
   const receipt = await payAstray(service);
   const { status, body } = await ask(service, '/suspense');
@@ -90,7 +91,6 @@ test('a payment to an account that leads nowhere waits until it is assigned, and
 });
 
 test('a late repeat does not assign a payment again that was taken back meanwhile', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomerWallet(service.db);
   const receipt = await payAstray(service);
   const assigning = { body: { wallet }, idempotencyKey: randomUUID() };
@@ -101,26 +101,26 @@ test('a late repeat does not assign a payment again that was taken back meanwhil
 });
 
 test('the list comes in pages', async () => {
-  await using service = await startTestService();
+  await using own = await startTestService();
   const receipts: string[] = [];
-  for (let count = 0; count < 3; count += 1) receipts.push(await payAstray(service));
-  const first = await ask(service, '/suspense?limit=2');
+  for (let count = 0; count < 3; count += 1) receipts.push(await payAstray(own));
+  const first = await ask(own, '/suspense?limit=2');
   expect((first.body['items'] as unknown[]).length).toBe(2);
   const cursor = String(first.body['nextCursor']);
-  expect(await receiptsOf(service, `?limit=2&cursor=${cursor}`)).toEqual([receipts[0]]);
+  expect(await receiptsOf(own, `?limit=2&cursor=${cursor}`)).toEqual([receipts[0]]);
 });
 
 test('what cannot be assigned is refused, says why and moves nothing', async () => {
-  await using service = await startTestService();
+  await using own = await startTestService();
   const [wallet, other, frozen] = [
-    await openCustomerWallet(service.db),
-    await openCustomerWallet(service.db, '254700000127'),
-    await openCustomerWallet(service.db, '254700000128'),
+    await openCustomerWallet(own.db),
+    await openCustomerWallet(own.db, '254700000127'),
+    await openCustomerWallet(own.db, '254700000128'),
   ];
-  await freezeWallet(service.db, { wallet: frozen, reason: 'a lost phone' });
-  const receipt = await payAstray(service);
+  await freezeWallet(own.db, { wallet: frozen, reason: 'a lost phone' });
+  const receipt = await payAstray(own);
   const assign = async (to: unknown, of = receipt, idempotencyKey: string | null = randomUUID()) => {
-    const answer = await ask(service, `/suspense/${of}/assignment`, { body: { wallet: to }, idempotencyKey });
+    const answer = await ask(own, `/suspense/${of}/assignment`, { body: { wallet: to }, idempotencyKey });
     return [answer.status, answer.body['code']];
   };
   expect(await assign('1000000000')).toEqual([422, 'unknown_wallet']);
@@ -131,22 +131,21 @@ test('what cannot be assigned is refused, says why and moves nothing', async () 
   expect(await assign(wallet, 'NEVERSEEN1')).toEqual([404, 'unknown_transaction']);
   expect(await assign(wallet, 'no receipt')).toEqual([404, 'unknown_transaction']);
   expect(await assign(wallet, receipt, null)).toEqual([400, 'idempotency_key_required']);
-  expect(await receiptsOf(service)).toEqual([receipt]);
+  expect(await receiptsOf(own)).toEqual([receipt]);
 
   const key = randomUUID();
   expect((await assign(wallet, receipt, key))[0]).toBe(201);
   expect(await assign(other, receipt, key)).toEqual([409, 'key_reused']);
   expect(await assign(other)).toEqual([409, 'already_assigned']);
   const paid = createPayment(random, { account: wallet, amount: '10.00' });
-  await sendConfirmation(service.target, confirmationOf(paid, 'masked'));
+  await sendConfirmation(own.target, confirmationOf(paid, 'masked'));
   expect(await assign(wallet, paid.receipt)).toEqual([422, 'not_in_suspense']);
-  const returned = await payAstray(service);
-  await reverseTransaction(service.db, { reference: returned, idempotencyKey: randomUUID() });
+  const returned = await payAstray(own);
+  await reverseTransaction(own.db, { reference: returned, idempotencyKey: randomUUID() });
   expect(await assign(wallet, returned)).toEqual([409, 'already_reversed']);
 });
 
 test('reading takes the scope read and assigning the scope admin', async () => {
-  await using service = await startTestService();
   const receipt = await payAstray(service);
   const body = { wallet: await openCustomerWallet(service.db) };
   const path = `/suspense/${receipt}/assignment`;
@@ -168,7 +167,6 @@ test('reading takes the scope read and assigning the scope admin', async () => {
 test.each(['?limit=0', '?limit=201', '?cursor=x', '?status=old', '?page=2'])(
   'GET /suspense%s is refused',
   async (query) => {
-    await using service = await startTestService();
     const { status, body } = await ask(service, `/suspense${query}`);
     expect([status, body['code']]).toEqual([422, 'invalid_request']);
   },

@@ -6,6 +6,7 @@ import type { DatabaseProxy } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { openTarget } from '@repo/simulator';
 import type { Target } from '@repo/simulator';
+import { shared } from '@repo/testing/shared';
 import { createApp } from './app.ts';
 import { createDaraja } from './daraja/client.ts';
 import type { DarajaSettings } from './daraja/settings.ts';
@@ -84,6 +85,9 @@ export async function startTestService(
     },
   };
 }
+
+/** One service for all tests of a file. */
+export const useTestService = (): TestService => shared(() => startTestService());
 
 const TEST_SETTINGS: AppSettings = {
   apiKey: TEST_KEY,

@@ -3,9 +3,11 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { confirmationOf, createPayment, createRandom } from '@repo/simulator';
 import { until } from '@repo/testing/until';
-import { expect, test } from 'vitest';
-import { openCustomerWallet, startTestService, TEST_TOKEN } from './testing.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { openCustomerWallet, startTestService, TEST_TOKEN, useTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
+
+const service = useTestService();
 
 // Whatever comes with the right token is in the inbox afterwards, and nothing that could be stored is answered 5xx.
 
@@ -13,15 +15,15 @@ const random = createRandom('ways-in.test');
 const PATH = `/c2b/${TEST_TOKEN}/confirmation`;
 
 /** A confirmation of 10.00 for a customer, as text. */
-async function newConfirmation(service: TestService): Promise<{ body: string; receipt: string }> {
-  const account = await openCustomerWallet(service.db);
+async function newConfirmation(of: TestService): Promise<{ body: string; receipt: string }> {
+  const account = await openCustomerWallet(of.db);
   const payment = createPayment(random, { account, amount: '10.00' });
   return { body: JSON.stringify(confirmationOf(payment)), receipt: payment.receipt };
 }
 
 /** Writes bytes to the service's socket and gives all that it answers. */
-async function write(service: TestService, ...parts: readonly (string | Buffer)[]): Promise<string> {
-  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+async function write(of: TestService, ...parts: readonly (string | Buffer)[]): Promise<string> {
+  const socket = connect(Number(new URL(of.url).port), '127.0.0.1');
   await once(socket, 'connect');
   for (const part of parts) socket.write(part);
   return text(socket);
@@ -31,10 +33,17 @@ function head(requestLine: string, headers: readonly string[]): string {
   return [requestLine, 'Host: x', 'Connection: close', ...headers, '', ''].join('\r\n');
 }
 
+/** Of the service that the tests share: what was in its inbox before this one. */
+let before: unknown[] = [];
+beforeEach(async () => {
+  before = (await service.database.query('SELECT id FROM services.mpesa_callbacks')).map(({ id }) => id);
+});
+
+/** What this test brought into the inbox, in the order of arrival. */
 function readInbox({ database }: TestService) {
   return database.query(
     `SELECT kind, receipt, outcome, error, convert_from(body, 'UTF8') AS body
-       FROM services.mpesa_callbacks ORDER BY received_at, id`,
+       FROM services.mpesa_callbacks WHERE id <> ALL ('{${before.join(',')}}') ORDER BY received_at, id`,
   );
 }
 
@@ -47,7 +56,6 @@ test.each([
   ['a space at the end', `${PATH}%20`],
   ['a whole address', `http://pay.example${PATH}`],
 ])('a confirmation whose path has %s is credited', async (_what, target) => {
-  await using service = await startTestService();
   const { body, receipt } = await newConfirmation(service);
   const length = `Content-Length: ${String(body.length)}`;
   const answer = await write(service, head(`POST ${target} HTTP/1.1`, [length]), body);
@@ -64,7 +72,6 @@ test.each([
   ['an expectation that nobody knows', ['Expect: a-miracle']],
   ['an upgrade', ['Upgrade: h2c']],
 ])('a confirmation with %s is credited', async (_what, headers) => {
-  await using service = await startTestService();
   const { body, receipt } = await newConfirmation(service);
   const length = `Content-Length: ${String(body.length)}`;
   const answer = await write(service, head(`POST ${PATH} HTTP/1.1`, [...headers, length]), body);
@@ -92,7 +99,6 @@ test.each([
     ],
   ],
 ])('a confirmation in %s is credited', async (_what, partsOf) => {
-  await using service = await startTestService();
   const { body, receipt } = await newConfirmation(service);
   expect(await write(service, ...partsOf(body))).toMatch(/ 200 .*"ResultCode":0/s);
   expect(await readInbox(service)).toMatchObject([{ receipt, outcome: 'CREDITED' }]);
@@ -109,7 +115,6 @@ test.each([
   [`DELETE ${PATH}`, 405, 'method_not_post'],
   [`GET ${PATH}`, 405, 'method_not_post'],
 ])('what comes by %s is refused and kept', async (line, status, error) => {
-  await using service = await startTestService();
   const { body, receipt } = await newConfirmation(service);
   const length = `Content-Length: ${String(body.length)}`;
   const answer = await write(service, head(`${line} HTTP/1.1`, [length]), body);
@@ -121,7 +126,6 @@ test.each([
 });
 
 test('a look at the address with a browser leaves nothing behind', async () => {
-  await using service = await startTestService();
   const response = await fetch(`${service.url}${PATH}`);
   expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
   expect(await readInbox(service)).toEqual([]);
@@ -130,16 +134,16 @@ test('a look at the address with a browser leaves nothing behind', async () => {
 test.each([65_537, 64 * 1024 + 1024 * 1024 + 1, 20_000_000])(
   'a body of %i bytes is refused with 413, and its beginning is kept with its size',
   async (size) => {
-    await using service = await startTestService();
-    const { body, receipt } = await newConfirmation(service);
+    await using own = await startTestService();
+    const { body, receipt } = await newConfirmation(own);
     const answer = await write(
-      service,
+      own,
       head(`POST ${PATH} HTTP/1.1`, [`Content-Length: ${String(size)}`]),
       body.slice(0, -1),
       Buffer.alloc(size - body.length + 1, ' '),
     );
     expect(answer).toMatch(/^HTTP\/1\.1 413 .*body_too_large/s);
-    const [row] = await service.database.query(
+    const [row] = await own.database.query(
       'SELECT receipt, outcome, error, length(body) AS length FROM services.mpesa_callbacks',
     );
     expect(row).toEqual({
@@ -155,7 +159,6 @@ test.each([
   ['its middle', (body: string) => body.slice(0, 80), 'body_incomplete'],
   ['more than the limit', () => 'x'.repeat(70_000), 'body_too_large'],
 ])('of a confirmation whose sender hangs up after %s what came is kept', async (_what, sentOf, error) => {
-  await using service = await startTestService();
   const { body } = await newConfirmation(service);
   const sent = sentOf(body);
   const socket = connect(Number(new URL(service.url).port), '127.0.0.1');

@@ -7,6 +7,7 @@ import type { DatabaseProxy } from '@repo/postgres/proxy';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { startAfricasTalking } from '@repo/simulator';
 import type { AfricasTalkingSimulator } from '@repo/simulator';
+import { shared } from '@repo/testing/shared';
 import { until } from '@repo/testing/until';
 import { Registry } from 'prom-client';
 import { createApp } from './app.ts';
@@ -138,6 +139,9 @@ export async function startTestService(settings: Partial<AppSettings> = {}): Pro
   };
   return service;
 }
+
+/** One service for all tests of a file. */
+export const useTestService = (): TestService => shared(() => startTestService());
 
 /** A client of the simulator, as the service has one. */
 export function openProvider(url: string, timeoutMs = 120_000): Provider {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Scope } from './dependencies.ts';
-import { openCustomer, startTestService } from './testing.ts';
+import { openCustomer, startTestService, useTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
+
+const service = useTestService();
 
 /** What each guarded route asks for, as `METHOD path`. */
 const GUARDED: Readonly<Record<string, Scope>> = {
@@ -39,22 +41,21 @@ const OPEN = [
   'GET /.well-known/jwks.json',
 ];
 
-async function makeKey(service: TestService, scopes: readonly string[], key?: string) {
-  return service.ask('/api-keys', {
+async function makeKey(of: TestService, scopes: readonly string[], key?: string) {
+  return of.ask('/api-keys', {
     method: 'POST',
     body: { name: 'till 7', scopes },
     ...(key === undefined ? {} : { key }),
   });
 }
 
-async function statusOf(service: TestService, route: string, key: string | null): Promise<number> {
+async function statusOf(of: TestService, route: string, key: string | null): Promise<number> {
   const [method = '', path = ''] = route.replaceAll(/\{\w+\}/g, '0').split(' ');
   const headers = key === null ? {} : { authorization: `Bearer ${key}` };
-  return (await fetch(`${service.url}${path}`, { method, headers })).status;
+  return (await fetch(`${of.url}${path}`, { method, headers })).status;
 }
 
 test('every route is either open or asks for exactly one scope', async () => {
-  await using service = await startTestService();
   const { body } = await service.ask('/docs/json', { key: null });
   const described = Object.entries(body['paths'] as Record<string, object>).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -81,7 +82,6 @@ test('every route is either open or asks for exactly one scope', async () => {
 });
 
 test('a key lacks a scope in the same words, whether the wallet exists or not', async () => {
-  await using service = await startTestService();
   const number = await openCustomer(service.db);
   const { body } = await makeKey(service, ['transact']);
   const refusals = await Promise.all(
@@ -95,8 +95,8 @@ test('a key lacks a scope in the same words, whether the wallet exists or not', 
 });
 
 test('a key is shown once and kept as a hash, and what it does is logged under its id', async () => {
-  await using service = await startTestService();
-  const made = await makeKey(service, ['read', 'read', 'transact']);
+  await using own = await startTestService();
+  const made = await makeKey(own, ['read', 'read', 'transact']);
   expect(made.status).toBe(201);
   expect(made.body).toEqual({
     id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
@@ -105,16 +105,15 @@ test('a key is shown once and kept as a hash, and what it does is logged under i
     key: expect.stringMatching(/^\S{20,}$/) as string,
   });
   const key = String(made.body['key']);
-  const rows = await service.query('SELECT * FROM services.api_keys');
+  const rows = await own.query('SELECT * FROM services.api_keys');
   expect(rows).toHaveLength(1);
   expect(JSON.stringify(rows)).not.toContain(key);
-  await service.fetch('/wallets/1000000000', { key });
-  expect(service.lines.join('')).toContain(`"caller":"${String(made.body['id'])}"`);
-  expect(service.lines.join('')).not.toContain(key);
+  await own.fetch('/wallets/1000000000', { key });
+  expect(own.lines.join('')).toContain(`"caller":"${String(made.body['id'])}"`);
+  expect(own.lines.join('')).not.toContain(key);
 });
 
 test('a revoked key gets nowhere at once, although it was just used', async () => {
-  await using service = await startTestService();
   const { body } = await makeKey(service, ['read']);
   const key = String(body['key']);
   expect(await statusOf(service, 'GET /wallets/{number}', key)).toBe(404);
@@ -124,7 +123,6 @@ test('a revoked key gets nowhere at once, although it was just used', async () =
 });
 
 test('nobody grants what they do not have', async () => {
-  await using service = await startTestService();
   const { body } = await makeKey(service, ['admin']);
   const key = String(body['key']);
   const more = await makeKey(service, ['admin', 'transact'], key);
@@ -138,7 +136,6 @@ test.each([
   ['no name', { name: '' }],
   ['a key of its own', { key: 'my-own-key' }],
 ])('a key with %s is not made', async (_what, change) => {
-  await using service = await startTestService();
   const answer = await service.ask('/api-keys', {
     method: 'POST',
     body: { name: 'till 7', scopes: ['read'], ...change },
@@ -147,7 +144,6 @@ test.each([
 });
 
 test('an invalid id is refused', async () => {
-  await using service = await startTestService();
   const answer = await service.ask('/api-keys/till-7', { method: 'DELETE' });
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);
 });

@@ -3,6 +3,7 @@ import { createDb, createLedgerIntake, createTransferIntake, openWallet, recordD
 import type { Db, GroupCommitOptions } from '@repo/db';
 import { stopServer } from '@repo/http';
 import { createTestDatabase } from '@repo/postgres/testing';
+import { shared } from '@repo/testing/shared';
 import { createApp } from './app.ts';
 import type { AppSettings } from './dependencies.ts';
 import { readReceiptKeys } from './receipts/receipt-keys.ts';
@@ -75,6 +76,9 @@ export async function startTestService(
     },
   };
 }
+
+/** One service for all tests of a file. */
+export const useTestService = (): TestService => shared(() => startTestService());
 
 /** Sends a request to a service; a body goes as JSON. */
 export function send(url: string, path: string, request: TestRequest = {}): Promise<Response> {

@@ -1,10 +1,12 @@
 import { createApiKey, queueSms } from '@repo/db';
 import { expect, test } from 'vitest';
-import { newNumber, startTestService } from '../testing.ts';
+import { newNumber, startTestService, useTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
-async function queue(service: TestService, recipient: string, reference: string) {
-  const { id } = await queueSms(service.db, {
+const service = useTestService();
+
+async function queue(of: TestService, recipient: string, reference: string) {
+  const { id } = await queueSms(of.db, {
     recipient,
     message: '=Umepokea, KES 10.00',
     template: 'deposit',
@@ -14,7 +16,6 @@ async function queue(service: TestService, recipient: string, reference: string)
 }
 
 test('an administrator sees the messages to a number with number and text', async () => {
-  await using service = await startTestService();
   const phone = newNumber();
   const id = await queue(service, phone, 'QKJ41HARMI');
   await queue(service, newNumber(), 'QKJ41HARMJ');
@@ -28,21 +29,20 @@ test('an administrator sees the messages to a number with number and text', asyn
 });
 
 test('a key that may only read finds by reference, with the number masked and no text, and not by number', async () => {
-  await using service = await startTestService();
+  await using own = await startTestService();
   const phone = newNumber();
-  await queue(service, phone, 'QKJ41HARMI');
-  const { key } = await createApiKey(service.db, { name: 'Reader', scopes: ['read'] });
-  const answer = await service.ask('/messages?reference=qkj41harmi', { key });
+  await queue(own, phone, 'QKJ41HARMI');
+  const { key } = await createApiKey(own.db, { name: 'Reader', scopes: ['read'] });
+  const answer = await own.ask('/messages?reference=qkj41harmi', { key });
   expect(answer.body['items']).toMatchObject([{ transactionReference: 'QKJ41HARMI' }]);
   expect(JSON.stringify(answer.body)).not.toMatch(new RegExp(`${phone}|Umepokea`));
   for (const query of [`phone=${phone}`, 'status=unknown']) {
-    const refused = await service.ask(`/messages?${query}`, { key });
+    const refused = await own.ask(`/messages?${query}`, { key });
     expect([refused.status, refused.body['code']]).toEqual([403, 'forbidden']);
   }
 });
 
 test('as CSV with the same filter, page by page', async () => {
-  await using service = await startTestService();
   const phone = newNumber();
   const ids = [await queue(service, phone, 'R1'), await queue(service, phone, 'R2')];
   const csv = { headers: { accept: 'text/csv' } };
@@ -67,12 +67,10 @@ test.each([
   'status=sent',
   'reference=R&cursor=x',
 ])('?%s is refused', async (query) => {
-  await using service = await startTestService();
   expect((await service.ask(`/messages?${query}`)).status).toBe(422);
 });
 
 test('another form is refused', async () => {
-  await using service = await startTestService();
   const answer = await service.ask('/messages?reference=R', { headers: { accept: 'application/pdf' } });
   expect([answer.status, answer.body['code']]).toEqual([406, 'not_acceptable']);
 });

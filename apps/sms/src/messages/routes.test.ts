@@ -1,8 +1,10 @@
 import { createApiKey, queueSms } from '@repo/db';
 import type { Scope } from '@repo/db';
 import { expect, test } from 'vitest';
-import { isDone, newNumber, startTestService, TEST_KEY, untilSms } from '../testing.ts';
+import { isDone, newNumber, startTestService, TEST_KEY, untilSms, useTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
+
+const service = useTestService();
 
 async function keyWith({ db }: TestService, ...scopes: Scope[]): Promise<string> {
   const { key } = await createApiKey(db, { name: 'support desk', scopes });
@@ -14,7 +16,6 @@ function post(body: unknown, headers: Record<string, string> = {}) {
 }
 
 test('a message is queued with 202, sent, and shown with what became of it', async () => {
-  await using service = await startTestService();
   service.send();
   const recipient = newNumber();
   const { status, body } = await service.ask('/messages', post({ recipient, message: 'Hello' }));
@@ -43,7 +44,6 @@ test('a message is queued with 202, sent, and shown with what became of it', asy
 });
 
 test('the facts about a message are kept with it', async () => {
-  await using service = await startTestService();
   const facts = {
     template: 'campaign-1',
     language: 'sw',
@@ -62,19 +62,18 @@ test('the facts about a message are kept with it', async () => {
 });
 
 test('the same idempotency key queues a message once, also from many at once, and answers the same id', async () => {
-  await using service = await startTestService();
+  await using own = await startTestService();
   const request = post({ recipient: newNumber(), message: 'Hello' }, { 'idempotency-key': 'order-17' });
-  const answers = await Promise.all(Array.from({ length: 10 }, () => service.ask('/messages', request)));
+  const answers = await Promise.all(Array.from({ length: 10 }, () => own.ask('/messages', request)));
   expect(answers.map(({ status }) => String(status)).toSorted()).toEqual([
     ...Array<string>(9).fill('200'),
     '202',
   ]);
   expect(new Set(answers.map(({ body }) => body['id'])).size).toBe(1);
-  expect(await service.query('SELECT count(*)::int AS count FROM services.sms_logs')).toEqual([{ count: 1 }]);
+  expect(await own.query('SELECT count(*)::int AS count FROM services.sms_logs')).toEqual([{ count: 1 }]);
 });
 
 test('a repeat is known as one also after its text was rewritten and sent', async () => {
-  await using service = await startTestService();
   service.send();
   const request = post({ recipient: newNumber(), message: '\u201cHello\u201d' }, { 'idempotency-key': 'a' });
   const first = await service.ask('/messages', request);
@@ -84,19 +83,18 @@ test('a repeat is known as one also after its text was rewritten and sent', asyn
 });
 
 test('a key whose message has been sent is refused for another text', async () => {
-  await using service = await startTestService();
-  service.send();
+  await using own = await startTestService();
+  own.send();
   const message = { recipient: newNumber(), message: 'Hello' };
   const headers = { 'idempotency-key': 'order-17' };
-  const first = await service.ask('/messages', post(message, headers));
-  await untilSms(service, String(first.body['id']), isDone);
-  const other = await service.ask('/messages', post({ ...message, message: 'Bye' }, headers));
+  const first = await own.ask('/messages', post(message, headers));
+  await untilSms(own, String(first.body['id']), isDone);
+  const other = await own.ask('/messages', post({ ...message, message: 'Bye' }, headers));
   expect([other.status, other.body['code']]).toEqual([409, 'key_reused']);
-  expect((await service.ask('/messages', post(message, headers))).status).toBe(200);
+  expect((await own.ask('/messages', post(message, headers))).status).toBe(200);
 });
 
 test('an idempotency key that comes with another message is refused', async () => {
-  await using service = await startTestService();
   const message = { recipient: newNumber(), message: 'Hello' };
   const headers = { 'idempotency-key': 'order-17' };
   await service.ask('/messages', post(message, headers));
@@ -110,7 +108,6 @@ test('an idempotency key that comes with another message is refused', async () =
 });
 
 test('a masked number is queued as failed at once, with an explanation', async () => {
-  await using service = await startTestService();
   const { status, body } = await service.ask(
     '/messages',
     post({ recipient: '2547 ***** 126', message: 'Hello' }),
@@ -132,7 +129,6 @@ test.each([
   ['an invalid template', { recipient: '254711222333', message: 'Hello', template: '=1+1' }],
   ['a language that is not spoken', { recipient: '254711222333', message: 'Hello', language: 'fr' }],
 ])('%s is refused with 422 as problem details', async (_what, body) => {
-  await using service = await startTestService();
   const answer = await service.ask('/messages', post(body));
   expect(answer.status).toBe(422);
   expect(answer.headers.get('content-type')).toContain('application/problem+json');
@@ -141,7 +137,6 @@ test.each([
 });
 
 test('a key that may only read sees neither the number nor the text, and queues nothing', async () => {
-  await using service = await startTestService();
   const { id } = await queueSms(service.db, { recipient: '254711222333', message: 'Atieno, hello' });
   const key = await keyWith(service, 'read');
   const { status, body } = await service.ask(`/messages/${id}`, { key });
@@ -156,7 +151,6 @@ test('a key that may only read sees neither the number nor the text, and queues 
 });
 
 test('a request without a valid key is refused', async () => {
-  await using service = await startTestService();
   const paths = [
     '/messages/018f0000-0000-7000-8000-000000000001',
     '/messages?status=unknown',
@@ -172,18 +166,17 @@ test('a request without a valid key is refused', async () => {
 test.each(['018f0000-0000-7000-8000-000000000001', 'nothing', '%00'])(
   'a message that is not there is a 404: %s',
   async (id) => {
-    await using service = await startTestService();
     const { status, body } = await service.ask(`/messages/${id}`);
     expect([status, body['code']]).toEqual([404, 'unknown_sms']);
   },
 );
 
 test('while the database is away requests are answered 503 and can be sent again', async () => {
-  await using service = await startTestService();
-  service.network.cut();
+  await using own = await startTestService();
+  own.network.cut();
   const request = post({ recipient: newNumber(), message: 'Hello' }, { 'idempotency-key': 'a' });
-  const { status, headers, body } = await service.ask('/messages', request);
+  const { status, headers, body } = await own.ask('/messages', request);
   expect([status, body['code'], headers.get('retry-after')]).toEqual([503, 'unavailable', '5']);
-  service.network.restore();
-  expect((await service.ask('/messages', request)).status).toBe(202);
+  own.network.restore();
+  expect((await own.ask('/messages', request)).status).toBe(202);
 });

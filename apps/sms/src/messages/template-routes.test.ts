@@ -1,12 +1,13 @@
 import { createApiKey } from '@repo/db';
 import { expect, test } from 'vitest';
-import { startTestService } from '../testing.ts';
+import { useTestService } from '../testing.ts';
+
+const service = useTestService();
 
 const PATH = '/templates/transfer_in/sw';
 const TEXT = '{reference} imethibitishwa. Umepokea {amount} toka kwa {name}.[ Salio {balance}.]';
 
 test('all texts are listed with their placeholders and how many messages they take', async () => {
-  await using service = await startTestService();
   const { status, body } = await service.ask('/templates');
   expect(status).toBe(200);
   expect(body['nextCursor']).toBeNull();
@@ -30,7 +31,6 @@ test('all texts are listed with their placeholders and how many messages they ta
 });
 
 test('a text is tried out without being changed, then changed, and who did it is kept', async () => {
-  await using service = await startTestService();
   const tried = await service.ask(`${PATH}/preview`, { method: 'POST', body: { text: TEXT } });
   expect([tried.status, tried.body]).toEqual([
     200,
@@ -56,7 +56,6 @@ test.each([
   ['more than one message', `{reference} {amount} {name} ${'x'.repeat(160)}`, '160'],
   ['another alphabet', '{reference} {amount} {name} \u{1F389}', 'alphabet'],
 ])('a text with %s is refused, and the answer says what is wrong', async (_what, wrong, said) => {
-  await using service = await startTestService();
   const answer = await service.ask(PATH, { method: 'PUT', body: { text: wrong, reason: 'x' } });
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_template']);
   expect(JSON.stringify(answer.body)).toContain(said);
@@ -70,13 +69,11 @@ test.each([
   '/templates/%00/en',
   `/templates/${'x'.repeat(99)}/en`,
 ])('%s is no text of ours', async (other) => {
-  await using service = await startTestService();
   const answer = await service.ask(other, { method: 'PUT', body: { text: TEXT, reason: 'x' } });
   expect([answer.status, answer.body['code']]).toEqual([404, 'unknown_template']);
 });
 
 test('only an administrator changes a text, and only with a reason', async () => {
-  await using service = await startTestService();
   const { key } = await createApiKey(service.db, { name: 'Reader', scopes: ['read', 'transact'] });
   const asReader = await service.ask(PATH, { method: 'PUT', key, body: { text: TEXT, reason: 'x' } });
   expect(asReader.status).toBe(403);

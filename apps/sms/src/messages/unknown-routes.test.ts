@@ -8,18 +8,21 @@ import {
   startTestService,
   TEST_TOKEN,
   untilSms,
+  useTestService,
 } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
+const service = useTestService();
+
 /** A message whose answer never came, and the provider's id of it. */
-async function leaveUnknown(service: TestService) {
-  service.simulator.configure({ behaviour: () => ({ kind: 'accept', answer: 'dropped' }) });
-  service.send({ provider: openProvider(service.simulator.url) });
+async function leaveUnknown(of: TestService) {
+  of.simulator.configure({ behaviour: () => ({ kind: 'accept', answer: 'dropped' }) });
+  of.send({ provider: openProvider(of.simulator.url) });
   const recipient = newNumber();
-  const { id } = await queueSms(service.db, { recipient, message: 'Hello' });
-  await untilSms(service, id, isUnknown);
-  service.simulator.configure({ behaviour: () => ({ kind: 'accept' }) });
-  return { id, recipient, providerMessageId: service.simulator.messages()[0]?.id ?? '' };
+  const { id } = await queueSms(of.db, { recipient, message: 'Hello' });
+  await untilSms(of, id, isUnknown);
+  of.simulator.configure({ behaviour: () => ({ kind: 'accept' }) });
+  return { id, recipient, providerMessageId: of.simulator.messages()[0]?.id ?? '' };
 }
 
 interface TestDecision {
@@ -31,13 +34,12 @@ interface TestDecision {
   readonly key?: string;
 }
 
-function decide(service: TestService, id: string, { key, ...body }: TestDecision) {
+function decide(of: TestService, id: string, { key, ...body }: TestDecision) {
   const request = { method: 'POST', body, ...(key === undefined ? {} : { key }) } as const;
-  return service.ask(`/messages/${id}/decision`, request);
+  return of.ask(`/messages/${id}/decision`, request);
 }
 
 test('what may or may not have been sent is on the list, with the reports that may be about it', async () => {
-  await using service = await startTestService();
   const { id, recipient, providerMessageId } = await leaveUnknown(service);
   await service.fetch(`/delivery-reports/${TEST_TOKEN}`, {
     method: 'POST',
@@ -57,7 +59,6 @@ test('what may or may not have been sent is on the list, with the reports that m
 });
 
 test('a person decides that it was sent, by the books of the provider; the key is named and the report joins', async () => {
-  await using service = await startTestService();
   const { id, recipient, providerMessageId } = await leaveUnknown(service);
   await service.fetch(`/delivery-reports/${TEST_TOKEN}`, {
     method: 'POST',
@@ -83,24 +84,23 @@ test('a person decides that it was sent, by the books of the provider; the key i
 });
 
 test('a person has it sent again, and only then does it reach the provider twice', async () => {
-  await using service = await startTestService();
-  const { id } = await leaveUnknown(service);
-  expect((await decide(service, id, { decision: 'send_again', note: 'nobody got it' })).status).toBe(200);
-  const sms = await untilSms(service, id, isDone);
+  await using own = await startTestService();
+  const { id } = await leaveUnknown(own);
+  expect((await decide(own, id, { decision: 'send_again', note: 'nobody got it' })).status).toBe(200);
+  const sms = await untilSms(own, id, isDone);
   expect(sms).toMatchObject({ status: 'SENT', attempts: 2, decidedBy: 'configured-1' });
-  expect(service.simulator.book()).toMatchObject({ accepted: 2, duplicates: 1 });
+  expect(own.simulator.book()).toMatchObject({ accepted: 2, duplicates: 1 });
 });
 
 test('a person gives it up', async () => {
-  await using service = await startTestService();
-  const { id } = await leaveUnknown(service);
-  const { body } = await decide(service, id, { decision: 'failed', note: 'not worth it' });
+  await using own = await startTestService();
+  const { id } = await leaveUnknown(own);
+  const { body } = await decide(own, id, { decision: 'failed', note: 'not worth it' });
   expect(body).toMatchObject({ status: 'failed', errorCode: 'given_up' });
-  expect((await service.ask('/messages?status=unknown')).body).toEqual({ items: [], nextCursor: null });
+  expect((await own.ask('/messages?status=unknown')).body).toEqual({ items: [], nextCursor: null });
 });
 
 test('what is decided is not decided again, and what is not there cannot be', async () => {
-  await using service = await startTestService();
   const { id } = await leaveUnknown(service);
   const decision = { decision: 'failed', note: 'not worth it' };
   await decide(service, id, decision);
@@ -115,13 +115,11 @@ test.each([
   ['of another kind', { decision: 'maybe', note: 'x' }],
   ['with a cost that is a number', { decision: 'sent', note: 'x', cost: { amount: 0.8, currency: 'KES' } }],
 ])('a decision %s is refused', async (_what, body) => {
-  await using service = await startTestService();
   const { status } = await decide(service, '018f0000-0000-7000-8000-000000000001', body);
   expect(status).toBe(422);
 });
 
 test('only an administrator decides', async () => {
-  await using service = await startTestService();
   const { key } = await createApiKey(service.db, { name: 'shop', scopes: ['read', 'transact'] });
   const id = '018f0000-0000-7000-8000-000000000001';
   expect((await decide(service, id, { decision: 'sent', note: 'x', key })).status).toBe(403);

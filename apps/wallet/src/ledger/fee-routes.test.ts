@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createApiKey } from '@repo/db';
 import { expect, test } from 'vitest';
-import { openCustomer, posting, startTestService } from '../testing.ts';
+import { openCustomer, posting, startTestService, useTestService } from '../testing.ts';
+
+const service = useTestService();
 
 const rule = (facts: Readonly<Record<string, unknown>> = {}) =>
   posting({ type: 'transfer', flat: '3', reason: 'the new tariff', ...facts });
@@ -10,7 +12,6 @@ const TOMORROW = new Date(Date.now() + 86_400_000).toISOString();
 const YESTERDAY = new Date(Date.now() - 86_400_000).toISOString();
 
 test('a rule is set once for its key, listed with who set it, and charged', async () => {
-  await using service = await startTestService();
   const { key } = await createApiKey(service.db, { name: 'finance', scopes: ['admin', 'read', 'transact'] });
   const request = { ...rule({ rate: '0.01', minAmount: '10', payer: 'SENDER' }), key };
   const first = await service.ask('/fee-rules', request);
@@ -39,10 +40,10 @@ test('a rule is set once for its key, listed with who set it, and charged', asyn
 });
 
 test('a quote says what a transfer, a withdrawal and a hold would cost', async () => {
-  await using service = await startTestService();
-  const transfer = await service.ask('/fee-rules', rule({ payer: 'receiver' }));
-  await service.ask('/fee-rules', rule({ type: 'withdrawal', flat: '9.00' }));
-  const quote = async (type: string) => (await service.ask(`/fees?type=${type}&amount=50`)).body;
+  await using own = await startTestService();
+  const transfer = await own.ask('/fee-rules', rule({ payer: 'receiver' }));
+  await own.ask('/fee-rules', rule({ type: 'withdrawal', flat: '9.00' }));
+  const quote = async (type: string) => (await own.ask(`/fees?type=${type}&amount=50`)).body;
   const ruleId = transfer.body['id'];
   expect(await quote('transfer')).toEqual({
     type: 'transfer',
@@ -54,7 +55,7 @@ test('a quote says what a transfer, a withdrawal and a hold would cost', async (
   });
   expect(await quote('WITHDRAWAL')).toMatchObject({ fee: '9.00', payer: 'sender', total: '59.00' });
   expect(await quote('hold')).toMatchObject({ fee: '9.00', payer: 'sender', ruleId: null, total: '59.00' });
-  expect((await service.ask(`/fees?type=hold&amount=50&at=${YESTERDAY}`)).body).toMatchObject({
+  expect((await own.ask(`/fees?type=hold&amount=50&at=${YESTERDAY}`)).body).toMatchObject({
     fee: '0.00',
     payer: null,
     total: '50.00',
@@ -62,28 +63,26 @@ test('a quote says what a transfer, a withdrawal and a hold would cost', async (
 });
 
 test('a rule is ended, and another one planned and found at its time', async () => {
-  await using service = await startTestService();
-  const { body: first } = await service.ask('/fee-rules', rule());
+  await using own = await startTestService();
+  const { body: first } = await own.ask('/fee-rules', rule());
   const end = { method: 'POST', body: { reason: 'free again' } } as const;
-  const ended = await service.ask(`/fee-rules/${String(first['id'])}/end`, end);
+  const ended = await own.ask(`/fee-rules/${String(first['id'])}/end`, end);
   expect(ended.status).toBe(200);
   expect(ended.body['validUntil']).not.toBeNull();
-  expect((await service.ask(`/fee-rules/${String(first['id'])}/end`, end)).body).toEqual(ended.body);
-  const { body: planned } = await service.ask('/fee-rules', rule({ validFrom: TOMORROW, flat: '4.00' }));
-  expect((await service.ask('/fee-rules')).body['items']).toEqual([]);
-  expect((await service.ask(`/fee-rules?at=${TOMORROW}`)).body['items']).toMatchObject([
-    { id: planned['id'] },
-  ]);
-  expect((await service.ask('/fee-rules?all=true')).body['items']).toMatchObject([
+  expect((await own.ask(`/fee-rules/${String(first['id'])}/end`, end)).body).toEqual(ended.body);
+  const { body: planned } = await own.ask('/fee-rules', rule({ validFrom: TOMORROW, flat: '4.00' }));
+  expect((await own.ask('/fee-rules')).body['items']).toEqual([]);
+  expect((await own.ask(`/fee-rules?at=${TOMORROW}`)).body['items']).toMatchObject([{ id: planned['id'] }]);
+  expect((await own.ask('/fee-rules?all=true')).body['items']).toMatchObject([
     { id: first['id'], history: [{ kind: 'set' }, { kind: 'ended', reason: 'free again' }] },
     { id: planned['id'] },
   ]);
 });
 
 test('rules can be had as CSV', async () => {
-  await using service = await startTestService();
-  const { body } = await service.ask('/fee-rules', rule());
-  const response = await service.fetch('/fee-rules', { headers: { accept: 'text/csv' } });
+  await using own = await startTestService();
+  const { body } = await own.ask('/fee-rules', rule());
+  const response = await own.fetch('/fee-rules', { headers: { accept: 'text/csv' } });
   expect(response.headers.get('content-type')).toContain('text/csv');
   const [header, line] = (await response.text()).split('\r\n');
   expect(header).toBe('id,type,currency,minAmount,flat,rate,payer,validFrom,validUntil');
@@ -99,13 +98,12 @@ test.for([
   [{ type: 'deposit' }, 422, 'invalid_request'],
   [{ reason: '' }, 422, 'invalid_request'],
 ] as const)('a rule with %j is refused', async ([facts, status, code]) => {
-  await using service = await startTestService();
-  const refused = await service.ask('/fee-rules', rule(facts));
+  await using own = await startTestService();
+  const refused = await own.ask('/fee-rules', rule(facts));
   expect([refused.status, refused.body['code']]).toEqual([status, code]);
 });
 
 test('a rule that meets a planned one, or an unknown one, is refused', async () => {
-  await using service = await startTestService();
   await service.ask('/fee-rules', rule({ validFrom: TOMORROW }));
   const planned = await service.ask('/fee-rules', rule());
   expect([planned.status, planned.body['code']]).toEqual([409, 'fee_rule_planned']);
@@ -115,7 +113,6 @@ test('a rule that meets a planned one, or an unknown one, is refused', async () 
 });
 
 test('fees are set by administrators, with a key for the request, and read by everybody with a key', async () => {
-  await using service = await startTestService();
   const { key } = await createApiKey(service.db, { name: 'till', scopes: ['read', 'transact'] });
   expect((await service.ask('/fee-rules', { ...rule(), key })).status).toBe(403);
   expect(

@@ -2,17 +2,25 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from '@repo/db';
 import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
-import { addFeeRule, balanceOf, openCustomer, posting, startTestService } from '../testing.ts';
+import {
+  addFeeRule,
+  balanceOf,
+  openCustomer,
+  posting,
+  startTestService,
+  useTestService,
+} from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
-async function place(service: TestService, body: unknown): Promise<string> {
-  const { status, body: placed } = await service.ask('/holds', posting(body));
+const service = useTestService();
+
+async function place(of: TestService, body: unknown): Promise<string> {
+  const { status, body: placed } = await of.ask('/holds', posting(body));
   expect(status).toBe(201);
   return String(placed['id']);
 }
 
 test('a hold keeps money from being spent, and a repeat with its key answers the same with 200', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const request = posting({ wallet, amount: '60', expiresAt: '2099-01-01T00:00:00Z', narrative: 'Fuel' });
   const first = await service.ask('/holds', request);
@@ -39,7 +47,6 @@ test('a hold keeps money from being spent, and a repeat with its key answers the
 });
 
 test('part of a hold is paid out, and the rest is free again', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const id = await place(service, { wallet, amount: '60.00' });
@@ -60,7 +67,6 @@ test('part of a hold is paid out, and the rest is free again', async () => {
 });
 
 test('a payout leaves through the float', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const id = await place(service, { wallet, amount: '60.00' });
   const paid = await service.ask(`/holds/${id}/capture`, posting({ to: 'MPESA-FLOAT' }));
@@ -68,7 +74,6 @@ test('a payout leaves through the float', async () => {
 });
 
 test('giving up a hold frees the money once, and a repeat gets the same answer', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const id = await place(service, { wallet, amount: '60.00' });
   const first = await service.ask(`/holds/${id}`, { method: 'DELETE' });
@@ -79,7 +84,6 @@ test('giving up a hold frees the money once, and a repeat gets the same answer',
 });
 
 test('a repeat gets the first answer, and the hold is shown as it is now', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const placing = posting({ wallet, amount: '60.00' });
   const placed = await service.ask('/holds', placing);
@@ -107,7 +111,6 @@ test('a repeat gets the first answer, and the hold is shown as it is now', async
 });
 
 test('a hold is shown to callers who may read, and an unknown hold is not found', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const id = await place(service, { wallet, amount: '60.00' });
   const made = await service.ask('/api-keys', { method: 'POST', body: { name: 'till', scopes: ['read'] } });
@@ -134,10 +137,10 @@ test('holds that many callers ask for while one is under way go in one round tri
       return db.run(statement, values);
     },
   });
-  await using service = await startTestService({}, gated);
-  const wallet = await openCustomer(service.db, '100.00');
-  const asked = Array.from({ length: 30 }, () => service.ask('/holds', posting({ wallet, amount: '1.00' })));
-  const waiting = async () => (await service.fetch('/metrics')).text();
+  await using own = await startTestService({}, gated);
+  const wallet = await openCustomer(own.db, '100.00');
+  const asked = Array.from({ length: 30 }, () => own.ask('/holds', posting({ wallet, amount: '1.00' })));
+  const waiting = async () => (await own.fetch('/metrics')).text();
   const depth = 'wallet_operation_queue_depth{service="wallet"}';
   await until('thirty holds in the queue', waiting, {
     isFit: (metrics) => metrics.includes(`${depth} 30\n`),
@@ -148,7 +151,7 @@ test('holds that many callers ask for while one is under way go in one round tri
   expect(answers.map(({ status }) => status)).toEqual(Array<number>(30).fill(201));
   // Those who came first, and all the others.
   expect(roundTrips).toBeLessThanOrEqual(2);
-  expect((await service.ask(`/wallets/${wallet}/balance`)).body['held']).toBe('30.00');
+  expect((await own.ask(`/wallets/${wallet}/balance`)).body['held']).toBe('30.00');
 });
 
 test.each([
@@ -161,14 +164,12 @@ test.each([
   ['expiry_passed', { expiresAt: '2026-01-01T00:00:00Z' }],
   ['invalid_request', { expires: '2099-01-01T00:00:00Z' }],
 ])('a hold is refused with 422 %s', async (code, change) => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const answer = await service.ask('/holds', posting({ wallet, amount: '1.00', ...change }));
   expect([answer.status, answer.body['code']]).toEqual([422, code]);
 });
 
 test('frozen and closed wallets hold nothing', async () => {
-  await using service = await startTestService();
   const [frozen, closed] = [await openCustomer(service.db, '5.00'), await openCustomer(service.db)];
   const change = (path: string) => service.ask(path, { method: 'POST', body: { reason: 'asked for' } });
   await change(`/wallets/${frozen}/freeze`);
@@ -179,7 +180,6 @@ test('frozen and closed wallets hold nothing', async () => {
 });
 
 test('what a hold does not allow is refused and changes nothing', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const id = await place(service, { wallet, amount: '60.00' });
@@ -206,7 +206,6 @@ test('what a hold does not allow is refused and changes nothing', async () => {
 });
 
 test('when a capture and a release race, one wins and the other is refused', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   let paid = 0;
@@ -228,7 +227,6 @@ test('when a capture and a release race, one wins and the other is refused', asy
 });
 
 test('one key that is used at the same time for holds in many wallets serves one of them, and refuses the others', async () => {
-  await using service = await startTestService();
   const wallets = await Promise.all(Array.from({ length: 8 }, () => openCustomer(service.db, '10.00')));
   const key = randomUUID();
   const answers = await Promise.all(
@@ -239,7 +237,6 @@ test('one key that is used at the same time for holds in many wallets serves one
 });
 
 test('a hold shows the fee that it reserves, and one whose fee does not fit is refused with these words', async () => {
-  await using service = await startTestService();
   await addFeeRule(service, 'WITHDRAWAL');
   const wallet = await openCustomer(service.db, '100.00');
   const refused = await service.ask('/holds', posting({ wallet, amount: '97.01' }));

@@ -1,18 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { assignSuspense } from '@repo/db';
 import { expect, test } from 'vitest';
-import { balanceOf, deposit, makeOld, openCustomer, posting, startTestService } from '../testing.ts';
+import {
+  balanceOf,
+  deposit,
+  makeOld,
+  openCustomer,
+  posting,
+  startTestService,
+  useTestService,
+} from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
-async function pay(service: TestService, amount = '60.00') {
-  const from = await openCustomer(service.db, '100.00');
-  const to = await openCustomer(service.db);
-  const { body } = await service.ask('/transfers', posting({ from, to, amount, narrative: 'Rent' }));
+const service = useTestService();
+
+async function pay(of: TestService, amount = '60.00') {
+  const from = await openCustomer(of.db, '100.00');
+  const to = await openCustomer(of.db);
+  const { body } = await of.ask('/transfers', posting({ from, to, amount, narrative: 'Rent' }));
   return { from, to, reference: String(body['reference']), body };
 }
 
 test('a transaction is found by its reference, in any case', async () => {
-  await using service = await startTestService();
   const { from, to, reference, body } = await pay(service);
   const answer = await service.ask(`/transactions/${reference.toLowerCase()}`);
   expect(answer.status).toBe(200);
@@ -31,7 +40,6 @@ test('a transaction is found by its reference, in any case', async () => {
 });
 
 test('a deposit is found by its M-PESA receipt', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db);
   const receipt = await deposit(service.db, { account: wallet, amount: '12.00' });
   const { body } = await service.ask(`/transactions/${receipt}`);
@@ -41,7 +49,6 @@ test('a deposit is found by its M-PESA receipt', async () => {
 test.each(['txn-0001', 'Inv.2023.1', 'receipt.html', '.json', ' x ', 'a/b'])(
   'the old reference %s is found as it stands',
   async (old) => {
-    await using service = await startTestService();
     const { reference } = await pay(service);
     await makeOld(service, reference, old);
     const answer = await service.ask(`/transactions/${encodeURIComponent(old)}`);
@@ -50,29 +57,27 @@ test.each(['txn-0001', 'Inv.2023.1', 'receipt.html', '.json', ' x ', 'a/b'])(
 );
 
 test('of two references that differ in case, the one as given is shown and sent back', async () => {
-  await using service = await startTestService();
-  const [small, capital] = [await pay(service), await pay(service)];
-  await makeOld(service, small.reference, 'txn-0001');
-  await makeOld(service, capital.reference, 'TXN-0001');
+  await using own = await startTestService();
+  const [small, capital] = [await pay(own), await pay(own)];
+  await makeOld(own, small.reference, 'txn-0001');
+  await makeOld(own, capital.reference, 'TXN-0001');
   for (const reference of ['txn-0001', 'TXN-0001']) {
-    expect((await service.ask(`/transactions/${reference}`)).body['reference']).toBe(reference);
-    const back = await service.ask(`/transactions/${reference}/reversal`, posting({ amount: '1.00' }));
+    expect((await own.ask(`/transactions/${reference}`)).body['reference']).toBe(reference);
+    const back = await own.ask(`/transactions/${reference}/reversal`, posting({ amount: '1.00' }));
     expect([back.status, back.body['reverses']]).toEqual([201, reference]);
   }
-  expect((await service.ask('/transactions/Txn-0001')).body['reference']).toBe('TXN-0001');
+  expect((await own.ask('/transactions/Txn-0001')).body['reference']).toBe('TXN-0001');
 });
 
 test.each(['DF-000000000000', 'x', '%00', '9'.repeat(300)])(
   'the reference %s is not found',
   async (reference) => {
-    await using service = await startTestService();
     const answer = await service.ask(`/transactions/${reference}`);
     expect([answer.status, answer.body['code']]).toEqual([404, 'unknown_transaction']);
   },
 );
 
 test('money is sent back in parts, up to what is left, and both sides say so', async () => {
-  await using service = await startTestService();
   const { from, to, reference } = await pay(service);
   const path = `/transactions/${reference}/reversal`;
   const request = posting({ amount: '25.00', narrative: 'Overcharged' });
@@ -104,7 +109,6 @@ test('money is sent back in parts, up to what is left, and both sides say so', a
 });
 
 test('a reversal needs no body', async () => {
-  await using service = await startTestService();
   const { reference } = await pay(service);
   const answer = await service.ask(`/transactions/${reference}/reversal`, {
     method: 'POST',
@@ -114,7 +118,6 @@ test('a reversal needs no body', async () => {
 });
 
 test('what cannot be sent back is refused, says why and moves nothing', async () => {
-  await using service = await startTestService();
   const { from, to, reference } = await pay(service);
   const reverse = async (of: string, body: unknown, key?: string) => {
     const answer = await service.ask(`/transactions/${of}/reversal`, posting(body, key));
@@ -143,7 +146,6 @@ test('what cannot be sent back is refused, says why and moves nothing', async ()
 });
 
 test('a payment that was assigned from suspense is reversed by reversing its assignment first', async () => {
-  await using service = await startTestService();
   const wallet = await openCustomer(service.db);
   const receipt = await deposit(service.db, { account: 'nobody', amount: '40.00', outcome: 'suspense' });
   const assigned = await assignSuspense(service.db, { receipt, wallet });
@@ -156,7 +158,6 @@ test('a payment that was assigned from suspense is reversed by reversing its ass
 });
 
 test('twenty reversals at once send the money back once', async () => {
-  await using service = await startTestService();
   const { from, reference } = await pay(service);
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => service.ask(`/transactions/${reference}/reversal`, posting({}))),
@@ -167,7 +168,6 @@ test('twenty reversals at once send the money back once', async () => {
 });
 
 test('a reversal refused because its transaction was missing stays refused, also when the transaction comes', async () => {
-  await using service = await startTestService();
   const { from, to, reference } = await pay(service);
   await makeOld(service, reference, 'DF-LATE00000000');
   const request = posting(undefined);

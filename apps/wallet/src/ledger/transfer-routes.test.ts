@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { addFeeRule, balanceOf, openCustomer, posting, startTestService } from '../testing.ts';
+import {
+  addFeeRule,
+  balanceOf,
+  openCustomer,
+  posting,
+  startTestService,
+  useTestService,
+} from '../testing.ts';
+
+const service = useTestService();
 
 const uuid = () => randomUUID();
 
 test('a transfer moves the money and answers 201 with its reference, and the receipt adds up', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '1500.00');
   const to = await openCustomer(service.db);
   const answer = await service.ask('/transfers', posting({ from, to, amount: '250.50', narrative: 'Rent' }));
@@ -27,7 +35,6 @@ test('a transfer moves the money and answers 201 with its reference, and the rec
 });
 
 test('a repeat with its key answers the same with 200 and moves nothing', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const request = posting({ from, to, amount: '60.00' });
@@ -39,7 +46,6 @@ test('a repeat with its key answers the same with 200 and moves nothing', async 
 });
 
 test('a key that comes back with another request is a conflict and moves nothing', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const key = uuid();
@@ -51,7 +57,6 @@ test('a key that comes back with another request is a conflict and moves nothing
 });
 
 test('a refusal stays a refusal for its key, also when the money has come', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db);
   const rich = await openCustomer(service.db, '500.00');
   const request = posting({ from, to: rich, amount: '100.00' });
@@ -64,7 +69,6 @@ test('a refusal stays a refusal for its key, also when the money has come', asyn
 });
 
 test('without a usable idempotency key nothing is read, let alone moved', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const body = { from, to, amount: '60.00' };
@@ -85,14 +89,14 @@ test.each([
   ['insufficient_funds', (from: string, to: string) => ({ from, to, amount: '100.01' })],
   ['currency_mismatch', (from: string, to: string) => ({ from, to, amount: '1.00', currency: 'USD' })],
 ] as const)('%s is refused with 422 and moves nothing', async (code, bodyOf) => {
-  await using service = await startTestService();
-  const from = await openCustomer(service.db, '100.00');
-  const to = await openCustomer(service.db);
-  const answer = await service.ask('/transfers', posting(bodyOf(from, to)));
+  await using own = await startTestService();
+  const from = await openCustomer(own.db, '100.00');
+  const to = await openCustomer(own.db);
+  const answer = await own.ask('/transfers', posting(bodyOf(from, to)));
   expect(answer.status).toBe(422);
   expect(answer.headers.get('content-type')).toContain('application/problem+json');
   expect(answer.body).toMatchObject({ code, status: 422, type: `/problems/${code}` });
-  expect(await balanceOf(service, from)).toBe('100.00');
+  expect(await balanceOf(own, from)).toBe('100.00');
 });
 
 test.each([
@@ -104,7 +108,6 @@ test.each([
   ['', 'malformed'],
   ['100000000000000000.00', 'too_large'],
 ])('the amount "%s" is refused with the reason %s and moves nothing', async (amount, reason) => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const answer = await service.ask('/transfers', posting({ from, to, amount }));
@@ -121,7 +124,6 @@ test.each([
 test.each(['MPESA-FLOAT', 'SUSPENSE', 'FEES', 'MPESA-FLOAT.9'])(
   'no money comes out of the system wallet %s and none goes into it: to callers it does not exist',
   async (system) => {
-    await using service = await startTestService();
     const customer = await openCustomer(service.db, '100.00');
     const out = await service.ask('/transfers', posting({ from: system, to: customer, amount: '5.00' }));
     const into = await service.ask('/transfers', posting({ from: customer, to: system, amount: '5.00' }));
@@ -132,7 +134,6 @@ test.each(['MPESA-FLOAT', 'SUSPENSE', 'FEES', 'MPESA-FLOAT.9'])(
 );
 
 test('a frozen wallet neither pays nor is paid, and a closed one is closed', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const reason = { method: 'POST', body: { reason: 'asked for by its holder' } } as const;
@@ -146,7 +147,6 @@ test('a frozen wallet neither pays nor is paid, and a closed one is closed', asy
 });
 
 test('a refusal for its currency is remembered under its key like any other', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const abroad = posting({ from, to, amount: '1.00', currency: 'USD' });
@@ -157,7 +157,6 @@ test('a refusal for its currency is remembered under its key like any other', as
 });
 
 test('an amount as a JSON number is refused with the reason why', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const answer = await service.ask('/transfers', posting({ from, to, amount: 1.5 }));
@@ -176,7 +175,6 @@ test.each([
   ['a wallet of half a character', { to: '\ud800' }, 'body/to'],
   ['a narrative with NUL', { narrative: 'a\0b' }, 'body/narrative'],
 ])('%s is refused by name', async (_what, change, named) => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const answer = await service.ask('/transfers', posting({ from, to, amount: '1.00', ...change }));
@@ -186,7 +184,6 @@ test.each([
 });
 
 test('a fee that a rule asks for is on top, and the answer says so, also the repeated one', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   await addFeeRule(service, 'TRANSFER');
@@ -203,7 +200,6 @@ test('a fee that a rule asks for is on top, and the answer says so, also the rep
 });
 
 test('200 callers with one key and request move the money once and all hear the same', async () => {
-  await using service = await startTestService();
   const from = await openCustomer(service.db, '100.00');
   const to = await openCustomer(service.db);
   const request = posting({ from, to, amount: '1.00' });
@@ -215,40 +211,40 @@ test('200 callers with one key and request move the money once and all hear the 
 });
 
 test('many callers cannot together spend more than the balance', async () => {
-  await using service = await startTestService();
-  const from = await openCustomer(service.db, '10.00');
-  const to = await openCustomer(service.db);
+  await using own = await startTestService();
+  const from = await openCustomer(own.db, '10.00');
+  const to = await openCustomer(own.db);
   const answers = await Promise.all(
-    Array.from({ length: 60 }, () => service.ask('/transfers', posting({ from, to, amount: '0.25' }))),
+    Array.from({ length: 60 }, () => own.ask('/transfers', posting({ from, to, amount: '0.25' }))),
   );
   expect(answers.filter(({ status }) => status === 201)).toHaveLength(40);
   const refused = answers.filter(({ status }) => status === 422);
   expect(new Set(refused.map(({ body }) => body['code']))).toEqual(new Set(['insufficient_funds']));
-  expect(await balanceOf(service, from)).toBe('0.00');
-  expect(await balanceOf(service, to)).toBe('10.00');
+  expect(await balanceOf(own, from)).toBe('0.00');
+  expect(await balanceOf(own, to)).toBe('10.00');
 });
 
 test('transfers are counted by what became of them, and no wallet, name or narrative is in the metrics or the log', async () => {
-  await using service = await startTestService();
-  const from = await openCustomer(service.db, '100.00', 'Wanjiku Kamau');
-  const to = await openCustomer(service.db);
+  await using own = await startTestService();
+  const from = await openCustomer(own.db, '100.00', 'Wanjiku Kamau');
+  const to = await openCustomer(own.db);
   const request = posting({ from, to, amount: '60.00', narrative: 'for the surgery' });
-  await service.ask('/transfers', request);
-  await service.ask('/transfers', request);
-  await service.ask('/transfers', posting({ from, to, amount: '60.00' }));
-  await service.ask(`/wallets/${from}`);
-  await service.ask(`/wallets/${from}/statement`);
-  await service.ask('/wallets?phone=0712345678');
-  await service.ask('/wallets', {
+  await own.ask('/transfers', request);
+  await own.ask('/transfers', request);
+  await own.ask('/transfers', posting({ from, to, amount: '60.00' }));
+  await own.ask(`/wallets/${from}`);
+  await own.ask(`/wallets/${from}/statement`);
+  await own.ask('/wallets?phone=0712345678');
+  await own.ask('/wallets', {
     method: 'POST',
     body: { holderName: 'Wanjiku Kamau', phone: '07 is wrong' },
   });
-  const metrics = await (await service.fetch('/metrics')).text();
+  const metrics = await (await own.fetch('/metrics')).text();
   for (const outcome of ['posted', 'replayed', 'insufficient_funds']) {
     expect(metrics).toContain(`wallet_transfers_total{outcome="${outcome}",service="wallet"} 1`);
   }
   for (const text of [from, to, 'Wanjiku', 'surgery', '0712345678', '07 is wrong', 'test-key']) {
     expect(metrics).not.toContain(text);
-    expect(service.lines.join('')).not.toContain(text);
+    expect(own.lines.join('')).not.toContain(text);
   }
 });

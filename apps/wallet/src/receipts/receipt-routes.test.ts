@@ -1,21 +1,23 @@
 import { openWallet, setFeeRule, verificationHash } from '@repo/db';
 import { readPublicJwks, verifySignedReceipt } from '@repo/receipts';
 import { expect, test } from 'vitest';
-import { deposit, makeOld, openCustomer, posting, startTestService } from '../testing.ts';
+import { deposit, makeOld, openCustomer, posting, startTestService, useTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
-async function pay(service: TestService) {
-  const from = await openCustomer(service.db, '100.00', 'Wanjiku Kamau');
-  const to = await openCustomer(service.db, '0.00', 'Otieno Odhiambo');
-  const { body } = await service.ask('/transfers', posting({ from, to, amount: '60.00' }));
+const service = useTestService();
+
+async function pay(of: TestService) {
+  const from = await openCustomer(of.db, '100.00', 'Wanjiku Kamau');
+  const to = await openCustomer(of.db, '0.00', 'Otieno Odhiambo');
+  const { body } = await of.ask('/transfers', posting({ from, to, amount: '60.00' }));
   const { reference, verificationHash: hash, createdAt } = body as Record<string, string>;
   return { from, to, reference: String(reference), hash: String(hash), createdAt: String(createdAt) };
 }
 
 test('a receipt as JSON has the masked facts, the way to check them, and a signature that anybody can check', async () => {
-  await using service = await startTestService({ publicUrl: 'https://pay.example/wallet' });
-  const { reference, hash, createdAt, from, to } = await pay(service);
-  const answer = await service.ask(`/receipts/${reference}`);
+  await using own = await startTestService({ publicUrl: 'https://pay.example/wallet' });
+  const { reference, hash, createdAt, from, to } = await pay(own);
+  const answer = await own.ask(`/receipts/${reference}`);
   expect(answer.status).toBe(200);
   expect(answer.body).toEqual({
     reference,
@@ -34,21 +36,19 @@ test('a receipt as JSON has the masked facts, the way to check them, and a signa
     jws: expect.any(String) as string,
   });
 
-  const response = await service.fetch('/.well-known/jwks.json', { key: null });
+  const response = await own.fetch('/.well-known/jwks.json', { key: null });
   expect(response.headers.get('cache-control')).toBe('public, max-age=300');
   const jwks = await readPublicJwks(await response.text());
   expect(await verifySignedReceipt(jwks, String(answer.body['jws']))).toMatchObject({ genuine: true });
 });
 
 test('the published keys have no private part', async () => {
-  await using service = await startTestService();
   const { body } = await service.ask('/.well-known/jwks.json', { key: null });
   const [key] = body['keys'] as Record<string, unknown>[];
   expect(Object.keys(key ?? {}).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x']);
 });
 
 test('without PUBLIC_URL the link leads to the service where it listens, and the page says genuine', async () => {
-  await using service = await startTestService();
   const { reference } = await pay(service);
   const { body } = await service.ask(`/receipts/${reference}`);
   const link = String(body['verifyUrl']);
@@ -68,7 +68,6 @@ test.each([
   ['.pdf', 'text/html', 'application/pdf'],
   ['.PDF', '*/*', 'application/pdf'],
 ])('%s with Accept: %s is answered as %s', async (extension, accept, type) => {
-  await using service = await startTestService();
   const { reference } = await pay(service);
   const response = await service.fetch(`/receipts/${reference}${extension}`, { headers: { accept } });
   expect(response.status).toBe(200);
@@ -82,7 +81,6 @@ test.each([
 });
 
 test('the page and the PDF follow the paper and the language, and the page may stand in nobody’s frame', async () => {
-  await using service = await startTestService();
   const { reference } = await pay(service);
   const page = await service.fetch(`/receipts/${reference}.html`);
   expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
@@ -99,7 +97,6 @@ test('the page and the PDF follow the paper and the language, and the page may s
 });
 
 test('an unknown receipt, form or paper is refused as a problem', async () => {
-  await using service = await startTestService();
   const { reference } = await pay(service);
   const codeOf = async (path: string, headers: Record<string, string> = {}) => {
     const answer = await service.ask(path, { headers });
@@ -114,7 +111,6 @@ test('an unknown receipt, form or paper is refused as a problem', async () => {
 });
 
 test('a transaction without a hash has no receipt yet, and one that was changed gets none', async () => {
-  await using service = await startTestService();
   const [old, changed] = [await pay(service), await pay(service)];
   await service.query(`
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
@@ -134,7 +130,6 @@ test.each([
 ])(
   'a transaction with %s gets no receipt, as one that was changed, and the log says so',
   async (_what, change) => {
-    await using service = await startTestService();
     const { reference } = await pay(service);
     await service.query(`
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
@@ -148,7 +143,6 @@ test.each([
 test.each(['txn-0001', 'Inv.2023.1', 'REF.PDF', 'receipt.html', '.json', ' x ', 'a/b'])(
   'the receipt of the old reference %s is in the form that Accept asks for, or an extension behind it',
   async (old) => {
-    await using service = await startTestService();
     const { reference } = await pay(service);
     await makeOld(service, reference, old);
     const path = `/receipts/${encodeURIComponent(old)}`;
@@ -167,7 +161,6 @@ test.each(['txn-0001', 'Inv.2023.1', 'REF.PDF', 'receipt.html', '.json', ' x ', 
 );
 
 test('where one reference is another with an extension behind it, the whole name is tried first', async () => {
-  await using service = await startTestService();
   const [short, long] = [await pay(service), await pay(service)];
   await makeOld(service, short.reference, 'Inv.1');
   await makeOld(service, long.reference, 'INV.1.JSON');
@@ -179,7 +172,7 @@ test('where one reference is another with an extension behind it, the whole name
 const ISSUER = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
 
 test('a receipt says whose it is, when it was paid, its fee and what it was for', async () => {
-  await using service = await startTestService({ issuer: ISSUER });
+  await using own = await startTestService({ issuer: ISSUER });
   const fees = {
     type: 'TRANSFER',
     flat: '3.00',
@@ -187,36 +180,35 @@ test('a receipt says whose it is, when it was paid, its fee and what it was for'
     reason: 'costs',
     idempotencyKey: 'fees-1',
   } as const;
-  await setFeeRule(service.db, fees);
-  const from = await openCustomer(service.db);
-  const to = await openCustomer(service.db);
-  const receipt = await deposit(service.db, { account: from, amount: '100.00' });
-  const paid = await service.ask(`/receipts/${receipt}`);
+  await setFeeRule(own.db, fees);
+  const from = await openCustomer(own.db);
+  const to = await openCustomer(own.db);
+  const receipt = await deposit(own.db, { account: from, amount: '100.00' });
+  const paid = await own.ask(`/receipts/${receipt}`);
   expect(paid.body).toMatchObject({
     paidAt: '2026-03-01T06:30:00.000Z',
     fee: null,
     narrative: null,
     issuer: ISSUER,
   });
-  const transfer = await service.ask('/transfers', posting({ from, to, amount: '60.00', narrative: 'Rent' }));
+  const transfer = await own.ask('/transfers', posting({ from, to, amount: '60.00', narrative: 'Rent' }));
   const path = `/receipts/${String(transfer.body['reference'])}`;
-  const sent = await service.ask(path);
+  const sent = await own.ask(path);
   const fee = { amount: '3.00', paidBy: 'from' };
   expect(sent.body).toMatchObject({ paidAt: null, fee, narrative: 'Rent', issuer: ISSUER });
-  const page = await (await service.fetch(`${path}.html`)).text();
+  const page = await (await own.fetch(`${path}.html`)).text();
   for (const shown of [
     'Mwananchi Sacco',
     '0700 000 000',
     'KES 3.00',
     'Rent',
-    service.url.slice('http://'.length),
+    own.url.slice('http://'.length),
   ]) {
     expect(page).toContain(shown);
   }
 });
 
 test('a receipt is in the language of the wallet that it is for, and in another where that is asked for', async () => {
-  await using service = await startTestService();
   const from = await openWallet(service.db, { holderName: 'Jane', phone: '0700000001', language: 'sw' });
   const to = await openWallet(service.db, { holderName: 'John', phone: '0700000002', language: 'en' });
   const receipt = await deposit(service.db, { account: from.number, amount: '100.00' });

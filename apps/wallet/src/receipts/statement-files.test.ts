@@ -1,19 +1,21 @@
 import { createApiKey, openWallet } from '@repo/db';
 import { compactText, readPdf } from '@repo/receipts/testing/read-pdf';
 import { expect, test } from 'vitest';
-import { deposit, openCustomer, posting, startTestService } from '../testing.ts';
+import { deposit, openCustomer, posting, startTestService, useTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
+
+const service = useTestService();
 
 const ISSUER = { name: 'Mwananchi Sacco', contact: '0700 000 000' };
 const CSV = { headers: { accept: 'text/csv' } };
 const PDF = { headers: { accept: 'application/pdf' } };
 
-async function moveMoney(service: TestService) {
-  const number = await openCustomer(service.db);
-  const other = await openCustomer(service.db);
-  const receipt = await deposit(service.db, { account: number, amount: '100.00' });
+async function moveMoney(of: TestService) {
+  const number = await openCustomer(of.db);
+  const other = await openCustomer(of.db);
+  const receipt = await deposit(of.db, { account: number, amount: '100.00' });
   const request = posting({ from: number, to: other, amount: '30.00', narrative: '=cmd, "Rent"' });
-  const { body } = await service.ask('/transfers', request);
+  const { body } = await of.ask('/transfers', request);
   return {
     number,
     other,
@@ -23,15 +25,15 @@ async function moveMoney(service: TestService) {
   };
 }
 
-async function pdfOf(service: TestService, path: string, request = {}) {
-  const response = await service.fetch(path, request);
+async function pdfOf(of: TestService, path: string, request = {}) {
+  const response = await of.fetch(path, request);
   expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/pdf']);
   return compactText(await readPdf(Buffer.from(await response.arrayBuffer())));
 }
 
 /** Puts `count` deposits of a shilling into a wallet. */
-async function fill(service: TestService, number: string, count: number): Promise<void> {
-  await service.query(`
+async function fill(of: TestService, number: string, count: number): Promise<void> {
+  await of.query(`
     SELECT core.post_transactions(
       array_agg('TX' || n), array_agg('DEPOSIT'::text), array_agg('MPESA-FLOAT'::text), array_agg('${number}'::text),
       array_agg(NULL::text), array_agg(1.00), array_agg('KES'::text), array_agg(NULL::text), array_agg(NULL::text),
@@ -39,7 +41,6 @@ async function fill(service: TestService, number: string, count: number): Promis
 }
 
 test('as CSV the whole period comes with its balances, and no text is a formula', async () => {
-  await using service = await startTestService();
   const { number, other, receipt, reference, createdAt } = await moveMoney(service);
   for (const path of [`/wallets/${number}/statement`, `/wallets/${number}/statement.csv`]) {
     const response = await service.fetch(path, CSV);
@@ -60,7 +61,6 @@ test('as CSV the whole period comes with its balances, and no text is a formula'
 });
 
 test('as CSV a period of many pages comes whole', async () => {
-  await using service = await startTestService();
   const number = await openCustomer(service.db);
   await fill(service, number, 1201);
   const response = await service.fetch(`/wallets/${number}/statement.csv`);
@@ -76,29 +76,28 @@ test('as CSV a period of many pages comes whole', async () => {
 });
 
 test('a period that no file has room for is refused, and the answer says so', async () => {
-  await using service = await startTestService();
-  const number = await openCustomer(service.db);
-  await fill(service, number, 10_001);
-  const answer = await service.ask(`/wallets/${number}/statement`, CSV);
+  await using own = await startTestService();
+  const number = await openCustomer(own.db);
+  await fill(own, number, 10_001);
+  const answer = await own.ask(`/wallets/${number}/statement`, CSV);
   expect([answer.status, answer.body['code']]).toEqual([422, 'statement_too_long']);
   expect(answer.body['detail']).toContain('10,000');
 });
 
 test('as PDF it names the issuer, the holder and the period in the language of the wallet', async () => {
-  await using service = await startTestService({ issuer: ISSUER });
+  await using own = await startTestService({ issuer: ISSUER });
   const holder = { holderName: 'Jane Mwangi', phone: '0700000009', language: 'sw' } as const;
-  const { number } = await openWallet(service.db, holder);
-  const receipt = await deposit(service.db, { account: number, amount: '1500.00' });
+  const { number } = await openWallet(own.db, holder);
+  const receipt = await deposit(own.db, { account: number, amount: '1500.00' });
   const path = `/wallets/${number}/statement`;
-  for (const text of [await pdfOf(service, path, PDF), await pdfOf(service, `${path}.pdf`)]) {
+  for (const text of [await pdfOf(own, path, PDF), await pdfOf(own, `${path}.pdf`)]) {
     for (const shown of ['MwananchiSacco', 'Taarifayapochi', number, 'KES1,500.00', receipt, 'JaneMwangi'])
       expect(text).toContain(shown);
   }
-  expect(await pdfOf(service, `${path}.pdf?lang=en`)).toContain('Closingbalance');
+  expect(await pdfOf(own, `${path}.pdf?lang=en`)).toContain('Closingbalance');
 });
 
 test('a key that may only read gets the name of the holder masked', async () => {
-  await using service = await startTestService();
   const { number } = await moveMoney(service);
   const { key } = await createApiKey(service.db, { name: 'Reader', scopes: ['read'] });
   const text = await pdfOf(service, `/wallets/${number}/statement.pdf`, { key });
@@ -110,7 +109,6 @@ test.each([
   ['cursor=1', CSV],
   ['limit=5', PDF],
 ])('a file is whole: ?%s is refused', async (query, request) => {
-  await using service = await startTestService();
   const { number } = await moveMoney(service);
   const answer = await service.ask(`/wallets/${number}/statement?${query}`, request);
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);
@@ -119,7 +117,6 @@ test.each([
 test.each(['', '.csv', '.pdf'])(
   'the statement%s of a wallet that nobody has is not found',
   async (extension) => {
-    await using service = await startTestService();
     const answer = await service.ask(`/wallets/1000000000/statement${extension}`, {
       headers: { accept: 'text/csv, application/pdf;q=0.5' },
     });
@@ -135,13 +132,11 @@ test.each([
   '/transactions/DF-000000000000',
   '/holds/00000000-0000-4000-8000-000000000000',
 ])('%s refuses a form that it does not have', async (path) => {
-  await using service = await startTestService();
   const answer = await service.ask(path, { headers: { accept: 'image/png' } });
   expect([answer.status, answer.body['code']]).toEqual([406, 'not_acceptable']);
 });
 
 test('money does not move for a caller who could not read the answer', async () => {
-  await using service = await startTestService();
   const { number, other } = await moveMoney(service);
   const { headers, ...request } = posting({ from: number, to: other, amount: '1.00' });
   const answer = await service.ask('/transfers', {
@@ -156,7 +151,6 @@ test('money does not move for a caller who could not read the answer', async () 
 test.each(['/health/live', '/health/ready', '/.well-known/jwks.json', '/metrics'])(
   'a probe that wants some other form gets what %s has',
   async (path) => {
-    await using service = await startTestService();
     expect((await service.fetch(path, { headers: { accept: 'text/plain' } })).status).toBe(200);
   },
 );

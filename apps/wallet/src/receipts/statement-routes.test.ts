@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { deposit, openCustomer, posting, startTestService } from '../testing.ts';
+import { deposit, openCustomer, posting, useTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
+
+const service = useTestService();
 
 const pageSchema = z.object({
   openingBalance: z.string(),
@@ -12,14 +14,13 @@ const pageSchema = z.object({
 
 type Page = z.output<typeof pageSchema>;
 
-async function statementOf(service: TestService, number: string, query = '') {
-  const { status, body } = await service.ask(`/wallets/${number}/statement${query}`);
+async function statementOf(of: TestService, number: string, query = '') {
+  const { status, body } = await of.ask(`/wallets/${number}/statement${query}`);
   expect(status).toBe(200);
   return pageSchema.parse(body);
 }
 
 test('a statement shows what went in and out with the balance after each, oldest first', async () => {
-  await using service = await startTestService();
   const number = await openCustomer(service.db);
   const other = await openCustomer(service.db);
   const receipt = await deposit(service.db, { account: number, amount: '100.00' });
@@ -60,7 +61,6 @@ test('a statement shows what went in and out with the balance after each, oldest
 });
 
 test('pages follow each other without a gap or a repeat, also when money moves between them', async () => {
-  await using service = await startTestService();
   const number = await openCustomer(service.db);
   const receipts: string[] = [];
   for (let count = 0; count < 5; count += 1)
@@ -78,7 +78,6 @@ test('pages follow each other without a gap or a repeat, also when money moves b
 });
 
 test('a period begins with its first moment and ends before its last, and its balances are those of then', async () => {
-  await using service = await startTestService();
   const number = await openCustomer(service.db);
   for (const amount of ['1.00', '20.00', '300.00']) await deposit(service.db, { account: number, amount });
   const { items } = await statementOf(service, number);
@@ -92,7 +91,6 @@ test('a period begins with its first moment and ends before its last, and its ba
 });
 
 test('a time may have an offset, and a + that was not encoded is understood', async () => {
-  await using service = await startTestService();
   const number = await openCustomer(service.db);
   await deposit(service.db, { account: number, amount: '1.00' });
   for (const from of [
@@ -116,7 +114,6 @@ test.each([
   'cursor=there',
   'page=2',
 ])('?%s is refused', async (query) => {
-  await using service = await startTestService();
   const number = await openCustomer(service.db);
   const answer = await service.ask(`/wallets/${number}/statement?${query}`);
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);

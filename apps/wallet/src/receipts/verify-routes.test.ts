@@ -1,12 +1,14 @@
 import { verificationHash } from '@repo/db';
 import { expect, test } from 'vitest';
-import { makeOld, openCustomer, posting, startTestService } from '../testing.ts';
+import { makeOld, openCustomer, posting, startTestService, useTestService } from '../testing.ts';
 import type { TestService } from '../testing.ts';
 
-async function pay(service: TestService) {
-  const from = await openCustomer(service.db, '100.00', 'Wanjiku Kamau');
-  const to = await openCustomer(service.db, '0.00', 'Otieno Odhiambo');
-  const { body } = await service.ask('/transfers', posting({ from, to, amount: '60.00', narrative: 'Rent' }));
+const service = useTestService();
+
+async function pay(of: TestService) {
+  const from = await openCustomer(of.db, '100.00', 'Wanjiku Kamau');
+  const to = await openCustomer(of.db, '0.00', 'Otieno Odhiambo');
+  const { body } = await of.ask('/transfers', posting({ from, to, amount: '60.00', narrative: 'Rent' }));
   return { from, to, reference: String(body['reference']), hash: String(body['verificationHash']) };
 }
 
@@ -14,7 +16,6 @@ const AS_JSON = { key: null, headers: { accept: 'application/json' } };
 const AS_PAGE = { key: null, headers: { accept: 'text/html' } };
 
 test('a genuine receipt is confirmed to anybody, with masked facts only', async () => {
-  await using service = await startTestService();
   const { from, to, reference, hash } = await pay(service);
   const verdict = await service.ask(`/verify/${reference}/${hash}`, AS_JSON);
   expect(verdict.status).toBe(200);
@@ -34,14 +35,12 @@ test('a genuine receipt is confirmed to anybody, with masked facts only', async 
 });
 
 test('a reference in small letters, or a hash in capitals, is the same receipt', async () => {
-  await using service = await startTestService();
   const { reference, hash } = await pay(service);
   const path = `/verify/${reference.toLowerCase()}/${hash.toUpperCase()}`;
   expect((await service.ask(path, AS_JSON)).body['genuine']).toBe(true);
 });
 
 test('once money went back the verdict says how much', async () => {
-  await using service = await startTestService();
   const { reference, hash } = await pay(service);
   await service.ask(`/transactions/${reference}/reversal`, posting({ amount: '0.05' }));
   const verdict = await service.ask(`/verify/${reference}/${hash}`, AS_JSON);
@@ -52,7 +51,6 @@ test.each([
   ['JSON', AS_JSON],
   ['a page', AS_PAGE],
 ])('as %s a wrong hash and an unknown reference get the very same answer', async (_form, request) => {
-  await using service = await startTestService();
   const { reference, hash } = await pay(service);
   const unknown = 'DF-000000000000';
   const ofUnknown = verificationHash({ reference: unknown, amount: '60.00', createdAt: new Date() });
@@ -80,7 +78,6 @@ test.each([
 });
 
 test('a row that was changed after its hash was written is no longer genuine, and the log says so', async () => {
-  await using service = await startTestService();
   const { reference, hash } = await pay(service);
   await service.query(`
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
@@ -95,7 +92,6 @@ test.each([
   ['a time that no date holds', "created_at = 'infinity'"],
   ['an amount that is no number', "amount = 'NaN'"],
 ])('a row with %s is answered like an unknown reference, and the log says so', async (_what, change) => {
-  await using service = await startTestService();
   const { reference, hash } = await pay(service);
   await service.query(`
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
@@ -113,7 +109,6 @@ test.each([
 });
 
 test('a transaction without a hash has no genuine receipt, whatever is presented', async () => {
-  await using service = await startTestService();
   const { reference } = await pay(service);
   await service.query(`
     ALTER TABLE core.transactions DISABLE TRIGGER USER;
@@ -125,7 +120,6 @@ test('a transaction without a hash has no genuine receipt, whatever is presented
 });
 
 test('the page comes in the language of the reader, runs nothing, is small, and stands in nobody’s frame', async () => {
-  await using service = await startTestService();
   const { reference, hash } = await pay(service);
   for (const path of [`/verify/${reference}/${hash}`, `/verify/${reference}/0`]) {
     for (const [header, lang] of [
@@ -147,8 +141,8 @@ test('the page comes in the language of the reader, runs nothing, is small, and 
 });
 
 test('the language that the link asks for comes before that of the reader, and a wrong one keeps nobody out', async () => {
-  await using service = await startTestService({ issuer: { name: 'Mwananchi Sacco', contact: null } });
-  const { reference, hash } = await pay(service);
+  await using own = await startTestService({ issuer: { name: 'Mwananchi Sacco', contact: null } });
+  const { reference, hash } = await pay(own);
   for (const path of [`/verify/${reference}/${hash}`, `/verify/${reference}/0`]) {
     for (const [query, lang] of [
       ['?lang=sw', 'sw'],
@@ -157,7 +151,7 @@ test('the language that the link asks for comes before that of the reader, and a
       ['?lang=sw&lang=en', 'en'],
       ['?utm_source=sms', 'en'],
     ]) {
-      const response = await service.fetch(`${path}${query ?? ''}`, AS_PAGE);
+      const response = await own.fetch(`${path}${query ?? ''}`, AS_PAGE);
       const page = await response.text();
       expect([response.status, page.includes(`<html lang="${lang ?? ''}">`)]).toEqual([200, true]);
       expect(page).toContain('Mwananchi Sacco');
@@ -167,7 +161,6 @@ test('the language that the link asks for comes before that of the reader, and a
 });
 
 test('an unknown form is refused', async () => {
-  await using service = await startTestService();
   const answer = await service.ask('/verify/DF-000000000000/0', {
     key: null,
     headers: { accept: 'image/png' },
@@ -176,21 +169,20 @@ test('an unknown form is refused', async () => {
 });
 
 test('the verdicts are counted, and neither reference nor hash is in the log', async () => {
-  await using service = await startTestService();
-  const { reference, hash } = await pay(service);
-  await service.fetch(`/verify/${reference}/${hash}`, AS_PAGE);
-  await service.fetch(`/verify/${reference}/0`, AS_PAGE);
-  const metrics = await (await service.fetch('/metrics')).text();
+  await using own = await startTestService();
+  const { reference, hash } = await pay(own);
+  await own.fetch(`/verify/${reference}/${hash}`, AS_PAGE);
+  await own.fetch(`/verify/${reference}/0`, AS_PAGE);
+  const metrics = await (await own.fetch('/metrics')).text();
   expect(metrics).toContain('wallet_verifications_total{verdict="genuine",service="wallet"} 1');
   expect(metrics).toContain('wallet_verifications_total{verdict="not_genuine",service="wallet"} 1');
-  expect(service.lines.join('')).not.toContain(hash);
-  expect(service.lines.join('')).not.toContain(reference);
+  expect(own.lines.join('')).not.toContain(hash);
+  expect(own.lines.join('')).not.toContain(reference);
 });
 
 test.each(['txn-0001', 'Inv.2023.1', 'receipt.html', '.json', ' x ', 'a/b'])(
   'the old reference %s is confirmed as it stands',
   async (old) => {
-    await using service = await startTestService();
     const { reference } = await pay(service);
     const hash = await makeOld(service, reference, old);
     const path = `/verify/${encodeURIComponent(old)}`;

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { deposit, posting, startTestService } from '../testing.ts';
+import { deposit, posting, useTestService } from '../testing.ts';
+
+const service = useTestService();
 
 const WALLET = { holderName: 'Jane Mwangi', phone: '0712 345 678' };
 
 test('a repeated request opens one wallet, and the customer is still found by phone', async () => {
-  await using service = await startTestService();
   const request = posting(WALLET, 'opening-1');
   const first = await service.ask('/wallets', request);
   const repeat = await service.ask('/wallets', request);
@@ -20,7 +21,6 @@ test.each([
   ['phone', { phone: '0712345679' }],
   ['language', { language: 'sw' }],
 ])('the same key with another %s is refused', async (_field, change) => {
-  await using service = await startTestService();
   await service.ask('/wallets', posting(WALLET, 'opening-1'));
   const other = await service.ask('/wallets', posting({ ...WALLET, ...change }, 'opening-1'));
   expect([other.status, other.body['code']]).toEqual([409, 'key_reused']);
@@ -30,13 +30,11 @@ test.each([
 });
 
 test('a key that cannot be one is refused', async () => {
-  await using service = await startTestService();
   const answer = await service.ask('/wallets', posting(WALLET, 'a key'));
   expect([answer.status, answer.body['code']]).toEqual([422, 'invalid_request']);
 });
 
 test('a wallet is opened in the language that its holder reads', async () => {
-  await using service = await startTestService();
   const swahili = await service.ask('/wallets', posting({ ...WALLET, language: 'sw' }));
   expect(swahili.body['language']).toBe('sw');
   const french = await service.ask('/wallets', posting({ ...WALLET, language: 'fr' }));
@@ -44,7 +42,6 @@ test('a wallet is opened in the language that its holder reads', async () => {
 });
 
 test('a repeated request makes one API key, and shows which one instead of its secret', async () => {
-  await using service = await startTestService();
   const request = posting({ name: 'till 7', scopes: ['read'] }, 'key-1');
   const first = await service.ask('/api-keys', request);
   const repeat = await service.ask('/api-keys', request);
