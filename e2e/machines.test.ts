@@ -11,6 +11,7 @@ import { startStandby } from '@repo/postgres/standby';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { confirmationOf, createPayment, createRandom, openTarget, sendConfirmation } from '@repo/simulator';
 import type { C2bMessage, Target } from '@repo/simulator';
+import { bareEnvironment } from '@repo/testing/env';
 import { endProcess } from '@repo/testing/processes';
 import { until } from '@repo/testing/until';
 import { expect, onTestFinished, test } from 'vitest';
@@ -29,7 +30,7 @@ function run(app: string, env: Readonly<Record<string, string>>): RunningService
   const own = { API_KEY: KEY, MPESA_CALLBACK_TOKEN: TOKEN, SMS_CALLBACK_TOKEN: TOKEN, LOG_LEVEL: 'info' };
   const ports = { MPESA_PORT: '0', WALLET_PORT: '0', SMS_PORT: '0', MPESA_SOURCE_CHECK: 'off' };
   const child = spawn(process.execPath, [join(ROOT, 'apps', app, 'src/main.ts')], {
-    env: { PATH: '', ...own, ...ports, ...env },
+    env: { ...bareEnvironment(), ...own, ...ports, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { smsSettings } from '@repo/simulator';
+import { bareEnvironment } from '@repo/testing/env';
 import { endProcess } from '@repo/testing/processes';
 import { ROOT } from '../env.ts';
 
@@ -25,7 +26,7 @@ interface Program {
 /** Starts a program of the repository. */
 function startProgram({ path, parameters, environment }: Program): TrialProcess {
   const child = spawn(process.execPath, [join(ROOT, path), ...parameters], {
-    env: { PATH: '', ...environment },
+    env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return {

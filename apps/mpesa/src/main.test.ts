@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { bareEnvironment } from '@repo/testing/env';
 import { expect, onTestFinished, test } from 'vitest';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -12,7 +13,7 @@ const main = fileURLToPath(new URL('main.ts', import.meta.url));
 /** Runs the service with an environment in which it cannot start, to its end. */
 async function runToEnd(env: Record<string, string>) {
   const child = spawn(process.execPath, [main], {
-    env: { PATH: '', ...env },
+    env: { ...bareEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
@@ -37,7 +38,7 @@ test('without its settings it ends with 78 and one message that names each of th
 
 test('without its database it says so, answers 503, and ends in order', async () => {
   const child = spawn(process.execPath, [main], {
-    env: { PATH: '', ...COMPLETE, MPESA_PORT: '0' },
+    env: { ...bareEnvironment(), ...COMPLETE, MPESA_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => {

@@ -15,6 +15,7 @@ import {
   sendTogether,
 } from '@repo/simulator';
 import type { Target } from '@repo/simulator';
+import { bareEnvironment } from '@repo/testing/env';
 import { expect, test } from 'vitest';
 import { openCustomerWallet, TEST_TOKEN } from './testing.ts';
 
@@ -35,7 +36,7 @@ interface ServiceProcess {
 async function startProcess(databaseUrl: string): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [main], {
     env: {
-      PATH: '',
+      ...bareEnvironment(),
       DATABASE_URL: databaseUrl,
       DATABASE_LANES: String(LANES),
       MPESA_PORT: '0',

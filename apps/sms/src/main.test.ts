@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createDb, findSms, queueSms } from '@repo/db';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { startAfricasTalking } from '@repo/simulator';
+import { bareEnvironment } from '@repo/testing/env';
 import { until } from '@repo/testing/until';
 import { expect, onTestFinished, test } from 'vitest';
 import { isDone, newNumber, untilAccepted, untilLogged, untilSms } from './testing.ts';
@@ -25,7 +26,7 @@ const COMPLETE = {
 /** Runs the service with an environment in which it cannot start, to its end. */
 async function runToEnd(env: Record<string, string>) {
   const child = spawn(process.execPath, [main], {
-    env: { PATH: '', ...env },
+    env: { ...bareEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
@@ -35,7 +36,7 @@ async function runToEnd(env: Record<string, string>) {
 /** Starts the service and waits for a line of its log; the log goes on in `lines`. */
 async function start(env: Record<string, string>, line = 'Server listening at') {
   const child = spawn(process.execPath, [main], {
-    env: { PATH: '', ...env },
+    env: { ...bareEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => {

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { bareEnvironment } from '@repo/testing/env';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
@@ -17,7 +18,10 @@ export interface ServiceProcess {
 
 /** Starts the service with nothing but this environment. */
 export function spawnService(env: Readonly<Record<string, string>>, errors: 'inherit' | 'pipe' = 'inherit') {
-  return spawn(process.execPath, [main], { env: { PATH: '', ...env }, stdio: ['ignore', 'pipe', errors] });
+  return spawn(process.execPath, [main], {
+    env: { ...bareEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', errors],
+  });
 }
 
 /** Starts the service on a free port and waits for a line of its log, by default that it listens. */

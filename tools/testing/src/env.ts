@@ -15,3 +15,9 @@ export function allowedSkips(): string[] | null {
 export function keepCompiledCode(directory: string): void {
   process.env['NODE_COMPILE_CACHE'] ??= directory;
 }
+
+/** All that a process gets of the environment around the tests: no command, but what Node has compiled for others. */
+export function bareEnvironment(): Record<string, string> {
+  const cache = process.env['NODE_COMPILE_CACHE'];
+  return { PATH: '', ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) };
+}

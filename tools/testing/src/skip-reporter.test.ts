@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
+import { bareEnvironment } from './env.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -36,7 +37,7 @@ afterAll(() => rm(folder, { recursive: true }));
 async function run(environment: Readonly<Record<string, string>>, ...args: string[]) {
   const child = spawn(process.execPath, [vitest, 'run', ...args], {
     cwd: folder,
-    env: { PATH: '', ...environment },
+    env: { ...bareEnvironment(), ...environment },
   });
   const [, said, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { said, code: code as number };
