@@ -123,6 +123,27 @@ describe('a migration that fails', () => {
   });
 });
 
+describe('a script that no server could read', () => {
+  /** Files that an editor or a checkout can leave, as the CLI reads them. */
+  it.each([
+    ['a byte order mark', Buffer.from('\uFEFFSELECT 1;', 'utf8'), 'begins with a byte order mark'],
+    ['UTF-16', Buffer.from('\uFEFFSELECT 1;', 'utf16le'), 'is in UTF-16'],
+    ['UTF-16 without a mark', Buffer.from('SELECT 1;', 'utf16le'), 'is in UTF-16'],
+    ['Latin-1', Buffer.from('SELECT 1;\n-- café', 'latin1'), 'is not in UTF-8 (line 2), perhaps in Latin-1'],
+    ['nothing', Buffer.alloc(0), 'is empty'],
+    ['blanks', Buffer.from(' \n\t\n'), 'is empty'],
+  ])('ends the deployment before anything has begun: %s', async (_, bytes, fault) => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    const { failure } = await deployMigrations(databaseUrl, {
+      '20240101000000_one': 'CREATE TABLE half (id INT);',
+      '20240102000000_two': bytes.toString('utf8'),
+    });
+    expect(failure?.message).toContain(`20240102000000_two/migration.sql ${fault}`);
+    expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
+  });
+});
+
 describe('a migration folder without a file', () => {
   it('is named (P3015)', async () => {
     await using owner = await DatabaseOwner.create();
