@@ -36,12 +36,10 @@ describe('db push and db pull', () => {
       databaseUrl,
       `CREATE TYPE kind AS ENUM ('A', 'B'); ALTER TABLE "Wallet" ADD kinds kind[], ADD at TIMESTAMPTZ(3)`,
     );
-    const printed = await project.prisma('db', 'pull', '--print');
-    expect(printed.stdout).toMatch(/kinds\s+kind\[\]/);
-    expect(await project.read('prisma/schema.prisma')).not.toContain('kinds');
-
     await project.succeed('db', 'pull');
-    expect(await project.read('prisma/schema.prisma')).toMatch(/at\s+DateTime\?\s+@db\.Timestamptz\(3\)/);
+    const pulled = await project.read('prisma/schema.prisma');
+    expect(pulled).toMatch(/kinds\s+kind\[\]/);
+    expect(pulled).toMatch(/at\s+DateTime\?\s+@db\.Timestamptz\(3\)/);
   });
 
   it('push refuses to lose rows unless it is allowed to', async () => {
@@ -67,10 +65,8 @@ describe('db execute', () => {
     await using owner = await DatabaseOwner.create();
     const databaseUrl = await owner.createDatabase();
     await using project = await PrismaProject.create({ databaseUrl });
-    await project.write(
-      'good.sql',
-      `CREATE TABLE t AS SELECT 1 AS id; DO $$ BEGIN INSERT INTO t VALUES (2); END $$;`,
-    );
+    await execute(databaseUrl, 'CREATE TABLE t AS SELECT 1 AS id');
+    await project.write('good.sql', `SELECT 1; DO $$ BEGIN INSERT INTO t VALUES (2); END $$;`);
     await project.write('bad.sql', `INSERT INTO t VALUES (3);\nSELECT 1 / 0;`);
 
     await project.succeed('db', 'execute', '--file', 'good.sql');

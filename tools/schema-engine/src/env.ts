@@ -13,7 +13,10 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): EngineEnv
   };
 }
 
-/** Where commands are found: all that a process which the tests start gets of the environment around it. */
-export function commandPath(): { PATH: string | undefined } {
-  return { PATH: process.env['PATH'] };
+/**
+ * All that a process which the tests start gets of the environment around it: where commands are found, and where Node
+ * keeps what it has compiled, without which it compiles the CLI and the engine again each time.
+ */
+export function commandEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return { PATH: env['PATH'], NODE_COMPILE_CACHE: env['NODE_COMPILE_CACHE'] };
 }

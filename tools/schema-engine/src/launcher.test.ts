@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { commandPath } from './env.ts';
+import { commandEnvironment } from './env.ts';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
 import { LAUNCHER } from './fixtures/engine-client.ts';
 import { command, launch } from './fixtures/launch.ts';
@@ -42,7 +42,7 @@ describe('the launcher', () => {
   });
 
   it('passes signals on to the engine that it started', async () => {
-    const env = { ...commandPath(), SCHEMA_ENGINE_NODE: process.execPath };
+    const env = { ...commandEnvironment(), SCHEMA_ENGINE_NODE: process.execPath };
     const child = spawn(process.execPath, [...OLD_NODE, LAUNCHER], { env });
     child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'any' })}\n`);
     await once(child.stdout, 'data');

@@ -1,5 +1,9 @@
 import { runEngine } from './engine-process.ts';
 
-// Timers of the WebAssembly engine may still be waiting, so the end is not left to the event loop. Standard output is
-// a pipe, which Node writes to at once on the systems that this runs on.
-process.exit(await runEngine(process.argv.slice(2), process));
+/** For so long the process may take to end by itself: a panic may leave a connection open that would hold it. */
+const LEAVE_MS = 1_000;
+
+// The end is left to the event loop. process.exit() may wait forever: it joins Node's compiling threads, and one of
+// those may wait for a collection of garbage by this thread (https://github.com/nodejs/node/issues/54918).
+process.exitCode = await runEngine(process.argv.slice(2), process);
+setTimeout(() => process.exit(), LEAVE_MS).unref();

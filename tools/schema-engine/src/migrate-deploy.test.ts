@@ -2,7 +2,7 @@ import { execute } from '@repo/postgres/database';
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
-import { EngineClient, applyInput } from './fixtures/engine-client.ts';
+import { EngineClient, applyInput, deployMigrations } from './fixtures/engine-client.ts';
 import { PrismaProject } from './fixtures/prisma-project.ts';
 
 const TABLE = 'CREATE TABLE wallet (id INT PRIMARY KEY, name TEXT);';
@@ -36,12 +36,7 @@ describe('migrate deploy', () => {
       BEGIN PERFORM 1; PERFORM 2; RETURN 3; END $$;
       DO $body$ BEGIN INSERT INTO wallet VALUES (three(), 'do; it''s'); END $body$;
       INSERT INTO wallet VALUES (4, $x$a;$$;b$x$), (5, E'\\';'); /* and; another */`;
-    await using project = await PrismaProject.create({
-      databaseUrl,
-      migrations: { '20240101000000_all': script },
-    });
-
-    await project.succeed('migrate', 'deploy');
+    await deployMigrations(databaseUrl, { '20240101000000_all': script });
     expect(await execute(databaseUrl, 'SELECT id, name FROM wallet ORDER BY id')).toEqual([
       { id: 3, name: `do; it's` },
       { id: 4, name: 'a;$$;b' },
@@ -86,15 +81,12 @@ describe('what one migration sets in its session', () => {
     await using owner = await DatabaseOwner.create();
     const databaseUrl = await owner.createDatabase();
     await owner.asAdministrator(`GRANT pg_read_all_data TO ${owner.name}`);
-    await using project = await PrismaProject.create({
-      databaseUrl,
-      migrations: {
-        '20240101000000_before': `CREATE TABLE seen AS ${probe};`,
-        '20240102000000_sets': sets,
-        '20240103000000_after': `INSERT INTO seen ${probe};`,
-      },
-    });
-    await project.succeed('migrate', 'deploy');
+    const migrations = {
+      '20240101000000_before': `CREATE TABLE seen AS ${probe};`,
+      '20240102000000_sets': sets,
+      '20240103000000_after': `INSERT INTO seen ${probe};`,
+    };
+    await deployMigrations(databaseUrl, migrations);
     const [before, after] = await execute(databaseUrl, 'SELECT * FROM seen');
     expect(before).toMatchObject({ role: owner.name, own: null, temporary: false });
     // A setting of one's own is empty rather than unknown once it has been reset.
@@ -105,11 +97,8 @@ describe('what one migration sets in its session', () => {
     await using owner = await DatabaseOwner.create();
     const databaseUrl = await owner.createDatabase();
     await owner.asAdministrator(`GRANT pg_read_all_data TO ${owner.name}`);
-    await using project = await PrismaProject.create({
-      databaseUrl,
-      migrations: { '20240101000000_broken': `BEGIN; ${sets} COMMIT; SELECT missing();` },
-    });
-    expect((await project.prisma('migrate', 'deploy')).output).toContain('P3018');
+    const broken = { '20240101000000_broken': `BEGIN; ${sets} COMMIT; SELECT missing();` };
+    expect((await deployMigrations(databaseUrl, broken)).failure?.error_code).toBe('P3018');
     const [attempt] = await execute(databaseUrl, 'SELECT logs FROM public._prisma_migrations');
     expect(attempt?.['logs']).toContain('missing()');
   });
@@ -126,21 +115,18 @@ describe('three deployers at once', () => {
     '20240104000000_more': 'INSERT INTO wallet VALUES (1001, NULL);',
   };
 
-  async function deployThrice(
-    databaseUrl: string,
-    set: Record<string, string>,
-    schema = 'public',
-  ): Promise<void> {
-    await using project = await PrismaProject.create({ databaseUrl, migrations: set });
-    const deployed = await Promise.all([1, 2, 3].map(() => project.prisma('migrate', 'deploy')));
-    expect(deployed.map(({ exitCode, output }) => (exitCode === 0 ? 'applied' : output))).toEqual(
-      Array(3).fill('applied'),
-    );
+  async function deployThrice(databaseUrl: string, set: Record<string, string>): Promise<void> {
+    const deployed = await Promise.all([1, 2, 3].map(() => deployMigrations(databaseUrl, set)));
+    expect(deployed.map(({ failure }) => failure)).toEqual(Array(3).fill(undefined));
+    await expectHistory(databaseUrl, Object.keys(set));
+  }
+
+  async function expectHistory(databaseUrl: string, names: string[], schema = 'public'): Promise<void> {
     const history = await execute(
       databaseUrl,
       `SELECT migration_name AS name FROM ${schema}._prisma_migrations ORDER BY started_at`,
     );
-    expect(history.map(({ name }) => name)).toEqual(Object.keys(set));
+    expect(history.map(({ name }) => name)).toEqual(names);
   }
 
   it('all succeed and apply each migration once', async () => {
@@ -162,7 +148,13 @@ describe('three deployers at once', () => {
   it('all succeed when neither the database nor the schema of the connection string exists yet', async () => {
     await using owner = await DatabaseOwner.create();
     const name = owner.databaseName('new');
-    await deployThrice(`${owner.url(name)}?schema=own`, migrations, 'own');
+    const databaseUrl = `${owner.url(name)}?schema=own`;
+    await using project = await PrismaProject.create({ databaseUrl, migrations });
+    const deployed = await Promise.all([1, 2, 3].map(() => project.prisma('migrate', 'deploy')));
+    expect(deployed.map(({ exitCode, output }) => (exitCode === 0 ? 'applied' : output))).toEqual(
+      Array(3).fill('applied'),
+    );
+    await expectHistory(databaseUrl, Object.keys(migrations), 'own');
     expect(await owner.databases()).toEqual([name]);
     expect(await execute(owner.url(name), 'SELECT count(*) AS rows FROM own.wallet')).toEqual([
       { rows: '1000' },

@@ -1,7 +1,7 @@
 import { execute } from '@repo/postgres/database';
 import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from './fixtures/database-owner.ts';
-import { EngineClient, applyInput } from './fixtures/engine-client.ts';
+import { EngineClient, applyInput, deployMigrations } from './fixtures/engine-client.ts';
 import { PrismaProject } from './fixtures/prisma-project.ts';
 
 const BROKEN = `CREATE TABLE half (id INT);
@@ -37,10 +37,11 @@ describe('a migration that fails', () => {
     }
     expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
 
-    const blocked = await project.prisma('migrate', 'deploy');
-    expect(blocked.output).toContain('P3009');
-    expect(blocked.output).toContain('20240101000000_broken');
-    expect(blocked.exitCode).toBe(1);
+    const { failure: blocked } = await deployMigrations(databaseUrl, { '20240101000000_broken': BROKEN });
+    expect(blocked).toMatchObject({
+      error_code: 'P3009',
+      message: expect.stringContaining('20240101000000_broken'),
+    });
     expect((await project.prisma('migrate', 'status')).output).toContain('20240101000000_broken');
 
     const resolved = await project.prisma('migrate', 'resolve', '--rolled-back', '20240101000000_broken');
@@ -58,19 +59,14 @@ describe('a migration that fails', () => {
     const databaseUrl = await owner.createDatabase();
     const raise = `DO $$ BEGIN
       RAISE 'no' USING DETAIL = 'a detail', HINT = 'a hint', ERRCODE = 'DF001'; END $$;`;
-    await using project = await PrismaProject.create({
-      databaseUrl,
-      migrations: { '20240101000000_raise': raise },
-    });
-
-    const { output } = await project.prisma('migrate', 'deploy');
+    const { failure } = await deployMigrations(databaseUrl, { '20240101000000_raise': raise });
     for (const part of [
       'code: DF001',
       'DETAIL: a detail',
       'HINT: a hint',
       'inline_code_block line 2 at RAISE',
     ]) {
-      expect(output).toContain(part);
+      expect(failure?.message).toContain(part);
     }
     const [row] = await execute(databaseUrl, 'SELECT logs FROM _prisma_migrations');
     expect(row?.['logs']).toContain('(SQLSTATE DF001)');
@@ -120,15 +116,30 @@ describe('a migration that fails', () => {
     await using owner = await DatabaseOwner.create();
     const databaseUrl = await owner.createDatabase();
     const cut = `CREATE TABLE half (id INT); SELECT pg_terminate_backend(pg_backend_pid());`;
-    await using project = await PrismaProject.create({
-      databaseUrl,
-      migrations: { '20240101000000_cut': cut },
-    });
+    const { failure } = await deployMigrations(databaseUrl, { '20240101000000_cut': cut });
+    expect(failure?.message).toContain('Migration name: 20240101000000_cut');
+    expect(failure?.message).toContain('The connection to the database server');
+    expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
+  });
+});
 
-    const { output, exitCode } = await project.prisma('migrate', 'deploy');
-    expect(output).toContain('Migration name: 20240101000000_cut');
-    expect(output).toContain('The connection to the database server');
-    expect(exitCode).toBe(1);
+describe('a script that no server could read', () => {
+  /** Files that an editor or a checkout can leave, as the CLI reads them. */
+  it.each([
+    ['a byte order mark', Buffer.from('\uFEFFSELECT 1;', 'utf8'), 'begins with a byte order mark'],
+    ['UTF-16', Buffer.from('\uFEFFSELECT 1;', 'utf16le'), 'is in UTF-16'],
+    ['UTF-16 without a mark', Buffer.from('SELECT 1;', 'utf16le'), 'is in UTF-16'],
+    ['Latin-1', Buffer.from('SELECT 1;\n-- café', 'latin1'), 'is not in UTF-8 (line 2), perhaps in Latin-1'],
+    ['nothing', Buffer.alloc(0), 'is empty'],
+    ['blanks', Buffer.from(' \n\t\n'), 'is empty'],
+  ])('ends the deployment before anything has begun: %s', async (_, bytes, fault) => {
+    await using owner = await DatabaseOwner.create();
+    const databaseUrl = await owner.createDatabase();
+    const { failure } = await deployMigrations(databaseUrl, {
+      '20240101000000_one': 'CREATE TABLE half (id INT);',
+      '20240102000000_two': bytes.toString('utf8'),
+    });
+    expect(failure?.message).toContain(`20240102000000_two/migration.sql ${fault}`);
     expect(await execute(databaseUrl, HALF)).toEqual([{ half: null }]);
   });
 });
@@ -153,10 +164,11 @@ describe('migrate resolve', () => {
     const migrations = { '20240101000000_base': 'CREATE TABLE wallet (id INT PRIMARY KEY);' };
     await using project = await PrismaProject.create({ databaseUrl, migrations });
 
-    expect((await project.prisma('migrate', 'deploy')).output).toContain('P3005');
+    const blocked = await deployMigrations(databaseUrl, migrations);
+    expect(blocked.failure?.error_code).toBe('P3005');
     expect(await project.prisma('migrate', 'resolve', '--applied', '20240101000000_base')).toMatchObject({
       exitCode: 0,
     });
-    expect((await project.prisma('migrate', 'status')).output).toContain('up to date');
+    expect((await deployMigrations(databaseUrl, migrations)).result).toEqual({ appliedMigrationNames: [] });
   });
 });

@@ -28,7 +28,7 @@ export async function loadWasm(): Promise<WasmModule> {
     import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'),
   );
   const { instance } = await WebAssembly.instantiate(await readFile(file), {
-    './schema_engine_bg.js': { ...glue },
+    './schema_engine_bg.js': { ...glue, ...timers() },
   });
   glue.__wbg_set_wasm(instance.exports);
   const start = instance.exports['__wbindgen_start'];
@@ -46,4 +46,14 @@ export async function loadWasm(): Promise<WasmModule> {
       return Promise.race([work(), panics.next]);
     },
   };
+}
+
+/**
+ * What the module takes for setTimeout, without holding the process. It sets the time after which it gives up the
+ * migration lock and never clears it, so that the process would live on for ten seconds after its last answer.
+ */
+function timers(): WebAssembly.ModuleImports {
+  const set = (run: () => void, milliseconds: number) => setTimeout(run, milliseconds).unref();
+  const names = Object.keys(glue).filter((name) => name.startsWith('__wbg_setTimeout_'));
+  return Object.fromEntries(names.map((name) => [name, set]));
 }

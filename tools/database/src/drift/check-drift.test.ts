@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { MORE, openShop, writeShop } from '../fixtures/shop.ts';
 import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
 import { readMigrations } from '../migrations.ts';
 import type { Project } from '../project.ts';
@@ -13,11 +14,16 @@ import { checkFunctionLengths } from './function-lengths.ts';
 /** What the check of this claim finds in a database that the repository's migrations made. */
 async function problemsOf(claim: RegExp, project: Project = repository, sql = ''): Promise<string[]> {
   await using migrated = await createTestDatabase();
-  await using empty = await createTestDatabase({ empty: true });
   if (sql !== '') await execute(migrated.url, sql);
+  return await problemsIn(migrated.url, claim, project);
+}
+
+/** The same in a database that other migrations made. */
+async function problemsIn(url: string, claim: RegExp, project: Project): Promise<string[]> {
+  await using empty = await createTestDatabase({ empty: true });
   const check = DRIFT_CHECKS.find((candidate) => claim.test(candidate.claim));
   if (check === undefined) throw new RangeError(`no check claims ${claim}`);
-  return await runDriftCheck(check, { project, url: migrated.url, emptyUrl: empty.url });
+  return await runDriftCheck(check, { project, url, emptyUrl: empty.url });
 }
 
 const lastName = (await readMigrations(repository.migrations)).at(-1)?.name ?? '';
@@ -106,7 +112,34 @@ describe('drift is found out', () => {
     expect(problem).toContain('forgotten');
   });
 
-  it.each([
+  it('when a model has @default(now()), of which Prisma makes such a default', async () => {
+    await using temporary = await TemporaryProject.create();
+    await temporary.write(
+      'models/core.prisma',
+      `model Late {
+         id        Int      @id
+         createdAt DateTime @default(now()) @db.Timestamp(3)
+         updatedAt DateTime @updatedAt @db.Timestamp(3)
+         seenAt    DateTime @default( now() ) @db.Timestamptz(3)
+         // was: DateTime @default(now())
+       }`,
+    );
+    const models = fileURLToPath(new URL('models', pathToFileURL(temporary.project.config)));
+    const problems = await problemsOf(/in UTC/, { ...temporary.project, models });
+    expect(problems).toEqual([expect.stringMatching(/^core\.prisma:3 has @default\(now\(\)\).*dbgenerated/)]);
+  });
+
+  it('when a way back leaves something behind', async () => {
+    await using shop = await openShop();
+    await using migrated = await shop.clone();
+    await using forgetful = await writeShop('-- forgotten');
+    const problems = await problemsIn(migrated.url, /each way back/, forgetful.project);
+    expect(problems.join('\n')).toContain(`after the way back of ${MORE.name}: `);
+  });
+});
+
+describe('drift of functions is found out', () => {
+  const SOURCES = [
     {
       what: 'differs',
       path: 'functions/ids/core.new_id.sql',
@@ -146,21 +179,35 @@ describe('drift is found out', () => {
       sql: 'CREATE FUNCTION core.broken',
       found: expect.stringMatching(/^core\.broken\.sql cannot be run: syntax error/),
     },
-  ])('when a source file’s function $what', async ({ path, sql, found }) => {
+    {
+      what: 'has no file',
+      path: 'functions/ledger/core.backfill_hashes.sql',
+      sql: null,
+      found: 'function core.backfill_hashes has no source file core.backfill_hashes.sql',
+    },
+  ];
+  /** What the check finds in a project with all of these at once. */
+  let problems: string[];
+
+  beforeAll(async () => {
     await using temporary = await TemporaryProject.create();
-    await temporary.write(path, sql);
-    expect(await problemsOf(/prisma\/functions/, temporary.project)).toEqual([found]);
+    for (const { path, sql } of SOURCES) {
+      await (sql === null ? temporary.remove(path) : temporary.write(path, sql));
+    }
+    problems = await problemsOf(/prisma\/functions/, temporary.project);
   });
 
-  it('when a function has no source file', async () => {
-    await using temporary = await TemporaryProject.create();
-    await temporary.remove('functions/ids/core.new_id.sql');
-    expect(await problemsOf(/prisma\/functions/, temporary.project)).toEqual([
-      'function core.new_id has no source file core.new_id.sql',
-    ]);
+  it.each(SOURCES)('when a source file’s function $what', ({ found }) => {
+    expect(problems).toContainEqual(found);
   });
 
-  it.each([
+  it('and nothing else is', () => {
+    expect(problems).toHaveLength(SOURCES.length);
+  });
+});
+
+describe('a time by the time zone of the session is found out', () => {
+  const DEFAULTS = [
     'timestamp(3) DEFAULT CURRENT_TIMESTAMP',
     'timestamp DEFAULT now()',
     'timestamp DEFAULT LOCALTIMESTAMP',
@@ -169,54 +216,39 @@ describe('drift is found out', () => {
     `timestamp DEFAULT now() + interval '1 day'`,
     'date DEFAULT CURRENT_DATE',
     'time DEFAULT LOCALTIME',
-  ])('when a default takes the time where the session is: %s', async (column) => {
-    const [problem, ...others] = await problemsOf(
-      /in UTC/,
-      repository,
-      `CREATE TABLE core.late (at ${column})`,
-    );
-    expect(problem).toMatch(/^core\.late\.at has the default .*AT TIME ZONE 'UTC'\)$/);
+  ];
+  /** What the check finds in a database with all of these, and with what is right. */
+  let problems: string[];
+
+  beforeAll(async () => {
+    const late = DEFAULTS.map((column, index) => `CREATE TABLE core.late_${index} (at ${column});`);
+    const sql = `${late.join('\n')}
+      CREATE TABLE core.punctual (
+        a timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
+        b timestamp DEFAULT (clock_timestamp() AT TIME ZONE 'UTC') + interval '1 day',
+        c timestamptz DEFAULT now(), d timestamp DEFAULT '2026-01-01',
+        e date DEFAULT (now() AT TIME ZONE 'UTC')::date);
+      CREATE FUNCTION core.late() RETURNS timestamp LANGUAGE sql AS $$
+        -- now() in a comment is no matter
+        SELECT greatest(now() AT TIME ZONE 'UTC', current_timestamp) $$`;
+    problems = await problemsOf(/in UTC/, repository, sql);
+  });
+
+  it.each(DEFAULTS)('when a default takes it: %s', (column) => {
+    const table = `core.late_${DEFAULTS.indexOf(column)}`;
+    const [problem, ...others] = problems.filter((each) => each.startsWith(`${table}.`));
+    expect(problem).toMatch(/^core\.late_\d\.at has the default .*AT TIME ZONE 'UTC'\)$/);
     expect(others).toEqual([]);
   });
 
-  it('but not when it takes the time in UTC, or with its zone', async () => {
-    const sql = `CREATE TABLE core.punctual (
-      a timestamp(3) DEFAULT (now() AT TIME ZONE 'UTC'),
-      b timestamp DEFAULT (clock_timestamp() AT TIME ZONE 'UTC') + interval '1 day',
-      c timestamptz DEFAULT now(), d timestamp DEFAULT '2026-01-01', e date DEFAULT (now() AT TIME ZONE 'UTC')::date)`;
-    expect(await problemsOf(/in UTC/, repository, sql)).toEqual([]);
+  it('but not when a default takes the time in UTC, or with its zone', () => {
+    expect(problems).toHaveLength(DEFAULTS.length + 1);
+    expect(problems.filter((each) => each.includes('punctual'))).toEqual([]);
   });
 
-  it('when a function takes the time where the session is', async () => {
-    const sql = `CREATE FUNCTION core.late() RETURNS timestamp LANGUAGE sql AS $$
-        -- now() in a comment is no matter
-        SELECT greatest(now() AT TIME ZONE 'UTC', current_timestamp) $$`;
-    expect(await problemsOf(/in UTC/, repository, sql)).toEqual([
+  it('when a function takes it', () => {
+    expect(problems).toContain(
       "function core.late takes current_timestamp by the session's time zone. Write (now() AT TIME ZONE 'UTC')",
-    ]);
-  });
-
-  it('when a model has @default(now()), of which Prisma makes such a default', async () => {
-    await using temporary = await TemporaryProject.create();
-    await temporary.write(
-      'models/core.prisma',
-      `model Late {
-         id        Int      @id
-         createdAt DateTime @default(now()) @db.Timestamp(3)
-         updatedAt DateTime @updatedAt @db.Timestamp(3)
-         seenAt    DateTime @default( now() ) @db.Timestamptz(3)
-         // was: DateTime @default(now())
-       }`,
     );
-    const models = fileURLToPath(new URL('models', pathToFileURL(temporary.project.config)));
-    const problems = await problemsOf(/in UTC/, { ...temporary.project, models });
-    expect(problems).toEqual([expect.stringMatching(/^core\.prisma:3 has @default\(now\(\)\).*dbgenerated/)]);
-  });
-
-  it('when a way back leaves something behind', async () => {
-    await using temporary = await TemporaryProject.create();
-    await temporary.write(`migrations/${lastName}/down.sql`, '-- forgotten');
-    const problems = await problemsOf(/each way back/, temporary.project);
-    expect(problems.join('\n')).toContain(`after the way back of ${lastName}: `);
   });
 });

@@ -1,11 +1,13 @@
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
-import { describe, expect, it } from 'vitest';
+import type { TestDatabase } from '@repo/postgres/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deploy } from '../deployment.ts';
-import { appliedTo, dumpOf, numberOf } from '../fixtures/databases.ts';
+import { appliedTo, applyPending, dumpOf, numberOf } from '../fixtures/databases.ts';
 import { moveMoney } from '../fixtures/money.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { readMigrations } from '../migrations.ts';
+import type { Loss } from './loss.ts';
 import { rollBack } from './roll-back.ts';
 
 const { migrations } = repository;
@@ -64,43 +66,6 @@ describe('walking back', () => {
     expect(await dumpOf(database.url)).toBe(await dumpOf(empty.url));
   });
 
-  it('with rows in every table, down to the base and up again, ends in the same database', async () => {
-    await using database = await createTestDatabase();
-    const { url } = database;
-    const before = await dumpOf(url);
-    await moveMoney(url);
-    // The way back gives each system account one wallet, which the way forth leaves as it is.
-    const accounts = `
-      SELECT core.account_of(id) AS id, sum(balance) AS balance, sum(version) AS version, min(kind) AS kind
-        FROM core.wallets GROUP BY 1 ORDER BY 1`;
-    const money = await execute(url, accounts);
-    const ledger = `
-      SELECT reference, amount, core.account_of(debit_wallet_id) AS debit, core.account_of(credit_wallet_id) AS credit,
-             credit_version, credit_balance_after
-        FROM core.transactions ORDER BY reference`;
-    const transactions = await execute(url, ledger);
-
-    await rollBack({ url, migrations, to: base, discardData: true });
-    await deployAgain(url);
-    expect(await dumpOf(url)).toBe(before);
-    // What the way back declares as derived has been computed again from the transactions.
-    expect(await execute(url, accounts)).toEqual(money);
-    expect(await execute(url, ledger)).toEqual(transactions);
-  });
-
-  it('from the features leaves core exactly as the base migration made it', async () => {
-    await using database = await createTestDatabase();
-    await using reference = await createTestDatabase({ empty: true });
-    const [first] = await readMigrations(migrations);
-    await execute(reference.url, first?.sql ?? '');
-    await moveMoney(database.url);
-
-    await rollBack({ url: database.url, migrations, to: base, discardData: true });
-    expect(await dumpOf(database.url, ['core'])).toBe(await dumpOf(reference.url, ['core']));
-    expect(await dumpOf(database.url)).toBe(await dumpOf(reference.url));
-    expect(await numberOf(database.url, 'SELECT count(*) AS n FROM core.transactions')).toBe(3);
-  });
-
   it('from the features keeps schema services for a foreign table in it', async () => {
     await using database = await createTestDatabase();
     await execute(database.url, 'CREATE TABLE services.ours AS SELECT 7 AS n');
@@ -110,46 +75,111 @@ describe('walking back', () => {
   });
 });
 
-describe('a rollback that loses rows', () => {
-  it('is refused with the number of rows of each table', async () => {
-    await using database = await createTestDatabase();
+/** What a database is, in what these tests ask of it. */
+async function readDatabase(url: string): Promise<Seen> {
+  return {
+    dump: await dumpOf(url),
+    core: await dumpOf(url, ['core']),
+    applied: await appliedTo(url),
+    counts: await countTables(url),
+    transactions: await execute(url, 'SELECT reference, amount FROM core.transactions ORDER BY reference'),
+  };
+}
+
+interface Seen {
+  readonly dump: string;
+  readonly core: string;
+  readonly applied: string[];
+  readonly counts: Map<string, bigint>;
+  readonly transactions: Record<string, unknown>[];
+}
+
+describe('a rollback to the base with rows in every table', () => {
+  // The way back gives each system account one wallet, which the way forth leaves as it is.
+  const accounts = `
+    SELECT core.account_of(id) AS id, sum(balance) AS balance, sum(version) AS version, min(kind) AS kind
+      FROM core.wallets GROUP BY 1 ORDER BY 1`;
+  const ledger = `
+    SELECT reference, amount, core.account_of(debit_wallet_id) AS debit, core.account_of(credit_wallet_id) AS credit,
+           credit_version, credit_balance_after
+      FROM core.transactions ORDER BY reference`;
+  const money = async (url: string) => [await execute(url, accounts), await execute(url, ledger)];
+
+  let database: TestDatabase;
+  /** The tables without what the test has brought, which is no loss: the migrations put it there again. */
+  let brought: Map<string, bigint>;
+  let before: Seen & { readonly money: unknown; readonly stripes: number; readonly hashes: number };
+  let refusal: unknown;
+  let refused: Seen;
+  let losses: Loss[];
+  let down: Seen;
+
+  // One walk shows all of it: refused, then done.
+  beforeAll(async () => {
+    database = await createTestDatabase();
     const { url } = database;
+    brought = await countTables(url);
     await moveMoney(url);
-    const before = await dumpOf(url);
-    const refusal: unknown = await rollBack({ url, migrations, to: base }).catch((error: unknown) => error);
-    for (const table of ['services.mpesa_callbacks', 'services.mpesa_logs', 'services.sms_logs']) {
-      const count = await numberOf(url, `SELECT count(*) AS n FROM ${table}`);
-      expect(count).toBeGreaterThan(1);
-      expect(String(refusal)).toContain(`\n  ${count} rows of ${table}`);
-    }
-    const hashes = await numberOf(url, 'SELECT count(verification_hash) AS n FROM core.transactions');
-    expect(String(refusal)).toContain(`\n  ${hashes} values of core.transactions.verification_hash`);
-    // Transactions stay, and what the ledger adds to them is computed again. Stripes become one wallet again.
-    expect(String(refusal)).not.toMatch(/of core\.transactions\.debit/);
-    const stripes = await numberOf(url, USED_STRIPES);
-    expect(String(refusal)).toContain(`\n  ${stripes} rows of core.wallets`);
-    expect(await dumpOf(url)).toBe(before);
-    expect(await appliedTo(url)).toEqual(names);
+    before = {
+      ...(await readDatabase(url)),
+      money: await money(url),
+      stripes: await numberOf(url, USED_STRIPES),
+      hashes: await numberOf(url, 'SELECT count(verification_hash) AS n FROM core.transactions'),
+    };
+    refusal = await rollBack({ url, migrations, to: base }).catch((error: unknown) => error);
+    refused = await readDatabase(url);
+    ({ losses } = await rollBack({ url, migrations, to: base, discardData: true }));
+    down = await readDatabase(url);
   });
 
-  it('is done with --discard-data, and reports every row of every table that is gone', async () => {
-    await using database = await createTestDatabase();
-    const { url } = database;
-    // What the migrations themselves put into tables is no loss: they put it there again.
-    const brought = await countTables(url);
-    await moveMoney(url);
-    const before = await countTables(url);
-    const stripes = BigInt(await numberOf(url, USED_STRIPES));
-    const { losses } = await rollBack({ url, migrations, to: base, discardData: true });
-    const after = await countTables(url);
-    const gone = [...before]
+  afterAll(() => database.drop());
+
+  it('is refused with the number of rows of each table, and changes nothing', () => {
+    for (const table of ['services.mpesa_callbacks', 'services.mpesa_logs', 'services.sms_logs']) {
+      const count = before.counts.get(table) ?? 0n;
+      expect(count).toBeGreaterThan(1n);
+      expect(String(refusal)).toContain(`\n  ${count} rows of ${table}`);
+    }
+    expect(String(refusal)).toContain(`\n  ${before.hashes} values of core.transactions.verification_hash`);
+    // Transactions stay, and what the ledger adds to them is computed again. Stripes become one wallet again.
+    expect(String(refusal)).not.toMatch(/of core\.transactions\.debit/);
+    expect(String(refusal)).toContain(`\n  ${before.stripes} rows of core.wallets`);
+    expect(refused.dump).toBe(before.dump);
+    expect(refused.counts).toEqual(before.counts);
+    expect(refused.applied).toEqual(names);
+  });
+
+  it('is done with --discard-data, and reports every row of every table that is gone', () => {
+    const gone = [...before.counts]
       .map(([table, count]) => [table, count - (brought.get(table) ?? 0n)] as const)
-      .filter(([table, count]) => !after.has(table) && count > 0n);
+      .filter(([table, count]) => !down.counts.has(table) && count > 0n);
     expect(gone.length).toBeGreaterThan(2);
     expect(losses.filter(({ kind }) => kind === 'row')).toEqual(
-      [...gone, ['core.wallets', stripes] as const].map(([of, count]) => ({ kind: 'row', of, count })),
+      [...gone, ['core.wallets', BigInt(before.stripes)] as const].map(([of, count]) => ({
+        kind: 'row',
+        of,
+        count,
+      })),
     );
-    expect(await appliedTo(url)).toEqual([base]);
+    expect(down.applied).toEqual([base]);
+  });
+
+  it('leaves core exactly as the base migration made it, and the transactions', async () => {
+    await using reference = await createTestDatabase({ empty: true });
+    const [first] = await readMigrations(migrations);
+    await execute(reference.url, first?.sql ?? '');
+    expect(down.core).toBe(await dumpOf(reference.url, ['core']));
+    expect(down.dump).toBe(await dumpOf(reference.url));
+    expect(down.transactions).toHaveLength(3);
+    expect(down.transactions).toEqual(before.transactions);
+  });
+
+  it('and up again, ends in the same database', async () => {
+    const { url } = database;
+    await applyPending(url, migrations);
+    expect(await dumpOf(url)).toBe(before.dump);
+    // What the way back declares as derived has been computed again from the transactions.
+    expect(await money(url)).toEqual(before.money);
   });
 });
 

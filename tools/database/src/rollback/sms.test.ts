@@ -1,7 +1,7 @@
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { describe, expect, it } from 'vitest';
-import { deploy } from '../deployment.ts';
+import { applyPending } from '../fixtures/databases.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { readMigrations } from '../migrations.ts';
 import { rollBack } from './roll-back.ts';
@@ -10,11 +10,6 @@ const { migrations } = repository;
 const names = (await readMigrations(migrations)).map(({ name }) => name);
 const place = names.findIndex((name) => name.endsWith('_sms'));
 const before = names[place - 1];
-
-async function deployAgain(url: string): Promise<void> {
-  const { exitCode, output } = await deploy({ project: repository, url, output: 'keep' });
-  expect(exitCode, output).toBe(0);
-}
 
 const OLD = `INSERT INTO services.sms_logs (recipient, message, cost, status, provider_message_id, created_at) VALUES
   ('254700000001', 'waits', NULL, 'PENDING', NULL, '2025-01-01'), ('254700000002', 'went', 0.8, 'SENT', 'ATXid_1', '2025-01-01'),
@@ -31,7 +26,7 @@ describe('the migration of the SMS', () => {
     await execute(url, OLD);
     const file = `SELECT pg_relation_filenode('services.sms_logs')::text AS file`;
     const [old] = await execute(url, file);
-    await deployAgain(url);
+    await applyPending(url, migrations);
     expect(await execute(url, file)).toEqual([old]);
     expect(await execute(url, ROWS)).toEqual([
       { message: 'lost', status: 'FAILED', phase: 'DONE', cost: null, attempts: 0, settled: true },
@@ -49,7 +44,7 @@ describe('the migration of the SMS', () => {
     expect(await execute(url, 'SELECT recipient, message, status FROM services.sms_logs')).toEqual([
       { recipient: '254700000001', message: 'waits', status: 'PENDING' },
     ]);
-    await deployAgain(url);
+    await applyPending(url, migrations);
     expect(await execute(url, ROWS)).toMatchObject([{ message: 'waits', phase: 'QUEUED' }]);
   });
 
@@ -80,7 +75,7 @@ describe('the migration of the SMS', () => {
     expect(await execute(url, rows)).toEqual([
       { recipient: '', status: 'SENT', cost: '0.8000', id: 'ATXid_1' },
     ]);
-    await deployAgain(url);
+    await applyPending(url, migrations);
     expect(await execute(url, ROWS)).toMatchObject([{ message: 'went', phase: 'DONE', status: 'SENT' }]);
   });
 

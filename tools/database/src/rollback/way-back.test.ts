@@ -1,8 +1,7 @@
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { describe, expect, it } from 'vitest';
-import { deploy } from '../deployment.ts';
-import { appliedTo, dumpOf, numberOf } from '../fixtures/databases.ts';
+import { appliedTo, applyPending, dumpOf, numberOf } from '../fixtures/databases.ts';
 import { TemporaryProject, repository } from '../fixtures/temporary-project.ts';
 import { readMigrations } from '../migrations.ts';
 import { rollBack } from './roll-back.ts';
@@ -75,8 +74,7 @@ describe('what one down.sql sets in its session', () => {
         SET lock_timeout = 1; SET ROLE pg_read_all_data;`,
     });
     const { project } = temporary;
-    const { exitCode, output } = await deploy({ project, url: database.url, output: 'keep' });
-    expect(exitCode, output).toBe(0);
+    await applyPending(database.url, project.migrations);
     await rollBack({
       url: database.url,
       migrations: project.migrations,

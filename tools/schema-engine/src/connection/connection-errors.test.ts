@@ -2,7 +2,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { DatabaseOwner } from '../fixtures/database-owner.ts';
-import { EngineClient } from '../fixtures/engine-client.ts';
+import { EngineClient, LAUNCHER, applyInput } from '../fixtures/engine-client.ts';
+import { command, launch } from '../fixtures/launch.ts';
 import { PrismaProject } from '../fixtures/prisma-project.ts';
 
 /** A port on which nobody listens: one that the system has just given and taken back. */
@@ -19,6 +20,15 @@ async function statusOf(databaseUrl: string): Promise<{ output: string; exitCode
   return await project.prisma('migrate', 'status');
 }
 
+/** What the engine says when the CLI has it look for the database, as it does before most commands. */
+async function foundOf(
+  databaseUrl: string,
+): Promise<{ message: string | undefined; code: string | undefined }> {
+  const { log } = await launch([LAUNCHER, ...command(databaseUrl, 'can-connect-to-database')]);
+  const fields = log.at(-1)?.fields;
+  return { message: fields?.message, code: fields?.error_code };
+}
+
 describe("Prisma's own codes", () => {
   it('P1000 for a wrong password, without repeating it', async () => {
     await using owner = await DatabaseOwner.create();
@@ -31,12 +41,9 @@ describe("Prisma's own codes", () => {
   });
 
   it('P1001 when no server listens', async () => {
-    const { output, exitCode } = await statusOf(
-      `postgresql://user:secret@127.0.0.1:${await unusedPort()}/any`,
-    );
-    expect(output).toContain('P1001');
-    expect(output).not.toContain('secret');
-    expect(exitCode).toBe(1);
+    const { code, message } = await foundOf(`postgresql://user:secret@127.0.0.1:${await unusedPort()}/any`);
+    expect(code).toBe('P1001');
+    expect(message).not.toContain('secret');
   });
 
   it('P1003 when the database does not exist', async () => {
@@ -61,24 +68,26 @@ describe("Prisma's own codes", () => {
     const databaseUrl = await owner.createDatabase();
     await owner.asAdministrator(`ALTER DATABASE ${owner.databaseName('main')} OWNER TO CURRENT_USER`);
     await owner.asAdministrator(`REVOKE CONNECT ON DATABASE ${owner.databaseName('main')} FROM PUBLIC`);
-    const { output } = await statusOf(databaseUrl);
+    const { code } = await foundOf(databaseUrl);
     await owner.asAdministrator(`ALTER DATABASE ${owner.databaseName('main')} OWNER TO ${owner.name}`);
-    expect(output).toContain('P1010');
+    expect(code).toBe('P1010');
   });
 
   it('P1013 for a password with characters that must be encoded, without repeating it', async () => {
-    const { output } = await statusOf('postgresql://user:se#cret@localhost/any');
-    expect(output).toContain('P1013');
+    const { code, message } = await foundOf('postgresql://user:se#cret@localhost/any');
+    expect(code).toBe('P1013');
+    expect(message).not.toContain('cret');
   });
 
   it('P3014 when the user may not create a shadow database', async () => {
     await using owner = await DatabaseOwner.create();
     const databaseUrl = await owner.createDatabase();
     await owner.asAdministrator(`ALTER ROLE ${owner.name} NOCREATEDB`);
-    await using project = await PrismaProject.create({ databaseUrl });
-    const { output } = await project.prisma('migrate', 'dev', '--name', 'any');
-    expect(output).toContain('P3014');
-    expect(output).toContain('permission denied to create database');
+    await using engine = EngineClient.on(databaseUrl);
+    expect((await engine.call('devDiagnostic', applyInput({}))).failure).toMatchObject({
+      error_code: 'P3014',
+      message: expect.stringContaining('permission denied to create database'),
+    });
   });
 });
 
@@ -89,6 +98,6 @@ describe('a password with special characters', () => {
     const password = `p@ss/w#rd?%20&'"é:`;
     await owner.asAdministrator(`ALTER ROLE ${owner.name} PASSWORD '${password.replaceAll("'", "''")}'`);
     url.password = encodeURIComponent(password);
-    expect((await statusOf(url.href)).output).toContain('not managed by Prisma Migrate');
+    expect((await foundOf(url.href)).message).toBe('Connection successful');
   });
 });
