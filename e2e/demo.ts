@@ -18,6 +18,7 @@ import { freePorts, startService, startTogether } from './processes.ts';
 import { openWallets, playCrash, playScenes } from './scenes.ts';
 import type { Scene } from './scenes.ts';
 import { judgeSms } from './sms-evidence.ts';
+import { playStatement } from './statement-scene.ts';
 import { awaitStop } from './stop-request.ts';
 import { startTexting } from './texting.ts';
 import type { Texting } from './texting.ts';
@@ -28,7 +29,7 @@ const USAGE = `Usage: demo
 
 The main job, end to end, on real processes: a database of its own, two M-PESA services, the wallet and the SMS service
 on it, a simulated M-PESA that repeats itself, forges, mistypes and goes on while a service is killed, and a simulated
-provider that sends the SMS. Says afterwards what the database and the provider's book hold. Nothing of it stays but the
+provider that sends the SMS. One callback is lost, and found in M-PESA's statement. Says afterwards what the database and the provider's book hold. Nothing of it stays but the
 receipts in .daftari/demo.
 
 Settings, from the environment or .env:
@@ -73,6 +74,8 @@ async function play(settings: Settings): Promise<boolean> {
   const wallets = await openWallets(database.url);
   next(settings, 'M-PESA reports payments');
   const scenes = await playScenes(services, settings.callbackToken, wallets);
+  next(settings, "a callback is lost, and M-PESA's statement is imported");
+  scenes.push(await playStatement(first, settings, wallets));
   next(settings, 'a service is killed while payments arrive');
   scenes.push(await playCrash(services, settings.callbackToken, wallets));
   next(settings, 'customers pay each other');

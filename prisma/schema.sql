@@ -1924,6 +1924,8 @@ CREATE OR REPLACE FUNCTION services.add_mpesa_statement_lines(p_statement uuid, 
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    v_is_late boolean;
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     WITH written AS (
@@ -1959,9 +1961,19 @@ BEGIN
                payer_name = EXCLUDED.payer_name, linked_receipt = EXCLUDED.linked_receipt
          WHERE (EXCLUDED.form COLLATE "C", EXCLUDED.statement_id, EXCLUDED.row_number)
                < (l.form COLLATE "C", l.statement_id, l.row_number)
-        RETURNING l.xmax = 0 AS is_new
+        RETURNING l.xmax = 0 AS is_new, l.short_code, l.completed_at
     )
-    SELECT count(*) FILTER (WHERE w.is_new) INTO added FROM written w;
+    SELECT count(*) FILTER (WHERE w.is_new),
+           coalesce(bool_or(w.is_new AND EXISTS (
+               SELECT FROM services.mpesa_periods p
+                WHERE p.short_code = w.short_code AND p.from_at <= w.completed_at AND p.to_at > w.completed_at
+                  AND p.status IN ('CLOSED', 'CLOSING')
+           )), false)
+      INTO added, v_is_late
+      FROM written w;
+    IF v_is_late THEN
+        RAISE EXCEPTION 'a line belongs to a closed period' USING ERRCODE = 'DF020', HINT = 'Reopen the period first.';
+    END IF;
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -1986,6 +1998,41 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.begin_mpesa_period ====
+CREATE OR REPLACE FUNCTION services.begin_mpesa_period(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_by text, OUT outcome text, OUT reason text, OUT id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_until timestamp;
+    v_now   timestamp;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || p_short_code, 0));
+    SELECT max(p.to_at) INTO v_until FROM services.mpesa_periods p WHERE p.short_code = p_short_code AND p.status = 'CLOSED';
+    outcome := 'refused';
+    reason := CASE
+        WHEN p_from < v_until THEN 'period_closed'
+        WHEN p_from > v_until THEN 'periods_out_of_order'
+        WHEN p_to > clock_timestamp() AT TIME ZONE 'UTC' THEN 'period_in_future'
+    END;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM core.lock_wallets(ARRAY(
+        SELECT core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => s.lane::smallint) FROM generate_series(0, 15) AS s (lane)
+    ));
+    v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_periods p SET status = 'REFUSED' WHERE p.short_code = p_short_code AND p.status = 'CLOSING';
+    INSERT INTO services.mpesa_periods AS p (short_code, from_at, to_at, closed_at, closed_by)
+    VALUES (p_short_code, p_from, p_to, v_now, coalesce(p_by, session_user))
+    RETURNING p.id INTO id;
+    PERFORM set_config('daftari.door', '', true);
+    outcome := 'begun';
+END
+$function$;
+
 -- ==== function: services.begin_mpesa_statement ====
 CREATE OR REPLACE FUNCTION services.begin_mpesa_statement(p_sha256 text, p_short_code text, p_form text, p_account text, p_by text, OUT id uuid, OUT is_known boolean)
  RETURNS record
@@ -2002,6 +2049,63 @@ BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_statements (id, sha256, form, short_code, account, imported_by)
     VALUES (id, p_sha256, p_form, p_short_code, p_account, coalesce(p_by, session_user));
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.change_mpesa_breaks ====
+CREATE OR REPLACE FUNCTION services.change_mpesa_breaks(p_ids uuid[], p_versions integer[], p_action text, p_by text, p_assignee text, p_reason text, p_comment text, p_evidence text, p_is_trial boolean)
+ RETURNS TABLE(id uuid, outcome text, reason text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- In one order for everybody, so that two who change the same breaks do not wait in a circle.
+    PERFORM FROM services.mpesa_breaks b WHERE b.id = ANY (p_ids) ORDER BY b.id FOR UPDATE;
+    PERFORM set_config('daftari.door', 'open', true);
+    RETURN QUERY
+    WITH judged AS MATERIALIZED (
+        SELECT x.id, x.place, b.status AS was,
+               CASE
+                   WHEN b.id IS NULL THEN 'unknown_break'
+                   WHEN b.version <> p_versions[x.place] THEN 'stale'
+                   WHEN NOT b.status = ANY (CASE p_action
+                       WHEN 'assign' THEN ARRAY['OPEN', 'ASSIGNED']
+                       WHEN 'propose' THEN ARRAY['OPEN', 'ASSIGNED']
+                       WHEN 'resolve' THEN ARRAY['APPROVED']
+                       WHEN 'reopen' THEN ARRAY['RESOLVED', 'APPROVED']
+                       ELSE ARRAY['PROPOSED']
+                   END) THEN 'wrong_status'
+                   WHEN p_action = 'approve' AND b.proposed_by = p_by THEN 'same_person'
+               END AS fault
+          FROM (
+            SELECT DISTINCT ON (u.id) u.id, u.place FROM unnest(p_ids) WITH ORDINALITY AS u (id, place) ORDER BY u.id, u.place
+          ) x
+          LEFT JOIN services.mpesa_breaks b ON b.id = x.id
+    ), changed AS (
+        UPDATE services.mpesa_breaks b
+           SET status = CASE p_action
+                   WHEN 'assign' THEN 'ASSIGNED'
+                   WHEN 'propose' THEN 'PROPOSED'
+                   WHEN 'approve' THEN 'APPROVED'
+                   WHEN 'resolve' THEN 'RESOLVED'
+                   WHEN 'reject' THEN CASE WHEN b.assignee IS NULL THEN 'OPEN' ELSE 'ASSIGNED' END
+                   ELSE 'OPEN'
+               END,
+               assignee = CASE p_action WHEN 'assign' THEN p_assignee ELSE b.assignee END,
+               proposed_by = CASE p_action WHEN 'propose' THEN p_by WHEN 'reject' THEN NULL WHEN 'reopen' THEN NULL ELSE b.proposed_by END,
+               reason = CASE p_action WHEN 'propose' THEN p_reason WHEN 'reject' THEN NULL WHEN 'reopen' THEN NULL ELSE b.reason END,
+               comment = coalesce(p_comment, b.comment), evidence = coalesce(p_evidence, b.evidence),
+               version = b.version + 1
+          FROM judged j
+         WHERE b.id = j.id AND j.fault IS NULL AND NOT p_is_trial
+        RETURNING b.id, b.version, b.status
+    ), events AS (
+        INSERT INTO services.mpesa_break_events (break_id, version, action, status, actor, assignee, reason, comment, evidence)
+        SELECT c.id, c.version, p_action, c.status, p_by, p_assignee, p_reason, p_comment, p_evidence FROM changed c
+        RETURNING break_id
+    )
+    SELECT j.id, CASE WHEN j.fault IS NULL THEN 'changed' ELSE 'refused' END, j.fault FROM judged j ORDER BY j.place;
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -2278,6 +2382,20 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.closed_mpesa_period ====
+CREATE OR REPLACE FUNCTION services.closed_mpesa_period(p_short_code text, p_happened_at timestamp without time zone, p_posted_at timestamp without time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT p.id
+      FROM services.mpesa_periods p
+     WHERE p.short_code = p_short_code AND p.to_at > p_happened_at AND p.closed_at <= p_posted_at
+       AND p.status IN ('CLOSED', 'CLOSING')
+     ORDER BY p.to_at
+     LIMIT 1
+$function$;
+
 -- ==== function: services.compare_deposits ====
 CREATE OR REPLACE FUNCTION services.compare_deposits(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_outcomes text[], p_held uuid[], p_logged text[])
  RETURNS text[]
@@ -2479,6 +2597,23 @@ CREATE OR REPLACE FUNCTION services.eat_day(p_at timestamp without time zone)
  IMMUTABLE PARALLEL SAFE
 AS $function$
     SELECT (p_at + interval '3 hours')::date
+$function$;
+
+-- ==== function: services.end_mpesa_period ====
+CREATE OR REPLACE FUNCTION services.end_mpesa_period(p_id uuid, p_report uuid, p_closing numeric, p_float numeric, p_items text, OUT is_closed boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_periods p
+       SET status = CASE WHEN p_report IS NULL THEN 'REFUSED' ELSE 'CLOSED' END,
+           report_id = p_report, closing = p_closing, "float" = p_float, items = p_items
+     WHERE p.id = p_id AND p.status = 'CLOSING';
+    is_closed := FOUND AND p_report IS NOT NULL;
+    PERFORM set_config('daftari.door', '', true);
+END
 $function$;
 
 -- ==== function: services.expire_sms_leases ====
@@ -2761,6 +2896,79 @@ AS $function$
     END
 $function$;
 
+-- ==== function: services.mpesa_float ====
+CREATE OR REPLACE FUNCTION services.mpesa_float(p_short_code text, p_at timestamp without time zone)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH base AS (
+        SELECT x.to_at, x."float"
+          FROM (
+            SELECT p.to_at, p."float"
+              FROM services.mpesa_periods p
+             WHERE p.short_code = p_short_code AND p.status = 'CLOSED' AND p.to_at <= p_at
+            UNION ALL
+            SELECT timestamp '1970-01-01', 0
+          ) x
+         ORDER BY x.to_at DESC
+         LIMIT 1
+    ), deposits AS (
+        SELECT sum(services.deposit_amount(p_receipt => t.reference, p_amount => t.amount)) AS amount
+          FROM base b
+          JOIN services.mpesa_logs g ON g.short_code = p_short_code AND g.created_at >= b.to_at - interval '1 day'
+          JOIN core.transactions t ON t.reference = g.mpesa_receipt AND t.type = 'DEPOSIT'
+         CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN services.closed_mpesa_period(
+                    p_short_code => p_short_code, p_happened_at => coalesce(g.paid_at, g.created_at), p_posted_at => t.created_at
+                ) IS NULL THEN coalesce(g.paid_at, g.created_at)
+                ELSE t.created_at
+            END AS at
+         ) e
+         WHERE e.at >= b.to_at AND e.at < p_at
+    ), stated AS (
+        SELECT sum(l.paid_in - l.withdrawn) AS amount
+          FROM base b
+          JOIN services.mpesa_statement_lines l
+            ON l.short_code = p_short_code AND l.completed_at >= b.to_at AND l.completed_at < p_at
+          JOIN services.mpesa_matches m ON m.line_id = l.id
+          JOIN core.transactions t ON t.id = m.transaction_id AND t.reference ~ '^(MC|MS|RV)-'
+         WHERE l.kind IN ('charge', 'sweep', 'reversal')
+    ), others AS (
+        SELECT sum(CASE WHEN core.account_of(t.credit_wallet_id) = 'MPESA-FLOAT' THEN -t.amount ELSE t.amount END) AS amount
+          FROM base b
+          JOIN core.transactions t
+            ON t.id >= (lpad(to_hex((extract(epoch FROM b.to_at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+          LEFT JOIN core.transactions o ON o.id = t.reverses_id
+          LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = o.reference
+          LEFT JOIN services.mpesa_matches m ON m.transaction_id = t.id
+          LEFT JOIN services.mpesa_statement_lines l ON l.id = m.line_id
+         WHERE t.type <> 'DEPOSIT' AND t.reference !~ '^(MC|MS|RV|CR)-'
+           AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
+           AND (o.type IS DISTINCT FROM 'DEPOSIT' OR g.short_code = p_short_code)
+           AND CASE WHEN l.completed_at >= b.to_at THEN l.completed_at ELSE t.created_at END < p_at
+    ), corrections AS (
+        -- Of deposits that were closed before: the others are in their deposits.
+        SELECT sum(CASE WHEN c.type = 'DEPOSIT' THEN c.amount ELSE -c.amount END) AS amount
+          FROM base b
+          JOIN core.transactions c
+            ON c.id >= (lpad(to_hex((extract(epoch FROM b.to_at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+           AND c.created_at < p_at AND c.reference LIKE 'CR-%'
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = substr(c.reference, 4) AND g.short_code = p_short_code
+          JOIN core.transactions t ON t.reference = g.mpesa_receipt
+         WHERE coalesce(g.paid_at, g.created_at) < b.to_at AND services.closed_mpesa_period(
+                   p_short_code => p_short_code, p_happened_at => coalesce(g.paid_at, g.created_at), p_posted_at => t.created_at
+               ) IS NULL
+           AND services.closed_mpesa_period(
+                   p_short_code => p_short_code, p_happened_at => coalesce(g.paid_at, g.created_at), p_posted_at => c.created_at
+               ) IS NOT NULL
+    )
+    SELECT (b."float" + coalesce(d.amount, 0) + coalesce(s.amount, 0) + coalesce(o.amount, 0) + coalesce(c.amount, 0))::numeric(19,2)
+      FROM base b, deposits d, stated s, others o, corrections c
+$function$;
+
 -- ==== function: services.mpesa_line_states ====
 CREATE OR REPLACE FUNCTION services.mpesa_line_states(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone)
  RETURNS TABLE(line_id uuid, state text, reason text, is_open boolean, kind text, receipt text, amount numeric, ledger_amount numeric, statement_net numeric, ledger_net numeric, happened_at timestamp without time zone)
@@ -2834,6 +3042,7 @@ AS $function$
            CASE
                WHEN e.state IN ('matched', 'amount_differs') THEN e.due
                WHEN e.kind = 'reversal' AND e.explained IS NOT NULL THEN -e.withdrawn
+               WHEN e.kind IN ('charge', 'sweep') AND e.explained IS NOT NULL THEN e.paid_in - e.withdrawn
                ELSE 0
            END,
            e.completed_at::timestamp
@@ -2842,7 +3051,7 @@ $function$;
 
 -- ==== function: services.mpesa_movement_states ====
 CREATE OR REPLACE FUNCTION services.mpesa_movement_states(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone)
- RETURNS TABLE(transaction_id uuid, state text, reason text, is_open boolean, reference text, amount numeric, ledger_net numeric, happened_at timestamp without time zone)
+ RETURNS TABLE(transaction_id uuid, state text, reason text, is_open boolean, reference text, amount numeric, ledger_net numeric, happened_at timestamp without time zone, closed_period uuid)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2851,19 +3060,26 @@ AS $function$
         SELECT t.id, t.reference, t.type, t.id AS original, t.reference AS receipt,
                services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS amount,
                services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS original_amount,
-               1 AS sign, coalesce(g.paid_at, g.created_at) AS happened_at
+               1 AS sign, p.at AS happened_at, c.closed
           FROM services.mpesa_logs g
           JOIN core.transactions t ON t.reference = g.mpesa_receipt AND t.type = 'DEPOSIT'
+         CROSS JOIN LATERAL (
+            SELECT services.closed_mpesa_period(
+                p_short_code => p_short_code, p_happened_at => coalesce(g.paid_at, g.created_at), p_posted_at => t.created_at
+            ) AS closed
+         ) c
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN c.closed IS NULL THEN coalesce(g.paid_at, g.created_at) ELSE t.created_at END AS at
+         ) p
          -- Nobody reports a payment long before it was made, so the index of the log says where to begin.
-         WHERE g.short_code = p_short_code AND g.created_at >= p_from - interval '1 day'
-           AND coalesce(g.paid_at, g.created_at) >= p_from AND coalesce(g.paid_at, g.created_at) < p_to
+         WHERE g.short_code = p_short_code AND g.created_at >= p_from - interval '1 day' AND p.at >= p_from AND p.at < p_to
         UNION ALL
         SELECT t.id, t.reference, t.type, coalesce(o.id, t.id), o.reference, t.amount,
                CASE
                    WHEN o.type = 'DEPOSIT' THEN services.deposit_amount(p_receipt => o.reference, p_amount => o.amount)
                    ELSE coalesce(o.amount, t.amount)
                END,
-               CASE WHEN core.account_of(t.credit_wallet_id) = 'MPESA-FLOAT' THEN -1 ELSE 1 END, t.created_at
+               CASE WHEN core.account_of(t.credit_wallet_id) = 'MPESA-FLOAT' THEN -1 ELSE 1 END, t.created_at, NULL
           FROM core.transactions t
           LEFT JOIN core.transactions o ON o.id = t.reverses_id
           LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = o.reference
@@ -2873,6 +3089,13 @@ AS $function$
            AND t.type <> 'DEPOSIT' AND t.reference NOT LIKE 'CR-%'
            AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
            AND (o.type IS DISTINCT FROM 'DEPOSIT' OR g.short_code = p_short_code)
+           -- What was posted from a line is in the state of that line.
+           AND t.debit_wallet_id <> 'RECEIVABLES'
+           AND NOT (
+               t.type <> 'REVERSAL'
+               AND ('BANK' IN (t.debit_wallet_id, t.credit_wallet_id) OR 'CHARGES' IN (t.debit_wallet_id, t.credit_wallet_id))
+               AND EXISTS (SELECT FROM services.mpesa_matches p WHERE p.transaction_id = t.id)
+           )
     ), seen AS (
         SELECT m.*, x.line_id AS explained, l.completed_at, l.paid_in,
                coalesce((
@@ -2910,14 +3133,63 @@ AS $function$
     )
     SELECT j.id, j.state,
            CASE
+               WHEN j.closed IS NOT NULL THEN 'late_for_closed_period'
                WHEN j.state IN ('matched', 'amount_differs') THEN 'line_outside_period'
                WHEN j.state = 'reversed' AND j.completed_at IS NULL THEN 'undone_here'
                WHEN j.state = 'missing_there' AND j.type <> 'DEPOSIT' THEN lower(j.type)
            END,
            j.state IN ('missing_there', 'amount_differs'),
-           j.reference::text, j.amount, CASE WHEN j.completed_at IS NULL THEN j.sign * j.amount ELSE 0 END,
-           j.happened_at::timestamp
+           j.reference::text, j.amount, CASE WHEN j.completed_at IS NULL OR j.closed IS NOT NULL THEN j.sign * j.amount ELSE 0 END,
+           j.happened_at::timestamp, j.closed
       FROM judged j
+$function$;
+
+-- ==== function: services.mpesa_period_balance ====
+CREATE OR REPLACE FUNCTION services.mpesa_period_balance(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, OUT opening numeric, OUT paid_in numeric, OUT withdrawn numeric, OUT closing numeric, OUT breaks integer, OUT unknown integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_lines integer;
+    v_start numeric;
+BEGIN
+    WITH lines AS (
+        SELECT l.completed_at AS at, l.paid_in, l.withdrawn, l.balance, l.balance - l.paid_in + l.withdrawn AS before
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
+           AND l.is_completed AND l.account_key = ''
+    ), ends AS (
+        SELECT e.balance, sum(e.side) AS side, min(e.at) AS first_at, max(e.at) AS last_at
+          FROM (
+            SELECT l.before AS balance, 1 AS side, l.at FROM lines l WHERE l.balance IS NOT NULL
+            UNION ALL
+            SELECT l.balance, -1, l.at FROM lines l WHERE l.balance IS NOT NULL
+          ) e
+         GROUP BY e.balance
+        HAVING sum(e.side) <> 0
+    )
+    SELECT t.lines, t.paid_in, t.withdrawn, t.unknown,
+           (SELECT e.balance FROM ends e WHERE e.side > 0 ORDER BY e.first_at, e.balance LIMIT 1),
+           (SELECT e.balance FROM ends e WHERE e.side < 0 ORDER BY e.last_at DESC, e.balance LIMIT 1),
+           coalesce((SELECT sum(e.side) FROM ends e WHERE e.side > 0), 1) - 1,
+           -- A balance that came back to where it began has no ends.
+           (SELECT l.before FROM lines l WHERE l.balance IS NOT NULL ORDER BY l.at, l.before LIMIT 1)
+      INTO v_lines, paid_in, withdrawn, unknown, opening, closing, breaks, v_start
+      FROM (
+        SELECT count(*) AS lines, coalesce(sum(l.paid_in), 0.00) AS paid_in, coalesce(sum(l.withdrawn), 0.00) AS withdrawn,
+               count(*) FILTER (WHERE l.balance IS NULL) AS unknown
+          FROM lines l
+      ) t;
+    IF v_lines = 0 THEN
+        SELECT p.closing INTO v_start
+          FROM services.mpesa_periods p
+         WHERE p.short_code = p_short_code AND p.status = 'CLOSED' AND p.to_at = p_from;
+    END IF;
+    opening := coalesce(opening, v_start);
+    closing := coalesce(closing, v_start);
+END
 $function$;
 
 -- ==== function: services.name_payment ====
@@ -2930,6 +3202,70 @@ BEGIN
     UPDATE services.mpesa_payments p
        SET merchant_request_id = p_merchant_request_id, checkout_request_id = p_checkout_request_id
      WHERE p.id = p_id AND p.checkout_request_id IS NULL AND p_checkout_request_id IS NOT NULL;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.note_mpesa_breaks ====
+CREATE OR REPLACE FUNCTION services.note_mpesa_breaks(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_by text, OUT noted integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_by constant text := coalesce(p_by, session_user);
+BEGIN
+    -- Two who reconcile one short code at the same time do this one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_breaks ' || p_short_code, 0));
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH items AS MATERIALIZED (
+        SELECT l.line_id AS subject, 'statement' AS side, l.state, l.reason, l.is_open, l.kind, l.receipt AS reference, l.amount,
+               l.ledger_amount, l.happened_at
+          FROM services.mpesa_line_states(p_short_code => p_short_code, p_from => p_from, p_to => p_to) l
+        UNION ALL
+        SELECT m.transaction_id, 'ledger', m.state, m.reason, m.is_open, 'movement', m.reference, m.amount, m.amount, m.happened_at
+          FROM services.mpesa_movement_states(p_short_code => p_short_code, p_from => p_from, p_to => p_to) m
+    ), found AS (
+        INSERT INTO services.mpesa_breaks AS b (
+            short_code, subject_id, side, state, why, reference, kind, amount, ledger_amount, happened_at, due_at
+        )
+        SELECT p_short_code, i.subject, i.side, i.state, i.reason, i.reference, i.kind, i.amount, i.ledger_amount, i.happened_at,
+               i.happened_at + CASE
+                   WHEN i.amount >= 100000 THEN interval '1 day'
+                   WHEN i.amount >= 10000 THEN interval '3 days'
+                   ELSE interval '7 days'
+               END
+          FROM items i
+         WHERE i.is_open
+         ORDER BY i.subject
+        ON CONFLICT (short_code, subject_id) DO UPDATE
+           SET state = EXCLUDED.state, why = EXCLUDED.why, amount = EXCLUDED.amount, ledger_amount = EXCLUDED.ledger_amount,
+               status = 'OPEN', is_explained = false, proposed_by = NULL, reason = NULL, version = b.version + 1
+         WHERE b.state <> EXCLUDED.state OR b.amount <> EXCLUDED.amount
+            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained OR b.why = 'explained_after_decision'
+        RETURNING b.id, b.version, b.status
+    ), ended AS (
+        UPDATE services.mpesa_breaks b
+           -- A movement that a line explains is in no state of its own.
+           SET state = coalesce(i.state, 'matched'),
+               why = CASE b.status WHEN 'RESOLVED' THEN 'explained_after_decision' ELSE i.reason END,
+               is_explained = b.status <> 'RESOLVED',
+               status = CASE b.status WHEN 'RESOLVED' THEN 'OPEN' ELSE 'RESOLVED' END,
+               version = b.version + 1
+          FROM services.mpesa_breaks x
+          LEFT JOIN items i ON i.subject = x.subject_id
+         WHERE b.id = x.id AND x.short_code = p_short_code AND x.happened_at >= p_from AND x.happened_at < p_to
+           AND i.is_open IS NOT TRUE AND NOT x.is_explained
+           AND x.why IS DISTINCT FROM 'explained_after_decision'
+        RETURNING b.id, b.version, b.status
+    ), events AS (
+        INSERT INTO services.mpesa_break_events (break_id, version, action, status, actor)
+        SELECT f.id, f.version, CASE WHEN f.version = 1 THEN 'found' ELSE 'changed' END, f.status, v_by FROM found f
+        UNION ALL
+        SELECT e.id, e.version, CASE e.status WHEN 'OPEN' THEN 'changed' ELSE 'explained' END, e.status, v_by FROM ended e
+        RETURNING 1
+    )
+    SELECT count(*) INTO noted FROM events;
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -3066,6 +3402,154 @@ BEGIN
        )
      ORDER BY t.receipt, t.kind, t.ord
     ON CONFLICT (receipt, kind) DO NOTHING;
+END
+$function$;
+
+-- ==== function: services.post_mpesa_lines ====
+CREATE OR REPLACE FUNCTION services.post_mpesa_lines(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_after_at timestamp without time zone, p_after_id uuid, p_limit integer, OUT posted integer, OUT last_at timestamp without time zone, OUT last_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    n            integer;
+    v_ids        uuid[];
+    v_times      timestamp[];
+    v_references text[];
+    v_types      text[];
+    v_debits     text[];
+    v_credits    text[];
+    v_amounts    numeric[];
+    v_narratives text[];
+    v_outcomes   text[];
+BEGIN
+    SELECT count(*), array_agg(x.id), array_agg(x.completed_at), array_agg(x.reference), array_agg(x.type),
+           array_agg(CASE WHEN x.withdrawn > 0 THEN x.other ELSE 'MPESA-FLOAT' END),
+           array_agg(CASE WHEN x.withdrawn > 0 THEN 'MPESA-FLOAT' ELSE x.other END),
+           array_agg(x.withdrawn + x.paid_in), array_agg(x.narrative)
+      INTO n, v_ids, v_times, v_references, v_types, v_debits, v_credits, v_amounts, v_narratives
+      FROM (
+        SELECT l.id, l.completed_at, l.withdrawn, l.paid_in,
+               CASE l.kind WHEN 'charge' THEN 'MC-' ELSE 'MS-' END || upper(replace(l.id::text, '-', '')) AS reference,
+               CASE l.kind WHEN 'charge' THEN 'FEE' ELSE 'TRANSFER' END AS type,
+               CASE l.kind WHEN 'charge' THEN 'CHARGES' ELSE 'BANK' END AS other,
+               'M-PESA ' || l.kind || ' ' || l.receipt AS narrative
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= greatest(p_from, p_after_at) AND l.completed_at < p_to
+           AND (p_after_at IS NULL OR (l.completed_at, l.id) > (p_after_at, p_after_id))
+           AND l.kind IN ('charge', 'sweep') AND l.is_completed AND l.account_key = '' AND l.paid_in + l.withdrawn > 0
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = l.id)
+           -- A file without balances may show what another file shows with them: that is one charge, and two lines.
+           AND NOT EXISTS (
+               SELECT FROM services.mpesa_statement_lines o
+                WHERE o.receipt = l.receipt AND o.short_code = l.short_code AND o.account_key = '' AND o.kind = l.kind
+                  AND o.is_completed AND o.paid_in = l.paid_in AND o.withdrawn = l.withdrawn
+                  AND (o.balance IS NULL) <> (l.balance IS NULL)
+                  AND (l.balance IS NULL OR EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = o.id))
+           )
+         ORDER BY l.completed_at, l.id
+         LIMIT p_limit
+      ) x;
+    posted := 0;
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+    IF n = p_limit THEN
+        last_at := v_times[n];
+        last_id := v_ids[n];
+    END IF;
+
+    SELECT p.outcomes INTO v_outcomes
+      FROM core.post_transactions(
+          p_references => v_references, p_types => v_types, p_debits => v_debits, p_credits => v_credits,
+          p_fallbacks => NULL, p_amounts => v_amounts, p_currencies => array_fill('KES'::text, ARRAY[n]),
+          p_narratives => v_narratives
+      ) AS p;
+    posted := cardinality(array_positions(v_outcomes, 'created'));
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_matches (line_id, transaction_id)
+    SELECT x.line, t.id
+      FROM unnest(v_ids, v_references) AS x (line, reference)
+      JOIN core.transactions t ON t.reference = x.reference AND t.reference = ANY (v_references)
+     ORDER BY x.line
+    ON CONFLICT DO NOTHING;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.post_mpesa_reversal ====
+CREATE OR REPLACE FUNCTION services.post_mpesa_reversal(p_line uuid, OUT outcome text, OUT recovered numeric, OUT owed numeric)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    l           services.mpesa_statement_lines;
+    t           core.transactions;
+    v_wallet    text;
+    v_reference text;
+    v_first     integer; -- of the two legs: 1 when something is recovered
+    v_last      integer;
+    v_post      record;
+BEGIN
+    outcome := 'left';
+    recovered := 0;
+    owed := 0;
+    SELECT * INTO l FROM services.mpesa_statement_lines x WHERE x.id = p_line;
+    SELECT d.* INTO t
+      FROM core.transactions d
+      JOIN services.mpesa_logs g ON g.mpesa_receipt = d.reference AND g.short_code = l.short_code
+     WHERE d.reference = l.linked_receipt AND d.type = 'DEPOSIT';
+    IF t.id IS NULL OR l.kind <> 'reversal' OR NOT l.is_completed OR l.withdrawn = 0 OR l.account_key <> '' THEN
+        RETURN;
+    END IF;
+
+    SELECT coalesce(a.credit_wallet_id, t.credit_wallet_id) INTO v_wallet
+      FROM core.current_assignment(t.reference) c
+      LEFT JOIN core.transactions a ON a.reference = c.reference;
+    PERFORM core.lock_wallets(ARRAY[v_wallet, t.debit_wallet_id::text, 'RECEIVABLES']);
+    IF core.account_of(t.credit_wallet_id) = 'SUSPENSE' AND v_wallet IS DISTINCT FROM (
+        SELECT coalesce(a.credit_wallet_id, t.credit_wallet_id)
+          FROM core.current_assignment(t.reference) c
+          LEFT JOIN core.transactions a ON a.reference = c.reference
+    ) THEN
+        RAISE EXCEPTION 'the payment was assigned meanwhile' USING ERRCODE = '40001';
+    END IF;
+    IF EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = p_line) THEN
+        outcome := 'known';
+        RETURN;
+    END IF;
+    IF core.remaining_of(t.id) < l.withdrawn THEN
+        RETURN;
+    END IF;
+
+    SELECT CASE WHEN w.status = 'ACTIVE' THEN greatest(least(w.balance - w.held - w.min_balance, l.withdrawn), 0) ELSE 0 END
+      INTO recovered
+      FROM core.wallets w
+     WHERE w.id = v_wallet;
+    owed := l.withdrawn - recovered;
+    v_first := CASE WHEN recovered > 0 THEN 1 ELSE 2 END;
+    v_last := CASE WHEN owed > 0 THEN 2 ELSE 1 END;
+    v_reference := 'RV-' || upper(replace(l.id::text, '-', ''));
+    SELECT * INTO v_post FROM core.post_transactions(
+        p_references => (ARRAY[v_reference, v_reference || '-R'])[v_first:v_last],
+        p_types => (ARRAY['REVERSAL', 'REVERSAL'])[v_first:v_last],
+        p_debits => (ARRAY[v_wallet, 'RECEIVABLES'])[v_first:v_last],
+        p_credits => (ARRAY[t.debit_wallet_id::text, t.debit_wallet_id::text])[v_first:v_last],
+        p_fallbacks => NULL, p_amounts => (ARRAY[recovered, owed])[v_first:v_last],
+        p_currencies => (ARRAY[t.currency::text, t.currency::text])[v_first:v_last],
+        p_reverses => (ARRAY[t.id, t.id])[v_first:v_last], p_groups => (ARRAY[1, 1])[v_first:v_last],
+        p_narratives => (ARRAY['Reversed at M-PESA: ' || l.receipt, 'Reversed at M-PESA: ' || l.receipt])[v_first:v_last]
+    );
+    IF v_post.outcomes[1] <> 'created' THEN
+        recovered := 0;
+        owed := 0;
+        RETURN;
+    END IF;
+    outcome := 'posted';
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_matches (line_id, transaction_id) VALUES (p_line, v_post.ids[1]);
+    PERFORM set_config('daftari.door', '', true);
 END
 $function$;
 
@@ -3774,6 +4258,40 @@ BEGIN
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', p_receipt);
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.reopen_mpesa_period ====
+CREATE OR REPLACE FUNCTION services.reopen_mpesa_period(p_id uuid, p_by text, p_reason text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_period services.mpesa_periods;
+BEGIN
+    SELECT * INTO v_period FROM services.mpesa_periods p WHERE p.id = p_id;
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || coalesce(v_period.short_code, ''), 0));
+    SELECT * INTO v_period FROM services.mpesa_periods p WHERE p.id = p_id;
+    outcome := 'refused';
+    reason := CASE
+        WHEN v_period.id IS NULL THEN 'unknown_period'
+        WHEN v_period.status <> 'CLOSED' THEN 'period_not_closed'
+        WHEN EXISTS (
+            SELECT FROM services.mpesa_periods p
+             WHERE p.short_code = v_period.short_code AND p.status IN ('CLOSED', 'CLOSING') AND p.to_at > v_period.to_at
+        ) THEN 'later_period_closed'
+    END;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_periods p
+       SET status = 'REOPENED', reopened_at = clock_timestamp() AT TIME ZONE 'UTC', reopened_by = coalesce(p_by, session_user),
+           reopened_for = p_reason
+     WHERE p.id = p_id;
+    PERFORM set_config('daftari.door', '', true);
+    outcome := 'reopened';
 END
 $function$;
 
@@ -4682,6 +5200,45 @@ CREATE TABLE services.daraja_tokens (
     refreshing_till timestamp(3) without time zone
 );
 
+-- ==== table: services.mpesa_break_events ====
+CREATE TABLE services.mpesa_break_events (
+    break_id uuid NOT NULL,
+    version integer NOT NULL,
+    action character varying(10) NOT NULL,
+    status character varying(10) NOT NULL,
+    actor character varying(100) NOT NULL,
+    assignee character varying(100),
+    reason character varying(40),
+    comment text,
+    evidence text,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
+-- ==== table: services.mpesa_breaks ====
+CREATE TABLE services.mpesa_breaks (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    short_code character varying(20) NOT NULL,
+    subject_id uuid NOT NULL,
+    side character varying(10) NOT NULL,
+    state character varying(20) NOT NULL,
+    why character varying(40),
+    reference character varying(50) NOT NULL,
+    kind character varying(20) NOT NULL,
+    amount numeric(19,2) NOT NULL,
+    ledger_amount numeric(19,2),
+    happened_at timestamp(3) without time zone NOT NULL,
+    due_at timestamp(3) without time zone NOT NULL,
+    status character varying(10) DEFAULT 'OPEN'::character varying NOT NULL,
+    assignee character varying(100),
+    proposed_by character varying(100),
+    reason character varying(40),
+    comment text,
+    evidence text,
+    is_explained boolean DEFAULT false NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
+);
+
 -- ==== table: services.mpesa_callbacks ====
 CREATE TABLE services.mpesa_callbacks (
     id uuid DEFAULT core.new_id() NOT NULL,
@@ -4786,6 +5343,24 @@ CREATE TABLE services.mpesa_payments (
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     updated_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
     lane smallint NOT NULL
+);
+
+-- ==== table: services.mpesa_periods ====
+CREATE TABLE services.mpesa_periods (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    short_code character varying(20) NOT NULL,
+    from_at timestamp(3) without time zone NOT NULL,
+    to_at timestamp(3) without time zone NOT NULL,
+    status character varying(10) DEFAULT 'CLOSING'::character varying NOT NULL,
+    closed_at timestamp(3) without time zone NOT NULL,
+    closed_by character varying(100) NOT NULL,
+    report_id uuid,
+    closing numeric(19,2),
+    "float" numeric(19,2),
+    items text,
+    reopened_at timestamp(3) without time zone,
+    reopened_by character varying(100),
+    reopened_for text
 );
 
 -- ==== table: services.mpesa_reconciliation_runs ====
@@ -5110,6 +5685,30 @@ ALTER TABLE core.holds
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_status_check CHECK (((status)::text = ANY (ARRAY[('ACTIVE'::character varying)::text, ('CAPTURED'::character varying)::text, ('RELEASED'::character varying)::text, ('EXPIRED'::character varying)::text])));
 
+-- ==== constraint: mpesa_break_events_pkey on services.mpesa_break_events ====
+ALTER TABLE services.mpesa_break_events
+    ADD CONSTRAINT mpesa_break_events_pkey PRIMARY KEY (break_id, version);
+
+-- ==== constraint: mpesa_breaks_assignee_check on services.mpesa_breaks ====
+ALTER TABLE services.mpesa_breaks
+    ADD CONSTRAINT mpesa_breaks_assignee_check CHECK ((((status)::text <> 'ASSIGNED'::text) OR (assignee IS NOT NULL)));
+
+-- ==== constraint: mpesa_breaks_pkey on services.mpesa_breaks ====
+ALTER TABLE services.mpesa_breaks
+    ADD CONSTRAINT mpesa_breaks_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_breaks_proposal_check on services.mpesa_breaks ====
+ALTER TABLE services.mpesa_breaks
+    ADD CONSTRAINT mpesa_breaks_proposal_check CHECK ((((status)::text <> ALL (ARRAY[('PROPOSED'::character varying)::text, ('APPROVED'::character varying)::text])) OR ((proposed_by IS NOT NULL) AND (reason IS NOT NULL))));
+
+-- ==== constraint: mpesa_breaks_side_check on services.mpesa_breaks ====
+ALTER TABLE services.mpesa_breaks
+    ADD CONSTRAINT mpesa_breaks_side_check CHECK (((side)::text = ANY (ARRAY[('statement'::character varying)::text, ('ledger'::character varying)::text])));
+
+-- ==== constraint: mpesa_breaks_status_check on services.mpesa_breaks ====
+ALTER TABLE services.mpesa_breaks
+    ADD CONSTRAINT mpesa_breaks_status_check CHECK (((status)::text = ANY (ARRAY[('OPEN'::character varying)::text, ('ASSIGNED'::character varying)::text, ('PROPOSED'::character varying)::text, ('APPROVED'::character varying)::text, ('RESOLVED'::character varying)::text])));
+
 -- ==== constraint: mpesa_callbacks_outcome_check on services.mpesa_callbacks ====
 ALTER TABLE services.mpesa_callbacks
     ADD CONSTRAINT mpesa_callbacks_outcome_check CHECK (((outcome)::text = ANY (ARRAY[('CREDITED'::character varying)::text, ('DUPLICATE'::character varying)::text, ('SUSPENSE'::character varying)::text, ('HELD'::character varying)::text, ('CONFLICT'::character varying)::text, ('QUARANTINED'::character varying)::text, ('VALIDATED'::character varying)::text, ('NOTED'::character varying)::text, ('FAILED'::character varying)::text])));
@@ -5177,6 +5776,26 @@ ALTER TABLE services.mpesa_payments
 -- ==== constraint: mpesa_payments_status_check on services.mpesa_payments ====
 ALTER TABLE services.mpesa_payments
     ADD CONSTRAINT mpesa_payments_status_check CHECK (((status)::text = ANY (ARRAY[('REQUESTED'::character varying)::text, ('PENDING'::character varying)::text, ('PAID'::character varying)::text, ('FAILED'::character varying)::text, ('UNKNOWN'::character varying)::text])));
+
+-- ==== constraint: mpesa_periods_closed_check on services.mpesa_periods ====
+ALTER TABLE services.mpesa_periods
+    ADD CONSTRAINT mpesa_periods_closed_check CHECK ((((status)::text <> ALL (ARRAY[('CLOSED'::character varying)::text, ('REOPENED'::character varying)::text])) OR (report_id IS NOT NULL)));
+
+-- ==== constraint: mpesa_periods_pkey on services.mpesa_periods ====
+ALTER TABLE services.mpesa_periods
+    ADD CONSTRAINT mpesa_periods_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_periods_reopened_check on services.mpesa_periods ====
+ALTER TABLE services.mpesa_periods
+    ADD CONSTRAINT mpesa_periods_reopened_check CHECK ((((status)::text = 'REOPENED'::text) = ((reopened_at IS NOT NULL) AND (reopened_by IS NOT NULL) AND (reopened_for IS NOT NULL))));
+
+-- ==== constraint: mpesa_periods_span_check on services.mpesa_periods ====
+ALTER TABLE services.mpesa_periods
+    ADD CONSTRAINT mpesa_periods_span_check CHECK ((from_at < to_at));
+
+-- ==== constraint: mpesa_periods_status_check on services.mpesa_periods ====
+ALTER TABLE services.mpesa_periods
+    ADD CONSTRAINT mpesa_periods_status_check CHECK (((status)::text = ANY (ARRAY[('CLOSING'::character varying)::text, ('CLOSED'::character varying)::text, ('REFUSED'::character varying)::text, ('REOPENED'::character varying)::text])));
 
 -- ==== constraint: mpesa_reconciliation_runs_healed_check on services.mpesa_reconciliation_runs ====
 ALTER TABLE services.mpesa_reconciliation_runs
@@ -5438,6 +6057,12 @@ CREATE INDEX idx_wallets_phone ON core.wallets USING btree (phone);
 -- ==== index: idx_wallets_phone_sha256 on core.wallets ====
 CREATE INDEX idx_wallets_phone_sha256 ON core.wallets USING btree (encode(sha256((phone)::bytea), 'hex'::text) COLLATE "C");
 
+-- ==== index: mpesa_breaks_short_code_idx on services.mpesa_breaks ====
+CREATE INDEX mpesa_breaks_short_code_idx ON services.mpesa_breaks USING btree (short_code, happened_at);
+
+-- ==== index: mpesa_breaks_subject_key on services.mpesa_breaks ====
+CREATE UNIQUE INDEX mpesa_breaks_subject_key ON services.mpesa_breaks USING btree (short_code, subject_id);
+
 -- ==== index: mpesa_decisions_callback_id_idx on services.mpesa_decisions ====
 CREATE INDEX mpesa_decisions_callback_id_idx ON services.mpesa_decisions USING btree (callback_id);
 
@@ -5470,6 +6095,9 @@ CREATE INDEX mpesa_payments_reference_idx ON services.mpesa_payments USING btree
 
 -- ==== index: mpesa_payments_wallet_idx on services.mpesa_payments ====
 CREATE INDEX mpesa_payments_wallet_idx ON services.mpesa_payments USING btree (wallet_id, created_at);
+
+-- ==== index: mpesa_periods_short_code_idx on services.mpesa_periods ====
+CREATE INDEX mpesa_periods_short_code_idx ON services.mpesa_periods USING btree (short_code, to_at);
 
 -- ==== index: mpesa_reconciliation_runs_reconciliation_id_idx on services.mpesa_reconciliation_runs ====
 CREATE INDEX mpesa_reconciliation_runs_reconciliation_id_idx ON services.mpesa_reconciliation_runs USING btree (reconciliation_id);
@@ -5554,6 +6182,10 @@ ALTER TABLE core.fee_rule_events
 ALTER TABLE core.holds
     ADD CONSTRAINT holds_wallet_id_fkey FOREIGN KEY (wallet_id) REFERENCES core.wallets(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
 
+-- ==== foreign key: mpesa_break_events_break_id_fkey on services.mpesa_break_events ====
+ALTER TABLE services.mpesa_break_events
+    ADD CONSTRAINT mpesa_break_events_break_id_fkey FOREIGN KEY (break_id) REFERENCES services.mpesa_breaks(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
+
 -- ==== foreign key: mpesa_decisions_callback_id_fkey on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
     ADD CONSTRAINT mpesa_decisions_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES services.mpesa_callbacks(id) ON UPDATE RESTRICT ON DELETE RESTRICT;
@@ -5620,6 +6252,18 @@ CREATE TRIGGER holds_through_the_door BEFORE INSERT OR DELETE OR UPDATE ON core.
 -- ==== trigger: holds_told on core.holds ====
 CREATE TRIGGER holds_told AFTER UPDATE ON core.holds FOR EACH ROW WHEN ((((old.status)::text = 'ACTIVE'::text) AND ((new.status)::text = 'CAPTURED'::text))) EXECUTE FUNCTION services.tell_of_capture();
 
+-- ==== trigger: mpesa_break_events_append_only on services.mpesa_break_events ====
+CREATE TRIGGER mpesa_break_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_break_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who did what about a break.');
+
+-- ==== trigger: mpesa_break_events_through_the_door on services.mpesa_break_events ====
+CREATE TRIGGER mpesa_break_events_through_the_door BEFORE INSERT ON services.mpesa_break_events FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.change_mpesa_breaks writes it, or changeBreaks in @repo/db.');
+
+-- ==== trigger: mpesa_breaks_never_deleted on services.mpesa_breaks ====
+CREATE TRIGGER mpesa_breaks_never_deleted BEFORE DELETE OR TRUNCATE ON services.mpesa_breaks FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was open; use a fresh database for trials.');
+
+-- ==== trigger: mpesa_breaks_through_the_door on services.mpesa_breaks ====
+CREATE TRIGGER mpesa_breaks_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_breaks FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.change_mpesa_breaks writes it, or changeBreaks in @repo/db.');
+
 -- ==== trigger: mpesa_callbacks_append_only on services.mpesa_callbacks ====
 CREATE TRIGGER mpesa_callbacks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_callbacks FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what reached us; use a fresh database for trials.');
 
@@ -5661,6 +6305,12 @@ CREATE TRIGGER mpesa_payments_are_kept BEFORE DELETE OR TRUNCATE ON services.mpe
 
 -- ==== trigger: mpesa_payments_through_the_door on services.mpesa_payments ====
 CREATE TRIGGER mpesa_payments_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_payments FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('Call services.request_payment or another function about payments, or requestPayment and its like in @repo/db.');
+
+-- ==== trigger: mpesa_periods_never_deleted on services.mpesa_periods ====
+CREATE TRIGGER mpesa_periods_never_deleted BEFORE DELETE OR TRUNCATE ON services.mpesa_periods FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of which periods were closed; reopen one with services.reopen_mpesa_period.');
+
+-- ==== trigger: mpesa_periods_through_the_door on services.mpesa_periods ====
+CREATE TRIGGER mpesa_periods_through_the_door BEFORE INSERT OR UPDATE ON services.mpesa_periods FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.begin_mpesa_period and its like write it, or closePeriod in @repo/db.');
 
 -- ==== trigger: mpesa_reconciliation_runs_append_only on services.mpesa_reconciliation_runs ====
 CREATE TRIGGER mpesa_reconciliation_runs_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.mpesa_reconciliation_runs FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who reconciled, and when.');

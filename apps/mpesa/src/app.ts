@@ -24,6 +24,8 @@ import { addPaymentRoutes } from './payments/payment-routes.ts';
 import { startPaymentRunner } from './payments/payment-runner.ts';
 import { createReceiver } from './receive-callback.ts';
 import { addStkRoutes, STK_ROOTS } from './stk/stk-routes.ts';
+import { addBreakRoutes } from './statements/break-routes.ts';
+import { addPeriodRoutes } from './statements/period-routes.ts';
 import { addReconciliationRoutes } from './statements/reconciliation-routes.ts';
 import { addStatementRoutes } from './statements/statement-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
@@ -82,6 +84,8 @@ export async function createApp(
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
   addReconciliationRoutes(app, deps, requireKey);
+  addPeriodRoutes(app, deps, requireKey);
+  addBreakRoutes(app, context);
   return server;
 }
 

@@ -142,9 +142,36 @@ export type { ReportSuggestion, SmsDecision, SmsDecisionRequest, UnknownSms } fr
 export { findWalletsByName } from './wallets/wallets-by-name.ts';
 export { listSms } from './sms/sms-list.ts';
 export type { SmsListRequest, SmsPage } from './sms/sms-list.ts';
+export { PERIOD_CONTROLS } from './statements/agreement.ts';
+export type { PeriodControlName, PeriodItem } from './statements/agreement.ts';
+export {
+  BREAK_ACTIONS,
+  BREAK_AGES,
+  BREAK_REASONS,
+  BREAK_STATUSES,
+  breakHistory,
+  changeBreaks,
+  listBreaks,
+} from './statements/breaks.ts';
+export type {
+  BreakAction,
+  BreakAge,
+  BreakChange,
+  BreakChanges,
+  BreakEvent,
+  BreakFilter,
+  BreakReason,
+  BreakStatus,
+  WorkedBreak,
+} from './statements/breaks.ts';
 export { importStatement } from './statements/import-statement.ts';
 export type { StatementImport } from './statements/import-statement.ts';
 export type { ImportedStatement } from './statements/imported-statement.ts';
+export { PeriodError } from './statements/period-error.ts';
+export { closePeriod, findPeriod, listPeriods, reopenPeriod } from './statements/periods.ts';
+export type { ClosedPeriod, PeriodRequest } from './statements/periods.ts';
+export { listReceivables } from './statements/receivables.ts';
+export type { Receivable, Receivables } from './statements/receivables.ts';
 export { findReconciliation, reconcile } from './statements/reconcile.ts';
 export type { Reconciliation, ReconciliationRequest } from './statements/reconcile.ts';
 export { RECONCILIATION_STATES } from './statements/reconciliation.ts';

@@ -4,6 +4,7 @@
 -- After: each line is there once. Of all files that show a line, the first by form, statement and row is the one that is
 --        read, so that the order of the imports makes no difference.
 --        added: lines that no file had shown before.
+-- Fails with DF020, and so imports nothing, when such a line belongs to a closed period.
 CREATE OR REPLACE FUNCTION services.add_mpesa_statement_lines(
     p_statement       uuid,
     p_account_key     text,
@@ -28,6 +29,8 @@ LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_is_late boolean;
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     WITH written AS (
@@ -63,9 +66,19 @@ BEGIN
                payer_name = EXCLUDED.payer_name, linked_receipt = EXCLUDED.linked_receipt
          WHERE (EXCLUDED.form COLLATE "C", EXCLUDED.statement_id, EXCLUDED.row_number)
                < (l.form COLLATE "C", l.statement_id, l.row_number)
-        RETURNING l.xmax = 0 AS is_new
+        RETURNING l.xmax = 0 AS is_new, l.short_code, l.completed_at
     )
-    SELECT count(*) FILTER (WHERE w.is_new) INTO added FROM written w;
+    SELECT count(*) FILTER (WHERE w.is_new),
+           coalesce(bool_or(w.is_new AND EXISTS (
+               SELECT FROM services.mpesa_periods p
+                WHERE p.short_code = w.short_code AND p.from_at <= w.completed_at AND p.to_at > w.completed_at
+                  AND p.status IN ('CLOSED', 'CLOSING')
+           )), false)
+      INTO added, v_is_late
+      FROM written w;
+    IF v_is_late THEN
+        RAISE EXCEPTION 'a line belongs to a closed period' USING ERRCODE = 'DF020', HINT = 'Reopen the period first.';
+    END IF;
     PERFORM set_config('daftari.door', '', true);
 END
 $$;

@@ -79,6 +79,7 @@ AS $$
            CASE
                WHEN e.state IN ('matched', 'amount_differs') THEN e.due
                WHEN e.kind = 'reversal' AND e.explained IS NOT NULL THEN -e.withdrawn
+               WHEN e.kind IN ('charge', 'sweep') AND e.explained IS NOT NULL THEN e.paid_in - e.withdrawn
                ELSE 0
            END,
            e.completed_at::timestamp

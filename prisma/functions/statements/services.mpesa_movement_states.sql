@@ -2,12 +2,13 @@
 --
 -- Movements are those of the short code's deposits, by the time when they were paid, and those that go out of the ledger or
 -- back, by the time when they were posted. The latter have no short code unless they reverse a deposit, and belong to each.
--- A correction belongs to its deposit (services.deposit_amount).
+-- A correction belongs to its deposit (services.deposit_amount). What came too late for a closed period is in the period in
+-- which it was posted, and closed_period names the other one.
 -- state: matched or amount_differs, by a line outside the period; reversed, posted and undone without a line; missing_there.
 CREATE OR REPLACE FUNCTION services.mpesa_movement_states(p_short_code text, p_from timestamp, p_to timestamp)
 RETURNS TABLE (
     transaction_id uuid, state text, reason text, is_open boolean, reference text, amount numeric, ledger_net numeric,
-    happened_at timestamp
+    happened_at timestamp, closed_period uuid
 )
 LANGUAGE sql
 STABLE
@@ -17,19 +18,26 @@ AS $$
         SELECT t.id, t.reference, t.type, t.id AS original, t.reference AS receipt,
                services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS amount,
                services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS original_amount,
-               1 AS sign, coalesce(g.paid_at, g.created_at) AS happened_at
+               1 AS sign, p.at AS happened_at, c.closed
           FROM services.mpesa_logs g
           JOIN core.transactions t ON t.reference = g.mpesa_receipt AND t.type = 'DEPOSIT'
+         CROSS JOIN LATERAL (
+            SELECT services.closed_mpesa_period(
+                p_short_code => p_short_code, p_happened_at => coalesce(g.paid_at, g.created_at), p_posted_at => t.created_at
+            ) AS closed
+         ) c
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN c.closed IS NULL THEN coalesce(g.paid_at, g.created_at) ELSE t.created_at END AS at
+         ) p
          -- Nobody reports a payment long before it was made, so the index of the log says where to begin.
-         WHERE g.short_code = p_short_code AND g.created_at >= p_from - interval '1 day'
-           AND coalesce(g.paid_at, g.created_at) >= p_from AND coalesce(g.paid_at, g.created_at) < p_to
+         WHERE g.short_code = p_short_code AND g.created_at >= p_from - interval '1 day' AND p.at >= p_from AND p.at < p_to
         UNION ALL
         SELECT t.id, t.reference, t.type, coalesce(o.id, t.id), o.reference, t.amount,
                CASE
                    WHEN o.type = 'DEPOSIT' THEN services.deposit_amount(p_receipt => o.reference, p_amount => o.amount)
                    ELSE coalesce(o.amount, t.amount)
                END,
-               CASE WHEN core.account_of(t.credit_wallet_id) = 'MPESA-FLOAT' THEN -1 ELSE 1 END, t.created_at
+               CASE WHEN core.account_of(t.credit_wallet_id) = 'MPESA-FLOAT' THEN -1 ELSE 1 END, t.created_at, NULL
           FROM core.transactions t
           LEFT JOIN core.transactions o ON o.id = t.reverses_id
           LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = o.reference
@@ -39,6 +47,13 @@ AS $$
            AND t.type <> 'DEPOSIT' AND t.reference NOT LIKE 'CR-%'
            AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
            AND (o.type IS DISTINCT FROM 'DEPOSIT' OR g.short_code = p_short_code)
+           -- What was posted from a line is in the state of that line.
+           AND t.debit_wallet_id <> 'RECEIVABLES'
+           AND NOT (
+               t.type <> 'REVERSAL'
+               AND ('BANK' IN (t.debit_wallet_id, t.credit_wallet_id) OR 'CHARGES' IN (t.debit_wallet_id, t.credit_wallet_id))
+               AND EXISTS (SELECT FROM services.mpesa_matches p WHERE p.transaction_id = t.id)
+           )
     ), seen AS (
         SELECT m.*, x.line_id AS explained, l.completed_at, l.paid_in,
                coalesce((
@@ -76,12 +91,13 @@ AS $$
     )
     SELECT j.id, j.state,
            CASE
+               WHEN j.closed IS NOT NULL THEN 'late_for_closed_period'
                WHEN j.state IN ('matched', 'amount_differs') THEN 'line_outside_period'
                WHEN j.state = 'reversed' AND j.completed_at IS NULL THEN 'undone_here'
                WHEN j.state = 'missing_there' AND j.type <> 'DEPOSIT' THEN lower(j.type)
            END,
            j.state IN ('missing_there', 'amount_differs'),
-           j.reference::text, j.amount, CASE WHEN j.completed_at IS NULL THEN j.sign * j.amount ELSE 0 END,
-           j.happened_at::timestamp
+           j.reference::text, j.amount, CASE WHEN j.completed_at IS NULL OR j.closed IS NOT NULL THEN j.sign * j.amount ELSE 0 END,
+           j.happened_at::timestamp, j.closed
       FROM judged j
 $$;

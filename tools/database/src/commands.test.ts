@@ -8,7 +8,7 @@ import { moveMoney } from './fixtures/money.ts';
 import { runCommandLine, startCommand } from './fixtures/run-command.ts';
 import { repository } from './fixtures/temporary-project.ts';
 import { readMigrations } from './migrations.ts';
-import { SAMPLE_WALLETS } from './sample-wallets.ts';
+import { SAMPLE_WALLETS } from './seed/sample-wallets.ts';
 
 const names = (await readMigrations(repository.migrations)).map(({ name }) => name);
 

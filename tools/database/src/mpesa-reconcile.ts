@@ -19,7 +19,8 @@ files and ledger make the same report. docs/reconciling.md explains it.
   --short-code <number>  the paybill or till
   --from <day>           the first day, such as 2026-11-01, of East Africa Time; or a time with its zone
   --to <day>             the last day, which is included
-  --heal                 credit the payments that the statements show and the ledger lacks
+  --heal                 credit the payments that the statements show and the ledger lacks; post charges, settlements to the
+                         bank, and what M-PESA took back
   --format <format>      table: totals and what is open; csv: what is open; json: the whole report (default: table)
 
 Settings, from the environment or .env:
@@ -65,7 +66,7 @@ await runCommand(async () => {
   const db = createDb({ url: target.url, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   try {
     progress.step('comparing');
-    const { report, text, healed } = await reconcile(db, {
+    const { report, text, healed, posted } = await reconcile(db, {
       shortCode,
       ...period,
       heal: values.heal,
@@ -78,6 +79,8 @@ await runCommand(async () => {
     if (format === 'json') print(text);
     else if (format === 'csv') process.stdout.write(csvText(COLUMNS, report.breaks));
     else printTable(report);
+    if (format === 'table' && posted > 0)
+      print(`Charges, settlements and reversals posted: ${String(posted)}`);
     return report.breaks.length === 0 ? 0 : 1;
   } finally {
     await db.close();

@@ -30,7 +30,34 @@ it('a statement is imported, reconciled and healed from the command line', async
   expect(JSON.parse(json.stdout)).toMatchObject({ totals: { matched: { lines: 1, amount: '1500.00' } } });
 });
 
+it('a day is closed when its totals agree or are itemised, and reopened with a reason', async () => {
+  await using database = await createTestDatabase();
+  await using file = await temporaryFile(
+    await statementFile(BOOK, { form: 'A', opening: 10_00n, shortCode: '600123' }),
+  );
+  await runCommandLine('mpesa-import', database.url, [file.path]);
+  const open = await runCommandLine('mpesa-close', database.url, DAY);
+  expect(open).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(open.stderr).toContain('M-PESA holds 1502.00 and the ledger says 0.00');
+  await runCommandLine('mpesa-reconcile', database.url, [...DAY, '--heal']);
+  const items = [{ control: 'float', amount: '10.00', note: 'held before the ledger began' }];
+  await using itemised = await temporaryFile(JSON.stringify(items));
+  const closed = await runCommandLine('mpesa-close', database.url, [...DAY, '--items', itemised.path]);
+  expect(closed).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(closed.stdout).toContain('M-PESA held 1502.00, our ledger says 1492.00; 1 items');
+  const id = /^Period (\S+) /.exec(closed.stdout)?.[1] ?? '';
+  const again = ['--reopen', id, '--reason', 'a file was missing'];
+  expect(await runCommandLine('mpesa-close', database.url, again)).toMatchObject({ exitCode: 0 });
+  expect(await runCommandLine('mpesa-close', database.url, again)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('is not closed'),
+  });
+});
+
 it.each([
+  { command: 'mpesa-close', args: DAY.slice(2), code: 2, says: '--short-code' },
+  { command: 'mpesa-close', args: ['--reopen', 'x'], code: 2, says: '--reason' },
+  { command: 'mpesa-close', args: [...DAY, '--items', '/no/such/file'], code: 2, says: 'cannot be read' },
   { command: 'mpesa-import', args: [], code: 2, says: 'Name the file' },
   { command: 'mpesa-import', args: ['/no/such/file'], code: 2, says: '/no/such/file cannot be read' },
   { command: 'mpesa-reconcile', args: DAY.slice(2), code: 2, says: '--short-code' },

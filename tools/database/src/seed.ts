@@ -3,7 +3,7 @@ import { readCommandLine } from '@repo/command/command-line';
 import { createDb } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { projectAt } from './project.ts';
-import { openSampleWallets, SAMPLE_WALLETS } from './sample-wallets.ts';
+import { openSampleWallets, SAMPLE_WALLETS } from './seed/sample-wallets.ts';
 import { openTarget } from './target.ts';
 import { renderTable } from './text-table.ts';
 

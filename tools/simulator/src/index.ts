@@ -21,6 +21,7 @@ export type { RefusalName } from './daraja/refusals.ts';
 export { startDaraja } from './daraja/server.ts';
 export type { DarajaSimulator } from './daraja/server.ts';
 export type { DarajaOptions, Nuisances, StkBehaviour } from './daraja/settings.ts';
+export type { StatementStyle } from './daraja/statement.ts';
 export type { StkRequest } from './daraja/stk-request.ts';
 export { createPhone } from './phone/phone.ts';
 export type { Said, Watch } from './phone/state.ts';

@@ -23,13 +23,16 @@ const RUN_SCHEMA = {
       heal: z
         .boolean()
         .default(false)
-        .describe('credit the payments that the statements show and the ledger lacks'),
+        .describe(
+          'credit the payments that the statements show and the ledger lacks; post charges, settlements and reversals',
+        ),
     })
     .meta({ examples: [{ shortCode: '600123', from: '2026-11-01', to: '2026-11-01', heal: true }] }),
   response: {
     201: reportSchema.describe('The report, which is kept.'),
     400: problemResponse('The body is not JSON.'),
     ...KEY_PROBLEMS,
+    409: problemResponse('`period_closed`: a period that is closed is not healed.'),
     422: problemResponse('A field is missing, unknown or wrong.'),
   },
 };
@@ -60,7 +63,7 @@ export function addReconciliationRoutes(
       const { shortCode, from, to, heal } = request.body;
       const period = periodOf({ from, to });
       const { maxAmount } = settings;
-      const { text, healed } = await reconcile(db, {
+      const { text, healed, posted } = await reconcile(db, {
         shortCode,
         from: period.from ?? new Date(from),
         to: period.to ?? new Date(to),
@@ -69,6 +72,7 @@ export function addReconciliationRoutes(
         ...(maxAmount === undefined ? {} : { maxAmount }),
       });
       if (healed > 0) request.log.info({ healed }, 'payments were credited from a statement');
+      if (posted > 0) request.log.info({ posted }, 'charges, settlements or reversals were posted');
       return reply.code(201).send(JSON.parse(text) as Report);
     },
   );

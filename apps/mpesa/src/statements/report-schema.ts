@@ -37,12 +37,29 @@ const controls = z
     ledger: z.object({ net: amount }),
     difference: amount.describe('statement.net - ledger.net'),
     itemised: z.record(z.string(), amount).describe('what each state contributes to the difference'),
+    period: z
+      .object({
+        opening: amount.nullable().describe('by the balances of the lines'),
+        paidIn: amount,
+        withdrawn: amount,
+        closing: amount.nullable(),
+        difference: amount.nullable().describe('opening + paidIn - withdrawn - closing'),
+        breaks: z.int().describe('how often the balance jumps from line to line'),
+        unknown: z.int().describe('lines that do not say their balance'),
+        callbackDifference: amount.describe('balances of lines less those of their callbacks'),
+        float: amount.describe('what M-PESA should hold for the short code, by our ledger'),
+        floatDifference: amount.nullable().describe('closing - float'),
+      })
+      .describe('the totals that must agree before the period can be closed'),
     float: z
       .object({ at: moment, balance: amount })
       .describe('what M-PESA should hold by our ledger, over all short codes'),
     callbacks: z
       .object({ compared: z.int(), different: z.int() })
       .describe('`OrgAccountBalance` of callbacks against the balances of their lines'),
+    late: z
+      .array(z.object({ reference: z.string(), amount, period: z.uuid() }))
+      .describe('movements that came too late for a closed period, and were posted in this one'),
     uncovered: z
       .array(z.object({ from: moment, to: moment }))
       .describe('parts of the period that no statement covers'),

@@ -54,6 +54,7 @@ const SCHEMA = {
     200: imported.describe('It was imported before; this is what it came to then.'),
     400: problemResponse('The body broke off.'),
     ...KEY_PROBLEMS,
+    409: problemResponse('`period_closed`: the file has a new line of a closed period.'),
     413: problemResponse('The file has more than 512 MiB.'),
     422: problemResponse(
       'Nothing was imported: `invalid_statement`, `invalid_rows` (`findings` name row and column), `short_code_needed`, `short_code_differs`; or a parameter is wrong.',

@@ -47,7 +47,7 @@ test('a ledger in which everything has happened is clean, and the audit says how
   const audit = await auditLedger(database.db, { onCheck: ({ name }) => seen.push(name) });
   expect(faultsOf(audit)).toEqual([]);
   expect(audit.checks.map(({ faults }) => faults)).toEqual(audit.checks.map(() => 0));
-  expect(audit).toMatchObject({ wallets: 5, transactions: 11 });
+  expect(audit).toMatchObject({ wallets: 8, transactions: 11 });
   expect(seen).toEqual(audit.checks.map(({ name }) => name));
 });
 

@@ -107,6 +107,7 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
           SELECT b.reference, r.amount
             FROM core.transactions r
             JOIN core.transactions b ON b.id = r.reverses_id AND b.type = 'DEPOSIT'
+           WHERE core.account_of(r.debit_wallet_id) = 'SUSPENSE'
         ) o ON o.receipt = d.reference
        WHERE d.type = 'DEPOSIT' AND core.account_of(d.credit_wallet_id) = 'SUSPENSE'
        GROUP BY d.id

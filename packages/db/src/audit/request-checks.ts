@@ -4,6 +4,9 @@ import type { AuditCheck } from './audit-check.ts';
 const ASK_THE_CALLER =
   'Compare with what the caller recorded for its request, and find out who changed the rows before you correct anything.';
 
+/** The reference of what was posted from a line by which M-PESA took a payment back. */
+const REVERSED_LINE = `'RV-' || upper(replace(l.id::text, '-', ''))`;
+
 /** Whether what was asked for, what was posted and what it cost agree with each other. */
 export const REQUEST_CHECKS: readonly AuditCheck[] = [
   {
@@ -35,7 +38,8 @@ export const REQUEST_CHECKS: readonly AuditCheck[] = [
   },
   {
     name: 'reversals',
-    about: 'each reversal goes back the way its transaction came, and all of them no further than its amount',
+    about:
+      'each reversal goes back the way its transaction came or as M-PESA took it back, and all of them no further than its amount',
     advice:
       'Money went back twice or elsewhere. Stop reversals, and settle it with the wallet holders concerned.',
     sql: `
@@ -50,7 +54,13 @@ export const REQUEST_CHECKS: readonly AuditCheck[] = [
        WHERE r.type = 'REVERSAL'
          AND (t.id IS NULL OR t.type = 'REVERSAL'
               OR (r.debit_wallet_id, r.credit_wallet_id, r.currency)
-                 <> (t.credit_wallet_id, t.debit_wallet_id, t.currency))
+                 <> (t.credit_wallet_id, t.debit_wallet_id, t.currency)
+              -- What M-PESA took back is taken from who has the payment now, or owed, by a line of its statement.
+              AND NOT (t.type = 'DEPOSIT' AND r.credit_wallet_id = t.debit_wallet_id AND EXISTS (
+                  SELECT FROM services.mpesa_statement_lines l
+                   WHERE l.linked_receipt = t.reference AND l.kind = 'reversal'
+                     AND r.reference IN (${REVERSED_LINE}, ${REVERSED_LINE} || '-R')
+              )))
       UNION ALL
       SELECT t.reference,
              'transaction ' || t.reference || ' of ' || t.amount || ' was reversed by ' || sum(r.amount)
@@ -87,6 +97,12 @@ export const REQUEST_CHECKS: readonly AuditCheck[] = [
         FROM core.transactions f
         LEFT JOIN core.transactions t ON t.reference = regexp_replace(f.reference, '-F$', '') AND t.type <> 'FEE'
        WHERE f.type = 'FEE' AND f.created_at >= ${LEDGER_BEGAN}
+         -- A charge of M-PESA belongs to a line of its statement.
+         AND NOT (f.reference LIKE 'MC-%' AND EXISTS (
+             SELECT FROM services.mpesa_matches m
+               JOIN services.mpesa_statement_lines l ON l.id = m.line_id
+              WHERE m.transaction_id = f.id AND l.kind = 'charge' AND l.paid_in + l.withdrawn = f.amount
+         ))
          AND (t.id IS NULL OR f.debit_wallet_id NOT IN (t.debit_wallet_id, t.credit_wallet_id))`,
   },
   {

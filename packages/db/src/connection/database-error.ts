@@ -61,6 +61,7 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   DF002: 'around_the_door',
   DF003: 'around_the_door',
   DF004: 'append_only',
+  DF020: 'period_closed',
   ECONNREFUSED: 'database_unavailable',
   ENOTFOUND: 'database_unavailable',
   EHOSTUNREACH: 'database_unavailable',

@@ -29,4 +29,50 @@ export const STATEMENT_ERRORS = {
     title: 'There is no such reconciliation.',
     advice: 'There is no reconciliation with this id.',
   },
+  unknown_period: {
+    kind: 'refused',
+    status: 404,
+    title: 'There is no such period.',
+    advice: 'There is no period with this id.',
+  },
+  period_closed: {
+    kind: 'refused',
+    status: 409,
+    title: 'The books of this period are closed.',
+    advice: 'The books of this period are closed, and nothing was changed. Reopen it first, and say why.',
+  },
+  period_not_closed: {
+    kind: 'refused',
+    status: 409,
+    title: 'The period is not closed.',
+    advice: 'The period is not closed, so there is nothing to reopen.',
+  },
+  later_period_closed: {
+    kind: 'refused',
+    status: 409,
+    title: 'A later period is closed.',
+    advice: 'A later period of this short code is closed on top of it. Reopen that one first.',
+  },
+  periods_out_of_order: {
+    kind: 'refused',
+    title: 'Periods are closed in order.',
+    advice: 'A period begins where the one before it ended. Close the days between them first.',
+  },
+  period_in_future: {
+    kind: 'refused',
+    title: 'The period has not ended.',
+    advice: 'A period can be closed when it has ended.',
+  },
+  period_not_agreed: {
+    kind: 'refused',
+    status: 409,
+    title: 'The totals of the period do not agree.',
+    advice: 'The totals of the period do not agree. Correct what is wrong, or itemise each difference.',
+  },
+  unknown_break: {
+    kind: 'refused',
+    status: 404,
+    title: 'There is no such break.',
+    advice: 'There is no break with this id.',
+  },
 } as const satisfies ErrorDescriptions;

@@ -11,7 +11,7 @@ import type {
   StateTotal,
   StatementControl,
 } from './reconciliation.ts';
-import type { BalanceRow, InputRow, ItemRow } from './reconciliation-reads.ts';
+import type { BalanceRow, InputRow, ItemRow, LateRow } from './reconciliation-reads.ts';
 import { withSuggestions } from './suggest.ts';
 
 /** A callback that comes later than this is missing. */
@@ -24,11 +24,12 @@ interface Facts {
   readonly items: readonly ItemRow[];
   readonly inputs: readonly InputRow[];
   readonly balances: BalanceRow;
+  readonly late: readonly LateRow[];
 }
 
 /** The report, and its text as it is kept and answered. The id comes from everything else in it. */
 export function buildReport(facts: Facts): { readonly report: ReconciliationReport; readonly text: string } {
-  const { shortCode, from, to, items, inputs, balances } = facts;
+  const { shortCode, from, to, items, inputs, balances, late } = facts;
   const states = items.filter(({ side }) => side === null);
   const covered = inputs.flatMap(spanOf);
   const uncovered = uncoveredOf({ from: from.getTime(), to: to.getTime() }, covered);
@@ -40,6 +41,7 @@ export function buildReport(facts: Facts): { readonly report: ReconciliationRepo
     controls: {
       ...controlsOf(states, inputs),
       ...accountsOf(balances, to),
+      late: late.map(({ reference, amount, period }) => ({ reference, amount, period })),
       uncovered: uncovered.map(spanText),
     },
     breaks: withSuggestions(items.flatMap((item) => breakOf(item, { covered, uncovered }))),
@@ -96,9 +98,24 @@ function controlsOf(
   };
 }
 
-function accountsOf(balances: BalanceRow, to: Date): Pick<Controls, 'float' | 'callbacks'> {
+function accountsOf(balances: BalanceRow, to: Date): Pick<Controls, 'period' | 'float' | 'callbacks'> {
   const { float, compared, different } = balances;
-  return { float: { at: to.toISOString(), balance: float }, callbacks: { compared, different } };
+  return {
+    period: {
+      opening: balances.opening,
+      paidIn: balances.paid_in,
+      withdrawn: balances.withdrawn,
+      closing: balances.closing,
+      difference: balances.difference,
+      breaks: balances.breaks,
+      unknown: balances.unknown,
+      callbackDifference: balances.callback_difference,
+      float: balances.own_float,
+      floatDifference: balances.float_difference,
+    },
+    float: { at: to.toISOString(), balance: float },
+    callbacks: { compared, different },
+  };
 }
 
 function statementControl(row: InputRow): StatementControl {

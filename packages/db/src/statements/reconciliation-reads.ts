@@ -47,8 +47,32 @@ export interface InputRow {
 
 export interface BalanceRow {
   readonly float: string;
+  readonly own_float: string;
+  readonly opening: string | null;
+  readonly paid_in: string;
+  readonly withdrawn: string;
+  readonly closing: string | null;
+  readonly difference: string | null;
+  readonly breaks: number;
+  readonly unknown: number;
+  readonly float_difference: string | null;
   readonly compared: number;
   readonly different: number;
+  readonly callback_difference: string;
+}
+
+/** A movement that came too late for the period in which it happened. */
+export interface LateRow {
+  readonly reference: string;
+  readonly amount: string;
+  readonly period: string;
+}
+
+/** A closed period that a frame touches, with the report with which it was closed. */
+export interface ClosedRow {
+  readonly id: string;
+  readonly report: string;
+  readonly is_same: boolean;
 }
 
 export async function readItems(db: Handle, { shortCode, from, to }: Frame): Promise<ItemRow[]> {
@@ -61,6 +85,14 @@ export async function readInputs(db: Handle, { shortCode, from, to }: Frame): Pr
 
 export async function readBalances(db: Handle, { shortCode, from, to }: Frame): Promise<BalanceRow[]> {
   return query<BalanceRow>(db, BALANCES, [shortCode, from, to]);
+}
+
+export async function readLate(db: Handle, { shortCode, from, to }: Frame): Promise<LateRow[]> {
+  return query<LateRow>(db, LATE, [shortCode, from, to]);
+}
+
+export async function readClosed(db: Handle, { shortCode, from, to }: Frame): Promise<ClosedRow[]> {
+  return query<ClosedRow>(db, CLOSED, [shortCode, from, to]);
 }
 
 // Times and receipts decide the order, and for equal ones the identity of the line, which is the same in every database.
@@ -111,22 +143,33 @@ SELECT s.sha256, s.form::text AS form, s.account, s.balance_breaks, s.first_brea
  ORDER BY s.sha256 COLLATE "C"`,
 };
 
-// The float now, without what was posted since. M-PESA's balance of a callback is that after the payment and before its
-// charge, as the balance of the line is.
+// The float now, without what happened since; see services.mpesa_float for when a movement counts. M-PESA's balance of a
+// callback is that after the payment and before its charge, as the balance of the line is.
 const BALANCES: Statement = {
-  name: 'mpesa_reconciliation_balances',
+  name: 'mpesa_reconciliation_position',
   text: `
 SELECT (
            coalesce((
                SELECT sum(CASE WHEN core.account_of(t.debit_wallet_id) = 'MPESA-FLOAT' THEN -t.amount ELSE t.amount END)
                  FROM core.transactions t
-                WHERE t.id >= (lpad(to_hex((extract(epoch FROM $3::timestamp) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+                 LEFT JOIN services.mpesa_matches m ON m.transaction_id = t.id
+                 LEFT JOIN services.mpesa_statement_lines s ON s.id = m.line_id
+                 LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = t.reference
+                WHERE t.id >= (lpad(to_hex((extract(epoch FROM $3::timestamp - interval '1 day') * 1000)::bigint), 12, '0')
+                               || repeat('0', 20))::uuid
                   AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
+                  AND coalesce(s.completed_at, g.paid_at, t.created_at) >= $3::timestamp
            ), 0) - (SELECT sum(w.balance) FROM core.wallets w WHERE w.kind = 'SYSTEM' AND core.account_of(w.id) = 'MPESA-FLOAT')
        )::numeric(19,2)::text AS float,
-       c.compared, c.different
-  FROM (
-    SELECT count(*)::int AS compared, (count(*) FILTER (WHERE l.balance <> p.balance::numeric))::int AS different
+       services.mpesa_float(p_short_code => $1::text, p_at => $3::timestamp)::text AS own_float,
+       b.opening::text AS opening, b.paid_in::text AS paid_in, b.withdrawn::text AS withdrawn, b.closing::text AS closing,
+       (b.opening + b.paid_in - b.withdrawn - b.closing)::text AS difference, b.breaks, b.unknown,
+       (b.closing - services.mpesa_float(p_short_code => $1::text, p_at => $3::timestamp))::text AS float_difference,
+       c.compared, c.different, c.callback_difference::text AS callback_difference
+  FROM services.mpesa_period_balance(p_short_code => $1::text, p_from => $2::timestamp, p_to => $3::timestamp) b
+ CROSS JOIN (
+    SELECT count(*)::int AS compared, (count(*) FILTER (WHERE l.balance <> p.balance::numeric))::int AS different,
+           coalesce(sum(l.balance - p.balance::numeric), 0)::numeric(19,2) AS callback_difference
       FROM services.mpesa_statement_lines l
       JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
      CROSS JOIN LATERAL (SELECT g.raw_payload ->> 'OrgAccountBalance' AS balance) p
@@ -134,4 +177,24 @@ SELECT (
        AND l.kind = 'payment' AND l.is_completed AND l.account_key = '' AND l.balance IS NOT NULL
        AND p.balance ~ '^-?[0-9]{1,15}([.][0-9]{1,2})?$'
   ) c`,
+};
+
+const LATE: Statement = {
+  name: 'mpesa_reconciliation_late',
+  text: `
+SELECT m.reference, m.amount::text AS amount, m.closed_period::text AS period
+  FROM services.mpesa_movement_states(p_short_code => $1::text, p_from => $2::timestamp, p_to => $3::timestamp) m
+ WHERE m.closed_period IS NOT NULL
+ ORDER BY m.happened_at, m.reference COLLATE "C"`,
+};
+
+const CLOSED: Statement = {
+  name: 'mpesa_period_of_frame',
+  text: `
+SELECT p.id::text AS id, r.report,
+       p.from_at = $2::timestamp AND p.to_at = $3::timestamp AS is_same
+  FROM services.mpesa_periods p
+  JOIN services.mpesa_reconciliations r ON r.id = p.report_id
+ WHERE p.short_code = $1::text AND p.status = 'CLOSED' AND p.from_at < $3::timestamp AND p.to_at > $2::timestamp
+ ORDER BY p.from_at`,
 };

@@ -62,6 +62,25 @@ export interface StatementControl {
   readonly firstBreak: number | null;
 }
 
+/** What M-PESA's statements, its callbacks and our float say about one short code's period. */
+interface PeriodControl {
+  /** By the balances of the lines; null when none says. */
+  readonly opening: string | null;
+  readonly paidIn: string;
+  readonly withdrawn: string;
+  readonly closing: string | null;
+  /** opening + paidIn - withdrawn - closing. */
+  readonly difference: string | null;
+  /** How often the balance jumps from line to line, and lines that do not say theirs. */
+  readonly breaks: number;
+  readonly unknown: number;
+  /** The sum of the differences between the balances of lines and of their callbacks. */
+  readonly callbackDifference: string;
+  /** What M-PESA should hold for the short code at the end, by our ledger; and closing - float. */
+  readonly float: string;
+  readonly floatDifference: string | null;
+}
+
 export interface Controls {
   readonly statements: readonly StatementControl[];
   /** What the lines of the period moved in the account that customers pay into. */
@@ -71,6 +90,10 @@ export interface Controls {
   /** statement.net - ledger.net, and what each state contributes to it: the sum of them is the difference. */
   readonly difference: string;
   readonly itemised: Readonly<Partial<Record<ReconciliationState, string>>>;
+  /** The three totals that must agree before the period can be closed. */
+  readonly period: PeriodControl;
+  /** Movements that came too late for a closed period: they were posted in this one, and `period` is the other's id. */
+  readonly late: readonly { readonly reference: string; readonly amount: string; readonly period: string }[];
   /** What M-PESA should hold by the float of our ledger, over all short codes, at the end of the period. */
   readonly float: { readonly at: string; readonly balance: string };
   /** `OrgAccountBalance` of callbacks against the balance of their lines. */

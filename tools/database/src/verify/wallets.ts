@@ -16,6 +16,8 @@ const SYSTEM_WALLETS = `(
   SELECT a.id || CASE WHEN l.lane = 0 THEN '' ELSE '.' || l.lane END AS id, a.floor
     FROM (VALUES ('MPESA-FLOAT', NULL::numeric), ('SUSPENSE', 0), ('FEES', 0)) AS a (id, floor)
    CROSS JOIN generate_series(0, 15) AS l (lane)
+  UNION ALL
+  VALUES ('BANK', NULL::numeric), ('CHARGES', NULL), ('RECEIVABLES', NULL)
 ) AS s`;
 
 /** The lane that a customer's wallet must have, as core.lane_of has it. */

@@ -39,10 +39,23 @@ export interface BookedPayment {
   readonly events: readonly BookedEvent[];
 }
 
+/** One row of the organisation's statement: a movement, the charge for it, or a payment that failed. */
+export interface BookedRow {
+  readonly receipt: string;
+  readonly kind: BookedPayment['kind'] | 'charge' | 'failed';
+  /** Always positive. */
+  readonly cents: bigint;
+  readonly at: Date;
+  readonly account: string;
+  readonly phone: string;
+  readonly reverses: string | null;
+}
+
 /** The account of the organisation: `opening + paidIn - paidOut = balance`, to the cent. */
 export interface BookSummary {
   readonly opening: string;
   readonly paidIn: string;
+  /** With what M-PESA charged. */
   readonly paidOut: string;
   readonly balance: string;
   /** In the order in which the money moved. */
@@ -62,18 +75,25 @@ export interface Book {
   /** A receipt that is given to a payment before the money moves. */
   reserve(paidAt: Date, random: Random): string;
   moveAs(receipt: string, movement: Movement): OpenPayment;
+  /** A payment that failed: its receipt is used up and no money moves. */
+  fail(receipt: string, movement: Movement): void;
   find(receipt: string): BookedPayment | null;
   readonly payments: readonly BookedPayment[];
+  /** As the statement has them, oldest first. */
+  readonly rows: readonly BookedRow[];
+  readonly opening: bigint;
   readonly balance: bigint;
   summary(): BookSummary;
 }
 
 const TAKES: ReadonlySet<BookedPayment['kind']> = new Set(['sweep', 'reversal']);
 
-export function openBook(openingBalance: string): Book {
+/** `chargeOf` says what M-PESA takes for a payment; it is taken under the payment's receipt, right after it. */
+export function openBook(openingBalance: string, chargeOf: (cents: bigint) => bigint = () => 0n): Book {
   const opening = centsOf(openingBalance);
   const reserved = new Set<string>();
   const payments = new Map<string, BookedPayment>();
+  const rows: BookedRow[] = [];
   let paidIn = 0n;
   let paidOut = 0n;
 
@@ -94,12 +114,23 @@ export function openBook(openingBalance: string): Book {
     const balance = shillingsOf(opening + paidIn - paidOut);
     const payment: OpenPayment = { ...movement, receipt, amount, balance, events: [] };
     payments.set(receipt, payment);
+    rows.push(rowOf(receipt, movement, { kind: movement.kind, cents }));
+    const charge = TAKES.has(movement.kind) ? 0n : chargeOf(cents);
+    if (charge > 0n) {
+      paidOut += charge;
+      rows.push(rowOf(receipt, movement, { kind: 'charge', cents: charge }));
+    }
     return payment;
   }
   return {
     reserve,
     moveAs,
     move: (movement, random) => moveAs(reserve(movement.paidAt, random), movement),
+    fail(receipt, movement) {
+      rows.push(rowOf(receipt, movement, { kind: 'failed', cents: centsOf(movement.amount) }));
+    },
+    rows,
+    opening,
     find: (receipt) => payments.get(receipt) ?? null,
     get payments() {
       return [...payments.values()];
@@ -115,4 +146,12 @@ export function openBook(openingBalance: string): Book {
       payments: [...payments.values()],
     }),
   };
+}
+
+function rowOf(
+  receipt: string,
+  { paidAt, account, phone, reverses }: Movement,
+  what: Pick<BookedRow, 'kind' | 'cents'>,
+): BookedRow {
+  return { receipt, ...what, at: paidAt, account, phone, reverses };
 }

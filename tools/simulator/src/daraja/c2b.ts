@@ -17,12 +17,14 @@ export interface PayOrder {
   /** The form of the messages. Default: that of the settings. */
   readonly shape?: C2bShape;
   readonly confirmation?: DeliveryPlan;
+  /** M-PESA refuses it, say for want of money: no money moves and nothing is reported. Default: false. */
+  readonly fails?: boolean;
 }
 
 /** What became of the order. */
 export type Paid =
   | { readonly isPaid: true; readonly payment: BookedPayment }
-  /** The service refused the payment when it was asked; `code` is null if it gave no answer. */
+  /** The service refused the payment when it was asked, or M-PESA did (`0`); `code` is null if it gave no answer. */
   | { readonly isPaid: false; readonly receipt: string; readonly code: string | null };
 
 /** Money that leaves the organisation for its bank. */
@@ -49,7 +51,10 @@ export async function payByMenu(context: Context, order: PayOrder): Promise<Paid
   const receipt = book.reserve(movement.paidAt, random);
   const shape = order.shape ?? shapeOf(context, random);
   const code = await validate(context, { movement, receipt, shape });
-  if (code !== '0') return { isPaid: false, receipt, code };
+  if (code !== '0' || order.fails === true) {
+    book.fail(receipt, movement);
+    return { isPaid: false, receipt, code };
+  }
   const payment = book.moveAs(receipt, movement);
   await confirmPayment(context, { payment, random }, { plan: order.confirmation, shape });
   return { isPaid: true, payment };

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -14,6 +15,8 @@ import type { Prompt } from './prompts.ts';
 import { createRoutes } from './routes.ts';
 import { NO_NUISANCES } from './settings.ts';
 import type { DarajaOptions, Settings } from './settings.ts';
+import { exportStatement } from './statement.ts';
+import type { StatementStyle } from './statement.ts';
 import { createTokens } from './tokens.ts';
 
 /** A Daraja whose money is made up. */
@@ -25,6 +28,8 @@ export interface DarajaSimulator extends AsyncDisposable {
   readonly name: string;
   /** Every movement of money, in its order. */
   readonly book: () => BookSummary;
+  /** The statement of all that happened, as the portal exports it: the bytes of a file. */
+  readonly statement: (style?: StatementStyle) => Promise<Buffer>;
   /** Every prompt, open ones included. */
   readonly prompts: () => readonly Prompt[];
   /** Answers an open prompt, by its CheckoutRequestID or the phone; resolves when its events were sent. */
@@ -84,6 +89,7 @@ export async function startDaraja(options: DarajaOptions = {}): Promise<DarajaSi
     shortCode: context.organisation.shortCode,
     name: context.organisation.name,
     book: () => context.book.summary(),
+    statement: (style = {}) => exportStatement(context, style),
     prompts: () => prompts.all,
     answerPrompt: (idOrPhone, outcome) => prompts.answer(idOrPhone, outcome),
     pay: (order) => payByMenu(context, order),
@@ -126,7 +132,10 @@ function createContext(options: DarajaOptions, closing: AbortSignal): Context {
       now,
       lifetimeS: () => context.settings.tokenLifetimeS,
     }),
-    book: openBook(options.openingBalance ?? '0.00'),
+    book: openBook(
+      options.openingBalance ?? '0.00',
+      (cents) => (cents * BigInt(options.charge ?? 0) + 9_999n) / 10_000n,
+    ),
     deliveries: createDeliveries({ attempts: () => context.settings.attempts }),
     closing,
     settings: settingsOf(options),

@@ -126,6 +126,8 @@ export interface DarajaOptions extends Partial<Omit<Settings, 'nuisances'>> {
   readonly consumerSecret?: string;
   /** Money of the organisation at the start, a decimal string. Default: `0.00`. */
   readonly openingBalance?: string;
+  /** What M-PESA charges the organisation of each payment, in 10,000 of it, rounded up to a cent. Default: 0. */
+  readonly charge?: number;
   /** Where payments are reported without a registration by the API. Default: nowhere. */
   readonly urls?: RegisteredUrls;
   /** Serves what is no part of Daraja, such as a page; whether it has answered the request. */
