@@ -23,7 +23,7 @@ interface Program {
 }
 
 /** Starts a program of the repository. */
-function startProgram({ path, parameters, environment }: Program): TrialProcess {
+export function startProgram({ path, parameters, environment }: Program): TrialProcess {
   const child = spawn(process.execPath, [join(ROOT, path), ...parameters], {
     env: { PATH: '', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
