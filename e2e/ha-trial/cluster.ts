@@ -41,7 +41,7 @@ export interface Cluster extends AsyncDisposable {
   /** The connection string that names every node. */
   readonly url: string;
   /** The connection string of one node. */
-  urlOf(node: Member): string;
+  readonly urlOf: (node: Member) => string;
   /** What the node answers when it is asked who leads, or null when it does not answer. */
   roleOf(node: Member): Promise<string | null>;
   /** The node that takes writes, or null while there is none. */
@@ -79,10 +79,16 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     for (const place of nodePlaces) {
       nodes.push(await createNode(place, { ...options, folder, account, password, etcdPlace }));
     }
-    const cluster = describe({ nodes, network, password, isSynchronous: options.durability !== 'asynchronous', close });
+    const cluster = describe({
+      nodes,
+      network,
+      password,
+      isSynchronous: options.durability !== 'asynchronous',
+      close,
+    });
     // The first makes the database, and the others copy it.
     await nodes[0]?.start();
-    const first = await until('the first node leads', cluster.findPrimary);
+    const first = await until('the first node leads', () => cluster.findPrimary());
     say(`${first.place.name} leads`);
     await Promise.all(nodes.slice(1).map((node) => node.start()));
     await cluster.untilWhole();
@@ -174,7 +180,9 @@ function describe({ nodes, network, password, isSynchronous, close }: Descriptio
     return members?.members.find(({ name }) => name === place.name)?.role ?? null;
   };
   const findPrimary = async (): Promise<Member | null> => {
-    const answers = await Promise.all(nodes.map(async ({ place }) => (await ask(place, '/primary')) !== null));
+    const answers = await Promise.all(
+      nodes.map(async ({ place }) => (await ask(place, '/primary')) !== null),
+    );
     return nodes[answers.indexOf(true)] ?? null;
   };
   return {

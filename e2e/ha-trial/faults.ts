@@ -25,11 +25,11 @@ export interface Fault {
 const HOLD_MS = 2_000;
 
 /** The link to the standbys is cut for so long before the primary is killed. */
-const BEHIND_MS = 1_500;
+const BEHIND_MS = 1_000;
 
 /** Kilobits a second of a slow network: an acknowledgement waits longer than a second under this load. */
 const SLOW_KILOBITS = 64;
-const SLOW_MS = 15_000;
+const SLOW_MS = 10_000;
 
 const othersOf = ({ network }: Cluster, { place }: Member): string[] =>
   network.places.map(({ name }) => name).filter((name) => name !== place.name);
@@ -84,8 +84,8 @@ export const FAULTS: readonly Fault[] = [
     about: 'no packet goes to it or comes from it',
     needsNetwork: true,
     movesPrimary: true,
-    strike: (cluster, { place, ...rest }) =>
-      cut(cluster, both(place.name, [CLIENTS, ...othersOf(cluster, { place, ...rest })])),
+    strike: (cluster, primary) =>
+      cut(cluster, both(primary.place.name, [CLIENTS, ...othersOf(cluster, primary)])),
     heal: healNetwork,
   },
   {
@@ -126,7 +126,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'behind',
     holdMs: 0,
-    about: 'cut off from the standby alone for 1.5 s, then killed',
+    about: 'cut off from the standby alone for a second, then killed',
     needsNetwork: true,
     movesPrimary: true,
     strike: async (cluster, primary) => {

@@ -124,7 +124,11 @@ function startServices(databaseUrl: string, providerUrl: string): TrialProcess[]
     SMS_POLL_MS: '50',
   };
   return [
-    startProgram({ path: 'apps/mpesa/src/main.ts', parameters: [], environment: { ...environment, ...mpesa } }),
+    startProgram({
+      path: 'apps/mpesa/src/main.ts',
+      parameters: [],
+      environment: { ...environment, ...mpesa },
+    }),
     startProgram({ path: 'apps/sms/src/main.ts', parameters: [], environment: { ...environment, ...sms } }),
   ];
 }
