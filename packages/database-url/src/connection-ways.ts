@@ -79,6 +79,12 @@ export class ConnectionWays {
     return true;
   }
 
+  /** Turns to the server of this address, which was found to be the right one. */
+  turnTo({ host, port }: Pick<ServerAddress, 'host' | 'port'>): void {
+    const found = this.#ways.findIndex(({ config }) => config.host === host && config.port === port);
+    if (found >= 0 && this.current.place !== this.#ways[found]?.place) this.#current = found;
+  }
+
   /** After every way was refused. */
   beginAgain(): void {
     this.#current = 0;
