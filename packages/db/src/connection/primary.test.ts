@@ -198,14 +198,13 @@ interface Wallets {
   readonly to: string;
 }
 
-const key = 'unconfirmed-1';
 const REPEATED: readonly (readonly [string, (db: Db, wallets: Wallets) => Promise<unknown>])[] = [
-  ['transfer', (db, both) => transfer(db, { ...both, amount: '10.00', idempotencyKey: key })],
+  ['transfer', (db, both) => transfer(db, { ...both, amount: '10.00', idempotencyKey: 'unconfirmed-1' })],
   [
     'transfer that is refused for its amount',
-    (db, both) => transfer(db, { ...both, amount: '900000.00', idempotencyKey: key }),
+    (db, both) => transfer(db, { ...both, amount: '900000.00', idempotencyKey: 'unconfirmed-1' }),
   ],
-  ['hold', (db, { from }) => hold(db, { wallet: from, amount: '10.00', idempotencyKey: key })],
+  ['hold', (db, { from }) => hold(db, { wallet: from, amount: '10.00', idempotencyKey: 'unconfirmed-1' })],
   ['deposit', (db, { to }) => recordDeposit(db, sampleDeposit({ receipt: 'UNCONFIRM2', account: to }))],
 ];
 
