@@ -58,13 +58,16 @@ export class GuardedPool extends Pool {
     super({ ...config, ...patience.pool, Client: Connecting, ...hooks });
     this.#ways = ways;
     this.#limits = options;
-    const settings = { ...config, ...patience.client };
+    // A server that falls silent between two answers must not end the looking.
+    const settings = { ...config, ...patience.client, query_timeout: DOUBT_MS };
     const make = {
       create: (each: ClientConfig) => new GuardedClient(each),
       admit: (client: GuardedClient) => options.admit(client, 'any'),
     };
     const hasChoice = options.needsPrimary && ways.places > 1;
-    this.#findPrimary = hasChoice ? () => openClient(target, settings, make) : null;
+    // The one in use is asked first: it may be busy, and of two poolers either leads to the primary.
+    const ask = () => openClient({ ...target, servers: ways.serversFromCurrent(target) }, settings, make);
+    this.#findPrimary = hasChoice ? ask : null;
     this.on('connect', (client) => this.#open.add(client));
     this.on('remove', (client) => this.#open.delete(client));
     // A connection that is given back broken leaves the pool at once, but `remove` waits for its socket to close.
@@ -111,7 +114,8 @@ export class GuardedPool extends Pool {
     try {
       const found = await this.#findPrimary();
       const { host, port } = found;
-      await found.end();
+      // Nothing depends on its goodbye.
+      found.end().catch(() => undefined);
       this.#ways.turnTo({ host, port });
       for (const client of this.#open) {
         if (client.host === host && client.port === port) continue;
