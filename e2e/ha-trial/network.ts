@@ -17,7 +17,7 @@ export interface Place {
 }
 
 /** One direction between two places; `clients` are the processes of this machine outside of the cluster. */
-export interface Direction {
+interface Direction {
   readonly from: string;
   readonly to: string;
 }
@@ -31,7 +31,7 @@ export interface Network extends AsyncDisposable {
   readonly faults: NetworkFaults | null;
 }
 
-export interface NetworkFaults {
+interface NetworkFaults {
   /** Loses every packet that goes this way, without a word to the sender. */
   readonly cut: (direction: Direction) => Promise<void>;
   /** Lets a place send and receive no faster than this, in kilobits a second, after packets have waited in a queue. */

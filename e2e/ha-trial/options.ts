@@ -5,7 +5,7 @@ import type { Fault } from './faults.ts';
 
 const KINDS = FAULTS.map(({ name, about }) => `    ${name.padEnd(10)} ${about}`).join('\n');
 
-export const USAGE = `Usage: ha:trial [options]
+const USAGE = `Usage: ha:trial [options]
 
 Starts PostgreSQL nodes and etcd under Patroni, has customers pay through the M-PESA service and be told through the SMS
 service, and does something to the primary again and again. At the end every payment that was acknowledged must be in the

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { smsSettings } from '@repo/simulator';
-import { endProcess } from '@repo/testing/processes';
+import { endProcess, guardProcess } from '@repo/testing/processes';
 import { ROOT } from '../env.ts';
 
 /** A process of the trial that says on its standard output where it listens. */
@@ -28,6 +28,9 @@ export function startProgram({ path, parameters, environment }: Program): TrialP
     env: { PATH: '', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // A trial that is ended itself leaves no process behind.
+  const guard = guardProcess(child.pid);
+  child.on('exit', () => guard.release());
   return {
     url: urlOf(child),
     stop: () => endProcess(child),
