@@ -139,6 +139,7 @@ async function createNode(place: Place, parts: NodeParts): Promise<Member> {
     BINARIES: programs.postgres,
     FOLDER: folder,
     PASSWORD: parts.password,
+    STANDBYS: String(parts.network.places.length - 2),
     SYNCHRONOUS: String(durability !== 'asynchronous'),
     SYNCHRONOUS_COMMIT: durability === 'lowered' ? 'local' : 'on',
     // The services refuse a server that would forget, unless it says that it may be thrown away.
@@ -202,7 +203,7 @@ function describe({ nodes, network, password, isSynchronous, close }: Descriptio
              FROM pg_stat_replication WHERE state = 'streaming'`,
         ).catch(() => []);
         const { streaming = 0, waited = 0 } = (rows[0] ?? {}) as { streaming?: number; waited?: number };
-        const isWhole = streaming === nodes.length - 1 && (!isSynchronous || waited > 0);
+        const isWhole = streaming === nodes.length - 1 && (!isSynchronous || waited === streaming);
         return isWhole ? primary : null;
       }),
     [Symbol.asyncDispose]: close,

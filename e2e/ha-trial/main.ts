@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -41,13 +42,19 @@ await runCommand(async () => {
   const { programs } = found;
   const { durability } = options;
   await using cluster = await startCluster({ network, programs, durability, say });
-  const report = await runTrial(cluster, options);
+  const report = await Promise.race([runTrial(cluster, options), stopped()]);
   process.stdout.write(`\n${renderReport(report)}\n`);
   if (options.write) await writeTable(report, programs);
   const right = isRight(report);
   process.stdout.write(right ? 'It came out as it must.\n' : 'WRONG\n');
   return right ? 0 : 1;
 });
+
+/** Rejects when the trial shall end early, so that all that it started is ended in order. */
+async function stopped(): Promise<never> {
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  throw new Error('stopped before its end: nothing has been shown');
+}
 
 async function openNetwork({ loopback, nodes }: TrialOptions): Promise<Network> {
   const names = ['etcd', 'one', 'two', 'three'].slice(0, 1 + nodes);
@@ -57,7 +64,7 @@ async function openNetwork({ loopback, nodes }: TrialOptions): Promise<Network> 
   return openLoopback(names);
 }
 
-async function runTrial(cluster: Cluster, { minutes, once, ...rest }: TrialOptions): Promise<Report> {
+async function runTrial(cluster: Cluster, { minutes, once: isOnce, ...rest }: TrialOptions): Promise<Report> {
   await migrateDatabase(ROOT, cluster.url);
   const seed = `ha-trial ${String(Date.now())}`;
   const load = await startLoad({ databaseUrl: cluster.url, payers: PAYERS, pauseMs: PAUSE_MS, seed });
@@ -66,7 +73,7 @@ async function runTrial(cluster: Cluster, { minutes, once, ...rest }: TrialOptio
     const faults = (rest.faults ?? FAULTS).filter((fault) => isPossible(cluster, fault));
     const events: Event[] = [];
     const end = performance.now() + minutes * 60_000;
-    const isOver = () => (once ? events.length === faults.length : performance.now() >= end);
+    const isOver = () => (isOnce ? events.length === faults.length : performance.now() >= end);
     while (!isOver()) {
       const fault = faults[events.length % faults.length];
       if (fault === undefined) break;
