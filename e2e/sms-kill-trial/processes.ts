@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { smsSettings } from '@repo/simulator';
 import { bareEnvironment } from '@repo/testing/env';
-import { endProcess } from '@repo/testing/processes';
+import { endProcess, guardProcess } from '@repo/testing/processes';
 import { ROOT } from '../env.ts';
 
 /** A process of the trial that says on its standard output where it listens. */
@@ -24,11 +24,14 @@ interface Program {
 }
 
 /** Starts a program of the repository. */
-function startProgram({ path, parameters, environment }: Program): TrialProcess {
+export function startProgram({ path, parameters, environment }: Program): TrialProcess {
   const child = spawn(process.execPath, [join(ROOT, path), ...parameters], {
     env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // A trial that is ended itself leaves no process behind.
+  const guard = guardProcess(child.pid);
+  child.on('exit', () => guard.release());
   return {
     url: urlOf(child),
     stop: () => endProcess(child),

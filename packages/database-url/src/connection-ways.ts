@@ -79,6 +79,19 @@ export class ConnectionWays {
     return true;
   }
 
+  /** The servers of the target, beginning with the one that is used now. */
+  serversFromCurrent({ servers }: DatabaseTarget): readonly ServerAddress[] {
+    const { host, port } = this.current.config;
+    const at = servers.findIndex((server) => server.host === host && server.port === port);
+    return [...servers.slice(at), ...servers.slice(0, at)];
+  }
+
+  /** Turns to the server of this address, which was found to be the right one. */
+  turnTo({ host, port }: Pick<ServerAddress, 'host' | 'port'>): void {
+    const found = this.#ways.findIndex(({ config }) => config.host === host && config.port === port);
+    if (found >= 0 && this.current.place !== this.#ways[found]?.place) this.#current = found;
+  }
+
   /** After every way was refused. */
   beginAgain(): void {
     this.#current = 0;

@@ -89,6 +89,7 @@ export function createDb(options: DbOptions): Db {
   const pool = new GuardedPool(target, config, {
     answerTimeoutMs: statementTimeoutMs + ANSWER_GRACE_MS,
     maxWaiting: options.maxWaiting ?? 2_000,
+    needsPrimary: !readsOnly,
     admit,
   });
   const named = options.pooler !== true;

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Client } from 'pg';
 import { DaftariError } from '../errors.ts';
 
@@ -48,6 +49,13 @@ export class GuardedClient extends Client {
       throw error;
     });
   }) as Client['query'];
+
+  /** Lets the connection go without a word to its server: statements under way fail as of unknown outcome. */
+  abandon(): void {
+    // pg's types leave its connection out.
+    const { connection } = this as unknown as { readonly connection: { readonly stream: Socket } };
+    connection.stream.destroy();
+  }
 
   /** Whether the server said of this statement's commit that nobody waited for the standby. */
   #doubt(): DaftariError | undefined {

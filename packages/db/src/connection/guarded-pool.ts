@@ -1,4 +1,4 @@
-import { ConnectionWays, ServerRoleError } from '@repo/database-url';
+import { ConnectionWays, ServerRoleError, openClient } from '@repo/database-url';
 import type { ConnectionWay, DatabaseTarget, ServerRole } from '@repo/database-url';
 import { Pool } from 'pg';
 import type { ClientConfig, PoolClient, PoolConfig, QueryConfig, QueryResult, QueryResultRow } from 'pg';
@@ -13,6 +13,8 @@ interface PoolOptions {
   readonly answerTimeoutMs: number;
   /** Callers that may wait for a connection. */
   readonly maxWaiting: number;
+  /** Whether the server must be the one that takes writes, so that of several there is one at a time. */
+  readonly needsPrimary: boolean;
   /** Asks each new connection whether its server may be used, and has the role, and throws when not. */
   readonly admit: (client: GuardedClient, role: ServerRole) => Promise<void>;
 }
@@ -22,7 +24,8 @@ interface PoolOptions {
  * `outcome_unknown`, not even when a proxy in front of the database hangs up on us.
  *
  * Of several servers it uses the first that `admit` does not refuse. When that one turns out to take no writes any
- * longer, the pool drops every connection to it and looks for another.
+ * longer, the pool drops every connection to it and looks for another. When it only says nothing, as one that is paused
+ * or cut off, the pool asks the others, and lets its connections go when one of them leads by now.
  */
 export class GuardedPool extends Pool {
   readonly #open = new Set<PoolClient>();
@@ -30,6 +33,9 @@ export class GuardedPool extends Pool {
   readonly #limits: PoolOptions;
   /** Connections that were opened before the server changed its role: they are not given out again. */
   #distrusted = new WeakSet<object>();
+  /** Connects to the server that leads now; null where there is no other. */
+  readonly #findPrimary: (() => Promise<GuardedClient>) | null;
+  #isLooking = false;
 
   constructor(target: DatabaseTarget, config: PoolConfig, options: PoolOptions) {
     const ways = new ConnectionWays(target);
@@ -52,6 +58,16 @@ export class GuardedPool extends Pool {
     super({ ...config, ...patience.pool, Client: Connecting, ...hooks });
     this.#ways = ways;
     this.#limits = options;
+    // A server that falls silent between two answers must not end the looking.
+    const settings = { ...config, ...patience.client, query_timeout: DOUBT_MS };
+    const make = {
+      create: (each: ClientConfig) => new GuardedClient(each),
+      admit: (client: GuardedClient) => options.admit(client, 'any'),
+    };
+    const hasChoice = options.needsPrimary && ways.places > 1;
+    // The one in use is asked first: it may be busy, and of two poolers either leads to the primary.
+    const ask = () => openClient({ ...target, servers: ways.serversFromCurrent(target) }, settings, make);
+    this.#findPrimary = hasChoice ? ask : null;
     this.on('connect', (client) => this.#open.add(client));
     this.on('remove', (client) => this.#open.delete(client));
     // A connection that is given back broken leaves the pool at once, but `remove` waits for its socket to close.
@@ -82,10 +98,35 @@ export class GuardedPool extends Pool {
   ): Promise<QueryResult<Row>> {
     // pg's types leave the limit of one query out.
     const timed = [{ query_timeout: this.#limits.answerTimeoutMs, ...statement }, values];
-    return Pool.prototype.query.apply(
+    const answer = Pool.prototype.query.apply(
       this,
       timed as unknown as Parameters<Pool['query']>,
     ) as unknown as Promise<QueryResult<Row>>;
+    if (this.#findPrimary === null) return answer;
+    const doubting = setInterval(() => void this.#lookForPrimary(), DOUBT_MS);
+    return answer.finally(() => clearInterval(doubting));
+  }
+
+  /** Lets every connection go that leads to another server than the one that leads now. */
+  async #lookForPrimary(): Promise<void> {
+    if (this.#isLooking || this.#findPrimary === null) return;
+    this.#isLooking = true;
+    try {
+      const found = await this.#findPrimary();
+      const { host, port } = found;
+      // Nothing depends on its goodbye.
+      found.end().catch(() => undefined);
+      this.#ways.turnTo({ host, port });
+      for (const client of this.#open) {
+        if (client.host === host && client.port === port) continue;
+        this.#distrusted.add(client);
+        if (client instanceof GuardedClient) client.abandon();
+      }
+    } catch {
+      // Nobody leads yet, so whoever is silent may still answer.
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   // Called with a callback by the pool's own `query`, and for a promise by Prisma.
@@ -158,6 +199,9 @@ export class GuardedPool extends Pool {
     return new DaftariError(isFull ? 'pool_exhausted' : 'database_unavailable', { cause });
   }
 }
+
+/** A statement that has no answer for so long raises the question whether another server leads; milliseconds. */
+const DOUBT_MS = 2_000;
 
 /** A write in a session that may only read. */
 const READ_ONLY = '25006';

@@ -1,4 +1,5 @@
 import { execute } from '@repo/postgres/database';
+import { startDatabaseProxy } from '@repo/postgres/proxy';
 import { startServer } from '@repo/postgres/server';
 import type { Server } from '@repo/postgres/server';
 import { startStandby } from '@repo/postgres/standby';
@@ -9,7 +10,10 @@ import type { Db, DbOptions } from './db.ts';
 import { createDepositIntake } from '../deposits/deposit-intake.ts';
 import { recordDeposit } from '../deposits/record-deposits.ts';
 import { isDaftariError } from '../errors.ts';
+import { hold } from '../ledger/holds.ts';
+import { transfer } from '../ledger/transfers.ts';
 import { migrate } from '../testing/database/migrate.ts';
+import { openCustomer } from '../testing/database/wallet-fixtures.ts';
 import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
 
 const coded = (code: string, words = '') =>
@@ -130,6 +134,24 @@ test('a primary that takes no writes any longer is left, with every connection t
   expect(after).toEqual(after.map(() => ({ port: String(second.port) })));
 });
 
+test('a primary that says nothing any more is left as soon as another one leads, and not before', async () => {
+  const { primary, standby } = await startPair();
+  await using proxy = await startDatabaseProxy(primary.url);
+  // So far below a test's patience that only the pool's own doubt can end the wait.
+  const db = open({ url: listOf(proxy.url, standby.url), maxConnections: 2, statementTimeoutMs: 500_000 });
+  expect(await portOf(db)).toEqual({ port: String(primary.port) });
+  proxy.swallow();
+  let answered = false;
+  const silent = portOf(db).catch((error: unknown) => error);
+  void silent.then(() => (answered = true));
+  const asked = proxy.connections;
+  await until('the pool has asked whether another leads, twice', () => proxy.connections >= asked + 2);
+  expect(answered).toBe(false);
+  await standby.promote();
+  expect(await silent).toEqual(coded('outcome_unknown'));
+  expect(await portOf(db)).toEqual({ port: String(standby.port) });
+});
+
 async function startPair(): Promise<{ primary: Server; standby: Awaited<ReturnType<typeof startStandby>> }> {
   const primary = await startServer({ durable: false });
   onTestFinished(() => primary.stop());
@@ -170,6 +192,47 @@ test('when the primary is killed under load, the pool finds the new one, and no 
   );
   expect(rows).toEqual([{ kept: acknowledged.length, sum: '0.00' }]);
 });
+
+interface Wallets {
+  readonly from: string;
+  readonly to: string;
+}
+
+const REPEATED: readonly (readonly [string, (db: Db, wallets: Wallets) => Promise<unknown>])[] = [
+  ['transfer', (db, both) => transfer(db, { ...both, amount: '10.00', idempotencyKey: 'unconfirmed-1' })],
+  [
+    'transfer that is refused for its amount',
+    (db, both) => transfer(db, { ...both, amount: '900000.00', idempotencyKey: 'unconfirmed-1' }),
+  ],
+  ['hold', (db, { from }) => hold(db, { wallet: from, amount: '10.00', idempotencyKey: 'unconfirmed-1' })],
+  ['deposit', (db, { to }) => recordDeposit(db, sampleDeposit({ receipt: 'UNCONFIRM2', account: to }))],
+];
+
+test.each(REPEATED)(
+  'a repeated %s whose first commit the standby may not have is not answered before the standby has it',
+  async (_name, ask) => {
+    const { primary, standby } = await startPair();
+    const db = open({ url: primary.url });
+    const from = await openCustomer(db);
+    const to = await openCustomer(db);
+    await recordDeposit(db, sampleDeposit({ receipt: 'UNCONFIRM0', account: from, amount: '500.00' }));
+    await standby.kill();
+    for (const attempt of ['the first', 'its repeat', 'the next repeat']) {
+      let ended = false;
+      const answer = ask(db, { from, to })
+        .catch((error: unknown) => error)
+        .finally(() => (ended = true));
+      await until('a commit waits for the standby', async () => {
+        const [row] = await execute(
+          primary.url,
+          `SELECT count(pg_cancel_backend(pid))::int AS n FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
+        );
+        return row?.['n'] === 1 || ended;
+      });
+      expect(await answer, attempt).toEqual(coded('outcome_unknown'));
+    }
+  },
+);
 
 test('a commit whose wait for the standby is cancelled is of unknown outcome, though it can be seen', async () => {
   const { primary, standby } = await startPair();
