@@ -3,6 +3,8 @@ export type { AccountRoute } from './deposits/route-account.ts';
 export { auditLedger } from './audit/audit-ledger.ts';
 export type { AuditFinding, AuditOptions, AuditedCheck, LedgerAudit } from './audit/audit-ledger.ts';
 export { findCallback, listCallbacks } from './deposits/callback-list.ts';
+export { listCallbackSources } from './deposits/callback-sources.ts';
+export type { CallbackSource } from './deposits/callback-sources.ts';
 export type {
   CallbackDetail,
   CallbackItem,

@@ -1,4 +1,5 @@
 import type { ExchangeRequest } from '@repo/http';
+import type { PullRegistration, UrlRegistration } from './registration.ts';
 import { receiverOf } from './settings.ts';
 import type { DarajaSettings } from './settings.ts';
 
@@ -71,6 +72,32 @@ export function createRequests(settings: DarajaSettings) {
         QueueTimeOutURL: timeoutUrl,
         Remarks: 'Receipt',
         Occasion: 'Receipt',
+      }),
+    ...registrationRequests(post),
+  };
+}
+
+type Post = (path: string, token: string, body: unknown) => ExchangeRequest;
+
+function registrationRequests(post: Post) {
+  return {
+    registerUrls: (
+      token: string,
+      { shortCode, responseType, confirmationUrl, validationUrl }: UrlRegistration,
+    ) =>
+      // Version 2 masks payers' numbers, version 1 hashes them.
+      post('/mpesa/c2b/v2/registerurl', token, {
+        ShortCode: shortCode,
+        ResponseType: responseType,
+        ConfirmationURL: confirmationUrl,
+        ValidationURL: validationUrl,
+      }),
+    registerPull: (token: string, { shortCode, nominatedNumber, callbackUrl }: PullRegistration) =>
+      post('/pulltransactions/v1/register', token, {
+        ShortCode: shortCode,
+        RequestType: 'Pull',
+        NominatedNumber: nominatedNumber,
+        CallBackURL: callbackUrl,
       }),
   };
 }
