@@ -7,6 +7,7 @@ import {
   findApiKey,
   isDaftariError,
 } from '@repo/db';
+import type { Reads } from '@repo/db';
 import { createKeyCache, createServer, followReads, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
@@ -16,6 +17,9 @@ import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
 import { addReleaseRoutes } from './release-routes.ts';
+import { createGapMetrics } from './gaps/gap-metrics.ts';
+import { addGapRoutes } from './gaps/gap-routes.ts';
+import { startGapWatch } from './gaps/gap-watch.ts';
 import { createPaymentDesk } from './payments/payment-desk.ts';
 import type { PaymentDesk } from './payments/payment-desk.ts';
 import { createPaymentMetrics } from './payments/payment-metrics.ts';
@@ -82,6 +86,8 @@ export async function createApp(
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
   addReconciliationRoutes(app, deps, requireKey);
+  addGapRoutes(app, context);
+  watchGaps(deps, server, reads);
   return server;
 }
 
@@ -111,6 +117,20 @@ function openDesk(
     for (const close of closing) await close();
   });
   return desk;
+}
+
+/** Looks for gaps, and pulls what is missing where that is set, until the server closes. */
+function watchGaps(deps: AppDependencies, { app, metrics }: Server, reads: Reads): void {
+  const gapMetrics = createGapMetrics(metrics);
+  app.addHook('onListen', (done) => {
+    const watch = startGapWatch({ ...deps, reads, metrics: gapMetrics, log: app.log });
+    closing.push(() => watch.stop());
+    done();
+  });
+  const closing: (() => Promise<void>)[] = [];
+  app.addHook('preClose', async () => {
+    for (const close of closing) await close();
+  });
 }
 
 /** Where the server listens, for a simulator on this machine. */

@@ -144,6 +144,10 @@ export type { ReportSuggestion, SmsDecision, SmsDecisionRequest, UnknownSms } fr
 export { findWalletsByName } from './wallets/wallets-by-name.ts';
 export { listSms } from './sms/sms-list.ts';
 export type { SmsListRequest, SmsPage } from './sms/sms-list.ts';
+export { findGaps, listGaps } from './gaps/list-gaps.ts';
+export type { Gap, GapKind, GapListRequest, GapPage } from './gaps/list-gaps.ts';
+export { findKnownPayments } from './gaps/known-payments.ts';
+export type { KnownPayment } from './gaps/known-payments.ts';
 export { importStatement } from './statements/import-statement.ts';
 export type { StatementImport } from './statements/import-statement.ts';
 export type { ImportedStatement } from './statements/imported-statement.ts';

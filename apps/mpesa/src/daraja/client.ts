@@ -3,6 +3,8 @@ import { readPushAnswer, readQueryAnswer, readStatusAnswer } from './answers.ts'
 import type { PushAnswer } from './answers.ts';
 import { NO_TOKEN, openConnection } from './connection.ts';
 import type { End, TokenCheck } from './connection.ts';
+import { readPullAnswer } from './pull-answer.ts';
+import type { PullAnswer, PullRequest } from './pull-answer.ts';
 import { readPullRegistered, readRegistered } from './registration.ts';
 import type { PullRegistration, Registered, UrlRegistration } from './registration.ts';
 import { createRequests } from './requests.ts';
@@ -22,6 +24,8 @@ export interface Daraja {
   registerUrls(registration: UrlRegistration): Promise<Registered>;
   /** Asks that payments to a short code may be pulled. */
   registerPull(registration: PullRegistration): Promise<Registered>;
+  /** A page of the payments that M-PESA has; also where nobody answered it is refused. */
+  pull(request: PullRequest): Promise<PullAnswer>;
   /** Whether a token can be had, and if not, why: what the consumer key and secret are tried with. */
   checkToken(): Promise<TokenCheck>;
   close(): Promise<void>;
@@ -35,6 +39,12 @@ export function createDaraja(db: Handle, settings: DarajaSettings): Daraja {
     settings,
     checkToken: () => connection.checkToken(),
     close: () => connection.close(),
+    async pull(request) {
+      const end = await connection.ask((token) => requests.pull(token, request), readPullAnswer);
+      if ('read' in end) return end.read;
+      const text = 'why' in end.failed ? `${end.failed.why} ${end.failed.words}`.trim() : 'no token';
+      return { kind: 'refused', code: 'no_answer', text };
+    },
     async push(request) {
       const end = await connection.ask(
         (token) => requests.push(token, request),

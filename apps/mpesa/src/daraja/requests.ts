@@ -1,4 +1,5 @@
 import type { ExchangeRequest } from '@repo/http';
+import type { PullRequest } from './pull-answer.ts';
 import type { PullRegistration, UrlRegistration } from './registration.ts';
 import { receiverOf } from './settings.ts';
 import type { DarajaSettings } from './settings.ts';
@@ -73,13 +74,13 @@ export function createRequests(settings: DarajaSettings) {
         Remarks: 'Receipt',
         Occasion: 'Receipt',
       }),
-    ...registrationRequests(post),
+    ...shortCodeRequests(post),
   };
 }
 
 type Post = (path: string, token: string, body: unknown) => ExchangeRequest;
 
-function registrationRequests(post: Post) {
+function shortCodeRequests(post: Post) {
   return {
     registerUrls: (
       token: string,
@@ -99,6 +100,13 @@ function registrationRequests(post: Post) {
         NominatedNumber: nominatedNumber,
         CallBackURL: callbackUrl,
       }),
+    pull: (token: string, { shortCode, from, to, offset }: PullRequest) =>
+      post('/pulltransactions/v1/query', token, {
+        ShortCode: shortCode,
+        StartDate: eatText(from),
+        EndDate: eatText(to),
+        OffSetValue: String(offset),
+      }),
   };
 }
 
@@ -107,4 +115,9 @@ const EAT_OFFSET_MS = 3 * 60 * 60 * 1_000;
 /** `YYYYMMDDHHmmss` in East Africa Time. */
 function eatDigits(time: Date): string {
   return new Date(time.getTime() + EAT_OFFSET_MS).toISOString().slice(0, 19).replace(/\D/g, '');
+}
+
+/** `YYYY-MM-DD HH:mm:ss` in East Africa Time. */
+function eatText(time: Date): string {
+  return new Date(time.getTime() + EAT_OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
 }
