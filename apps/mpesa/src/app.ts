@@ -16,6 +16,7 @@ import type { AppDependencies } from './dependencies.ts';
 import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
+import { addReplayRoutes } from './replay-routes.ts';
 import { addReleaseRoutes } from './release-routes.ts';
 import { createGapMetrics } from './gaps/gap-metrics.ts';
 import { addGapRoutes } from './gaps/gap-routes.ts';
@@ -83,6 +84,7 @@ export async function createApp(
   addDepositRoutes(app, deps, requireKey);
   addReleaseRoutes(app, deps, requireKey);
   addCallbackListRoutes(app, context);
+  addReplayRoutes(app, deps, requireKey);
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
   addReconciliationRoutes(app, deps, requireKey);

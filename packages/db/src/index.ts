@@ -28,8 +28,15 @@ export type {
   RecordedDeposit,
   SuspenseReason,
 } from './deposits/deposit.ts';
-export { releaseDeposit, resolveCallback } from './deposits/deposit-decisions.ts';
-export type { CallbackResolution, Decided, DepositRelease } from './deposits/deposit-decisions.ts';
+export { markRefund, releaseDeposit, replayCallback, resolveCallback } from './deposits/deposit-decisions.ts';
+export type {
+  CallbackReplay,
+  CallbackResolution,
+  Decided,
+  DepositRelease,
+  RefundMark,
+  Replayed,
+} from './deposits/deposit-decisions.ts';
 export { createDepositIntake } from './deposits/deposit-intake.ts';
 export type { DepositIntake, DepositIntakeOptions } from './deposits/deposit-intake.ts';
 export { listDeposits } from './deposits/deposit-list.ts';

@@ -52,7 +52,7 @@ if (values.heal && !values.pull) refuse('--heal heals what --pull finds: give bo
 const format =
   FORMATS.find((each) => each === values.format) ??
   refuse(`--format is one of ${FORMATS.join(', ')}.`, USAGE);
-const period = readPeriod();
+readPeriod();
 
 if (values.pull) {
   await runDarajaCommand(
@@ -74,7 +74,8 @@ if (values.pull) {
 
 /** Prints what was found, and gives the exit code. */
 async function report({ db }: DatabaseContext, pulled: PulledPayments | null): Promise<number> {
-  const gaps = await findGaps(db, { ...period, ...(shortCode === undefined ? {} : { shortCode }) });
+  // Until now, and what was healed just now is in it.
+  const gaps = await findGaps(db, { ...readPeriod(), ...(shortCode === undefined ? {} : { shortCode }) });
   process.stdout.write(
     format === 'json' ? `${JSON.stringify({ gaps, pulled }, null, 2)}\n` : textOf(gaps, pulled),
   );

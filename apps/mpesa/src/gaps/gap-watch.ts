@@ -40,7 +40,7 @@ export function startGapWatch(deps: GapWatchDependencies): Repeating {
 }
 
 /** Pulls the payments of the whole reach: what could not be pulled before comes then. It never rejects. */
-export async function pullMissing(
+async function pullMissing(
   { db, intake, metrics, log }: Pick<GapWatchDependencies, 'db' | 'intake' | 'log' | 'metrics'>,
   daraja: Daraja,
 ): Promise<void> {

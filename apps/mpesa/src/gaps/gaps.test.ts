@@ -198,7 +198,8 @@ it('the list of gaps is paged, filtered and given as CSV', async () => {
   const dropped = daraja
     .book()
     .payments.flatMap(({ receipt, events }) => (events[0]?.copies === 0 ? [receipt] : []));
-  expect(seen.toSorted()).toEqual(dropped.toSorted());
+  expect(new Set(seen)).toEqual(new Set(dropped));
+  expect(seen).toHaveLength(dropped.length);
   expect(await gapsOf(service, '?kind=balance_jump')).toEqual([]);
   expect(await gapsOf(service, '?shortCode=600999')).toEqual([]);
   expect((await get('from=2026-01-01&to=2026-02-01')).status).toBe(422);
