@@ -2825,6 +2825,55 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.mark_refund ====
+CREATE OR REPLACE FUNCTION services.mark_refund(p_receipt text, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    t      core.transactions;
+    v_last text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || p_receipt, 0));
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
+    SELECT d.decision INTO v_last
+      FROM services.mpesa_decisions d
+     WHERE d.receipt = p_receipt AND d.decision IN ('REFUND', 'NO_REFUND')
+     ORDER BY d.id DESC
+     LIMIT 1;
+    reason := CASE
+        WHEN t.id IS NULL THEN 'unknown_transaction'
+        WHEN core.account_of(t.credit_wallet_id) <> 'SUSPENSE' THEN 'not_in_suspense'
+        WHEN (SELECT a.reference FROM core.current_assignment(p_receipt) AS a) IS NOT NULL THEN 'already_assigned'
+        WHEN core.remaining_of(t.id) <= 0 THEN 'already_reversed'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    outcome := CASE WHEN coalesce(v_last, 'NO_REFUND') = p_decision THEN 'replayed' ELSE 'noted' END;
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome = 'noted' THEN
+        INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by)
+        VALUES (p_receipt, p_decision, p_reason, p_by);
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', p_receipt);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.match_mpesa_lines ====
 CREATE OR REPLACE FUNCTION services.match_mpesa_lines(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, OUT matched integer)
  RETURNS integer
@@ -4295,6 +4344,69 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.replay_callback ====
+CREATE OR REPLACE FUNCTION services.replay_callback(p_id uuid, p_by text, p_reason text, p_key text, p_digest text, p_receipt text, p_amount numeric, p_short_code text, p_account text, p_paid_at timestamp without time zone, p_phone text, p_phone_hash text, p_name text, p_payload text, p_body bytea, p_max_amount numeric DEFAULT NULL::numeric, OUT outcome text, OUT reason text, OUT receipt text, OUT result text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    c      services.mpesa_callbacks;
+    v_last services.mpesa_decisions;
+    r      record;
+BEGIN
+    SELECT * INTO c FROM services.mpesa_callbacks x WHERE x.id = p_id;
+    -- Two people who decide about one message decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, receipt FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_last FROM services.mpesa_decisions d WHERE d.callback_id = p_id;
+    reason := CASE
+        WHEN c.id IS NULL THEN 'unknown_callback'
+        WHEN c.outcome NOT IN ('QUARANTINED', 'FAILED') OR c.kind = 'C2B_VALIDATION' THEN 'nothing_to_resolve'
+        WHEN v_last.decision <> 'REPLAYED' THEN 'already_resolved'
+    END;
+    IF reason IS NULL AND v_last.id IS NOT NULL THEN
+        outcome := 'replayed';
+        receipt := v_last.receipt;
+    ELSIF reason IS NULL THEN
+        SELECT d.outcome, d.reason INTO r
+          FROM services.record_deposits(
+              p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
+              p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
+              p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],
+              p_kinds => ARRAY['REPLAY'], p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+              p_body_lengths => ARRAY[octet_length(p_body)], p_bodies => p_body, p_max_amount => p_max_amount
+          ) AS d;
+        outcome := 'posted';
+        receipt := p_receipt;
+        result := r.outcome;
+        reason := CASE WHEN r.outcome = 'refused' THEN coalesce(r.reason, 'invalid_amount') END;
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome = 'posted' THEN
+        INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
+        VALUES (p_id, p_receipt, 'REPLAYED', p_reason, p_by, CASE WHEN result IN ('credited', 'suspense') THEN p_receipt END);
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', receipt);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.request_payment ====
 CREATE OR REPLACE FUNCTION services.request_payment(p_wallet text, p_amount numeric, p_phone text, p_reference text, p_description text, p_short_code text, p_lease_ms integer, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT id uuid)
  RETURNS record
@@ -5719,7 +5831,7 @@ ALTER TABLE services.mpesa_callbacks
 
 -- ==== constraint: mpesa_decisions_decision_check on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
-    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text])));
+    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('REPLAYED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text, ('REFUND'::character varying)::text, ('NO_REFUND'::character varying)::text])));
 
 -- ==== constraint: mpesa_decisions_pkey on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions

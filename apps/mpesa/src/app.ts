@@ -7,6 +7,7 @@ import {
   findApiKey,
   isDaftariError,
 } from '@repo/db';
+import type { Reads } from '@repo/db';
 import { createKeyCache, createServer, followReads, fullAccessKey } from '@repo/http';
 import type { Server, ServerOptions } from '@repo/http';
 import { createC2bMetrics } from './c2b-metrics.ts';
@@ -15,7 +16,11 @@ import type { AppDependencies } from './dependencies.ts';
 import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
+import { addReplayRoutes } from './replay-routes.ts';
 import { addReleaseRoutes } from './release-routes.ts';
+import { createGapMetrics } from './gaps/gap-metrics.ts';
+import { addGapRoutes } from './gaps/gap-routes.ts';
+import { startGapWatch } from './gaps/gap-watch.ts';
 import { createPaymentDesk } from './payments/payment-desk.ts';
 import type { PaymentDesk } from './payments/payment-desk.ts';
 import { createPaymentMetrics } from './payments/payment-metrics.ts';
@@ -81,11 +86,14 @@ export async function createApp(
   addDepositRoutes(app, deps, requireKey);
   addReleaseRoutes(app, deps, requireKey);
   addCallbackListRoutes(app, context);
+  addReplayRoutes(app, deps, requireKey);
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
   addReconciliationRoutes(app, deps, requireKey);
   addPeriodRoutes(app, deps, requireKey);
   addBreakRoutes(app, context);
+  addGapRoutes(app, context);
+  watchGaps(deps, server, reads);
   return server;
 }
 
@@ -115,6 +123,20 @@ function openDesk(
     for (const close of closing) await close();
   });
   return desk;
+}
+
+/** Looks for gaps, and pulls what is missing where that is set, until the server closes. */
+function watchGaps(deps: AppDependencies, { app, metrics }: Server, reads: Reads): void {
+  const gapMetrics = createGapMetrics(metrics);
+  app.addHook('onListen', (done) => {
+    const watch = startGapWatch({ ...deps, reads, metrics: gapMetrics, log: app.log });
+    closing.push(() => watch.stop());
+    done();
+  });
+  const closing: (() => Promise<void>)[] = [];
+  app.addHook('preClose', async () => {
+    for (const close of closing) await close();
+  });
 }
 
 /** Where the server listens, for a simulator on this machine. */

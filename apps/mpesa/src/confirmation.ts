@@ -20,11 +20,16 @@ export async function takeConfirmation(context: ConfirmationContext, callback: C
   if (!parsed.ok) return quarantine(context, callback, parsed);
   const { message } = parsed;
   const { receipt } = message;
-  const record = () => context.intake.record(depositOf(message, callback));
+  const { source, body } = callback;
+  const record = () => context.intake.record(depositOf(message, { source, body: body.bytes }));
   await recordOrKeep(context, { callback, receipt, record });
 }
 
-function depositOf(message: C2bMessage, callback: Callback): Deposit {
+/** The payment that a message reports. */
+export function depositOf(
+  message: C2bMessage,
+  { source, body }: { readonly source: string | null; readonly body: Uint8Array },
+): Deposit {
   return {
     receipt: message.receipt,
     amount: message.amount,
@@ -34,8 +39,8 @@ function depositOf(message: C2bMessage, callback: Callback): Deposit {
     payer: { ...message.msisdn, name: message.name },
     callback: {
       kind: 'C2B_CONFIRMATION',
-      source: callback.source,
-      body: callback.body.bytes,
+      source,
+      body,
       payload: message.payload,
     },
   };

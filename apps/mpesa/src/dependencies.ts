@@ -23,6 +23,8 @@ export interface AppSettings {
    * Where M-PESA reaches this service, such as `https://pay.example.co.ke`. Default: where it listens, for development.
    */
   readonly callbackUrl?: string;
+  /** How often missed payments are pulled and recorded. Default: never. */
+  readonly pullMinutes?: number;
 }
 
 /** What the service works with. The caller made it and closes it. */

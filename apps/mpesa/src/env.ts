@@ -9,6 +9,7 @@ import {
   portSetting,
   SERVICE_SETTINGS,
   trustProxySetting,
+  wholeNumber,
 } from '@repo/http';
 import { z } from 'zod';
 import { OFFICIAL_SOURCES } from './networks.ts';
@@ -76,6 +77,9 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
     DARAJA_SECURITY_CREDENTIAL: visible
       .optional()
       .describe("its password, encrypted with Safaricom's certificate as the portal shows"),
+    DARAJA_PULL_MINUTES: wholeNumber({ min: 5, max: 1_440 })
+      .optional()
+      .describe('how often missed payments are pulled and recorded; never when absent'),
   });
 }
 

@@ -18,6 +18,7 @@ const intake = createDepositIntake(db.patient, { maxAmount, ...inLanes });
 const payments = createPaymentIntake(db.patient, { maxAmount, ...inLanes });
 const daraja = account === null ? null : createDaraja(db, account);
 const callbackUrl = environment.DARAJA_CALLBACK_URL;
+const pullMinutes = environment.DARAJA_PULL_MINUTES;
 const server = await createApp({
   db,
   reads,
@@ -35,6 +36,7 @@ const server = await createApp({
     maxCallbacks: environment.QUEUE_LIMIT,
     logLevel: environment.LOG_LEVEL,
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
+    ...(pullMinutes === undefined ? {} : { pullMinutes }),
   },
 });
 

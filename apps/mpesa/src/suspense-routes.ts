@@ -1,4 +1,4 @@
-import { DaftariError, assignSuspense, listSuspense } from '@repo/db';
+import { DaftariError, assignSuspense, listSuspense, markRefund } from '@repo/db';
 import type { Posted, SuspensePayment } from '@repo/db';
 import {
   cursorParameter,
@@ -13,6 +13,7 @@ import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
 import { maskAccount, seesPayers } from './personal-data.ts';
+import { callerNameOf, REASON_BODY } from './release-routes.ts';
 import { suggestionsSchema } from './suggestion.ts';
 
 const payment = z
@@ -36,6 +37,11 @@ const payment = z
       .object({ reference: z.string(), wallet: z.string() })
       .nullable()
       .describe('the wallet that it was assigned to; null while it waits'),
+    ageSeconds: z.number().int().describe('since it was recorded'),
+    refund: z
+      .object({ markedBy: z.string(), markedAt: z.iso.datetime() })
+      .nullable()
+      .describe('who marked it as one that goes back to its payer; null for one that is not'),
   })
   .meta({ id: 'SuspensePayment' });
 
@@ -104,7 +110,30 @@ const ASSIGN_SCHEMA = {
   },
 };
 
-/** Adds `GET /suspense` and `POST /suspense/:receipt/assignment`. */
+const REFUND_SCHEMA = {
+  operationId: 'markRefund',
+  tags: ['suspense'],
+  summary: 'Marks a payment in suspense as one that goes back to its payer, or takes the mark away.',
+  description:
+    'No money moves. Make the refund at M-PESA, then reverse the deposit (`POST /transactions/{reference}/reversal` of the wallet service): it leaves the list by that.',
+  security: [{ apiKey: [] }],
+  headers: idempotencyHeaders,
+  params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
+  body: z.strictObject({ decision: z.enum(['mark', 'unmark']), ...REASON_BODY }),
+  response: {
+    200: z
+      .object({ receipt: z.string(), decision: z.enum(['mark', 'unmark']) })
+      .meta({ id: 'RefundMark' })
+      .describe('It is so, now or before.'),
+    400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
+    ...KEY_PROBLEMS,
+    404: problemResponse('`unknown_transaction`: no payment has this receipt.'),
+    409: problemResponse('`already_assigned`; `already_reversed`: it went back; or `key_reused`.'),
+    422: problemResponse('`not_in_suspense`, or a field is missing, unknown or wrong.'),
+  },
+};
+
+/** Adds `GET /suspense`, `POST /suspense/:receipt/assignment` and `POST /suspense/:receipt/refund`. */
 export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: RouteContext): void {
   app.get('/suspense', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {
     const { status, cursor, limit } = request.query;
@@ -126,10 +155,19 @@ export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: Ro
     });
     return reply.code(posted.replayed ? 200 : 201).send(assignedBody(receipt.toUpperCase(), posted));
   });
+
+  const refund = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: REFUND_SCHEMA };
+  app.post('/suspense/:receipt/refund', refund, async (request) => {
+    const { decision, reason } = request.body;
+    const { receipt } = request.params;
+    const idempotencyKey = request.headers['idempotency-key'];
+    await markRefund(db, { receipt, decision, reason, decidedBy: callerNameOf(request), idempotencyKey });
+    return { receipt: receipt.toUpperCase(), decision };
+  });
 }
 
 function paymentBody(
-  { paidAt, createdAt, account, suggestions, ...rest }: SuspensePayment,
+  { paidAt, createdAt, account, suggestions, refund, ...rest }: SuspensePayment,
   seesAll: boolean,
 ) {
   return {
@@ -138,6 +176,9 @@ function paymentBody(
     paidAt: paidAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     suggestions: [...suggestions],
+    // A clock behind the database's makes nothing younger than new.
+    ageSeconds: Math.max(Math.floor((Date.now() - createdAt.getTime()) / 1_000), 0),
+    refund: refund === null ? null : { markedBy: refund.markedBy, markedAt: refund.markedAt.toISOString() },
   };
 }
 

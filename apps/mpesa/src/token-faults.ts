@@ -1,8 +1,7 @@
+import { forbiddenWordsIn } from './daraja/url-rules.ts';
+
 /** Shorter tokens can be found by trying; 24 letters and digits cannot. */
 const MIN_LENGTH = 24;
-
-/** M-PESA refuses to register a URL in which one of these occurs, and says nothing helpful about it. */
-const FORBIDDEN_WORDS = ['mpesa', 'm-pesa', 'safaricom', 'exe', 'cmd', 'sql', 'query'];
 
 /** What is wrong with a callback token though it can be used: sentences for the log, which never repeat the token. */
 export function findTokenFaults(token: string): string[] {
@@ -12,8 +11,7 @@ export function findTokenFaults(token: string): string[] {
       `MPESA_CALLBACK_TOKEN is short enough to be guessed: give it ${String(MIN_LENGTH)} or more random letters and digits`,
     );
   }
-  const lower = token.toLowerCase();
-  const words = FORBIDDEN_WORDS.filter((word) => lower.includes(word));
+  const words = forbiddenWordsIn(token);
   if (words.length > 0) {
     faults.push(
       `M-PESA refuses callback URLs that contain ${words.join(', ')}: choose another MPESA_CALLBACK_TOKEN`,

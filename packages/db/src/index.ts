@@ -3,6 +3,8 @@ export type { AccountRoute } from './deposits/route-account.ts';
 export { auditLedger } from './audit/audit-ledger.ts';
 export type { AuditFinding, AuditOptions, AuditedCheck, LedgerAudit } from './audit/audit-ledger.ts';
 export { findCallback, listCallbacks } from './deposits/callback-list.ts';
+export { listCallbackSources } from './deposits/callback-sources.ts';
+export type { CallbackSource } from './deposits/callback-sources.ts';
 export type {
   CallbackDetail,
   CallbackItem,
@@ -26,8 +28,15 @@ export type {
   RecordedDeposit,
   SuspenseReason,
 } from './deposits/deposit.ts';
-export { releaseDeposit, resolveCallback } from './deposits/deposit-decisions.ts';
-export type { CallbackResolution, Decided, DepositRelease } from './deposits/deposit-decisions.ts';
+export { markRefund, releaseDeposit, replayCallback, resolveCallback } from './deposits/deposit-decisions.ts';
+export type {
+  CallbackReplay,
+  CallbackResolution,
+  Decided,
+  DepositRelease,
+  RefundMark,
+  Replayed,
+} from './deposits/deposit-decisions.ts';
 export { createDepositIntake } from './deposits/deposit-intake.ts';
 export type { DepositIntake, DepositIntakeOptions } from './deposits/deposit-intake.ts';
 export { listDeposits } from './deposits/deposit-list.ts';
@@ -164,6 +173,10 @@ export type {
   BreakStatus,
   WorkedBreak,
 } from './statements/breaks.ts';
+export { findGaps, listGaps } from './gaps/list-gaps.ts';
+export type { Gap, GapKind, GapListRequest, GapPage } from './gaps/list-gaps.ts';
+export { findKnownPayments } from './gaps/known-payments.ts';
+export type { KnownPayment } from './gaps/known-payments.ts';
 export { importStatement } from './statements/import-statement.ts';
 export type { StatementImport } from './statements/import-statement.ts';
 export type { ImportedStatement } from './statements/imported-statement.ts';

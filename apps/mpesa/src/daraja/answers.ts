@@ -16,7 +16,8 @@ export type PushAnswer =
   /** The token is not valid (any more). The request was not looked at. */
   | { readonly kind: 'TOKEN' };
 
-interface Fields {
+/** What an answer says, whatever it is. */
+export interface Fields {
   readonly [name: string]: unknown;
 }
 
@@ -112,6 +113,11 @@ const TEXTS_OF_1001: readonly (readonly [pattern: RegExp, meaning: RefusalKind])
   [/transaction does not exist/i, 'no_such_transaction'],
 ];
 
+/** Whether the token is not valid (any more): the request was not looked at. */
+export function isTokenRefused(status: number, fields: Fields): boolean {
+  return refusalOf(status, fields) === 'token';
+}
+
 function refusalOf(status: number, fields: Fields): RefusalKind {
   const code = textOf(fields['errorCode']) ?? '';
   const text = textOf(fields['errorMessage']) ?? '';
@@ -123,7 +129,8 @@ function refusalOf(status: number, fields: Fields): RefusalKind {
   return status >= 400 && status < 500 ? 'bad_request' : 'unclear';
 }
 
-function fieldsOf(body: string): Fields {
+/** The fields of an answer; none where it is no JSON object. */
+export function fieldsOf(body: string): Fields {
   try {
     const value: unknown = JSON.parse(body);
     return isObject(value) ? value : {};
@@ -133,7 +140,8 @@ function fieldsOf(body: string): Fields {
   }
 }
 
-function textOf(value: unknown): string | undefined {
+/** A text or a number as text. */
+export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 

@@ -1,4 +1,6 @@
 import type { ExchangeRequest } from '@repo/http';
+import type { PullRequest } from './pull-answer.ts';
+import type { PullRegistration, UrlRegistration } from './registration.ts';
 import { receiverOf } from './settings.ts';
 import type { DarajaSettings } from './settings.ts';
 
@@ -72,6 +74,39 @@ export function createRequests(settings: DarajaSettings) {
         Remarks: 'Receipt',
         Occasion: 'Receipt',
       }),
+    ...shortCodeRequests(post),
+  };
+}
+
+type Post = (path: string, token: string, body: unknown) => ExchangeRequest;
+
+function shortCodeRequests(post: Post) {
+  return {
+    registerUrls: (
+      token: string,
+      { shortCode, responseType, confirmationUrl, validationUrl }: UrlRegistration,
+    ) =>
+      // Version 2 masks payers' numbers, version 1 hashes them.
+      post('/mpesa/c2b/v2/registerurl', token, {
+        ShortCode: shortCode,
+        ResponseType: responseType,
+        ConfirmationURL: confirmationUrl,
+        ValidationURL: validationUrl,
+      }),
+    registerPull: (token: string, { shortCode, nominatedNumber, callbackUrl }: PullRegistration) =>
+      post('/pulltransactions/v1/register', token, {
+        ShortCode: shortCode,
+        RequestType: 'Pull',
+        NominatedNumber: nominatedNumber,
+        CallBackURL: callbackUrl,
+      }),
+    pull: (token: string, { shortCode, from, to, offset }: PullRequest) =>
+      post('/pulltransactions/v1/query', token, {
+        ShortCode: shortCode,
+        StartDate: eatText(from),
+        EndDate: eatText(to),
+        OffSetValue: String(offset),
+      }),
   };
 }
 
@@ -80,4 +115,9 @@ const EAT_OFFSET_MS = 3 * 60 * 60 * 1_000;
 /** `YYYYMMDDHHmmss` in East Africa Time. */
 function eatDigits(time: Date): string {
   return new Date(time.getTime() + EAT_OFFSET_MS).toISOString().slice(0, 19).replace(/\D/g, '');
+}
+
+/** `YYYY-MM-DD HH:mm:ss` in East Africa Time. */
+function eatText(time: Date): string {
+  return new Date(time.getTime() + EAT_OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -126,7 +126,7 @@ function itemOf(row: Row): CallbackItem {
 }
 
 /** The first id of a moment. */
-function firstId(ms: number): string {
+export function firstId(ms: number): string {
   const hex = Math.max(ms, 0).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`;
 }

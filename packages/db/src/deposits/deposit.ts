@@ -33,7 +33,7 @@ export interface Payer {
 
 export interface DepositCallback {
   /** Which route it came by. */
-  readonly kind: 'C2B_CONFIRMATION' | 'STK_CALLBACK' | 'STATUS_RESULT' | 'STATEMENT' | 'API';
+  readonly kind: 'C2B_CONFIRMATION' | 'STK_CALLBACK' | 'STATUS_RESULT' | 'PULL' | 'STATEMENT' | 'API';
   /** Where it came from (an address), null when unknown. */
   readonly source: string | null;
   /** The bytes as received. */

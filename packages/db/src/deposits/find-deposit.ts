@@ -17,7 +17,7 @@ export interface CallbackView {
 
 /** A person's decision about a payment or a message that concerned it. */
 export interface DecisionView {
-  readonly decision: 'KEPT' | 'CORRECTED' | 'RELEASED' | 'REJECTED';
+  readonly decision: 'KEPT' | 'CORRECTED' | 'REPLAYED' | 'RELEASED' | 'REJECTED' | 'REFUND' | 'NO_REFUND';
   readonly reason: string;
   readonly decidedBy: string;
   readonly reference: string | null;

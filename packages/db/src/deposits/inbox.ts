@@ -4,7 +4,14 @@ import { query } from '../connection/handle.ts';
 
 /** Which route a message came by; UNKNOWN if it came by no route. */
 export type CallbackKind =
-  'C2B_CONFIRMATION' | 'C2B_VALIDATION' | 'STK_CALLBACK' | 'STATUS_RESULT' | 'API' | 'UNKNOWN';
+  | 'C2B_CONFIRMATION'
+  | 'C2B_VALIDATION'
+  | 'STK_CALLBACK'
+  | 'STATUS_RESULT'
+  | 'PULL'
+  | 'REPLAY'
+  | 'API'
+  | 'UNKNOWN';
 
 /** A message that moves no money: one that cannot be understood, that only asked, or whose recording failed. */
 export interface StoredCallback {

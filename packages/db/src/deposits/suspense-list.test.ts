@@ -46,6 +46,7 @@ test('a payment waits with what its payer typed, why it waits and whom it may ha
       reason: recorded.reason,
       suggestions: [{ wallet: number, reason: 'near_number' }],
       assignment: null,
+      refund: null,
     },
   ]);
 });
@@ -128,8 +129,9 @@ test('a page walks along the index of what came into suspense, past nothing else
     },
   };
   expect((await listSuspense(explaining, { limit: 100 })).payments).toHaveLength(100);
-  expect(plans).toHaveLength(2);
-  for (const plan of plans) {
+  // The third reads the marks of the page's receipts.
+  expect(plans).toHaveLength(3);
+  for (const plan of plans.filter((each) => !each.includes('mpesa_decisions'))) {
     expect(plan).toContain('transactions_suspense_idx');
     expect(plan).not.toContain('Seq Scan');
   }

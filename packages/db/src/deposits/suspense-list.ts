@@ -1,3 +1,4 @@
+import { arrayLiteral } from '../connection/array-literal.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
 import type { SuspenseReason } from './deposit.ts';
 import { SUSPENSE_REASON } from './find-deposit.ts';
@@ -24,6 +25,8 @@ export interface SuspensePayment {
   readonly suggestions: readonly Suggestion[];
   /** Where its money is now; null while it waits. */
   readonly assignment: { readonly reference: string; readonly wallet: string } | null;
+  /** Who marked it as one that goes back to its payer; null for one that is not. */
+  readonly refund: { readonly markedBy: string; readonly markedAt: Date } | null;
 }
 
 export interface SuspensePage {
@@ -55,7 +58,24 @@ export async function listSuspense(db: Handle, request: SuspenseRequest = {}): P
   const rows = await query<SuspenseRow>(db, LIST, [...place, EXAMINED, all, limit + 1]);
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? (page.at(-1)?.place ?? null) : await endOf(db, place);
-  return { payments: page.map(paymentOf), nextCursor: last };
+  const refunds = await refundsOf(db, page);
+  const payments = page.map((row) => ({ ...paymentOf(row), refund: refunds.get(row.receipt) ?? null }));
+  return { payments, nextCursor: last };
+}
+
+/** The payments that are marked as going back to their payers. */
+async function refundsOf(
+  db: Handle,
+  page: readonly Pick<SuspenseRow, 'receipt'>[],
+): Promise<Map<string, NonNullable<SuspensePayment['refund']>>> {
+  if (page.length === 0) return new Map();
+  const rows = await query<RefundRow>(db, REFUNDS, [arrayLiteral(page.map(({ receipt }) => receipt))]);
+  return new Map(
+    rows.map(({ receipt, marked_by: markedBy, marked_ms: markedMs }) => [
+      receipt,
+      { markedBy, markedAt: new Date(Number(markedMs)) },
+    ]),
+  );
 }
 
 /** Where the postings that one page looks at end; null when there are no more behind them. */
@@ -76,7 +96,7 @@ function placeOf(cursor: string): Place {
   return [requireTime('cursor', new Date(Number(ms))), version, id];
 }
 
-function paymentOf(row: SuspenseRow): SuspensePayment {
+function paymentOf(row: SuspenseRow): Omit<SuspensePayment, 'refund'> {
   const { assignment, wallet } = row;
   return {
     receipt: row.receipt,
@@ -100,6 +120,12 @@ const EXAMINED = 2_000;
 
 /** Behind everything. */
 const LAST = `${String(Date.UTC(9999))}-0-ffffffff-ffff-ffff-ffff-ffffffffffff`;
+
+interface RefundRow {
+  readonly receipt: string;
+  readonly marked_by: string;
+  readonly marked_ms: string;
+}
 
 interface SuspenseRow {
   readonly receipt: string;
@@ -152,6 +178,19 @@ SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS re
  WHERE $5::boolean OR (p.assignment IS NULL AND p.remaining > 0)
  ORDER BY p.created_at DESC, p.credit_version DESC, p.id DESC
  LIMIT $6::integer`,
+};
+
+const REFUNDS: Statement = {
+  name: 'suspense_refunds',
+  text: `
+SELECT m.receipt, m.decided_by AS marked_by, (extract(epoch FROM m.created_at) * 1000)::bigint::text AS marked_ms
+  FROM (
+    SELECT DISTINCT ON (d.receipt) d.receipt, d.decision, d.decided_by, d.created_at
+      FROM services.mpesa_decisions d
+     WHERE d.receipt = ANY ($1::text[]) AND d.decision IN ('REFUND', 'NO_REFUND')
+     ORDER BY d.receipt, d.id DESC
+  ) m
+ WHERE m.decision = 'REFUND'`,
 };
 
 const END: Statement = {

@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { darajaSettings } from '@repo/simulator';
+import type { DarajaSimulator } from '@repo/simulator';
+import { TEST_KEY, TEST_TOKEN } from '../testing.ts';
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** What a command for the account of a simulator needs. */
+export function commandEnvironment(
+  daraja: Pick<DarajaSimulator, 'url'>,
+  { databaseUrl, callbackUrl }: { readonly databaseUrl: string; readonly callbackUrl: string },
+): Environment {
+  return {
+    ...darajaSettings({ url: daraja.url, callbackUrl }),
+    DATABASE_URL: databaseUrl,
+    API_KEY: TEST_KEY,
+    MPESA_CALLBACK_TOKEN: TEST_TOKEN,
+  };
+}
+
+/** Runs a command of this folder to its end, in a process of its own, with nothing else in its environment. */
+export function runCommand(name: string, args: readonly string[], environment: Environment): Promise<Ran> {
+  const { promise, resolve } = Promise.withResolvers<Ran>();
+  const child = execFile(
+    process.execPath,
+    [join(import.meta.dirname, `${name}.ts`), ...args],
+    { env: environment },
+    (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+    },
+  );
+  return promise;
+}

@@ -1,0 +1,84 @@
+import { Buffer } from 'node:buffer';
+import { DaftariError, findCallback, replayCallback } from '@repo/db';
+import { httpProblem, idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
+import type { HttpServer, Server } from '@repo/http';
+import { z } from 'zod';
+import { depositOf } from './confirmation.ts';
+import type { AppDependencies } from './dependencies.ts';
+import { KEY_PROBLEMS } from './key-problems.ts';
+import { UNREADABLE_REASONS } from './message/reasons.ts';
+import { parseC2b } from './parse-c2b.ts';
+import { callerNameOf, REASON_BODY } from './release-routes.ts';
+
+const MOST_CHARACTERS = 65_536;
+
+const REPLAY_SCHEMA = {
+  operationId: 'replayCallback',
+  tags: ['callbacks'],
+  summary: 'Takes a callback in again that could not be used, or whose recording failed, once.',
+  description:
+    'As it was received, after the service has learnt to read it; or as a person has corrected it, with the fields of a C2B confirmation. The payment that it reports is recorded like any other, by its receipt. Both bodies stay in the inbox. Correct a body only from what the M-PESA portal shows: nothing else proves a payment.',
+  security: [{ apiKey: [] }],
+  headers: idempotencyHeaders,
+  params: z.object({ id: z.string().describe('`id` of the list of callbacks') }),
+  body: z.strictObject({
+    ...REASON_BODY,
+    body: z
+      .string()
+      .min(1)
+      .max(MOST_CHARACTERS)
+      .optional()
+      .describe('the corrected body, as JSON text; the body as it was received when absent'),
+  }),
+  response: {
+    200: z
+      .object({
+        id: z.string(),
+        receipt: z.string(),
+        outcome: z
+          .enum(['credited', 'suspense', 'held', 'duplicate', 'conflict'])
+          .nullable()
+          .describe('what became of the payment; null when the callback was taken in before'),
+      })
+      .meta({ id: 'CallbackReplay' })
+      .describe('It is taken in, now or before.'),
+    400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
+    ...KEY_PROBLEMS,
+    404: problemResponse('`unknown_callback`: no callback has this id.'),
+    409: problemResponse('`already_resolved` in another way; or `key_reused`.'),
+    422: problemResponse(
+      '`nothing_to_resolve`; `invalid_amount`; or the body still cannot be read, and `detail` says why.',
+    ),
+  },
+};
+
+/** Adds the way to have a callback taken in again. */
+export function addReplayRoutes(
+  app: HttpServer,
+  { db, settings }: AppDependencies,
+  requireKey: Server['requireKey'],
+): void {
+  const replay = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: REPLAY_SCHEMA };
+  app.post('/callbacks/:id/replay', replay, async (request) => {
+    const { id } = request.params;
+    const { reason, body: corrected } = request.body;
+    const found = await findCallback(db, id);
+    if (found === null) throw new DaftariError('unknown_callback');
+    const body = corrected === undefined ? Buffer.from(found.body) : Buffer.from(corrected);
+    const parsed = parseC2b(body);
+    if (!parsed.ok) throw httpProblem('invalid_request', { detail: UNREADABLE_REASONS[parsed.reason] });
+    const { receipt, outcome } = await replayCallback(
+      db,
+      {
+        id,
+        deposit: depositOf(parsed.message, { source: null, body }),
+        reason,
+        decidedBy: callerNameOf(request),
+        idempotencyKey: request.headers['idempotency-key'],
+      },
+      settings.maxAmount === undefined ? {} : { maxAmount: settings.maxAmount },
+    );
+    request.log.info({ callback: id, receipt, outcome }, 'a person has had a callback taken in again');
+    return { id, receipt, outcome };
+  });
+}
