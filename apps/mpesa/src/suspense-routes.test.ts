@@ -49,9 +49,10 @@ async function keyWith(of: TestService, scope: Scope): Promise<string> {
 }
 
 test('a payment to an account that leads nowhere waits until it is assigned, and not afterwards', async () => {
-  const wallet = await openCustomerWallet(service.db);
-  const receipt = await payAstray(service);
-  const { status, body } = await ask(service, '/suspense');
+  await using own = await startTestService();
+  const wallet = await openCustomerWallet(own.db);
+  const receipt = await payAstray(own);
+  const { status, body } = await ask(own, '/suspense');
   expect(status).toBe(200);
   expect(body).toEqual({
     items: [
@@ -65,6 +66,8 @@ test('a payment to an account that leads nowhere waits until it is assigned, and
         account: 'RENT 4B',
         reason: 'unknown_account',
         suggestions: [],
+        ageSeconds: expect.any(Number) as number,
+        refund: null,
         assignment: null,
       },
     ],
@@ -72,7 +75,7 @@ test('a payment to an account that leads nowhere waits until it is assigned, and
   });
 
   const assigning = { body: { wallet }, idempotencyKey: randomUUID() };
-  const first = await ask(service, `/suspense/${receipt.toLowerCase()}/assignment`, assigning);
+  const first = await ask(own, `/suspense/${receipt.toLowerCase()}/assignment`, assigning);
   expect(first.status).toBe(201);
   expect(first.body).toEqual({
     receipt,
@@ -83,21 +86,22 @@ test('a payment to an account that leads nowhere waits until it is assigned, and
     createdAt: expect.stringMatching(/Z$/) as string,
     verificationHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
   });
-  expect(await ask(service, `/suspense/${receipt}/assignment`, assigning)).toEqual({ ...first, status: 200 });
-  expect(await receiptsOf(service)).toEqual([]);
-  expect((await ask(service, '/suspense?status=ALL')).body['items']).toMatchObject([
+  expect(await ask(own, `/suspense/${receipt}/assignment`, assigning)).toEqual({ ...first, status: 200 });
+  expect(await receiptsOf(own)).toEqual([]);
+  expect((await ask(own, '/suspense?status=ALL')).body['items']).toMatchObject([
     { receipt, assignment: { reference: `AS-${receipt}`, wallet } },
   ]);
 });
 
 test('a late repeat does not assign a payment again that was taken back meanwhile', async () => {
-  const wallet = await openCustomerWallet(service.db);
-  const receipt = await payAstray(service);
+  await using own = await startTestService();
+  const wallet = await openCustomerWallet(own.db);
+  const receipt = await payAstray(own);
   const assigning = { body: { wallet }, idempotencyKey: randomUUID() };
-  const first = await ask(service, `/suspense/${receipt}/assignment`, assigning);
-  await reverseTransaction(service.db, { reference: `AS-${receipt}`, idempotencyKey: randomUUID() });
-  expect(await ask(service, `/suspense/${receipt}/assignment`, assigning)).toEqual({ ...first, status: 200 });
-  expect(await receiptsOf(service)).toEqual([receipt]);
+  const first = await ask(own, `/suspense/${receipt}/assignment`, assigning);
+  await reverseTransaction(own.db, { reference: `AS-${receipt}`, idempotencyKey: randomUUID() });
+  expect(await ask(own, `/suspense/${receipt}/assignment`, assigning)).toEqual({ ...first, status: 200 });
+  expect(await receiptsOf(own)).toEqual([receipt]);
 });
 
 test('the list comes in pages', async () => {

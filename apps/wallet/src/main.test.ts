@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { newSigningKey } from '@repo/receipts';
 import { expect, onTestFinished, test } from 'vitest';
-import { endProcess, spawnService, startProcess } from './processes.ts';
+import { endProcess, spawnService, startProcess } from './testing/processes.ts';
 import { posting, send } from './testing.ts';
 
 const COMPLETE = {

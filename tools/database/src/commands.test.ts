@@ -101,7 +101,7 @@ describe('db:audit', () => {
     await moveMoney(database.url);
     const { exitCode, stdout, stderr } = await runCommandLine('audit', database.url);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(stdout).toMatch(/^The ledger at .* UTC: 5 wallets, 3 transactions$/m);
+    expect(stdout).toMatch(/^The ledger at .* UTC: 8 wallets, 3 transactions$/m);
     expect(stdout).toMatch(/^ {2}ok +order +the postings of each wallet/m);
     expect(stdout).toMatch(/\nNothing was found in \d+ checks\.\n$/);
   });

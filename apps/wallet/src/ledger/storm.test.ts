@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createDb } from '@repo/db';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, test } from 'vitest';
-import { endProcess, startProcess } from '../processes.ts';
+import { endProcess, startProcess } from '../testing/processes.ts';
 import { openCustomer, posting, readAnswer, send, TEST_KEY } from '../testing.ts';
 import type { TestAnswer, TestRequest } from '../testing.ts';
 
