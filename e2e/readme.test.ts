@@ -63,14 +63,26 @@ it('every example of the documentation passes the compiler with the settings of 
   }
 });
 
-it('every file and folder that the README names is there', async () => {
+it('every file, folder and heading that the README names is there', async () => {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
   const links = [...readme.matchAll(/\]\(([^):]+)\)/g)].map((match) => match[1] ?? '');
   const paths = [...readme.matchAll(/`((?:apps|packages|prisma|e2e|docs|benchmarks)\/[\w./-]+)`/g)].map(
     (match) => match[1] ?? '',
   );
   expect(links.length).toBeGreaterThan(3);
-  for (const path of [...links, ...paths]) {
-    await expect(readFile(join(ROOT, path)), path).resolves.toBeDefined();
+  for (const target of [...links, ...paths]) {
+    const [path = '', heading] = target.split('#');
+    const text = await readFile(join(ROOT, path), 'utf8');
+    if (heading !== undefined) expect(headingsOf(text), target).toContain(heading);
   }
 });
+
+/** The names that a Markdown viewer gives the headings of a text. */
+function headingsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
