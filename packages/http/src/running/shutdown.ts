@@ -13,6 +13,9 @@ const IDLE_SWEEP_MS = 50;
 /** Time for the close hooks after the grace period; both together are less than the 30 seconds of orchestrators. */
 const HOOKS_MS = 3_000;
 
+/** What holds the event loop after the close hooks is not waited for any longer. */
+const LEAVE_MS = 1_000;
+
 /**
  * Ends the process in order when a signal comes: readiness answers 503, the port closes, requests under way get
  * their answers, connections without a request close, then the close hooks run (queue, database) and the process
@@ -70,11 +73,20 @@ async function stopAndExit(server: Server, graceMs: number): Promise<void> {
     await stopServer(server);
     clearTimeout(timer);
     log.info('stopped');
-    process.exit(exitCode);
+    leave(exitCode);
   } catch (error) {
     log.error({ err: error }, 'stopping failed');
     process.exit(1);
   }
+}
+
+/**
+ * Leaves the end to the event loop, and forces it where something holds that: process.exit() may wait forever, for it joins
+ * Node's compiling threads, of which one may wait for this thread (https://github.com/nodejs/node/issues/54918).
+ */
+function leave(exitCode: number): void {
+  process.exitCode = exitCode;
+  setTimeout(() => process.exit(), LEAVE_MS).unref();
 }
 
 /** Frees a stop from the connections that it waits for, and ends the process if its close hooks do not end then. */
