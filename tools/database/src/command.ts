@@ -1,6 +1,4 @@
 import { refuse } from '@repo/command/command-line';
-import { costPeriod, isDaftariError } from '@repo/db';
-import type { Period } from '@repo/db';
 import { codeOf, messageOf } from './errors.ts';
 
 /**
@@ -39,21 +37,4 @@ function explain(error: unknown): string {
   const what = codeOf(error) === undefined ? (error.stack ?? error.message) : error.message;
   const cause = error.cause === undefined ? '' : messageOf(error.cause);
   return cause === '' || what.includes(cause) ? what : `${what}\n  caused by: ${cause}`;
-}
-
-/** The period of `--from` and `--to`; ends the command with its usage when there is no such period. */
-export function readPeriod(
-  values: { readonly from?: string | undefined; readonly to?: string | undefined },
-  usage: string,
-): Period {
-  try {
-    return costPeriod(values);
-  } catch (error) {
-    if (!isDaftariError(error)) throw error;
-    const option = error.field === undefined ? 'The period' : `--${error.field}`;
-    return refuse(
-      `${option} cannot be used: take a day such as 2026-11-01, or a time with its zone, and --to not before --from.`,
-      usage,
-    );
-  }
 }

@@ -4,7 +4,8 @@ import { userInfo } from 'node:os';
 import { readCommandLine, refuse } from '@repo/command/command-line';
 import { closePeriod, createDb, isDaftariError, reopenPeriod } from '@repo/db';
 import type { ClosedPeriod, Db, PeriodItem } from '@repo/db';
-import { print, readPeriod, runCommand } from './command.ts';
+import { print, runCommand } from './command.ts';
+import { readPeriod } from './period-option.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 

@@ -2,7 +2,8 @@
 import { readCommandLine, refuse } from '@repo/command/command-line';
 import { createDb, smsCostCsv, smsCostReport } from '@repo/db';
 import type { Period, SmsCostKey, SmsCostReport } from '@repo/db';
-import { print, readPeriod, runCommand } from './command.ts';
+import { print, runCommand } from './command.ts';
+import { readPeriod } from './period-option.ts';
 import { projectAt } from './project.ts';
 import { openReadTarget, REPLICA_OPTION } from './target.ts';
 import { renderTable } from './text-table.ts';
