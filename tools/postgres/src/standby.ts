@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectTo, parseDatabaseUrl } from '@repo/database-url';
+import type { Client } from 'pg';
 import { type Account, findAccount, runAs } from './account.ts';
 import { execute } from './database.ts';
 import { poll } from './processes.ts';
@@ -31,19 +32,25 @@ const PROMOTE_SECONDS = 60;
 export async function startStandby(primary: Server, options: StandbyOptions = {}): Promise<Standby> {
   const name = `standby_${randomBytes(4).toString('hex')}`;
   const dataDirectory = await chooseTemporaryDirectory();
-  await execute(primary.url, `SELECT pg_create_physical_replication_slot('${name}', true)`);
-  await copyCluster(primary, { copy: dataDirectory, name });
-  const { binaries, durable = true } = options;
-  const server = await startServer({
-    dataDirectory,
-    durable,
-    ...(binaries === undefined ? {} : { binaries }),
-  });
-  await untilStreaming(primary, name);
-  if (options.isSynchronous === true) {
-    await execute(primary.url, `ALTER SYSTEM SET synchronous_standby_names = '${name}'`);
-    await execute(primary.url, 'SELECT pg_reload_conf()');
-    await untilSynchronous(primary);
+  const { binaries, durable = true, isSynchronous = false } = options;
+  const client = await connectTo(primary.url);
+  let server: Server;
+  try {
+    await client.query(`SELECT pg_create_physical_replication_slot('${name}', true)`);
+    await copyCluster(client, { primary, copy: dataDirectory, name });
+    server = await startServer({
+      dataDirectory,
+      durable,
+      ...(binaries === undefined ? {} : { binaries }),
+    });
+    await untilStreaming(client, name);
+    if (isSynchronous) {
+      await client.query(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`);
+      await client.query('SELECT pg_reload_conf()');
+      await untilSynchronous(client);
+    }
+  } finally {
+    await client.end();
   }
   const stop = async (): Promise<void> => {
     await server.stop();
@@ -62,27 +69,22 @@ export async function startStandby(primary: Server, options: StandbyOptions = {}
 
 /** Takes a base backup through SQL alone: not every installation has pg_basebackup. */
 async function copyCluster(
-  primary: Server,
-  { copy, name }: { readonly copy: string; readonly name: string },
+  client: Client,
+  { primary, copy, name }: { readonly primary: Server; readonly copy: string; readonly name: string },
 ): Promise<void> {
-  const { url, dataDirectory: source } = primary;
+  const { dataDirectory: source } = primary;
   const account = await findAccount(source);
-  const client = await connectTo(url);
-  try {
-    // The backup ends with the session, so both calls are made in one.
-    await client.query(`SELECT pg_backup_start('standby', true)`);
-    await copyFolder(account, source, copy);
-    const { rows } = await client.query<{ label: string }>(
-      'SELECT labelfile AS label FROM pg_backup_stop(false)',
-    );
-    await own(account, join(copy, 'backup_label'), rows[0]?.label ?? '');
-    await own(account, join(copy, 'standby.signal'), '');
-    // In its own file, so that it is still a standby when somebody starts it again.
-    const settings = `primary_conninfo = '${conninfoOf(primary, name)}'\nprimary_slot_name = '${name}'\n`;
-    await own(account, join(copy, 'postgresql.auto.conf'), settings);
-  } finally {
-    await client.end();
-  }
+  // The backup ends with the session, so both calls are made in one.
+  await client.query(`SELECT pg_backup_start('standby', true)`);
+  await copyFolder(account, source, copy);
+  const { rows } = await client.query<{ label: string }>(
+    'SELECT labelfile AS label FROM pg_backup_stop(false)',
+  );
+  await own(account, join(copy, 'backup_label'), rows[0]?.label ?? '');
+  await own(account, join(copy, 'standby.signal'), '');
+  // In its own file, so that it is still a standby when somebody starts it again.
+  const settings = `primary_conninfo = '${conninfoOf(primary, name)}'\nprimary_slot_name = '${name}'\n`;
+  await own(account, join(copy, 'postgresql.auto.conf'), settings);
 }
 
 /** What belongs to the running server alone, and its log, which is streamed. */
@@ -107,7 +109,7 @@ async function copyFolder(account: Account | undefined, source: string, copy: st
 
 async function own(account: Account | undefined, path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: 0o644 });
-  if (account !== undefined) await runAs(undefined, 'chown', [`${account.uid}:${account.gid}`, path]);
+  if (account !== undefined) await chown(path, account.uid, account.gid);
 }
 
 function conninfoOf({ url }: Server, name: string): string {
@@ -117,21 +119,20 @@ function conninfoOf({ url }: Server, name: string): string {
 
 const STREAMING_MILLISECONDS = 60_000;
 
-async function untilStreaming(primary: Server, name: string): Promise<void> {
-  await untilTrue(primary, `application_name = '${name}' AND state = 'streaming'`);
+async function untilStreaming(client: Client, name: string): Promise<void> {
+  await untilTrue(client, `application_name = '${name}' AND state = 'streaming'`);
 }
 
-async function untilSynchronous(primary: Server): Promise<void> {
-  await untilTrue(primary, `sync_state = 'sync'`);
+async function untilSynchronous(client: Client): Promise<void> {
+  await untilTrue(client, `sync_state = 'sync'`);
 }
 
-async function untilTrue({ url }: Server, condition: string): Promise<void> {
+async function untilTrue(client: Client, condition: string): Promise<void> {
   const found = await poll(async () => {
-    const [row] = await execute(
-      url,
+    const { rows } = await client.query<{ found: boolean }>(
       `SELECT count(*) > 0 AS found FROM pg_stat_replication WHERE ${condition}`,
     );
-    return row?.['found'] === true ? true : undefined;
+    return rows[0]?.found === true ? true : undefined;
   }, STREAMING_MILLISECONDS);
   if (found === undefined) throw new Error(`the standby did not get so far: ${condition}`);
 }

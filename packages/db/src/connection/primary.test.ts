@@ -3,9 +3,11 @@ import { startDatabaseProxy } from '@repo/postgres/proxy';
 import { startServer } from '@repo/postgres/server';
 import type { Server } from '@repo/postgres/server';
 import { startStandby } from '@repo/postgres/standby';
+import type { Standby } from '@repo/postgres/standby';
+import { shared } from '@repo/testing/shared';
 import { until } from '@repo/testing/until';
-import { expect, onTestFinished, test } from 'vitest';
-import { createDb, ping } from './db.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createDb } from './db.ts';
 import type { Db, DbOptions } from './db.ts';
 import { createDepositIntake } from '../deposits/deposit-intake.ts';
 import { recordDeposit } from '../deposits/record-deposits.ts';
@@ -40,11 +42,38 @@ const portOf = async (db: Db): Promise<unknown> => (await db.run(PORT, []))[0];
 const withParameter = (url: string, setting: string): string =>
   `${url}?options=${encodeURIComponent(`-c ${setting}`)}`;
 
+interface Pair extends AsyncDisposable {
+  readonly primary: Server;
+  readonly standby: Standby;
+}
+
+async function startPair({ isSynchronous }: { readonly isSynchronous: boolean }): Promise<Pair> {
+  await using resources = new AsyncDisposableStack();
+  const primary = resources.use(await startServer({ durable: false }));
+  if (isSynchronous) await migrate(primary.url);
+  const standby = resources.use(await startStandby(primary, { durable: false, isSynchronous }));
+  const kept = resources.move();
+  return { primary, standby, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** A primary that waits for its standby, with our tables. */
+const startMigratedPair = (): Promise<Pair> => startPair({ isSynchronous: true });
+
+/** What a server does with its data can be changed while it runs: one that keeps all of it serves several tests. */
+const durable = shared(() => startServer());
+
+async function alter(change: string, isSet: string): Promise<void> {
+  await execute(durable.url, `ALTER SYSTEM ${change}`);
+  await execute(durable.url, 'SELECT pg_reload_conf()');
+  await until(`${change} to be in force`, async () => (await execute(durable.url, isSet))[0]?.['it']);
+}
+
 test.for(['fsync', 'full_page_writes'])(
   'a server without %s is refused, and why is said',
   async (setting) => {
-    await using server = await startServer({ settings: { [setting]: 'off' } });
-    const db = open({ url: server.url });
+    await alter(`SET ${setting} = off`, `SELECT current_setting('${setting}') = 'off' AS it`);
+    onTestFinished(() => alter(`RESET ${setting}`, `SELECT current_setting('${setting}') = 'on' AS it`));
+    const db = open({ url: durable.url });
     const refusal = coded('database_not_durable', `${setting} is off`);
     await expect(db.run(PORT, [])).rejects.toThrow(refusal);
     await expect(db.prisma.$queryRaw`SELECT 1`).rejects.toMatchObject({ code: 'database_not_durable' });
@@ -54,8 +83,7 @@ test.for(['fsync', 'full_page_writes'])(
 );
 
 test('a session that would not wait for its commits is refused, wherever that was set', async () => {
-  await using server = await startServer();
-  const { url } = server;
+  const { url } = durable;
   for (const value of ['off', 'local', 'remote_write']) {
     const refusal = coded('database_not_durable', `synchronous_commit is ${value}`);
     const set = withParameter(url, `synchronous_commit=${value}`);
@@ -74,11 +102,13 @@ test('a session that would not wait for its commits is refused, wherever that wa
 });
 
 test('a setting that is lowered while a service runs is found by the next check', async () => {
-  await using server = await startServer();
-  const db = open({ url: server.url, maxConnections: 1 });
+  const db = open({ url: durable.url, maxConnections: 1 });
   await db.checkServer();
-  await execute(server.url, 'ALTER SYSTEM SET full_page_writes = off');
-  await execute(server.url, 'SELECT pg_reload_conf()');
+  await execute(durable.url, 'ALTER SYSTEM SET full_page_writes = off');
+  await execute(durable.url, 'SELECT pg_reload_conf()');
+  onTestFinished(() =>
+    alter('RESET full_page_writes', `SELECT current_setting('full_page_writes') = 'on' AS it`),
+  );
   await until('the check refuses the server', () =>
     db.checkServer().then(
       () => false,
@@ -87,14 +117,15 @@ test('a setting that is lowered while a service runs is found by the next check'
   );
 });
 
+/** The tests that need a primary and a standby as they are come before the one that has them change places. */
+const pair = shared(() => startPair({ isSynchronous: false }));
+
 test('a server that says that it may be thrown away is not asked to keep anything', async () => {
-  await using server = await startServer({ durable: false });
-  await expect(open({ url: server.url }).checkServer()).resolves.toBeUndefined();
+  await expect(open({ url: pair.primary.url }).checkServer()).resolves.toBeUndefined();
 });
 
 test('a standby decides over no money, also where only it is named; for reports it is good enough', async () => {
-  await using primary = await startServer({ durable: false });
-  await using standby = await startStandby(primary, { durable: false });
+  const { primary, standby } = pair;
   const refusal = coded('database_not_primary');
   const db = open({ url: standby.url });
   await expect(db.run(PORT, [])).rejects.toThrow(refusal);
@@ -109,8 +140,7 @@ test('a standby decides over no money, also where only it is named; for reports 
 });
 
 test('a primary that takes no writes any longer is left, with every connection to it', async () => {
-  await using first = await startServer({ durable: false });
-  await using second = await startStandby(first, { durable: false });
+  const { primary: first, standby: second } = pair;
   const db = open({ url: listOf(first.url, second.url), maxConnections: 3 });
   const ports = await Promise.all([portOf(db), portOf(db), portOf(db)]);
   expect(new Set(ports.map((port) => JSON.stringify(port))).size).toBe(1);
@@ -135,7 +165,8 @@ test('a primary that takes no writes any longer is left, with every connection t
 });
 
 test('a primary that says nothing any more is left as soon as another one leads, and not before', async () => {
-  const { primary, standby } = await startPair();
+  await using own = await startPair({ isSynchronous: false });
+  const { primary, standby } = own;
   await using proxy = await startDatabaseProxy(primary.url);
   // So far below a test's patience that only the pool's own doubt can end the wait.
   const db = open({ url: listOf(proxy.url, standby.url), maxConnections: 2, statementTimeoutMs: 500_000 });
@@ -152,17 +183,9 @@ test('a primary that says nothing any more is left as soon as another one leads,
   expect(await portOf(db)).toEqual({ port: String(standby.port) });
 });
 
-async function startPair(): Promise<{ primary: Server; standby: Awaited<ReturnType<typeof startStandby>> }> {
-  const primary = await startServer({ durable: false });
-  onTestFinished(() => primary.stop());
-  await migrate(primary.url);
-  const standby = await startStandby(primary, { durable: false, isSynchronous: true });
-  onTestFinished(() => standby.stop());
-  return { primary, standby };
-}
-
 test('when the primary is killed under load, the pool finds the new one, and no acknowledged deposit is gone', async () => {
-  const { primary, standby } = await startPair();
+  await using own = await startMigratedPair();
+  const { primary, standby } = own;
   const db = open({ url: listOf(primary.url, standby.url) });
   const intake = createDepositIntake(db);
   const acknowledged: string[] = [];
@@ -202,56 +225,64 @@ const REPEATED: readonly (readonly [string, (db: Db, wallets: Wallets) => Promis
   ['transfer', (db, both) => transfer(db, { ...both, amount: '10.00', idempotencyKey: 'unconfirmed-1' })],
   [
     'transfer that is refused for its amount',
-    (db, both) => transfer(db, { ...both, amount: '900000.00', idempotencyKey: 'unconfirmed-1' }),
+    (db, both) => transfer(db, { ...both, amount: '900000.00', idempotencyKey: 'unconfirmed-2' }),
   ],
-  ['hold', (db, { from }) => hold(db, { wallet: from, amount: '10.00', idempotencyKey: 'unconfirmed-1' })],
+  ['hold', (db, { from }) => hold(db, { wallet: from, amount: '10.00', idempotencyKey: 'unconfirmed-3' })],
   ['deposit', (db, { to }) => recordDeposit(db, sampleDeposit({ receipt: 'UNCONFIRM2', account: to }))],
 ];
 
-test.each(REPEATED)(
-  'a repeated %s whose first commit the standby may not have is not answered before the standby has it',
-  async (_name, ask) => {
-    const { primary, standby } = await startPair();
-    const db = open({ url: primary.url });
+interface Alone extends Pair, Wallets {
+  readonly db: Db;
+}
+
+describe('when the standby that each commit waits for is gone', () => {
+  const alone = shared(async (): Promise<Alone> => {
+    await using resources = new AsyncDisposableStack();
+    const { primary, standby } = resources.use(await startMigratedPair());
+    const db = createDb({ url: primary.url });
+    resources.defer(() => db.close());
     const from = await openCustomer(db);
     const to = await openCustomer(db);
     await recordDeposit(db, sampleDeposit({ receipt: 'UNCONFIRM0', account: from, amount: '500.00' }));
     await standby.kill();
-    for (const attempt of ['the first', 'its repeat', 'the next repeat']) {
-      let ended = false;
-      const answer = ask(db, { from, to })
-        .catch((error: unknown) => error)
-        .finally(() => (ended = true));
-      await until('a commit waits for the standby', async () => {
-        const [row] = await execute(
-          primary.url,
-          `SELECT count(pg_cancel_backend(pid))::int AS n FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
-        );
-        return row?.['n'] === 1 || ended;
-      });
-      expect(await answer, attempt).toEqual(coded('outcome_unknown'));
-    }
-  },
-);
-
-test('a commit whose wait for the standby is cancelled is of unknown outcome, though it can be seen', async () => {
-  const { primary, standby } = await startPair();
-  const db = open({ url: primary.url });
-  await ping(db);
-  await standby.kill();
-  const receipt = 'UNCONFIRM1';
-  const recording = recordDeposit(db, sampleDeposit({ receipt })).catch((error: unknown) => error);
-  await until('the commit waits for the standby', async () => {
-    const [row] = await execute(
-      primary.url,
-      `SELECT count(pg_cancel_backend(pid))::int AS n FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
-    );
-    return row?.['n'] === 1;
+    const kept = resources.move();
+    return { primary, standby, db, from, to, [Symbol.asyncDispose]: () => kept.disposeAsync() };
   });
-  expect(await recording).toEqual(coded('outcome_unknown', 'a failover may still undo'));
-  const [seen] = await execute(
-    primary.url,
-    `SELECT count(*)::int AS n FROM core.transactions WHERE reference = '${receipt}'`,
+
+  test.each(REPEATED)(
+    'a repeated %s whose first commit the standby may not have is not answered before the standby has it',
+    async (_name, ask) => {
+      const { primary, db, from, to } = alone;
+      for (const attempt of ['the first', 'its repeat', 'the next repeat']) {
+        let ended = false;
+        const answer = ask(db, { from, to })
+          .catch((error: unknown) => error)
+          .finally(() => (ended = true));
+        await until('a commit waits for the standby', async () => (await cancelOne(primary)) || ended);
+        expect(await answer, attempt).toEqual(coded('outcome_unknown'));
+      }
+    },
   );
-  expect(seen).toEqual({ n: 1 });
+
+  test('a commit whose wait for the standby is cancelled is of unknown outcome, though it can be seen', async () => {
+    const { primary, db } = alone;
+    const receipt = 'UNCONFIRM1';
+    const recording = recordDeposit(db, sampleDeposit({ receipt })).catch((error: unknown) => error);
+    await until('the commit waits for the standby', () => cancelOne(primary));
+    expect(await recording).toEqual(coded('outcome_unknown', 'a failover may still undo'));
+    const [seen] = await execute(
+      primary.url,
+      `SELECT count(*)::int AS n FROM core.transactions WHERE reference = '${receipt}'`,
+    );
+    expect(seen).toEqual({ n: 1 });
+  });
 });
+
+/** Cancels the wait for the standby; false when nobody waits yet. */
+async function cancelOne({ url }: Server): Promise<boolean> {
+  const [row] = await execute(
+    url,
+    `SELECT count(pg_cancel_backend(pid))::int AS n FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
+  );
+  return row?.['n'] === 1;
+}
