@@ -38,9 +38,7 @@ const server = await createApp({
     logLevel: environment.LOG_LEVEL,
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
     ...(pullMinutes === undefined ? {} : { pullMinutes }),
-    ...(webhookKey === undefined
-      ? {}
-      : { webhooks: { key: webhookKey, isPublicOnly: isProduction() } }),
+    ...(webhookKey === undefined ? {} : { webhooks: { key: webhookKey, isPublicOnly: isProduction() } }),
   },
 });
 

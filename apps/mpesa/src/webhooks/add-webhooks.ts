@@ -16,7 +16,9 @@ export function addWebhooks(
 ): void {
   const { webhooks } = settings;
   const sealing =
-    webhooks === undefined ? null : createSealing(webhooks.key, { salt: '', purpose: 'daftari webhook secrets' });
+    webhooks === undefined
+      ? null
+      : createSealing(webhooks.key, { salt: '', purpose: 'daftari webhook secrets' });
   addWebhookRoutes(app, context, { sealing, settings: webhooks });
   addDeliveryRoutes(app, context);
   const metrics = createWebhookMetrics(registry);

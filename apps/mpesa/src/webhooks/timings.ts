@@ -26,7 +26,11 @@ export const USUAL_WEBHOOK_TIMINGS: WebhookTimings = {
 const JITTER = 0.2;
 
 /** When to try again after an attempt, counted from 1; null when it was tried often enough. */
-export function webhookDelay(attempt: number, { delaysMs }: WebhookTimings, random = Math.random): number | null {
+export function webhookDelay(
+  attempt: number,
+  { delaysMs }: WebhookTimings,
+  random = Math.random,
+): number | null {
   const delay = delaysMs[attempt - 1];
   return delay === undefined ? null : Math.round(delay * (1 + JITTER * random()));
 }

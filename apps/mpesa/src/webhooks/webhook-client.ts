@@ -13,7 +13,10 @@ export interface WebhookAnswer {
 
 export interface WebhookClient {
   /** Sends a message once. It never rejects. */
-  post(endpoint: { readonly url: string; readonly secret: string }, message: SignedMessage): Promise<WebhookAnswer>;
+  post(
+    endpoint: { readonly url: string; readonly secret: string },
+    message: SignedMessage,
+  ): Promise<WebhookAnswer>;
   close(): Promise<void>;
 }
 
@@ -71,7 +74,9 @@ export function createWebhookClient({ timeoutMs, isPublicOnly }: WebhookClientOp
 const lookupPublic: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     const isPrivate = error === null && addresses.some(({ address }) => isPrivateHost(address));
-    const failure = isPrivate ? Object.assign(new Error('a private address'), { code: 'private_address' }) : error;
+    const failure = isPrivate
+      ? Object.assign(new Error('a private address'), { code: 'private_address' })
+      : error;
     if (failure !== null) callback(failure, '', 0);
     else if (options.all === true) callback(null, addresses);
     else callback(null, addresses[0]?.address ?? '', addresses[0]?.family ?? 0);

@@ -75,7 +75,11 @@ export function startWebhookRunner(deps: WebhookRunnerDependencies): Repeating {
 }
 
 /** Delivers what is due for one endpoint, until nothing is or nothing gets through. */
-async function serve(deps: WebhookRunnerDependencies, webhook: DueWebhook, signal: AbortSignal): Promise<void> {
+async function serve(
+  deps: WebhookRunnerDependencies,
+  webhook: DueWebhook,
+  signal: AbortSignal,
+): Promise<void> {
   const { db, timings, log } = deps;
   const { leaseMs } = timings;
   const mostAttempts = timings.delaysMs.length + 1;
@@ -110,6 +114,7 @@ async function deliver(
   const outcome = reason === null ? 'delivered' : dueMs === null ? 'failed' : 'retry';
   metrics.attempts.inc({ outcome });
   if (status === GONE) await disableWebhook(db, { id: webhook, by: 'endpoint', reason: 'gone' });
-  if (outcome !== 'delivered') log.warn({ webhook, event: eventId, attempt, reason, outcome }, 'an event was not delivered');
+  if (outcome !== 'delivered')
+    log.warn({ webhook, event: eventId, attempt, reason, outcome }, 'an event was not delivered');
   return outcome;
 }

@@ -24,6 +24,7 @@ export const WEBHOOK_ERRORS = {
     kind: 'refused',
     status: 409,
     title: 'This endpoint is disabled.',
-    advice: 'The endpoint of this delivery is disabled; register it again, and read what it missed from the lists.',
+    advice:
+      'The endpoint of this delivery is disabled; register it again, and read what it missed from the lists.',
   },
 } as const satisfies ErrorDescriptions;

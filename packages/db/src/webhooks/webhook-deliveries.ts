@@ -87,7 +87,12 @@ interface DeliveryRow extends Omit<WebhookDelivery, 'dueAt' | 'createdAt' | 'upd
   readonly updated_ms: string;
 }
 
-function deliveryOf({ due_ms: due, created_ms: created, updated_ms: updated, ...row }: DeliveryRow): WebhookDelivery {
+function deliveryOf({
+  due_ms: due,
+  created_ms: created,
+  updated_ms: updated,
+  ...row
+}: DeliveryRow): WebhookDelivery {
   return {
     ...row,
     dueAt: due === null ? null : new Date(Number(due)),
