@@ -155,5 +155,11 @@ function secretsOf({ daraja, settings }: AppDependencies): string[] {
   const own = settings.webhooks === undefined ? [] : [settings.webhooks.key];
   if (daraja === null) return own;
   const { consumerKey, consumerSecret, passkey, initiator } = daraja.settings;
-  return [...own, consumerKey, consumerSecret, passkey, ...(initiator === null ? [] : [initiator.credential])];
+  return [
+    ...own,
+    consumerKey,
+    consumerSecret,
+    passkey,
+    ...(initiator === null ? [] : [initiator.credential]),
+  ];
 }

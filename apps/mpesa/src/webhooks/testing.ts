@@ -94,10 +94,10 @@ export interface Answer {
 /** Asks the service as a person with every scope. */
 export async function ask(
   { url }: Pick<TestService, 'url'>,
-  method: 'GET' | 'POST' | 'DELETE',
-  path: string,
+  what: `${'GET' | 'POST' | 'DELETE'} /${string}`,
   body?: unknown,
 ): Promise<Answer> {
+  const [method = '', path = ''] = what.split(' ');
   const response = await fetch(`${url}${path}`, {
     method,
     headers: {
@@ -116,7 +116,7 @@ export async function register(
   url: string,
   events: readonly string[],
 ): Promise<{ readonly id: string; readonly secret: string }> {
-  const { status, body } = await ask(service, 'POST', '/webhooks', { url, events });
+  const { status, body } = await ask(service, 'POST /webhooks', { url, events });
   if (status !== 201) throw new Error(`not registered: ${String(status)} ${JSON.stringify(body)}`);
   return { id: String(body['id']), secret: String(body['secret']) };
 }
@@ -130,7 +130,7 @@ export async function untilDeliveries(
   return until(
     'deliveries',
     async () =>
-      (await ask(service, 'GET', `/webhook-deliveries${query}`)).body['items'] as Record<string, unknown>[],
+      (await ask(service, `GET /webhook-deliveries${query}`)).body['items'] as Record<string, unknown>[],
     { isFit, show: (items) => items.map(({ status, attempts }) => ({ status, attempts })) },
   );
 }

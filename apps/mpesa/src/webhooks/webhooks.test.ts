@@ -121,8 +121,8 @@ describe('an endpoint', () => {
     const { id } = await register(service, all.url, DEPOSITS);
     await pay(service, await openCustomerWallet(service.db));
     await all.untilCame(1);
-    expect((await ask(service, 'DELETE', `/webhooks/${id}`)).status).toBe(204);
-    expect((await ask(service, 'DELETE', `/webhooks/${id}`)).status).toBe(204);
+    expect((await ask(service, `DELETE /webhooks/${id}`)).status).toBe(204);
+    expect((await ask(service, `DELETE /webhooks/${id}`)).status).toBe(204);
     await pay(service, 'NOBODY');
     await suspense.untilCame(1);
     const types = suspense.messages.map(({ body }) => (JSON.parse(body) as { type: string }).type);
@@ -159,7 +159,7 @@ describe('a delivery', () => {
     const [failed] = await untilDeliveries(service, '?status=failed', (items) => items.length === 1);
     expect(failed).toMatchObject({ attempts: 4, statusCode: 503, reason: 'http_503', dueAt: null });
     isDown = false;
-    expect((await ask(service, 'POST', `/webhook-deliveries/${String(failed?.['id'])}/resend`)).status).toBe(
+    expect((await ask(service, `POST /webhook-deliveries/${String(failed?.['id'])}/resend`)).status).toBe(
       202,
     );
     await untilDeliveries(service, '?status=delivered&event=deposit.credited', (items) => items.length === 1);
@@ -180,9 +180,9 @@ describe('a delivery', () => {
     expect(failed).toMatchObject({ attempts: 1, reason: 'http_410' });
     const listed = await until410(service);
     expect(listed).toMatchObject({ id, status: 'disabled', disabledFor: 'gone' });
-    const resent = await ask(service, 'POST', `/webhook-deliveries/${String(failed?.['id'])}/resend`);
+    const resent = await ask(service, `POST /webhook-deliveries/${String(failed?.['id'])}/resend`);
     expect([resent.status, resent.body['code']]).toEqual([409, 'webhook_disabled']);
-    expect((await ask(service, 'POST', `/webhook-deliveries/${id}/resend`)).status).toBe(404);
+    expect((await ask(service, `POST /webhook-deliveries/${id}/resend`)).status).toBe(404);
   });
 
   test('that is not answered in time keeps nobody else waiting', async () => {
@@ -212,9 +212,9 @@ describe('a delivery', () => {
 
 async function until410(service: TestService): Promise<unknown> {
   await expect
-    .poll(async () => (await ask(service, 'GET', '/webhooks')).body['items'], { timeout: 60_000 })
+    .poll(async () => (await ask(service, 'GET /webhooks')).body['items'], { timeout: 60_000 })
     .toMatchObject([{ status: 'disabled' }]);
-  const { body } = await ask(service, 'GET', '/webhooks');
+  const { body } = await ask(service, 'GET /webhooks');
   return (body['items'] as unknown[])[0];
 }
 
@@ -223,12 +223,12 @@ describe('registering', () => {
     await using service = await start();
     const { secret } = await register(service, 'https://app.example.com/hooks', ['payment.paid']);
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-    expect(JSON.stringify(await ask(service, 'GET', '/webhooks'))).not.toContain(secret);
+    expect(JSON.stringify(await ask(service, 'GET /webhooks'))).not.toContain(secret);
     const [row] = await service.database.query(
       `SELECT encode(secret, 'escape') AS secret FROM services.webhooks`,
     );
     expect(String(row?.['secret'])).not.toContain(secret.slice(6, 20));
-    const again = await ask(service, 'POST', '/webhooks', {
+    const again = await ask(service, 'POST /webhooks', {
       url: 'https://app.example.com/hooks',
       events: ['payment.paid'],
     });
@@ -239,7 +239,7 @@ describe('registering', () => {
   test('refuses addresses that production must not call, and is off without a key', async () => {
     await using service = await startTestService({ webhooks: { ...WEBHOOKS, isPublicOnly: true } });
     const statusOf = async (url: string) =>
-      (await ask(service, 'POST', '/webhooks', { url, events: ['payment.paid'] })).status;
+      (await ask(service, 'POST /webhooks', { url, events: ['payment.paid'] })).status;
     for (const url of [
       'http://app.example.com/',
       'https://127.0.0.1/',
@@ -255,7 +255,7 @@ describe('registering', () => {
     }
     expect(await statusOf('https://app.example.com/')).toBe(201);
     await using off = await startTestService();
-    const { status, body } = await ask(off, 'POST', '/webhooks', {
+    const { status, body } = await ask(off, 'POST /webhooks', {
       url: 'https://a.example.com/',
       events: ['payment.paid'],
     });
