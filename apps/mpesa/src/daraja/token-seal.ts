@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createSealing } from '../sealing.ts';
-import type { Sealing } from '../sealing.ts';
+import { createSealing } from './sealing.ts';
+import type { Sealing } from './sealing.ts';
 import type { DarajaSettings } from './settings.ts';
 
 /** Seals the token that lies in the database. What it cannot open is treated like a token that was refused. */

@@ -1,6 +1,6 @@
 import type { Server } from '@repo/http';
 import type { AppDependencies, RouteContext } from '../dependencies.ts';
-import { createSealing } from '../sealing.ts';
+import { createSealing } from '../daraja/sealing.ts';
 import { addDeliveryRoutes } from './delivery-routes.ts';
 import { USUAL_WEBHOOK_TIMINGS } from './timings.ts';
 import { createWebhookClient } from './webhook-client.ts';

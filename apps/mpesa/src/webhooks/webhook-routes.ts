@@ -7,7 +7,7 @@ import { isPrivateHost } from '../daraja/url-rules.ts';
 import type { RouteContext, WebhookSettings } from '../dependencies.ts';
 import { KEY_PROBLEMS } from '../key-problems.ts';
 import { callerNameOf } from '../release-routes.ts';
-import type { Sealing } from '../sealing.ts';
+import type { Sealing } from '../daraja/sealing.ts';
 import { newWebhookSecret } from './signature.ts';
 import { webhooksNotConfigured } from './webhook-problems.ts';
 

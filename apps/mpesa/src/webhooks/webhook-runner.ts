@@ -9,7 +9,7 @@ import type { ClaimedDelivery, Db, DueWebhook } from '@repo/db';
 import { startRepeating } from '@repo/http';
 import type { Repeating } from '@repo/http';
 import type { FastifyBaseLogger } from 'fastify';
-import type { Sealing } from '../sealing.ts';
+import type { Sealing } from '../daraja/sealing.ts';
 import { webhookDelay } from './timings.ts';
 import type { WebhookTimings } from './timings.ts';
 import type { WebhookAnswer, WebhookClient } from './webhook-client.ts';
