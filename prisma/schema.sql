@@ -2126,6 +2126,9 @@ BEGIN
            due_at = v_now + p_due_ms * interval '1 millisecond'
      WHERE p.id = p_id AND (p.status NOT IN ('PAID', 'FAILED') OR p.status = 'FAILED' AND p_status = 'PAID');
     v_changed := FOUND;
+    IF v_changed AND p_status IN ('PAID', 'FAILED') THEN
+        PERFORM services.queue_payment_webhook(p_id => p_id);
+    END IF;
     PERFORM set_config('daftari.door', '', true);
     RETURN v_changed;
 END
@@ -2367,6 +2370,45 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.claim_webhooks ====
+CREATE OR REPLACE FUNCTION services.claim_webhooks(p_webhook uuid, p_limit integer, p_lease_ms integer, p_most integer)
+ RETURNS TABLE(id uuid, attempt integer, event_id uuid, type text, data jsonb, created_at timestamp without time zone)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_now    constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+    v_active constant boolean := EXISTS (SELECT FROM services.webhooks w WHERE w.id = p_webhook AND w.status = 'ACTIVE');
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    RETURN QUERY
+    WITH due AS (
+        SELECT d.id
+          FROM services.webhook_deliveries d
+         WHERE d.webhook_id = p_webhook AND d.due_at <= v_now
+         ORDER BY d.due_at
+         LIMIT p_limit
+           FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        UPDATE services.webhook_deliveries d
+           SET status = CASE WHEN v_active AND d.attempts < p_most THEN 'PENDING' ELSE 'FAILED' END,
+               attempts = d.attempts + CASE WHEN v_active AND d.attempts < p_most THEN 1 ELSE 0 END,
+               due_at = CASE WHEN v_active AND d.attempts < p_most THEN v_now + p_lease_ms * interval '1 millisecond' END,
+               reason = CASE WHEN NOT v_active THEN 'webhook_disabled' WHEN d.attempts < p_most THEN d.reason ELSE 'answer_lost' END,
+               updated_at = v_now
+          FROM due
+         WHERE d.id = due.id
+        RETURNING d.id, d.attempts, d.event_id, d.status
+    )
+    SELECT t.id, t.attempts::integer, e.id, e.type::text, e.data, e.created_at
+      FROM taken t
+      JOIN services.webhook_events e ON e.id = t.event_id
+     WHERE t.status = 'PENDING';
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.close_inquiry ====
 CREATE OR REPLACE FUNCTION services.close_inquiry(p_receipt text, p_status text, p_reason text)
  RETURNS void
@@ -2590,6 +2632,23 @@ AS $function$
     ), 0)
 $function$;
 
+-- ==== function: services.disable_webhook ====
+CREATE OR REPLACE FUNCTION services.disable_webhook(p_id uuid, p_by text, p_reason text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.webhooks w
+       SET status = 'DISABLED', secret = NULL, disabled_by = p_by, disabled_for = p_reason,
+           disabled_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE w.id = p_id AND w.status = 'ACTIVE';
+    PERFORM set_config('daftari.door', '', true);
+    RETURN EXISTS (SELECT FROM services.webhooks w WHERE w.id = p_id);
+END
+$function$;
+
 -- ==== function: services.eat_day ====
 CREATE OR REPLACE FUNCTION services.eat_day(p_at timestamp without time zone)
  RETURNS date
@@ -2697,6 +2756,25 @@ BEGIN
            rows = p_rows, lines = p_lines, skipped = p_skipped, duplicate_lines = p_rows - p_lines - p_skipped,
            skipped_rows = p_skipped_rows
      WHERE s.id = p_id;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.finish_webhook ====
+CREATE OR REPLACE FUNCTION services.finish_webhook(p_id uuid, p_attempt integer, p_status_code integer, p_reason text, p_due_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.webhook_deliveries d
+       SET status = CASE WHEN p_reason IS NULL THEN 'DELIVERED' WHEN p_due_ms IS NULL THEN 'FAILED' ELSE 'PENDING' END,
+           status_code = p_status_code, reason = p_reason, updated_at = v_now,
+           due_at = CASE WHEN p_reason IS NOT NULL THEN v_now + p_due_ms * interval '1 millisecond' END
+     WHERE d.id = p_id AND d.status <> 'DELIVERED' AND (p_reason IS NULL OR d.attempts = p_attempt);
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -3655,6 +3733,46 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.queue_deposit_webhooks ====
+CREATE OR REPLACE FUNCTION services.queue_deposit_webhooks(p_receipts text[], p_amounts numeric[], p_short_codes text[], p_paid_at timestamp without time zone[], p_outcomes text[], p_wallets text[], p_door_reasons text[], p_reasons text[], p_now timestamp without time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_types text[];
+    v_data  jsonb[];
+BEGIN
+    SELECT array_agg('deposit.' || d.outcome ORDER BY d.ord),
+           array_agg(jsonb_build_object(
+               'receipt', d.receipt, 'outcome', d.outcome, 'amount', d.amount, 'currency', 'KES',
+               'wallet', CASE WHEN d.outcome = 'credited' THEN d.wallet END,
+               'reference', CASE WHEN d.outcome IN ('credited', 'suspense') THEN d.receipt END,
+               'reason', CASE
+                   WHEN d.outcome = 'held' THEN 'above_limit'
+                   WHEN d.outcome = 'refused' AND d.receipt IS NULL THEN 'invalid_receipt'
+                   WHEN d.outcome IN ('refused', 'suspense') THEN d.reason
+               END,
+               'shortCode', d.short_code, 'paidAt', services.webhook_time(d.paid_at),
+               'recordedAt', services.webhook_time(p_now)
+           ) ORDER BY d.ord)
+      INTO v_types, v_data
+      FROM (
+        SELECT t.*, coalesce(t.door_reason, t.route_reason) AS reason,
+               CASE WHEN round(t.sum, 2) = t.sum THEN round(t.sum, 2) ELSE t.sum END::text AS amount,
+               CASE
+                   WHEN t.became = 'created' AND t.wallet = 'SUSPENSE' THEN 'suspense'
+                   WHEN t.became = 'created' THEN 'credited'
+                   ELSE t.became
+               END AS outcome
+          FROM unnest(
+            p_receipts, p_amounts, p_short_codes, p_paid_at, p_outcomes, p_wallets, p_door_reasons, p_reasons
+          ) WITH ORDINALITY AS t (receipt, sum, short_code, paid_at, became, wallet, door_reason, route_reason, ord)
+         WHERE t.became <> 'duplicate'
+      ) d;
+    PERFORM services.queue_webhooks(p_types => v_types, p_data => v_data);
+END
+$function$;
+
 -- ==== function: services.queue_movement_sms ====
 CREATE OR REPLACE FUNCTION services.queue_movement_sms(p_templates text[], p_wallets text[], p_references text[], p_amounts numeric[], p_currencies text[], p_others text[], p_balances numeric[], p_reasons text[] DEFAULT NULL::text[], p_priorities smallint[] DEFAULT NULL::smallint[])
  RETURNS void
@@ -3728,6 +3846,59 @@ BEGIN
       LEFT JOIN wording m ON m.key = t.template AND m.language = p.language
      WHERE p.kind = 'CUSTOMER' AND p.phone IS NOT NULL
        AND (t.template <> 'transfer_refused' OR t.ord = ANY (v_told));
+END
+$function$;
+
+-- ==== function: services.queue_payment_webhook ====
+CREATE OR REPLACE FUNCTION services.queue_payment_webhook(p_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_type text;
+    v_data jsonb;
+BEGIN
+    IF NOT EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+        RETURN;
+    END IF;
+    SELECT 'payment.' || lower(p.status), jsonb_build_object(
+               'payment', p.id, 'outcome', lower(p.status), 'amount', p.amount::text, 'currency', 'KES',
+               'wallet', p.wallet_id, 'reference', p.reference, 'receipt', p.receipt, 'reason', p.reason,
+               'shortCode', p.short_code, 'requestedAt', services.webhook_time(p.created_at),
+               'recordedAt', services.webhook_time(p.updated_at)
+           )
+      INTO v_type, v_data
+      FROM services.mpesa_payments p
+     WHERE p.id = p_id;
+    PERFORM services.queue_webhooks(p_types => ARRAY[v_type], p_data => ARRAY[v_data]);
+END
+$function$;
+
+-- ==== function: services.queue_webhooks ====
+CREATE OR REPLACE FUNCTION services.queue_webhooks(p_types text[], p_data jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_now  constant timestamp := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    v_ms   constant bigint := (extract(epoch FROM v_now) * 1000)::bigint;
+    v_door constant text := coalesce(current_setting('daftari.door', true), '');
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH wanted AS (
+        SELECT core.uuid_v7(p_milliseconds => v_ms, p_sequence => (t.ord & 4095)::integer) AS id, t.type, t.data, w.ids
+          FROM unnest(p_types, p_data) WITH ORDINALITY AS t (type, data, ord)
+         CROSS JOIN LATERAL (
+            SELECT array_agg(x.id) AS ids FROM services.webhooks x WHERE x.status = 'ACTIVE' AND t.type = ANY (x.events)
+         ) w
+         WHERE w.ids IS NOT NULL
+    ), event AS (
+        INSERT INTO services.webhook_events (id, type, data, created_at)
+        SELECT x.id, x.type, x.data, v_now FROM wanted x
+    )
+    INSERT INTO services.webhook_deliveries (event_id, webhook_id, due_at, created_at)
+    SELECT x.id, w.id, v_now, v_now FROM wanted x CROSS JOIN LATERAL unnest(x.ids) AS w (id);
+    PERFORM set_config('daftari.door', v_door, true);
 END
 $function$;
 
@@ -4012,6 +4183,13 @@ BEGIN
             p_phone_hashes => p_phone_hashes, p_names => p_names
         );
     END IF;
+    IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+        PERFORM services.queue_deposit_webhooks(
+            p_receipts => v_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_paid_at => p_paid_at,
+            p_outcomes => v_outcomes, p_wallets => v_accounts, p_door_reasons => v_door_reasons, p_reasons => v_reasons,
+            p_now => v_now
+        );
+    END IF;
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----
@@ -4237,6 +4415,25 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.register_webhook ====
+CREATE OR REPLACE FUNCTION services.register_webhook(p_url text, p_events text[], p_description text, p_secret bytea, p_by text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_id uuid;
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.webhooks (url, events, description, secret, created_by)
+    VALUES (p_url, p_events, p_description, p_secret, p_by)
+        ON CONFLICT (url) WHERE status = 'ACTIVE' DO NOTHING
+    RETURNING id INTO v_id;
+    PERFORM set_config('daftari.door', '', true);
+    RETURN v_id;
+END
+$function$;
+
 -- ==== function: services.release_deposit ====
 CREATE OR REPLACE FUNCTION services.release_deposit(p_receipt text, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text)
  RETURNS record
@@ -4448,6 +4645,33 @@ BEGIN
     VALUES (p_key, p_digest, 'POSTED', id::text);
     PERFORM set_config('daftari.door', '', true);
     PERFORM services.note_payment(p_id => id, p_kind => 'REQUESTED');
+END
+$function$;
+
+-- ==== function: services.resend_webhook ====
+CREATE OR REPLACE FUNCTION services.resend_webhook(p_id uuid, p_by text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    d     services.webhook_deliveries;
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    SELECT * INTO d FROM services.webhook_deliveries x WHERE x.id = p_id FOR UPDATE;
+    reason := CASE
+        WHEN d.id IS NULL THEN 'unknown_delivery'
+        WHEN NOT EXISTS (SELECT FROM services.webhooks w WHERE w.id = d.webhook_id AND w.status = 'ACTIVE')
+            THEN 'webhook_disabled'
+    END;
+    outcome := CASE WHEN reason IS NULL THEN 'queued' ELSE 'refused' END;
+    IF reason IS NULL THEN
+        PERFORM set_config('daftari.door', 'open', true);
+        UPDATE services.webhook_deliveries x
+           SET status = 'PENDING', attempts = 0, due_at = v_now, resent_by = p_by, resent_at = v_now, updated_at = v_now
+         WHERE x.id = p_id;
+        PERFORM set_config('daftari.door', '', true);
+    END IF;
 END
 $function$;
 
@@ -5186,6 +5410,15 @@ AS $function$
     HAVING count(DISTINCT p.wallet_id) = 1
 $function$;
 
+-- ==== function: services.webhook_time ====
+CREATE OR REPLACE FUNCTION services.webhook_time(p_at timestamp without time zone)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+    SELECT to_char(p_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+$function$;
+
 -- ==== table: core.fee_rule_events ====
 CREATE TABLE core.fee_rule_events (
     rule_id uuid NOT NULL,
@@ -5676,6 +5909,45 @@ CREATE TABLE services.sms_templates (
     changed_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
 );
 
+-- ==== table: services.webhook_deliveries ====
+CREATE TABLE services.webhook_deliveries (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    event_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    status character varying(10) DEFAULT 'PENDING'::character varying NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    due_at timestamp(3) without time zone,
+    status_code smallint,
+    reason character varying(40),
+    created_at timestamp(3) without time zone NOT NULL,
+    updated_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    resent_by character varying(100),
+    resent_at timestamp(3) without time zone
+);
+
+-- ==== table: services.webhook_events ====
+CREATE TABLE services.webhook_events (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    type character varying(40) NOT NULL,
+    data jsonb NOT NULL,
+    created_at timestamp(3) without time zone NOT NULL
+);
+
+-- ==== table: services.webhooks ====
+CREATE TABLE services.webhooks (
+    id uuid DEFAULT core.new_id() NOT NULL,
+    url character varying(2000) NOT NULL,
+    events text[],
+    description character varying(200),
+    secret bytea,
+    status character varying(10) DEFAULT 'ACTIVE'::character varying NOT NULL,
+    created_by character varying(100) NOT NULL,
+    created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL,
+    disabled_by character varying(100),
+    disabled_at timestamp(3) without time zone,
+    disabled_for character varying(40)
+);
+
 -- ==== function: core.open_wallet ====
 CREATE OR REPLACE FUNCTION core.open_wallet(p_number text, p_holder_name text, p_phone text, p_currency text DEFAULT 'KES'::text, p_language text DEFAULT 'en'::text, p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT wallet core.wallets)
  RETURNS record
@@ -6124,6 +6396,46 @@ ALTER TABLE core.wallets
 ALTER TABLE core.wallets
     ADD CONSTRAINT wallets_version_check CHECK ((version >= 0));
 
+-- ==== constraint: webhook_deliveries_due_check on services.webhook_deliveries ====
+ALTER TABLE services.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_due_check CHECK ((((status)::text = 'PENDING'::text) = (due_at IS NOT NULL)));
+
+-- ==== constraint: webhook_deliveries_pkey on services.webhook_deliveries ====
+ALTER TABLE services.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
+
+-- ==== constraint: webhook_deliveries_reason_check on services.webhook_deliveries ====
+ALTER TABLE services.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_reason_check CHECK ((((status)::text <> 'FAILED'::text) OR (reason IS NOT NULL)));
+
+-- ==== constraint: webhook_deliveries_status_check on services.webhook_deliveries ====
+ALTER TABLE services.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_status_check CHECK (((status)::text = ANY (ARRAY[('PENDING'::character varying)::text, ('DELIVERED'::character varying)::text, ('FAILED'::character varying)::text])));
+
+-- ==== constraint: webhook_events_pkey on services.webhook_events ====
+ALTER TABLE services.webhook_events
+    ADD CONSTRAINT webhook_events_pkey PRIMARY KEY (id);
+
+-- ==== constraint: webhooks_disabled_check on services.webhooks ====
+ALTER TABLE services.webhooks
+    ADD CONSTRAINT webhooks_disabled_check CHECK ((((status)::text = 'DISABLED'::text) = ((disabled_by IS NOT NULL) AND (disabled_at IS NOT NULL) AND (disabled_for IS NOT NULL))));
+
+-- ==== constraint: webhooks_events_check on services.webhooks ====
+ALTER TABLE services.webhooks
+    ADD CONSTRAINT webhooks_events_check CHECK ((events <> '{}'::text[]));
+
+-- ==== constraint: webhooks_pkey on services.webhooks ====
+ALTER TABLE services.webhooks
+    ADD CONSTRAINT webhooks_pkey PRIMARY KEY (id);
+
+-- ==== constraint: webhooks_secret_check on services.webhooks ====
+ALTER TABLE services.webhooks
+    ADD CONSTRAINT webhooks_secret_check CHECK ((((status)::text = 'ACTIVE'::text) = (secret IS NOT NULL)));
+
+-- ==== constraint: webhooks_status_check on services.webhooks ====
+ALTER TABLE services.webhooks
+    ADD CONSTRAINT webhooks_status_check CHECK (((status)::text = ANY (ARRAY[('ACTIVE'::character varying)::text, ('DISABLED'::character varying)::text])));
+
 -- ==== index: api_keys_key_hash_key on services.api_keys ====
 CREATE UNIQUE INDEX api_keys_key_hash_key ON services.api_keys USING btree (key_hash);
 
@@ -6285,6 +6597,15 @@ CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wall
 
 -- ==== index: wallets_name_idx on core.wallets ====
 CREATE INDEX wallets_name_idx ON core.wallets USING gin (core.name_vector((holder_name)::text)) WHERE ((kind)::text = 'CUSTOMER'::text);
+
+-- ==== index: webhook_deliveries_due_idx on services.webhook_deliveries ====
+CREATE INDEX webhook_deliveries_due_idx ON services.webhook_deliveries USING btree (webhook_id, due_at) WHERE (due_at IS NOT NULL);
+
+-- ==== index: webhook_deliveries_failed_idx on services.webhook_deliveries ====
+CREATE INDEX webhook_deliveries_failed_idx ON services.webhook_deliveries USING btree (id) WHERE ((status)::text = 'FAILED'::text);
+
+-- ==== index: webhooks_url_key on services.webhooks ====
+CREATE UNIQUE INDEX webhooks_url_key ON services.webhooks USING btree (url) WHERE ((status)::text = 'ACTIVE'::text);
 
 -- ==== foreign key: fee_rule_events_rule_id_fkey on core.fee_rule_events ====
 ALTER TABLE core.fee_rule_events
@@ -6546,3 +6867,21 @@ CREATE TRIGGER wallets_open_empty BEFORE INSERT ON core.wallets FOR EACH ROW WHE
 
 -- ==== trigger: wallets_through_the_door on core.wallets ====
 CREATE TRIGGER wallets_through_the_door BEFORE INSERT OR UPDATE ON core.wallets FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.guard_wallets();
+
+-- ==== trigger: webhook_deliveries_never_deleted on services.webhook_deliveries ====
+CREATE TRIGGER webhook_deliveries_never_deleted BEFORE DELETE OR TRUNCATE ON services.webhook_deliveries FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what was delivered to whom.');
+
+-- ==== trigger: webhook_deliveries_through_the_door on services.webhook_deliveries ====
+CREATE TRIGGER webhook_deliveries_through_the_door BEFORE INSERT OR UPDATE ON services.webhook_deliveries FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.claim_webhooks, finish_webhook and resend_webhook write it.');
+
+-- ==== trigger: webhook_events_append_only on services.webhook_events ====
+CREATE TRIGGER webhook_events_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON services.webhook_events FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of what endpoints got.');
+
+-- ==== trigger: webhook_events_through_the_door on services.webhook_events ====
+CREATE TRIGGER webhook_events_through_the_door BEFORE INSERT ON services.webhook_events FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.queue_webhooks writes it.');
+
+-- ==== trigger: webhooks_never_deleted on services.webhooks ====
+CREATE TRIGGER webhooks_never_deleted BEFORE DELETE OR TRUNCATE ON services.webhooks FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('It is the record of who got events; end one with services.disable_webhook.');
+
+-- ==== trigger: webhooks_through_the_door on services.webhooks ====
+CREATE TRIGGER webhooks_through_the_door BEFORE INSERT OR UPDATE ON services.webhooks FOR EACH STATEMENT WHEN ((current_setting('daftari.door'::text, true) IS DISTINCT FROM 'open'::text)) EXECUTE FUNCTION core.refuse_write('services.register_webhook and disable_webhook write it, or registerWebhook in @repo/db.');

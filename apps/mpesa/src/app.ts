@@ -34,6 +34,8 @@ import { addPeriodRoutes } from './statements/period-routes.ts';
 import { addReconciliationRoutes } from './statements/reconciliation-routes.ts';
 import { addStatementRoutes } from './statements/statement-routes.ts';
 import { addSuspenseRoutes } from './suspense-routes.ts';
+import { addWebhooks } from './webhooks/add-webhooks.ts';
+import { WEBHOOK_PROBLEMS } from './webhooks/webhook-problems.ts';
 
 /** How long a key that was found is believed: that long does a revoked one work here; milliseconds. */
 const KEY_CACHE_MS = 5_000;
@@ -64,10 +66,11 @@ export async function createApp(
         ...ERROR_SUBJECTS.ledger,
         ...ERROR_SUBJECTS.deposits,
         ...ERROR_SUBJECTS.statements,
+        ...ERROR_SUBJECTS.webhooks,
       },
       isError: isDaftariError,
     },
-    problems: PAYMENT_PROBLEMS,
+    problems: { ...PAYMENT_PROBLEMS, ...WEBHOOK_PROBLEMS },
     trustProxy: settings.trustProxy,
     callbackRoots: [...C2B_ROOTS, ...STK_ROOTS],
     ...(settings.maxCallbacks === undefined ? {} : { maxCallbacks: settings.maxCallbacks }),
@@ -94,6 +97,7 @@ export async function createApp(
   addBreakRoutes(app, context);
   addGapRoutes(app, context);
   watchGaps(deps, server, reads);
+  addWebhooks(server, deps, context);
   return server;
 }
 
@@ -147,8 +151,15 @@ function addressOf(app: Server['app']): string {
 }
 
 /** What no log may repeat. */
-function secretsOf({ daraja }: AppDependencies): string[] {
-  if (daraja === null) return [];
+function secretsOf({ daraja, settings }: AppDependencies): string[] {
+  const own = settings.webhooks === undefined ? [] : [settings.webhooks.key];
+  if (daraja === null) return own;
   const { consumerKey, consumerSecret, passkey, initiator } = daraja.settings;
-  return [consumerKey, consumerSecret, passkey, ...(initiator === null ? [] : [initiator.credential])];
+  return [
+    ...own,
+    consumerKey,
+    consumerSecret,
+    passkey,
+    ...(initiator === null ? [] : [initiator.credential]),
+  ];
 }

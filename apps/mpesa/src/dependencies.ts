@@ -3,6 +3,7 @@ import type { Server } from '@repo/http';
 import type { Daraja } from './daraja/client.ts';
 import type { PaymentTimings } from './payments/timings.ts';
 import type { SourceCheckSettings } from './source-check.ts';
+import type { WebhookTimings } from './webhooks/timings.ts';
 
 /** How the service behaves. */
 export interface AppSettings {
@@ -25,6 +26,16 @@ export interface AppSettings {
   readonly callbackUrl?: string;
   /** How often missed payments are pulled and recorded. Default: never. */
   readonly pullMinutes?: number;
+  /** How apps learn of events. Default: not at all. */
+  readonly webhooks?: WebhookSettings;
+}
+
+export interface WebhookSettings {
+  /** What the secrets of endpoints are sealed with in the database. */
+  readonly key: string;
+  /** Endpoints must have public addresses and https. */
+  readonly isPublicOnly: boolean;
+  readonly timings?: Partial<WebhookTimings>;
 }
 
 /** What the service works with. The caller made it and closes it. */

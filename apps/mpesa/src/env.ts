@@ -80,6 +80,13 @@ export function environmentSchema(strictness: { readonly isProduction: boolean }
     DARAJA_PULL_MINUTES: wholeNumber({ min: 5, max: 1_440 })
       .optional()
       .describe('how often missed payments are pulled and recorded; never when absent'),
+    WEBHOOK_KEY: z
+      .string()
+      .regex(/^[\x21-\x7e]{32,}$/, 'not 32 or more characters of visible ASCII')
+      .optional()
+      .describe(
+        'seals the secrets of webhooks in the database, 32 or more characters, the same for all processes; no webhooks when absent',
+      ),
   });
 }
 

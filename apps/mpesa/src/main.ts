@@ -19,6 +19,7 @@ const payments = createPaymentIntake(db.patient, { maxAmount, ...inLanes });
 const daraja = account === null ? null : createDaraja(db, account);
 const callbackUrl = environment.DARAJA_CALLBACK_URL;
 const pullMinutes = environment.DARAJA_PULL_MINUTES;
+const webhookKey = environment.WEBHOOK_KEY;
 const server = await createApp({
   db,
   reads,
@@ -37,6 +38,7 @@ const server = await createApp({
     logLevel: environment.LOG_LEVEL,
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
     ...(pullMinutes === undefined ? {} : { pullMinutes }),
+    ...(webhookKey === undefined ? {} : { webhooks: { key: webhookKey, isPublicOnly: isProduction() } }),
   },
 });
 

@@ -195,3 +195,19 @@ export type {
   ReconciliationState,
 } from './statements/reconciliation.ts';
 export { StatementRowsError } from './statements/statement-error.ts';
+export {
+  claimWebhookDeliveries,
+  finishWebhookDelivery,
+  findDueWebhooks,
+  measureWebhooks,
+} from './webhooks/webhook-outbox.ts';
+export type { ClaimedDelivery, DueWebhook, WebhookBacklog } from './webhooks/webhook-outbox.ts';
+export { listWebhookDeliveries, resendWebhookDelivery } from './webhooks/webhook-deliveries.ts';
+export type {
+  WebhookDelivery,
+  WebhookDeliveryPage,
+  WebhookDeliveryRequest,
+  WebhookDeliveryStatus,
+} from './webhooks/webhook-deliveries.ts';
+export { disableWebhook, listWebhooks, registerWebhook, WEBHOOK_EVENTS } from './webhooks/webhooks.ts';
+export type { NewWebhook, Webhook, WebhookEventType } from './webhooks/webhooks.ts';

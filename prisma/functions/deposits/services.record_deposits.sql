@@ -228,6 +228,13 @@ BEGIN
             p_phone_hashes => p_phone_hashes, p_names => p_names
         );
     END IF;
+    IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+        PERFORM services.queue_deposit_webhooks(
+            p_receipts => v_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_paid_at => p_paid_at,
+            p_outcomes => v_outcomes, p_wallets => v_accounts, p_door_reasons => v_door_reasons, p_reasons => v_reasons,
+            p_now => v_now
+        );
+    END IF;
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----

@@ -22,6 +22,9 @@ BEGIN
            due_at = v_now + p_due_ms * interval '1 millisecond'
      WHERE p.id = p_id AND (p.status NOT IN ('PAID', 'FAILED') OR p.status = 'FAILED' AND p_status = 'PAID');
     v_changed := FOUND;
+    IF v_changed AND p_status IN ('PAID', 'FAILED') THEN
+        PERFORM services.queue_payment_webhook(p_id => p_id);
+    END IF;
     PERFORM set_config('daftari.door', '', true);
     RETURN v_changed;
 END

@@ -43,7 +43,8 @@ export function findUrlFaults(url: string, { isProduction }: { readonly isProduc
   return faults;
 }
 
-function isPrivateHost(hostname: string): boolean {
+/** Whether a host is no public one: a private address, or a name without a dot. */
+export function isPrivateHost(hostname: string): boolean {
   const address = hostname.replace(/^\[(.*)\]$/, '$1');
   const family = isIP(address);
   if (family === 0) return address === 'localhost' || !address.includes('.');

@@ -10,6 +10,7 @@ import { SERVICE_ERRORS } from './service.ts';
 import { SMS_ERRORS } from './sms.ts';
 import { STATEMENT_ERRORS } from './statements.ts';
 import { WALLET_ERRORS } from './wallets.ts';
+import { WEBHOOK_ERRORS } from './webhooks.ts';
 
 test('a code stands in one subject', () => {
   const subjects = [
@@ -20,6 +21,7 @@ test('a code stands in one subject', () => {
     DEPOSIT_ERRORS,
     SMS_ERRORS,
     STATEMENT_ERRORS,
+    WEBHOOK_ERRORS,
   ].map((codes) => Object.keys(codes));
   expect(subjects.flat().toSorted()).toEqual(Object.keys(ERROR_CATALOGUE).toSorted());
 });

@@ -5,6 +5,7 @@ import { SERVICE_ERRORS } from './service.ts';
 import { SMS_ERRORS } from './sms.ts';
 import { STATEMENT_ERRORS } from './statements.ts';
 import { WALLET_ERRORS } from './wallets.ts';
+import { WEBHOOK_ERRORS } from './webhooks.ts';
 
 /** Every error that this package throws on purpose, by its subject and its code. */
 export const ERROR_SUBJECTS = {
@@ -15,6 +16,7 @@ export const ERROR_SUBJECTS = {
   deposits: DEPOSIT_ERRORS,
   sms: SMS_ERRORS,
   statements: STATEMENT_ERRORS,
+  webhooks: WEBHOOK_ERRORS,
 };
 
 /** The same by code alone. */
@@ -26,6 +28,7 @@ export const ERROR_CATALOGUE = {
   ...DEPOSIT_ERRORS,
   ...SMS_ERRORS,
   ...STATEMENT_ERRORS,
+  ...WEBHOOK_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -77,6 +77,15 @@ const WRITES: readonly (readonly [string, RegExp])[] = [
   [`DELETE FROM services.sms_opt_outs`, /services\.forget_opt_out/],
   [`INSERT INTO services.api_keys (name, key_hash, scopes) VALUES ('me', 'x', '{admin}')`, /createApiKey/],
   [`UPDATE services.api_keys SET scopes = '{admin}', revoked_at = NULL`, /createApiKey/],
+  [
+    `INSERT INTO services.webhooks (url, events, secret, created_by) VALUES ('https://example.com', '{x}', '', 'me')`,
+    /registerWebhook/,
+  ],
+  [
+    `INSERT INTO services.webhook_events (type, data, created_at) VALUES ('deposit.credited', '{}', now())`,
+    /queue_webhooks/,
+  ],
+  [`UPDATE services.webhook_deliveries SET status = 'DELIVERED', due_at = NULL`, /finish_webhook/],
 ];
 
 test.for(WRITES)('%s is refused, with the function to call', async ([text, hint]) => {
