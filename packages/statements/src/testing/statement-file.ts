@@ -227,7 +227,9 @@ async function xlsxFile(rows: readonly Cells[], isShared: boolean): Promise<Buff
     parts['xl/sharedStrings.xml'] = `<sst>${items}</sst>`;
   }
   const zip = new ZipFile();
-  for (const [name, text] of Object.entries(parts)) zip.addBuffer(Buffer.from(text), name);
+  // The same book makes the same file, whenever it is written.
+  const mtime = new Date(Date.UTC(2026, 0, 1));
+  for (const [name, text] of Object.entries(parts)) zip.addBuffer(Buffer.from(text), name, { mtime });
   zip.end();
   return buffer(zip.outputStream as Readable);
 }

@@ -51,3 +51,16 @@ test('an event that nobody takes is repeated as often as it is set, and no more'
   await nobody.pay(ORDER);
   expect(nobody.book().payments[0]?.events).toMatchObject([{ answers: [null] }]);
 });
+
+test('a load balancer chooses for each sending where it goes', async () => {
+  const service = await startService();
+  const services = ['http://127.0.0.1:1', service.url];
+  const daraja = await startForTest({
+    urls: urlsOf({ ...service, url: 'http://127.0.0.1:2' }),
+    attempts: 3,
+    route: (url) => url.replace('http://127.0.0.1:2', services.shift() ?? 'http://127.0.0.1:3'),
+  });
+  await daraja.pay(ORDER);
+  expect(daraja.book().payments[0]?.events).toMatchObject([{ answers: [null, 200] }]);
+  expect(service.taken.map(({ path }) => path)).toEqual(['/confirmation']);
+});

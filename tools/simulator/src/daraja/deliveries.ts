@@ -64,7 +64,10 @@ export function happens(random: Random, in10000: number): boolean {
   return random.integer(10_000) < in10000;
 }
 
-export function createDeliveries(options: { readonly attempts: () => number }): Deliveries {
+export function createDeliveries(options: {
+  readonly attempts: () => number;
+  readonly route: (url: string) => string;
+}): Deliveries {
   const poster = createPoster();
   const underWay = new Set<Promise<void>>();
   const held: (() => void)[] = [];
@@ -75,7 +78,7 @@ export function createDeliveries(options: { readonly attempts: () => number }): 
   }
 
   function post({ url, shortCode }: Event, body: Buffer, signal: AbortSignal): Promise<Answer | null> {
-    return poster.post(url, { body, shortCode, signal });
+    return poster.post(options.route(url), { body, shortCode, signal });
   }
 
   /** Sends until it is acknowledged, as often as is set; each answer goes into the record. */

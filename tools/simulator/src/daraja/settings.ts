@@ -92,6 +92,8 @@ export interface Settings {
   readonly tokenLifetimeS: number;
   /** How often an event is sent until it is acknowledged. M-PESA promises nothing beyond the first. Default: 1. */
   readonly attempts: number;
+  /** Where an event to this URL goes, asked before each sending: a load balancer. Default: to the URL itself. */
+  readonly route: (url: string) => string;
   /** The form of confirmations; `mixed` draws one for each payment. Default: null, as the registration has it. */
   readonly shape: C2bShape | 'mixed' | null;
   /** Whether the service is asked before money moves. Default: false, as M-PESA has it unless it is asked for. */
