@@ -21,9 +21,9 @@ const STUCK_MS = 8_000;
 
 interface Asked {
   readonly order: PromptStep;
-  id: string;
-  attempt: number;
-  since: number;
+  readonly id: string;
+  readonly attempt: number;
+  readonly since: number;
 }
 
 export function openShop(daraja: DarajaSimulator, route: (url: string) => string, front: string): Shop {
@@ -64,7 +64,7 @@ export function openShop(daraja: DarajaSimulator, route: (url: string) => string
         for (const each of missing) {
           if (!(await isLost(each))) continue;
           askedAgain += 1;
-          Object.assign(each, await begin(each.order, each.attempt + 1));
+          asked[asked.indexOf(each)] = await begin(each.order, each.attempt + 1);
         }
         await sleep(LOOK_MS);
       }

@@ -3,7 +3,7 @@ import { readCommandLine, refuse } from '@repo/command/command-line';
 import { auditLedger, createDb } from '@repo/db';
 import { renderAudit } from './audit/render-audit.ts';
 import { print, runCommand } from './command.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openReadTarget, REPLICA_OPTION } from './target.ts';
 

@@ -2,7 +2,7 @@
 import { readCommandLine } from '@repo/command/command-line';
 import { backfillHashes, countUnhashed, createDb } from '@repo/db';
 import { print, runCommand } from './command.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 

@@ -4,7 +4,7 @@ import { print, runCommand } from './command.ts';
 import { deploy } from './deployment.ts';
 import { DRIFT_CHECKS, runDriftCheck } from './drift/check-drift.ts';
 import { readEnvironment } from './env.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 

@@ -7,7 +7,7 @@ import { deploy } from './deployment.ts';
 import { renderDump } from './dump/dump-text.ts';
 import { readDump } from './dump/read-dump.ts';
 import { readEnvironment } from './env.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 

@@ -4,7 +4,7 @@ import { readCommandLine, refuse } from '@repo/command/command-line';
 import { createDb, importStatement, isDaftariError } from '@repo/db';
 import type { ImportedStatement } from '@repo/db';
 import { print, runCommand } from './command.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 

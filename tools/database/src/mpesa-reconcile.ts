@@ -5,10 +5,10 @@ import { RECONCILIATION_STATES, createDb, reconcile } from '@repo/db';
 import type { Break, Period, ReconciliationReport } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { readPeriod } from './period-option.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
-import { renderTable } from './text-table.ts';
+import { renderTable } from './terminal/text-table.ts';
 
 const FORMATS = ['table', 'csv', 'json'] as const;
 

@@ -4,7 +4,7 @@ import { print, runCommand } from './command.ts';
 import { readEnvironment } from './env.ts';
 import { takeMigrationFolder } from './new-migration/migration-folder.ts';
 import { writeMigration } from './new-migration/write-migration.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openScratchDatabase } from './scratch.ts';
 

@@ -1,7 +1,7 @@
 // db:rollback: walks migrations back.
 import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand, sayWaiting, waitOption } from './command.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { describeLoss } from './rollback/loss.ts';
 import { rollBack } from './rollback/roll-back.ts';

@@ -5,7 +5,7 @@ import { print, runCommand } from './command.ts';
 import { projectAt } from './project.ts';
 import { openSampleWallets, SAMPLE_WALLETS } from './seed/sample-wallets.ts';
 import { openTarget } from './target.ts';
-import { renderTable } from './text-table.ts';
+import { renderTable } from './terminal/text-table.ts';
 
 const USAGE = `Usage: db:seed
 

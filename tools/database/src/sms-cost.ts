@@ -6,7 +6,7 @@ import { print, runCommand } from './command.ts';
 import { readPeriod } from './period-option.ts';
 import { projectAt } from './project.ts';
 import { openReadTarget, REPLICA_OPTION } from './target.ts';
-import { renderTable } from './text-table.ts';
+import { renderTable } from './terminal/text-table.ts';
 
 const KEYS: readonly SmsCostKey[] = ['day', 'status', 'network', 'template'];
 

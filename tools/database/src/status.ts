@@ -1,7 +1,7 @@
 // db:status: where the database stands.
 import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { readStatus, renderStatus } from './status/read-status.ts';
 import { openReadTarget, REPLICA_OPTION } from './target.ts';

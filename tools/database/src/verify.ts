@@ -1,7 +1,7 @@
 // db:verify: compares a live database with the repository.
 import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 import { isWrong } from './verify/finding.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { IS_NOT_HISTORY, IS_USER_SCHEMA } from '../dump/catalog.ts';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../terminal/progress.ts';
 
 /** A number that an operator wants to see, with what it counts. */
 export interface Count {

@@ -1,9 +1,9 @@
 import { historySchema, placeOf, withConnection } from '../connection.ts';
 import { readHistory } from '../history.ts';
 import { readMigrations } from '../migrations.ts';
-import { NO_PROGRESS } from '../progress.ts';
-import type { Progress } from '../progress.ts';
-import { renderTable } from '../text-table.ts';
+import { NO_PROGRESS } from '../terminal/progress.ts';
+import type { Progress } from '../terminal/progress.ts';
+import { renderTable } from '../terminal/text-table.ts';
 import { countTables, countWaiting, sumBalances } from './counts.ts';
 import type { BalanceSum, Count } from './counts.ts';
 import { describeServer, readServerState } from './server-state.ts';
