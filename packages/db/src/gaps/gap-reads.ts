@@ -1,5 +1,6 @@
 import { query } from '../connection/handle.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
+import { reportedBalance } from '../deposits/reported-balance.ts';
 import { firstId } from '../deposits/callback-list.ts';
 import { requireTime } from '../request.ts';
 import type { BalancedPayment } from './balance-jumps.ts';
@@ -112,11 +113,9 @@ const BALANCES: Statement = {
   text: `
 SELECT l.short_code, l.mpesa_receipt AS receipt, (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS at_ms,
        (l.amount * 100)::bigint::text AS cents,
-       CASE
-           WHEN l.raw_payload->>'OrgAccountBalance' ~ '^\\d{1,15}(\\.\\d{1,2})?$'
-               THEN ((l.raw_payload->>'OrgAccountBalance')::numeric * 100)::bigint::text
-       END AS balance
+       (p.balance::numeric * 100)::bigint::text AS balance
   FROM services.mpesa_logs l
+ CROSS JOIN LATERAL (SELECT ${reportedBalance('l')} AS balance) p
  WHERE ${IN_PERIOD}
  ORDER BY l.short_code, l.paid_at, l.mpesa_receipt`,
 };

@@ -96,6 +96,24 @@ test('a balance that jumps and a callback with another balance keep a period ope
   });
 });
 
+test('a balance is compared also when the other message of the payment, which has none, came first', async () => {
+  const shortCode = newShortCode();
+  const paid = entry();
+  await importBook(database.db, [paid], { shortCode });
+  const facts = { receipt: paid.receipt, shortCode, amount: '150.00', paidAt: new Date(paid.at) };
+  const named = { TransID: paid.receipt, TransAmount: '150.00', OrgAccountBalance: '149.00' };
+  await recordDeposit(
+    database.db,
+    sampleDeposit({ ...facts, kind: 'STK_CALLBACK', payload: '{"Body": {}}' }),
+  );
+  await recordDeposit(
+    database.db,
+    sampleDeposit({ ...facts, body: Buffer.from(JSON.stringify(named)), payload: JSON.stringify(named) }),
+  );
+  const { report: told } = await reconcileDay(database.db, shortCode);
+  expect(told.controls.callbacks).toEqual({ compared: 1, different: 1 });
+});
+
 test('a closed period answers its report, and nothing is healed or imported into it', async () => {
   const shortCode = newShortCode();
   const paid = entry();

@@ -1,5 +1,6 @@
 import type { Handle, Statement } from '../connection/handle.ts';
 import { query } from '../connection/handle.ts';
+import { reportedBalance } from '../deposits/reported-balance.ts';
 import type { ReconciliationState } from './reconciliation.ts';
 
 /** The period of a short code, as the database takes it. */
@@ -172,10 +173,10 @@ SELECT (
            coalesce(sum(l.balance - p.balance::numeric), 0)::numeric(19,2) AS callback_difference
       FROM services.mpesa_statement_lines l
       JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
-     CROSS JOIN LATERAL (SELECT g.raw_payload ->> 'OrgAccountBalance' AS balance) p
+     CROSS JOIN LATERAL (SELECT ${reportedBalance('g')} AS balance) p
      WHERE l.short_code = $1::text AND l.completed_at >= $2::timestamp AND l.completed_at < $3::timestamp
        AND l.kind = 'payment' AND l.is_completed AND l.account_key = '' AND l.balance IS NOT NULL
-       AND p.balance ~ '^-?[0-9]{1,15}([.][0-9]{1,2})?$'
+       AND p.balance IS NOT NULL
   ) c`,
 };
 
