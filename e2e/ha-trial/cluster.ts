@@ -203,8 +203,13 @@ function describe({ nodes, network, password, isSynchronous, close }: Descriptio
              FROM pg_stat_replication WHERE state = 'streaming'`,
         ).catch(() => []);
         const { streaming = 0, waited = 0 } = (rows[0] ?? {}) as { streaming?: number; waited?: number };
-        const isWhole = streaming === nodes.length - 1 && (!isSynchronous || waited === streaming);
-        return isWhole ? primary : null;
+        if (streaming < nodes.length - 1) return null;
+        if (!isSynchronous) return primary;
+        // The primary waits for them first, and then writes down in etcd that they may take over: a primary that dies
+        // between the two is waited for.
+        const standbys = nodes.filter((node) => node !== primary);
+        const known = await Promise.all(standbys.map(({ place }) => ask(place, '/synchronous')));
+        return waited === streaming && !known.includes(null) ? primary : null;
       }),
     [Symbol.asyncDispose]: close,
   };
