@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ReconciliationReport } from '@repo/db';
 import { execute } from '@repo/postgres/database';
+import { shillingsOf } from '@repo/simulator';
 import type { BookedPayment, DarajaSimulator } from '@repo/simulator';
 import type { Customer } from './plan.ts';
 
@@ -24,20 +25,9 @@ export interface Check {
   readonly inbox: Readonly<Record<string, number>>;
 }
 
-interface Row {
-  readonly reference: string;
-  readonly amount: string;
-  readonly account: string;
-}
-
-/** Cents of a decimal string with two decimals. */
+/** Cents of a decimal string with two decimals and perhaps a sign, as PostgreSQL writes it. */
 export function centsOf(text: string): bigint {
   return BigInt(text.replace('.', ''));
-}
-
-export function textOf(cents: bigint): string {
-  const digits = String(cents < 0n ? -cents : cents).padStart(3, '0');
-  return `${cents < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
 }
 
 /** Compares each wallet, each account of the house and each receipt with the books. */
@@ -52,10 +42,10 @@ export async function checkLedger(
   const due = dueOf(books, customers);
   const balances = new Map(
     (
-      await execute(
+      (await execute(
         url,
         `SELECT core.account_of(id) AS account, sum(balance)::text AS balance FROM core.wallets GROUP BY 1`,
-      ).then((rows) => rows as unknown as { account: string; balance: string }[])
+      )) as { account: string; balance: string }[]
     ).map(({ account, balance }) => [account, centsOf(balance)]),
   );
   const have = (account: string) => balances.get(account) ?? 0n;
@@ -67,7 +57,7 @@ export async function checkLedger(
       (await execute(
         url,
         `SELECT reference, amount::text AS amount FROM core.transactions WHERE type = 'DEPOSIT'`,
-      )) as unknown as Row[]
+      )) as { reference: string; amount: string }[]
     ).map(({ reference, amount }) => [reference, amount]),
   );
   const given = new Set(payments.map(({ reverses }) => reverses));
@@ -76,18 +66,20 @@ export async function checkLedger(
   const inbox = (await execute(
     url,
     `SELECT outcome::text AS outcome, count(*)::int AS count FROM services.mpesa_callbacks GROUP BY 1 ORDER BY 1`,
-  )) as unknown as { outcome: string; count: number }[];
+  )) as { outcome: string; count: number }[];
   return {
     wrongWallets: wallets.filter(differs).length,
     wrongAccounts: house
       .filter(differs)
-      .map((name) => `${name} has ${textOf(have(name))}, the book says ${textOf(due.get(name) ?? 0n)}`),
+      .map(
+        (name) => `${name} has ${shillingsOf(have(name))}, the book says ${shillingsOf(due.get(name) ?? 0n)}`,
+      ),
     missing: paid.filter(({ receipt }) => !deposits.has(receipt) && !given.has(receipt)).length,
     strangers: [...deposits.keys()].filter((receipt) => !receipts.has(receipt)).length,
     wrongAmounts: paid.filter(({ receipt, amount }) => (deposits.get(receipt) ?? amount) !== amount).length,
-    customersHave: textOf(wallets.reduce((sum, wallet) => sum + have(wallet), 0n)),
-    bookGives: textOf(wallets.reduce((sum, wallet) => sum + (due.get(wallet) ?? 0n), 0n)),
-    sum: textOf([...balances.values()].reduce((sum, balance) => sum + balance, 0n)),
+    customersHave: shillingsOf(wallets.reduce((sum, wallet) => sum + have(wallet), 0n)),
+    bookGives: shillingsOf(wallets.reduce((sum, wallet) => sum + (due.get(wallet) ?? 0n), 0n)),
+    sum: shillingsOf([...balances.values()].reduce((sum, balance) => sum + balance, 0n)),
     inbox: Object.fromEntries(inbox.map(({ outcome, count }) => [outcome, count])),
   };
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import { startDaraja } from '@repo/simulator';
+import { shillingsOf, startDaraja } from '@repo/simulator';
 import type { DarajaSimulator } from '@repo/simulator';
-import { centsOf, textOf } from './check.ts';
+import { centsOf } from './check.ts';
 import { FRONT, TRIAL_TOKEN } from './nodes.ts';
 import type { MenuStep, PromptStep, Step } from './plan.ts';
 import type { Shop } from './shop.ts';
@@ -145,5 +145,5 @@ function reverseOne(daraja: DarajaSimulator): void {
 
 async function sweep(daraja: DarajaSimulator): Promise<void> {
   const half = centsOf(daraja.book().balance) / 2n;
-  if (half > 0n) await daraja.sweep({ amount: textOf(half) });
+  if (half > 0n) await daraja.sweep({ amount: shillingsOf(half) });
 }

@@ -187,7 +187,7 @@ async function openWallets(url: string, count: number): Promise<[Customer, ...Cu
     url,
     `SELECT n::text AS wallet FROM generate_series(4410000000, ${String(4_410_000_000 + 20 * count)}) AS n
       WHERE core.has_check_digit(n::text) ORDER BY n LIMIT ${String(count)}`,
-  )) as unknown as { wallet: string }[];
+  )) as { wallet: string }[];
   const customers = rows.map(({ wallet }, place) => ({
     wallet,
     phone: `254711${String(place).padStart(6, '0')}`,

@@ -11,6 +11,7 @@ export { smsSettings } from './africas-talking/sms-settings.ts';
 export { C2B_SHAPES, confirmationOf, validationOf } from './c2b-message.ts';
 export type { C2bMessage, C2bShape } from './c2b-message.ts';
 export type { BookedEvent, BookedPayment } from './daraja/book.ts';
+export { shillingsOf } from './daraja/cents.ts';
 export { darajaSettings } from './daraja/daraja-settings.ts';
 export type { Fault } from './daraja/faults.ts';
 export { OUTCOMES } from './daraja/outcomes.ts';

@@ -2,23 +2,14 @@ import { createTestDatabase } from '@repo/postgres/testing';
 import type { DarajaOptions } from '@repo/simulator';
 import { startDaraja } from '@repo/simulator';
 import { expect, it } from 'vitest';
-import { startTestService, TEST_KEY, TEST_TOKEN } from '../testing.ts';
-import { commandEnvironment, runCommand } from './testing.ts';
+import { startTestService, TEST_TOKEN } from '../testing.ts';
+import { SECRETS, commandEnvironment, runCommand } from './testing.ts';
 
 interface Found {
   readonly check: string;
   readonly state: 'ok' | 'warning' | 'failed';
   readonly text: string;
 }
-
-const SECRETS = [
-  TEST_TOKEN,
-  TEST_KEY,
-  'simulated-key',
-  'simulated-secret',
-  'simulated-passkey',
-  'simulated-credential',
-];
 
 /** Runs the command beside a service and a Daraja, and gives what it found; nothing of it may tell a secret. */
 async function examine({

@@ -3,17 +3,7 @@ import type { DarajaOptions, DarajaSimulator } from '@repo/simulator';
 import { createTestDatabase } from '@repo/postgres/testing';
 import type { TestDatabase } from '@repo/postgres/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TEST_KEY, TEST_TOKEN } from '../testing.ts';
-import { commandEnvironment, runCommand } from './testing.ts';
-
-const SECRETS = [
-  TEST_TOKEN,
-  TEST_KEY,
-  'simulated-key',
-  'simulated-secret',
-  'simulated-passkey',
-  'simulated-credential',
-];
+import { SECRETS, commandEnvironment, runCommand } from './testing.ts';
 
 // The access token lies there, of each simulator its own.
 let database: TestDatabase;

@@ -12,6 +12,16 @@ interface Ran {
 
 type Environment = Readonly<Record<string, string>>;
 
+/** What no command may tell: keys of the service, and of the simulator's account at M-PESA. */
+export const SECRETS = [
+  TEST_TOKEN,
+  TEST_KEY,
+  'simulated-key',
+  'simulated-secret',
+  'simulated-passkey',
+  'simulated-credential',
+];
+
 /** What a command for the account of a simulator needs. */
 export function commandEnvironment(
   daraja: Pick<DarajaSimulator, 'url'>,

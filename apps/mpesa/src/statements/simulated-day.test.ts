@@ -1,4 +1,4 @@
-import { closePeriod, importStatement, reconcile } from '@repo/db';
+import { closePeriod, importStatement, lookupWallet, reconcile } from '@repo/db';
 import { startDaraja } from '@repo/simulator';
 import type { DarajaSimulator } from '@repo/simulator';
 import { temporaryFile } from '@repo/statements/testing/temporary-file';
@@ -47,8 +47,8 @@ async function playDay(daraja: DarajaSimulator, wallet: string): Promise<void> {
 }
 
 async function balanceOf(wallet: string): Promise<bigint> {
-  const { balance } = await service.db.prisma.wallet.findUniqueOrThrow({ where: { id: wallet } });
-  return BigInt(balance.toFixed(2).replace('.', ''));
+  const { balance = '' } = (await lookupWallet(service.db, wallet)) ?? {};
+  return BigInt(balance.replace('.', ''));
 }
 
 /** What the book says the wallet must have: what was paid to it and not taken back. */

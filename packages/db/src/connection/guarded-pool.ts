@@ -123,7 +123,7 @@ export class GuardedPool extends Pool {
         if (client instanceof GuardedClient) client.abandon();
       }
     } catch {
-      // Nobody leads yet, so whoever is silent may still answer.
+      // No server leads yet, so the silent one may still answer.
     } finally {
       this.#isLooking = false;
     }

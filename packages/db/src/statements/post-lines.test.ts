@@ -2,11 +2,14 @@ import { expect, test } from 'vitest';
 import { netOf } from '@repo/statements/testing/statement-file';
 import type { BookEntry } from '@repo/statements/testing/statement-file';
 import { auditLedger } from '../audit/audit-ledger.ts';
+import { transaction } from '../connection/transaction.ts';
 import { recordDeposit } from '../deposits/record-deposits.ts';
 import { assignSuspense } from '../ledger/assign-suspense.ts';
 import { transfer } from '../ledger/transfers.ts';
+import { formatCents } from '../money.ts';
 import { newReceipt, sampleDeposit } from '../testing/deposits/sample-deposit.ts';
 import { newKey } from '../testing/ledger/requests.ts';
+import { untilWaiting } from '../testing/database/lock-waiters.ts';
 import { useTestDb, valueOf } from '../testing/database/test-db.ts';
 import { balanceOf, openCustomer } from '../testing/database/wallet-fixtures.ts';
 import { importBook, importBytes, newShortCode, noonPlus, reconcileDay } from '../testing/statements.ts';
@@ -30,12 +33,12 @@ async function changeOf(work: () => Promise<unknown>): Promise<Record<string, st
   const before = await Promise.all(accounts.map((account) => balanceOf(sql, account)));
   await work();
   const after = await Promise.all(accounts.map((account) => balanceOf(sql, account)));
-  const cents = (text = '0.00') => Number(text.replace('.', ''));
+  const cents = (text = '0.00') => BigInt(text.replace('.', ''));
   return Object.fromEntries(
     accounts
       .map((account, i) => [account, cents(after[i]) - cents(before[i])] as const)
-      .filter(([, change]) => change !== 0)
-      .map(([account, change]) => [account, (change / 100).toFixed(2)]),
+      .filter(([, change]) => change !== 0n)
+      .map(([account, change]) => [account, formatCents(change)]),
   );
 }
 
@@ -107,7 +110,7 @@ test('what M-PESA took back is recovered from the customer, and what they have s
   ];
   await importBook(database.db, book, { shortCode });
   for (const each of [whole, spent]) {
-    const amount = (Number(each.cents) / 100).toFixed(2);
+    const amount = formatCents(each.cents);
     await recordDeposit(
       database.db,
       sampleDeposit({ receipt: each.receipt, shortCode, account: wallet, amount, paidAt: new Date(each.at) }),
@@ -129,6 +132,29 @@ test('what M-PESA took back is recovered from the customer, and what they have s
     AND transaction_reference LIKE 'RV-%'`;
   expect(await valueOf(sql, told)).toBe(1);
   expect(await faultyChecks()).toEqual([]);
+});
+
+test('what is being spent while M-PESA takes a payment back is waited for, and owed', async () => {
+  const shortCode = newShortCode();
+  const [wallet, friend] = [await openCustomer(database.db), await openCustomer(database.db)];
+  const paid = entry({ account: wallet });
+  const reversal = entry({ at: noonPlus(5), what: 'reversal', cents: paid.cents, undoes: paid.receipt });
+  await importBook(database.db, [paid, reversal], { shortCode });
+  await recordDeposit(
+    database.db,
+    sampleDeposit({ receipt: paid.receipt, shortCode, account: wallet, paidAt: new Date(paid.at) }),
+  );
+  const changed = await changeOf(async () => {
+    const { healing } = await transaction(database.db, async (handle) => {
+      await transfer(handle, { from: wallet, to: friend, amount: '90.00', idempotencyKey: newKey() });
+      const started = reconcileDay(database.db, shortCode, true);
+      await untilWaiting(database.url, 1);
+      return { healing: started };
+    });
+    expect((await healing).report.breaks).toEqual([]);
+  });
+  expect(changed).toEqual({ RECEIVABLES: '-90.00' });
+  expect(await balanceOf(sql, wallet)).toBe('0.00');
 });
 
 test('a payment that was in suspense goes back from where it is now', async () => {
