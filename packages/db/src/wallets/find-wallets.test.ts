@@ -3,7 +3,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { createDb } from '../connection/db.ts';
 import type { Handle } from '../connection/handle.ts';
 import { migrate } from '../testing/database/migrate.ts';
-import { throughDoor, useTestDb, valueOf } from '../testing/database/test-db.ts';
+import { watchBlocks } from '../testing/database/blocks-read.ts';
+import { throughDoor, useTestDb } from '../testing/database/test-db.ts';
 import { newPhone, openCustomer } from '../testing/database/wallet-fixtures.ts';
 import { findWallets } from './wallets.ts';
 
@@ -17,12 +18,12 @@ const MANY_WALLETS = `
 INSERT INTO core.wallets (id, holder_name, phone)
 SELECT (3000000000 + i)::text, 'Otieno ' || translate(i::text, '0123456789', 'abcdefghij'), '25411' || lpad(i::text, 7, '0') FROM generate_series(1, 30000) AS i`;
 
+let blocksReadBy: Awaited<ReturnType<typeof watchBlocks>>;
+
 // Enough that reading all of them is not the cheapest way.
 beforeAll(async () => {
   await throughDoor(sql, MANY_WALLETS);
-  await sql('VACUUM ANALYZE core.wallets');
-  // What these have read is counted now, and not in the middle of a test.
-  await sql('SELECT pg_stat_force_next_flush()');
+  blocksReadBy = await watchBlocks(database, 'core.wallets');
 });
 
 test('the first digits of a number find the wallets that begin so, in order of number', async () => {
@@ -103,21 +104,6 @@ test('a search answers twenty wallets by default, and a hundred at most', async 
   expect(await numbersOf({ prefix: '3', limit: 10_000 })).toHaveLength(100);
 });
 
-/** Pages of the wallets and their indexes that were looked at so far, by the statistics of the server. */
-async function blocksRead(): Promise<number> {
-  await database.db.run({ name: 'flush', text: 'SELECT pg_stat_force_next_flush()::text' }, []);
-  // This connection may still hold back what it read itself, in the vacuum above.
-  await sql('SELECT pg_stat_force_next_flush()');
-  await sql('SELECT pg_stat_clear_snapshot()');
-  return Number(
-    await valueOf(
-      sql,
-      `SELECT heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read FROM pg_statio_user_tables
-        WHERE schemaname = 'core' AND relname = 'wallets'`,
-    ),
-  );
-}
-
 // Again and again, because a prepared statement may get a plan for any value after its fifth time.
 test.each([
   ['prefix', (time: number) => String(3_000_020_000 + time)],
@@ -126,9 +112,10 @@ test.each([
   'a search by %s reads what it finds and no more, however often it is made',
   async (field, valueAt) => {
     for (let time = 1; time <= 12; time += 1) {
-      const before = await blocksRead();
-      expect(await numbersOf({ [field]: valueAt(time) })).toHaveLength(1);
-      expect((await blocksRead()) - before).toBeLessThan(40);
+      const blocks = await blocksReadBy(async () =>
+        expect(await numbersOf({ [field]: valueAt(time) })).toHaveLength(1),
+      );
+      expect(blocks).toBeLessThan(40);
     }
   },
 );

@@ -5,7 +5,8 @@ import { formatCents, parseCents } from '../money.ts';
 import { allFaults } from '../testing/ledger/hold-faults.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
-import { useTestDb, valueOf } from '../testing/database/test-db.ts';
+import { watchBlocks } from '../testing/database/blocks-read.ts';
+import { useTestDb } from '../testing/database/test-db.ts';
 import { openCustomer, openFunded } from '../testing/database/wallet-fixtures.ts';
 import { reverseTransaction } from '../ledger/reversals.ts';
 import { transfer, transfers } from '../ledger/transfers.ts';
@@ -223,9 +224,7 @@ test('what a page and a balance cost does not grow with the postings of the wall
       Array.from({ length: 2_000 }, () => sampleTransfer({ from: wallet, to: other, amount: '1.00' })),
     );
   for (let batch = 0; batch < 10; batch += 1) await pay();
-  await sql('VACUUM ANALYZE core.transactions');
-  // What it has read is counted now, and not in the middle of what follows.
-  await sql('SELECT pg_stat_force_next_flush()');
+  const blocksReadBy = await watchBlocks(database, 'core.transactions');
   const all = await walletStatement(database.db, { wallet, limit: 500 });
   const early = all.lines[1]?.createdAt ?? new Date();
   const late = (await walletStatement(database.db, { wallet, limit: 1, cursor: '19999' })).lines[0]
@@ -242,27 +241,14 @@ test('what a page and a balance cost does not grow with the postings of the wall
   // Again and again, because a prepared statement gets a plan for any value after its fifth time.
   for (let time = 0; time < 7; time += 1) {
     for (const request of requests) {
-      const before = await blocksRead();
-      await walletStatement(database.db, request);
-      await balanceAt(database.db, { wallet, at: request.from ?? end });
-      expect((await blocksRead()) - before).toBeLessThan(300);
+      const blocks = await blocksReadBy(async () => {
+        await walletStatement(database.db, request);
+        await balanceAt(database.db, { wallet, at: request.from ?? end });
+      });
+      expect(blocks).toBeLessThan(300);
     }
   }
 });
-
-/** Pages of the transactions and their indexes that were looked at so far, in memory or on disk. */
-async function blocksRead(): Promise<number> {
-  // Each connection tells at the end of a transaction, at most once a second unless it is asked to.
-  await database.db.run({ name: 'flush', text: 'SELECT pg_stat_force_next_flush()::text' }, []);
-  await sql('SELECT pg_stat_clear_snapshot()');
-  return Number(
-    await valueOf(
-      sql,
-      `SELECT heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read FROM pg_statio_user_tables
-        WHERE schemaname = 'core' AND relname = 'transactions'`,
-    ),
-  );
-}
 
 test('after all of this the ledger is sound', async () => {
   expect(await allFaults(sql)).toEqual([]);
