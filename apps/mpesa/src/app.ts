@@ -81,10 +81,10 @@ export async function createApp(
   const callbacks = { metrics: c2bMetrics, receive: createReceiver(deps, c2bMetrics) };
   await addC2bRoutes(server, deps, callbacks);
   await addStkRoutes(server, deps, callbacks);
-  addPaymentRoutes(app, deps, { desk: openDesk(deps, server), requireKey });
   const reads = deps.reads ?? createReads(db);
   followReads(server, reads);
   const context = { db, reads, requireKey };
+  addPaymentRoutes(app, deps, { ...context, desk: openDesk(deps, server) });
   addDepositListRoutes(app, context);
   addDepositRoutes(app, deps, requireKey);
   addReleaseRoutes(app, deps, requireKey);
@@ -93,7 +93,7 @@ export async function createApp(
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
   addReconciliationRoutes(app, deps, requireKey);
-  addPeriodRoutes(app, deps, requireKey);
+  addPeriodRoutes(app, context);
   addBreakRoutes(app, context);
   addGapRoutes(app, context);
   watchGaps(deps, server, reads);

@@ -1,5 +1,5 @@
 import { findPayment, listPayments, paymentEvents, requestPayment } from '@repo/db';
-import type { Payment, PaymentStatus } from '@repo/db';
+import type { Payment, PaymentListRequest, PaymentStatus } from '@repo/db';
 import {
   callerOf,
   cursorParameter,
@@ -11,12 +11,12 @@ import {
   requireIdempotencyKey,
   wordParameter,
 } from '@repo/http';
-import type { HttpServer, Server } from '@repo/http';
+import type { HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { customerMessageOf } from '../daraja/result-codes.ts';
 import { receiverOf } from '../daraja/settings.ts';
-import type { AppDependencies } from '../dependencies.ts';
+import type { AppDependencies, RouteContext } from '../dependencies.ts';
 import { KEY_PROBLEMS } from '../key-problems.ts';
 import { maskPhone, seesPayers } from '../personal-data.ts';
 import { notConfigured } from './payment-problems.ts';
@@ -155,7 +155,11 @@ const LIST_SCHEMA = {
 export function addPaymentRoutes(
   app: HttpServer,
   { db, daraja, timings }: AppDependencies,
-  { desk, requireKey }: { readonly desk: PaymentDesk | null; readonly requireKey: Server['requireKey'] },
+  {
+    desk,
+    reads,
+    requireKey,
+  }: Pick<RouteContext, 'reads' | 'requireKey'> & { readonly desk: PaymentDesk | null },
 ): void {
   const guards = [requireKey('transact'), requireIdempotencyKey];
   app.post('/payments', { onRequest: guards, schema: REQUEST_SCHEMA }, async (request, reply) => {
@@ -208,17 +212,27 @@ export function addPaymentRoutes(
   });
 
   app.get('/payments', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {
-    const { status, flagged, wallet, cursor, limit } = request.query;
-    const page = await listPayments(db, {
-      limit,
-      ...(status === undefined ? {} : { status: status.toUpperCase() as PaymentStatus }),
-      ...(flagged === undefined ? {} : { flagged: flagged === 'yes' }),
-      ...(wallet === undefined ? {} : { wallet }),
-      ...(cursor === undefined ? {} : { cursor }),
-    });
+    const asked = listRequestOf(request.query);
+    const page = await reads.current((handle) => listPayments(handle, asked));
     const names = mayName(request);
     return { items: page.payments.map((each) => paymentBody(each, names)), nextCursor: page.nextCursor };
   });
+}
+
+function listRequestOf({
+  status,
+  flagged,
+  wallet,
+  cursor,
+  limit,
+}: z.output<typeof LIST_SCHEMA.querystring>): PaymentListRequest {
+  return {
+    limit,
+    ...(status === undefined ? {} : { status: status.toUpperCase() as PaymentStatus }),
+    ...(flagged === undefined ? {} : { flagged: flagged === 'yes' }),
+    ...(wallet === undefined ? {} : { wallet }),
+    ...(cursor === undefined ? {} : { cursor }),
+  };
 }
 
 /** Whether the caller may see what M-PESA calls a request, which holds the payer's number. */

@@ -1,9 +1,9 @@
 import { PERIOD_CONTROLS, PeriodError, closePeriod, findPeriod, listPeriods, reopenPeriod } from '@repo/db';
 import type { ClosedPeriod } from '@repo/db';
 import { HttpProblem, problemResponse } from '@repo/http';
-import type { HttpServer, Server } from '@repo/http';
+import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
-import type { AppDependencies } from '../dependencies.ts';
+import type { RouteContext } from '../dependencies.ts';
 import { KEY_PROBLEMS } from '../key-problems.ts';
 import { periodOf, PERIOD_PARAMETERS } from '../period.ts';
 import { callerNameOf, REASON_BODY } from '../release-routes.ts';
@@ -110,11 +110,7 @@ const REOPEN_SCHEMA = {
 };
 
 /** Adds the ways to close, list and reopen periods. */
-export function addPeriodRoutes(
-  app: HttpServer,
-  { db }: AppDependencies,
-  requireKey: Server['requireKey'],
-): void {
+export function addPeriodRoutes(app: HttpServer, { db, reads, requireKey }: RouteContext): void {
   const admin = requireKey('admin');
   const read = requireKey('read');
 
@@ -132,7 +128,8 @@ export function addPeriodRoutes(
   });
 
   app.get('/periods', { onRequest: read, schema: LIST_SCHEMA }, async (request) => {
-    return { items: (await listPeriods(db, request.query.shortCode)).map(periodBody) };
+    const periods = await reads.current((handle) => listPeriods(handle, request.query.shortCode));
+    return { items: periods.map(periodBody) };
   });
 
   app.get('/periods/:id', { onRequest: read, schema: FIND_SCHEMA }, async (request) => {
