@@ -14,6 +14,8 @@ interface ClusterOptions {
   readonly account: Account | undefined;
   readonly binaries: Binaries;
   readonly durable: boolean;
+  /** A cluster that no server ever runs in, to copy in place of running initdb; it is made when it is missing. */
+  readonly sample?: string | undefined;
 }
 
 /** Makes `directory` a database cluster, or checks that the one it holds fits the programs. */
@@ -67,23 +69,21 @@ async function clusterVersion(directory: string): Promise<number | undefined> {
  */
 async function createCluster(directory: string, options: ClusterOptions): Promise<void> {
   const staging = `${directory}.${randomBytes(4).toString('hex')}`;
-  const password = `${staging}.password`;
   try {
     await makeParent(dirname(directory), options.account);
     await mkdir(staging, { mode: 0o700 });
-    await writeFile(password, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
-    if (options.account !== undefined) {
-      await chown(staging, options.account.uid, options.account.gid);
-      await chown(password, options.account.uid, options.account.gid);
-    }
+    await giveTo(options.account, staging);
     await assertReachable(staging, options.account);
-    await initialise(staging, password, options);
-    await rename(password, join(staging, PASSWORD_FILE));
+    if (options.sample === undefined) await initialise(staging, options);
+    else await copySample(staging, options.sample, options);
     await moveIntoPlace(staging, directory);
   } finally {
-    await rm(password, { force: true });
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+async function giveTo(account: Account | undefined, path: string): Promise<void> {
+  if (account !== undefined) await chown(path, account.uid, account.gid);
 }
 
 async function makeParent(parent: string, account: Account | undefined): Promise<void> {
@@ -101,7 +101,20 @@ async function assertReachable(directory: string, account: Account | undefined):
   );
 }
 
-async function initialise(directory: string, passwordPath: string, options: ClusterOptions): Promise<void> {
+async function initialise(directory: string, options: ClusterOptions): Promise<void> {
+  // initdb wants an empty folder.
+  const password = `${directory}.password`;
+  try {
+    await writeFile(password, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+    await giveTo(options.account, password);
+    await runInitdb(directory, password, options);
+    await rename(password, join(directory, PASSWORD_FILE));
+  } finally {
+    await rm(password, { force: true });
+  }
+}
+
+async function runInitdb(directory: string, passwordPath: string, options: ClusterOptions): Promise<void> {
   const args = ['-D', directory, '-U', SUPERUSER, `--pwfile=${passwordPath}`, '--auth=scram-sha-256'];
   args.push('--encoding=UTF8', '--locale=C', '--no-instructions');
   // Since version 17 PostgreSQL brings C.UTF-8 with it: the same on every machine, and upper() knows all letters.
@@ -114,6 +127,12 @@ async function initialise(directory: string, passwordPath: string, options: Clus
       cause: error,
     });
   }
+}
+
+/** A tenth of what initdb costs. Copies have one password, and one identity for standbys. */
+async function copySample(directory: string, sample: string, options: ClusterOptions): Promise<void> {
+  await ensureCluster(sample, { ...options, durable: false, sample: undefined });
+  await runAs(options.account, '/bin/cp', ['-R', `${sample}/.`, directory]);
 }
 
 async function moveIntoPlace(staging: string, directory: string): Promise<void> {

@@ -15,6 +15,22 @@ export function testBinaries(): string | undefined {
   return directory === undefined || directory === '' ? undefined : directory;
 }
 
+/** Where the cluster is, or shall be, that servers of the tests are copied from in place of running initdb for each. */
+export function testCluster(): string | undefined {
+  const directory = process.env['TEST_CLUSTER'];
+  return directory === undefined || directory === '' ? undefined : directory;
+}
+
+/** Has this process and those that it starts copy that cluster. */
+export function shareCluster(directory: string): void {
+  process.env['TEST_CLUSTER'] = directory;
+}
+
+/** The environment for a process that makes its databases with initdb, as outside of tests. */
+export function withoutSharedCluster(): NodeJS.ProcessEnv {
+  return { ...process.env, TEST_CLUSTER: '' };
+}
+
 /**
  * What the PostgreSQL programs get to see. PG* variables, a locale or a time zone of the person who happens to
  * start the server must not change how it behaves, so nothing but the search path is passed on.

@@ -11,6 +11,7 @@ import { createFolder } from './fixtures/folder.ts';
 import { runProgram } from './fixtures/program.ts';
 import { findFreePort } from './port.ts';
 import { startServer } from './server.ts';
+import type { ServerOptions } from './server.ts';
 
 const SETTINGS = [
   'server_encoding',
@@ -24,7 +25,7 @@ const SETTINGS_QUERY = `SELECT ${SETTINGS.map((name) => `current_setting('${name
 
 test('a server is UTF-8, in UTC, on the loopback interface, and durable by default', async () => {
   await using folder = await createFolder();
-  await using server = await startServer({ dataDirectory: join(folder.path, 'data') });
+  await using server = await startServer({ dataDirectory: join(folder.path, 'data'), hasOwnIdentity: true });
   const [row] = await execute(server.url, SETTINGS_QUERY);
   expect(row).toEqual({
     server_encoding: 'UTF8',
@@ -61,6 +62,17 @@ test('two servers run side by side, each with its own data', async () => {
   expect(await execute(second.url, `SELECT to_regclass('only_here')::text AS found`)).toEqual([
     { found: null },
   ]);
+});
+
+test('servers of the tests are copies of one cluster, save one that asks for an identity of its own', async () => {
+  const identify = async (options: ServerOptions) => {
+    await using server = await startServer({ durable: false, ...options });
+    const [row] = await execute(server.url, 'SELECT system_identifier AS id FROM pg_control_system()');
+    return row?.['id'];
+  };
+  const copied = await identify({});
+  expect(await identify({})).toBe(copied);
+  expect(await identify({ hasOwnIdentity: true })).not.toBe(copied);
 });
 
 test('a server without a data directory leaves nothing behind when it has stopped', async () => {

@@ -3,6 +3,7 @@ import { findAccount } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { ensureCluster, readPassword, SUPERUSER } from './cluster.ts';
 import { execute } from './database.ts';
+import { testCluster } from './env.ts';
 import { PostgresError, codeOf } from './errors.ts';
 import { type Launched, launch } from './launch.ts';
 import { joinLease, removeStaleLeases } from './lease.ts';
@@ -22,6 +23,8 @@ export interface ServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A folder with `postgres` and `initdb`, to use another installation than the one from npm. */
   readonly binaries?: string;
+  /** True has initdb make the database also where tests copy one: copies are, for each other's standbys, one server. */
+  readonly hasOwnIdentity?: boolean;
 }
 
 export interface Server extends AsyncDisposable {
@@ -107,7 +110,10 @@ async function launchIn(dataDirectory: string, options: LaunchOptions): Promise<
   const account = await findAccount(dataDirectory);
   const binaries = await findBinaries(account, options.binaries);
   const durable = options.durable ?? true;
-  await ensureCluster(dataDirectory, { account, binaries, durable });
+  // The sample is one of the programs from npm.
+  const isOwn = options.binaries !== undefined || options.hasOwnIdentity === true;
+  const sample = isOwn ? undefined : testCluster();
+  await ensureCluster(dataDirectory, { account, binaries, durable, sample });
   const running = await findPostmaster(dataDirectory);
   if (running !== undefined) {
     throw new PostgresError(

@@ -123,7 +123,7 @@ test('the lag of a replica that stands still grows, however much is read meanwhi
 });
 
 test('a server that is not a standby of this primary is not read', async () => {
-  await using stranger = await startServer({ durable: false });
+  await using stranger = await startServer({ durable: false, hasOwnIdentity: true });
   for (const url of [stranger.url, primary.url]) {
     const { reads, states } = open({ url });
     const n = await write();
