@@ -11,7 +11,7 @@ const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'
   scripts: Readonly<Record<string, string>>;
 };
 const all = Object.entries(scripts);
-const environment = { ...process.env, DATABASE_URL: 'postgresql://127.0.0.1:1/none' };
+const ENVIRONMENT = { ...process.env, DATABASE_URL: 'postgresql://127.0.0.1:1/none' };
 // Those that are a tool and its options are the tool's to explain and to refuse.
 const ours = all.filter(([, script]) => script.startsWith('node '));
 
@@ -25,7 +25,7 @@ async function run(script: string, args: readonly string[]) {
   const child = spawn('sh', ['-c', `${script} "$@"`, 'sh', ...args], {
     cwd: ROOT,
     env: {
-      ...environment,
+      ...ENVIRONMENT,
       PATH: [join(ROOT, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -56,7 +56,7 @@ it.each(all)(
 it.each(ours)(
   '%s refuses an option that it does not have, and says which it has',
   async (_name, script) => {
-    const { code, stdout, stderr } = await runInThread(programOf(script), ['--no-such-option'], environment);
+    const { code, stdout, stderr } = await runInThread(programOf(script), ['--no-such-option'], ENVIRONMENT);
     expect(stderr).toContain('--no-such-option');
     expect(stderr).toContain('Usage: ');
     expect(stdout).toBe('');
@@ -68,7 +68,7 @@ it.each(ours)(
 it.each(ours)(
   '%s refuses words that it does not expect',
   async (_name, script) => {
-    const { code, stderr } = await runInThread(programOf(script), ['one', 'two'], environment);
+    const { code, stderr } = await runInThread(programOf(script), ['one', 'two'], ENVIRONMENT);
     expect(stderr).toMatch(/one|two/);
     expect(stderr).toContain('Usage: ');
     expect(code).toBe(2);
