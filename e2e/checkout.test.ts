@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { databaseUrl } from '@repo/postgres/database';
 import { openDevelopmentServer } from '@repo/postgres/server';
+import { bareEnvironment } from '@repo/testing/env';
 import { describe, expect, it } from 'vitest';
 import { createCheckout } from './checkout.ts';
 import { ROOT } from './env.ts';
@@ -77,7 +78,10 @@ async function startService(folder: string, settings: Readonly<Record<string, st
     scripts: { start: string };
   };
   const PATH = `${join(folder, '../../node_modules/.bin')}:/usr/bin:/bin`;
-  const child = spawn('sh', ['-c', scripts.start], { cwd: folder, env: { PATH, ...settings } });
+  const child = spawn('sh', ['-c', scripts.start], {
+    cwd: folder,
+    env: { ...bareEnvironment(), PATH, ...settings },
+  });
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
   expect(code).toBe(78);
   return said;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Worker } from 'node:worker_threads';
+import { runInThread } from '@repo/testing/threads';
 import { expect, it } from 'vitest';
 import { ROOT } from './env.ts';
 
@@ -14,6 +14,11 @@ const all = Object.entries(scripts);
 const environment = { ...process.env, DATABASE_URL: 'postgresql://127.0.0.1:1/none' };
 // Those that are a tool and its options are the tool's to explain and to refuse.
 const ours = all.filter(([, script]) => script.startsWith('node '));
+
+/** The program of one of our scripts, which is its last word. */
+function programOf(script: string): string {
+  return join(ROOT, script.slice(script.lastIndexOf(' ') + 1));
+}
 
 /** Runs a script with more arguments, as the package managers do, where no database can be reached. */
 async function run(script: string, args: readonly string[]) {
@@ -31,24 +36,6 @@ async function run(script: string, args: readonly string[]) {
     once(child, 'exit'),
   ]);
   return { code: code as number | null, stdout, stderr };
-}
-
-/** Runs the program of one of our scripts in a thread, which costs a third of a process. */
-async function runInThread(script: string, args: readonly string[]) {
-  const path = join(ROOT, script.slice(script.lastIndexOf(' ') + 1));
-  const thread = new Worker(path, {
-    argv: [...args],
-    env: environment,
-    execArgv: [],
-    stdout: true,
-    stderr: true,
-  });
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(thread.stdout),
-    text(thread.stderr),
-    once(thread, 'exit'),
-  ]);
-  return { code: code as number, stdout, stderr };
 }
 
 it.each(all)(
@@ -69,7 +56,7 @@ it.each(all)(
 it.each(ours)(
   '%s refuses an option that it does not have, and says which it has',
   async (_name, script) => {
-    const { code, stdout, stderr } = await runInThread(script, ['--no-such-option']);
+    const { code, stdout, stderr } = await runInThread(programOf(script), ['--no-such-option'], environment);
     expect(stderr).toContain('--no-such-option');
     expect(stderr).toContain('Usage: ');
     expect(stdout).toBe('');
@@ -81,7 +68,7 @@ it.each(ours)(
 it.each(ours)(
   '%s refuses words that it does not expect',
   async (_name, script) => {
-    const { code, stderr } = await runInThread(script, ['one', 'two']);
+    const { code, stderr } = await runInThread(programOf(script), ['one', 'two'], environment);
     expect(stderr).toMatch(/one|two/);
     expect(stderr).toContain('Usage: ');
     expect(code).toBe(2);

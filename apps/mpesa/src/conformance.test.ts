@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { confirmationOf, createPayment, createRandom, validationOf } from '@repo/simulator';
+import { bareEnvironment } from '@repo/testing/env';
 import { expect, onTestFinished, test } from 'vitest';
 import { startTestService, TEST_TOKEN } from './testing.ts';
 import type { TestService } from './testing.ts';
@@ -35,7 +36,9 @@ async function writeSamples(): Promise<string> {
 
 async function run(service: TestService, token: string) {
   const options = ['--database', service.database.url, '--url', service.url, '--token', token];
-  const child = spawn(process.execPath, [script, await writeSamples(), ...options], { env: {} });
+  const child = spawn(process.execPath, [script, await writeSamples(), ...options], {
+    env: bareEnvironment(),
+  });
   const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   return { out, code: code as number };
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { bareEnvironment } from '@repo/testing/env';
 import { expect, test } from 'vitest';
 import { createTestDatabase } from '@repo/postgres/testing';
 
@@ -14,7 +15,7 @@ test("the README's example runs as written and prints what it says", async () =>
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module-typescript', '--eval', example],
-    { cwd: FOLDER, env: { DATABASE_URL: database.url } },
+    { cwd: FOLDER, env: { ...bareEnvironment(), DATABASE_URL: database.url } },
   );
   expect(stdout).toBe('credited, duplicate\n');
 });

@@ -5,7 +5,7 @@ import { until } from '@repo/testing/until';
 import { describe, expect, it } from 'vitest';
 import { appliedTo } from './fixtures/databases.ts';
 import { moveMoney } from './fixtures/money.ts';
-import { runCommandLine, startCommand } from './fixtures/run-command.ts';
+import { runCommandInThread, runCommandLine, startCommand } from './fixtures/run-command.ts';
 import { repository } from './fixtures/temporary-project.ts';
 import { readMigrations } from './migrations.ts';
 import { SAMPLE_WALLETS } from './seed/sample-wallets.ts';
@@ -66,14 +66,18 @@ describe('db:rollback', () => {
     expect(stderr).not.toContain('    at ');
     expect(await appliedTo(database.url)).toEqual(names);
 
-    const again = await runCommandLine('rollback', database.url, ['--to', names[0] ?? '', '--discard-data']);
+    const again = await runCommandInThread('rollback', database.url, [
+      '--to',
+      names[0] ?? '',
+      '--discard-data',
+    ]);
     expect(again.exitCode).toBe(0);
     expect(again.stdout).toContain('lost: 3 rows of services.mpesa_callbacks');
   });
 
   it('refuses an option that it does not know before it does anything', async () => {
     await using database = await createTestDatabase();
-    const { exitCode, stderr } = await runCommandLine('rollback', database.url, ['--discard']);
+    const { exitCode, stderr } = await runCommandInThread('rollback', database.url, ['--discard']);
     expect(exitCode).toBe(2);
     expect(stderr).toContain('--discard');
     expect(await appliedTo(database.url)).toEqual(names);
@@ -88,7 +92,7 @@ describe('db:verify', () => {
     expect(healthy.stdout).toContain('Nothing is wrong.');
 
     await execute(database.url, 'DROP TRIGGER wallets_through_the_door ON core.wallets');
-    const damaged = await runCommandLine('verify', database.url);
+    const damaged = await runCommandInThread('verify', database.url);
     expect(damaged.exitCode).toBe(1);
     expect(damaged.stdout).toContain('trigger wallets_through_the_door on core.wallets is missing');
     expect(damaged.stdout).toContain('One thing is wrong.');
@@ -113,28 +117,28 @@ describe('db:audit', () => {
       database.url,
       `SET session_replication_role = replica; UPDATE core.transactions SET verification_hash = repeat('0', 64)`,
     );
-    const { exitCode, stdout } = await runCommandLine('audit', database.url, ['--limit', '1']);
+    const { exitCode, stdout } = await runCommandInThread('audit', database.url, ['--limit', '1']);
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(
       /WRONG {3}hashes +transaction T-1 has the verification hash of other facts\n +and 2 more\n +Somebody/,
     );
     expect(stdout).toContain('\n3 things were found.');
 
-    const { stdout: json } = await runCommandLine('audit', database.url, ['--json']);
+    const { stdout: json } = await runCommandInThread('audit', database.url, ['--json']);
     expect(JSON.parse(json)).toMatchObject({ transactions: 3 });
     expect(JSON.parse(json)).toHaveProperty('checks[6].faults', 3);
   });
 
   it('exits with 2 when it could not run: without a ledger, without a server, with an unknown option', async () => {
     await using database = await createTestDatabase({ empty: true });
-    const absent = await runCommandLine('audit', database.url);
+    const absent = await runCommandInThread('audit', database.url);
     expect(absent).toMatchObject({ exitCode: 2, stdout: '' });
     expect(absent.stderr).toContain('db:deploy');
     const nowhere = 'postgresql://nobody:x@127.0.0.1:1/nothing';
-    expect(await runCommandLine('audit', nowhere)).toMatchObject({ exitCode: 2, stdout: '' });
-    expect(await runCommandLine('audit', database.url, ['--jsn'])).toMatchObject({ exitCode: 2 });
-    expect(await runCommandLine('audit', database.url, ['--limit', '0'])).toMatchObject({ exitCode: 2 });
-    expect(await runCommandLine('audit', database.url, ['--help'])).toMatchObject({ exitCode: 0 });
+    expect(await runCommandInThread('audit', nowhere)).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(await runCommandInThread('audit', database.url, ['--jsn'])).toMatchObject({ exitCode: 2 });
+    expect(await runCommandInThread('audit', database.url, ['--limit', '0'])).toMatchObject({ exitCode: 2 });
+    expect(await runCommandInThread('audit', database.url, ['--help'])).toMatchObject({ exitCode: 0 });
   });
 });
 
@@ -147,7 +151,7 @@ describe('db:status', () => {
       `ALTER TABLE core.wallets DISABLE TRIGGER USER;
        UPDATE core.wallets SET balance = 5 WHERE id = 'FEES'`,
     );
-    expect(await runCommandLine('status', database.url)).toMatchObject({ exitCode: 1 });
+    expect(await runCommandInThread('status', database.url)).toMatchObject({ exitCode: 1 });
   });
 });
 
@@ -159,13 +163,13 @@ describe('db:seed', () => {
     for (const { number } of SAMPLE_WALLETS) {
       expect(first.stdout).toMatch(new RegExp(`^${number} .* ACTIVE +KES +0\\.00$`, 'm'));
     }
-    const second = await runCommandLine('seed', database.url);
+    const second = await runCommandInThread('seed', database.url);
     expect(second.stdout).toContain(`0 opened, ${SAMPLE_WALLETS.length} were there already`);
   });
 
   it('says what to do where nothing is deployed', async () => {
     await using database = await createTestDatabase({ empty: true });
-    const { exitCode, stderr } = await runCommandLine('seed', database.url);
+    const { exitCode, stderr } = await runCommandInThread('seed', database.url);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('db:deploy');
   });

@@ -1,7 +1,7 @@
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, it } from 'vitest';
-import { runCommandLine } from './fixtures/run-command.ts';
+import { runCommandInThread } from './fixtures/run-command.ts';
 
 /** Two deposits and a campaign that were charged, and a message that waits, on two days in Nairobi. */
 const MESSAGES = `
@@ -14,7 +14,7 @@ VALUES ('254700000001', 'x', 'SENT', 'deposit', 0.8, 'KES', 1, 1, '2026-03-01T20
 it('sms:cost prints a table with totals and with what nobody was charged for', async () => {
   await using database = await createTestDatabase();
   await execute(database.url, MESSAGES);
-  const { exitCode, stdout } = await runCommandLine('sms-cost', database.url, [
+  const { exitCode, stdout } = await runCommandInThread('sms-cost', database.url, [
     '--from',
     '2026-03-01',
     '--to',
@@ -34,7 +34,7 @@ it('sms:cost prints a table with totals and with what nobody was charged for', a
 it('sms:cost --csv prints nothing but the rows', async () => {
   await using database = await createTestDatabase();
   await execute(database.url, MESSAGES);
-  const { exitCode, stdout } = await runCommandLine('sms-cost', database.url, [
+  const { exitCode, stdout } = await runCommandInThread('sms-cost', database.url, [
     '--from',
     '2026-03-01',
     '--to',
@@ -56,7 +56,7 @@ it.each([
   { args: ['--from', 'yesterday'], expected: '--from cannot be used', code: 2 },
 ])('sms:cost $args says what is wrong and exits with $code', async ({ args, expected, code }) => {
   await using database = await createTestDatabase();
-  const { exitCode, stdout, stderr } = await runCommandLine('sms-cost', database.url, args);
+  const { exitCode, stdout, stderr } = await runCommandInThread('sms-cost', database.url, args);
   expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
   expect(stderr).toContain(expected);
   expect(stderr).not.toContain('    at ');

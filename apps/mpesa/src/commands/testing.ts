@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { darajaSettings } from '@repo/simulator';
 import type { DarajaSimulator } from '@repo/simulator';
+import { runInThread } from '@repo/testing/threads';
+import type { Ran } from '@repo/testing/threads';
 import { TEST_KEY, TEST_TOKEN } from '../testing.ts';
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -35,16 +30,7 @@ export function commandEnvironment(
   };
 }
 
-/** Runs a command of this folder to its end, in a process of its own, with nothing else in its environment. */
+/** Runs a command of this folder to its end, with nothing else in its environment. */
 export function runCommand(name: string, args: readonly string[], environment: Environment): Promise<Ran> {
-  const { promise, resolve } = Promise.withResolvers<Ran>();
-  const child = execFile(
-    process.execPath,
-    [join(import.meta.dirname, `${name}.ts`), ...args],
-    { env: environment },
-    (_error, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, stdout, stderr });
-    },
-  );
-  return promise;
+  return runInThread(join(import.meta.dirname, `${name}.ts`), args, environment);
 }

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { bareEnvironment } from '@repo/testing/env';
 import { until } from '@repo/testing/until';
 import { request } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
@@ -290,7 +291,7 @@ test('chance is the same for the same seed, near its share, and new for each att
 
 test('it runs as a process of its own that shows its URL and its book', async () => {
   const script = fileURLToPath(new URL('main.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, '--by-number', '--forget'], { env: {} });
+  const child = spawn(process.execPath, [script, '--by-number', '--forget'], { env: bareEnvironment() });
   onTestFinished(() => void child.kill('SIGKILL'));
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const url = line.toString().trim();
@@ -329,7 +330,7 @@ test.each([
   ['--delay', '10'],
 ])('as a process it refuses %s %s and says what it takes', async (option, value) => {
   const script = fileURLToPath(new URL('main.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, option, value], { env: {} });
+  const child = spawn(process.execPath, [script, option, value], { env: bareEnvironment() });
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
   expect(said).toContain(option);
   expect(said).toContain('Usage: africas-talking');

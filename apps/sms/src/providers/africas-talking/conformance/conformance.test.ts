@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { bareEnvironment } from '@repo/testing/env';
 import { expect, onTestFinished, test } from 'vitest';
 
 const script = fileURLToPath(new URL('conformance.ts', import.meta.url));
@@ -36,7 +37,7 @@ async function run(samples: Record<string, object>) {
   for (const [name, sample] of Object.entries(samples)) {
     await writeFile(join(folder, `${name}.json`), JSON.stringify(sample));
   }
-  const child = spawn(process.execPath, [script, folder], { env: {} });
+  const child = spawn(process.execPath, [script, folder], { env: bareEnvironment() });
   const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   return { out, code: code as number };
 }
