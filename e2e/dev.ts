@@ -1,17 +1,11 @@
 import { readCommandLine } from '@repo/command/command-line';
 import { runCommand } from '@repo/command/run-command';
-import { darajaSettings } from '@repo/simulator';
-import { openSharedDatabase } from './database.ts';
 import { readSettings } from './env.ts';
 import type { Settings } from './env.ts';
 import { CommandError } from './errors.ts';
-import { startPayer } from './payer.ts';
-import { watchServices } from './phone-watch.ts';
 import { assertPortsFree } from './ports.ts';
-import { runScript, startService, startTogether } from './processes.ts';
 import { awaitStop } from './stop-request.ts';
 import type { StopRequest } from './stop-request.ts';
-import { startTexting } from './texting.ts';
 
 const USAGE = `Usage: dev
 
@@ -31,6 +25,13 @@ Settings, from the environment or .env (.env.example has all of them):
 Exit codes: 0 stopped as asked, 1 it could not start or not stop, 2 the command line cannot be used.`;
 
 readCommandLine(USAGE);
+
+const { darajaSettings } = await import('@repo/simulator');
+const { openSharedDatabase } = await import('./database.ts');
+const { startPayer } = await import('./payer.ts');
+const { watchServices } = await import('./phone-watch.ts');
+const { runScript, startService, startTogether } = await import('./processes.ts');
+const { startTexting } = await import('./texting.ts');
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 await runCommand(async () => {

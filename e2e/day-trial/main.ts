@@ -1,11 +1,6 @@
 import { readCommandLine, readCount } from '@repo/command/command-line';
 import { runCommand } from '@repo/command/run-command';
 import type { StatementStyle } from '@repo/simulator';
-import { openOwnDatabase } from '../database.ts';
-import { readSettings } from '../env.ts';
-import { clerkAtShell } from './clerk.ts';
-import { differencesOf, faultsOf, renderRounds } from './report.ts';
-import { playRound } from './round.ts';
 import type { Round } from './round.ts';
 
 const USAGE = `Usage: mpesa:day-trial [options]
@@ -36,6 +31,12 @@ const { values } = readCommandLine(USAGE, {
     short: { type: 'boolean', default: false },
   },
 });
+
+const { openOwnDatabase } = await import('../database.ts');
+const { readSettings } = await import('../env.ts');
+const { clerkAtShell } = await import('./clerk.ts');
+const { differencesOf, faultsOf, renderRounds } = await import('./report.ts');
+const { playRound } = await import('./round.ts');
 const payments = readCount(values.payments ?? (values.short ? '400' : '50000'), {
   option: '--payments',
   least: 100,

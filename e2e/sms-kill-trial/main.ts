@@ -1,8 +1,5 @@
 import { readCommandLine, readCount } from '@repo/command/command-line';
 import { runCommand } from '@repo/command/run-command';
-import { openOwnDatabase } from '../database.ts';
-import { readSettings } from '../env.ts';
-import { runKillTrial } from './kill-trial.ts';
 
 const USAGE = `Usage: sms:kill-trial [options]
 
@@ -34,6 +31,10 @@ const { values } = readCommandLine(USAGE, {
     seed: { type: 'string', default: 'kill-trial' },
   },
 });
+
+const { openOwnDatabase } = await import('../database.ts');
+const { readSettings } = await import('../env.ts');
+const { runKillTrial } = await import('./kill-trial.ts');
 const count = (name: Exclude<keyof typeof values, 'seed'>, least: number): number =>
   readCount(values[name], { option: `--${name}`, least, most: 10_000_000, usage: USAGE });
 const say = (line: string) => process.stdout.write(`${line}\n`);

@@ -21,6 +21,8 @@ export type CommandLine<Options extends ParseArgsOptionsConfig> = ReturnType<
  * with 0. What the usage does not name is refused: the reason and the usage go to standard error, and the process ends
  * with 2.
  *
+ * A command imports what is dear to load (`await import`) after this call: neither help nor a refusal needs it.
+ *
  * @param usage the whole text for people: how to call it, what it does, options, settings, exit codes
  * @param options as Node's `parseArgs` takes them
  * @param names how many words may follow that are no options, such as the name of a migration

@@ -1,6 +1,5 @@
 // db:audit: whether the rows of the ledger agree with each other.
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { auditLedger, createDb } from '@repo/db';
 import { renderAudit } from './audit/render-audit.ts';
 import { print, runCommand } from './command.ts';
 import { showProgress } from './terminal/progress.ts';
@@ -28,6 +27,8 @@ const { values } = readCommandLine(USAGE, {
     replica: { type: 'boolean', default: false },
   },
 });
+
+const { auditLedger, createDb } = await import('@repo/db');
 if (!/^[1-9][0-9]{0,5}$/.test(values.limit)) {
   refuse('--limit is a whole number from 1 to 999999.', USAGE);
 }

@@ -1,6 +1,5 @@
 // db:backfill: gives transactions that are older than the verification hash theirs.
 import { readCommandLine } from '@repo/command/command-line';
-import { backfillHashes, countUnhashed, createDb } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
@@ -19,6 +18,8 @@ Settings, from the environment or .env:
 Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
 
 readCommandLine(USAGE);
+
+const { backfillHashes, countUnhashed, createDb } = await import('@repo/db');
 
 await runCommand(async () => {
   await using target = await openTarget(projectAt());

@@ -2,10 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { closePeriod, createDb, isDaftariError, reopenPeriod } from '@repo/db';
 import type { ClosedPeriod, Db, PeriodItem } from '@repo/db';
 import { print, runCommand } from './command.ts';
-import { readPeriod } from './period-option.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
 
@@ -40,6 +38,9 @@ const { values } = readCommandLine(USAGE, {
     reason: { type: 'string' },
   },
 });
+
+const { closePeriod, createDb, isDaftariError, reopenPeriod } = await import('@repo/db');
+const { readPeriod } = await import('./period-option.ts');
 const { reopen: reopened, reason } = values;
 const work = reopened === undefined ? await closing() : reopening(reopened);
 

@@ -1,7 +1,6 @@
 // mpesa:import: imports a statement of M-PESA from a file.
 import { access, constants } from 'node:fs/promises';
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { createDb, importStatement, isDaftariError } from '@repo/db';
 import type { ImportedStatement } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { showProgress } from './terminal/progress.ts';
@@ -31,6 +30,8 @@ const { values, positionals } = readCommandLine(USAGE, {
   },
   names: 1,
 });
+
+const { createDb, importStatement, isDaftariError } = await import('@repo/db');
 const path = positionals[0] ?? refuse('Name the file of the statement.', USAGE);
 await access(path, constants.R_OK).catch(() =>
   refuse(`${path} cannot be read: there is no such file, or it is not yours.`, USAGE),

@@ -1,10 +1,8 @@
 // mpesa:reconcile: compares M-PESA's statements with the ledger.
 import { csvText } from '@repo/csv';
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { RECONCILIATION_STATES, createDb, reconcile } from '@repo/db';
 import type { Break, Period, ReconciliationReport } from '@repo/db';
 import { print, runCommand } from './command.ts';
-import { readPeriod } from './period-option.ts';
 import { showProgress } from './terminal/progress.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
@@ -53,6 +51,9 @@ const { values } = readCommandLine(USAGE, {
     format: { type: 'string', default: 'table' },
   },
 });
+
+const { RECONCILIATION_STATES, createDb, reconcile } = await import('@repo/db');
+const { readPeriod } = await import('./period-option.ts');
 const shortCode = values['short-code'] ?? refuse('Name the paybill or till with --short-code.', USAGE);
 if (!/^\d{3,10}$/.test(shortCode))
   refuse('--short-code takes the three to ten digits of a paybill or till.', USAGE);

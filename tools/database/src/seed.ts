@@ -1,9 +1,7 @@
 // db:seed: a handful of sample wallets.
 import { readCommandLine } from '@repo/command/command-line';
-import { createDb } from '@repo/db';
 import { print, runCommand } from './command.ts';
 import { projectAt } from './project.ts';
-import { openSampleWallets, SAMPLE_WALLETS } from './seed/sample-wallets.ts';
 import { openTarget } from './target.ts';
 import { renderTable } from './terminal/text-table.ts';
 
@@ -17,6 +15,9 @@ Settings, from the environment or .env:
 Exit codes: 0 done, 1 it failed, 2 the command line cannot be used.`;
 
 readCommandLine(USAGE);
+
+const { createDb } = await import('@repo/db');
+const { openSampleWallets, SAMPLE_WALLETS } = await import('./seed/sample-wallets.ts');
 
 await runCommand(async () => {
   await using target = await openTarget(projectAt());

@@ -1,9 +1,7 @@
 // sms:cost: what the SMS of a period cost, as a table or as CSV.
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { createDb, smsCostCsv, smsCostReport } from '@repo/db';
 import type { Period, SmsCostKey, SmsCostReport } from '@repo/db';
 import { print, runCommand } from './command.ts';
-import { readPeriod } from './period-option.ts';
 import { projectAt } from './project.ts';
 import { openReadTarget, REPLICA_OPTION } from './target.ts';
 import { renderTable } from './terminal/text-table.ts';
@@ -34,6 +32,9 @@ const { values } = readCommandLine(USAGE, {
     replica: { type: 'boolean', default: false },
   },
 });
+
+const { createDb, smsCostCsv, smsCostReport } = await import('@repo/db');
+const { readPeriod } = await import('./period-option.ts');
 const kind = KEYS.find((key) => key === values.by) ?? refuse(`--by is one of ${KEYS.join(', ')}.`, USAGE);
 
 const asked = readPeriod(values, USAGE);

@@ -1,8 +1,6 @@
 // mpesa:doctor: says what stands between M-PESA and the service.
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { runChecks } from './checks.ts';
 import type { Finding } from './checks.ts';
-import { runDarajaCommand, withoutSecrets } from './settings.ts';
 
 const USAGE = `Usage: mpesa:doctor [--format text|json]
 
@@ -21,6 +19,9 @@ const FORMATS = ['text', 'json'] as const;
 const SIGNS = { ok: 'ok  ', warning: 'warn', failed: 'FAIL' } as const;
 
 const { values } = readCommandLine(USAGE, { options: { format: { type: 'string', default: 'text' } } });
+
+const { runChecks } = await import('./checks.ts');
+const { runDarajaCommand, withoutSecrets } = await import('./settings.ts');
 const format =
   FORMATS.find((each) => each === values.format) ??
   refuse(`--format is one of ${FORMATS.join(', ')}.`, USAGE);

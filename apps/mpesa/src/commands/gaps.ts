@@ -1,11 +1,7 @@
 // mpesa:gaps: finds payments that M-PESA never reported.
 import { readCommandLine, refuse } from '@repo/command/command-line';
-import { costPeriod, createDepositIntake, findGaps, isDaftariError } from '@repo/db';
 import type { Gap } from '@repo/db';
-import { receiverOf } from '../daraja/settings.ts';
-import { pullPayments, REACH_MS } from '../gaps/pull-payments.ts';
 import type { Pulled } from '../gaps/pull-payments.ts';
-import { runDarajaCommand, runDatabaseCommand, withoutSecrets } from './settings.ts';
 import type { CommandContext, DatabaseContext } from './settings.ts';
 
 type PulledPayments = Extract<Pulled, { kind: 'pulled' }>;
@@ -45,6 +41,11 @@ const { values } = readCommandLine(USAGE, {
     format: { type: 'string', default: 'text' },
   },
 });
+
+const { costPeriod, createDepositIntake, findGaps, isDaftariError } = await import('@repo/db');
+const { receiverOf } = await import('../daraja/settings.ts');
+const { pullPayments, REACH_MS } = await import('../gaps/pull-payments.ts');
+const { runDarajaCommand, runDatabaseCommand, withoutSecrets } = await import('./settings.ts');
 const shortCode = values['short-code'];
 if (shortCode !== undefined && !/^\d{3,10}$/.test(shortCode))
   refuse('--short-code takes the three to ten digits of a paybill or till.', USAGE);

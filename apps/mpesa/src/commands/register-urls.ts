@@ -1,8 +1,6 @@
 // mpesa:register-urls: tells M-PESA where it reports payments.
 import { readCommandLine, refuse } from '@repo/command/command-line';
 import type { Registered } from '../daraja/registration.ts';
-import { findUrlFaults } from '../daraja/url-rules.ts';
-import { c2bUrls, runDarajaCommand, withoutSecrets } from './settings.ts';
 import type { CommandContext } from './settings.ts';
 
 const USAGE = `Usage: mpesa:register-urls [--short-code <number>] [--response-type Completed|Cancelled] [--pull <phone>] [--dry-run]
@@ -40,6 +38,9 @@ const { values } = readCommandLine(USAGE, {
     'dry-run': { type: 'boolean', default: false },
   },
 });
+
+const { findUrlFaults } = await import('../daraja/url-rules.ts');
+const { c2bUrls, runDarajaCommand, withoutSecrets } = await import('./settings.ts');
 const responseType =
   RESPONSE_TYPES.find((each) => each === values['response-type']) ??
   refuse('--response-type is Completed or Cancelled, spelt exactly so.', USAGE);
