@@ -58,7 +58,7 @@ const TEXTS = [
 ] as const;
 
 /** The ways in which a message is spoilt, by their names. */
-export const MUTATIONS: Readonly<Record<string, Mutation>> = {
+const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'bytes changed': (message, random) => {
     const body = Buffer.from(message);
     for (let count = 1 + random.integer(8); count > 0; count -= 1)

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyCharacter } from '@repo/testing/characters';
 import { expect, test } from 'vitest';
 import { BASIC_CHARACTERS, EXTENSION_CHARACTERS, isGsmText } from './gsm-alphabet.ts';
 import { sizeOf } from './parts.ts';
@@ -52,7 +53,7 @@ test('half of a surrogate pair is counted as the replacement that will be sent',
 
 /** Texts of every kind: customers' names in many scripts, typography, emoji, any code unit at all. */
 const anyText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: anyCharacter, maxLength: 200 }),
   fc.string({ unit: 'grapheme', maxLength: 200 }),
   fc
     .array(

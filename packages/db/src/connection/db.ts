@@ -1,4 +1,3 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import {
   DatabaseUrlError,
   ServerRoleError,
@@ -9,10 +8,11 @@ import {
 import type { DatabaseTarget, ServerRole } from '@repo/database-url';
 import type { Client, PoolConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
-import { PrismaClient } from '../generated/client.ts';
+import type { PrismaClient } from '../generated/client.ts';
 import { isDaftariError } from '../errors.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
+import { createLazyPrisma } from './lazy-prisma.ts';
 import { retry } from './retry.ts';
 import { assertClientCurrent } from './schema-digest.ts';
 import { SERVER_CHECK, admitToMoney, judgeRows } from './server-check.ts';
@@ -42,7 +42,7 @@ export interface DbOptions {
   readonly readsOnly?: boolean;
 }
 
-/** An open database: a pool of connections, and Prisma's client on the same pool. */
+/** An open database: a pool of connections, and Prisma's client on the same pool, made when it is first asked for. */
 export interface Db extends Handle {
   readonly prisma: PrismaClient;
   /**
@@ -93,13 +93,7 @@ export function createDb(options: DbOptions): Db {
     admit,
   });
   const named = options.pooler !== true;
-  const adapter = new PrismaPg(pool, named ? { statementNameGenerator: nameOf } : {});
-  const prisma = new PrismaClient({
-    adapter,
-    errorFormat: 'minimal',
-    // The pool answers first: it knows why there is no connection.
-    transactionOptions: { maxWait: connectTimeoutMs + 1_000 },
-  });
+  const prisma = createLazyPrisma(pool, { named, connectTimeoutMs });
   let closed: Promise<void> | null = null;
   async function run({ name, text }: Statement, values: readonly Value[]): Promise<unknown[]> {
     const statement = { text, values: [...values], ...(named ? { name } : {}) };
@@ -113,10 +107,17 @@ export function createDb(options: DbOptions): Db {
   }
 
   return {
-    prisma,
+    get prisma() {
+      return prisma.open();
+    },
     // Connections that are in use come free again, at the latest when their statements' time is up; and on a machine that
     // has too much to do a new one takes longer to open than one wait.
-    patient: { prisma, run: (...call) => retry(() => run(...call), isWithoutConnection) },
+    patient: {
+      get prisma() {
+        return prisma.open();
+      },
+      run: (...call) => retry(() => run(...call), isWithoutConnection),
+    },
     schema: target.schema ?? 'public',
     async run(statement, values) {
       pool.refuseWhenFull();
@@ -136,7 +137,7 @@ export function createDb(options: DbOptions): Db {
       }
     },
     close() {
-      closed ??= prisma.$disconnect().then(() => pool.end());
+      closed ??= prisma.close().then(() => pool.end());
       return closed;
     },
   };
@@ -213,10 +214,4 @@ function poolConfig(options: DbOptions, { connectTimeoutMs, statementTimeoutMs }
     keepAliveInitialDelayMillis: 10_000,
     ...(options.pooler === true ? {} : limits),
   };
-}
-
-function nameOf(query: { readonly sql: string }): string {
-  let hash = 5381;
-  for (let i = 0; i < query.sql.length; i += 1) hash = (hash * 33) ^ query.sql.charCodeAt(i);
-  return `q${query.sql.length}_${(hash >>> 0).toString(36)}`;
 }

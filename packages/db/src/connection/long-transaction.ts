@@ -30,7 +30,13 @@ export async function longTransaction<Result>(
   const control = (text: string) => run({ name: `long_${text.toLowerCase()}`, text }, []);
   try {
     await control('BEGIN');
-    const result = await work({ prisma: db.prisma, run });
+    const handle: Handle = {
+      get prisma() {
+        return db.prisma;
+      },
+      run,
+    };
+    const result = await work(handle);
     await control('COMMIT');
     return result;
   } finally {

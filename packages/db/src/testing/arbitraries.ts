@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyCharacter } from '@repo/testing/characters';
 import { formatCents } from '../money.ts';
 
 /** The largest sum of a DECIMAL(19,2) column: 99,999,999,999,999,999.99. */
@@ -11,7 +12,7 @@ export const amounts = cents.map(formatCents);
 
 /** Any text that PostgreSQL can hold: all of Unicode, astral planes included, without NUL. */
 export const texts = fc
-  .string({ unit: 'binary', maxLength: 50 })
+  .string({ unit: anyCharacter, maxLength: 50 })
   .map((text) => text.replaceAll('\0', '\u{10ffff}'));
 
 /** Instants of the years 1 to 9999, to the millisecond. */

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyCharacter } from '@repo/testing/characters';
 import { expect, test } from 'vitest';
 import { readBalance, readSendAnswer } from './answer.ts';
 import { AFRICAS_TALKING_CODES } from './codes.ts';
@@ -230,7 +231,7 @@ test('nothing that is sent makes the reader throw, and nothing but an accepted c
     ),
   );
   const anyBody = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.json(),
     fc
       .record({ message: fc.jsonValue(), recipients: fc.oneof(fc.jsonValue(), fc.array(anyRecipient)) })

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyCharacter } from '@repo/testing/characters';
 import { expect, test } from 'vitest';
 import { AFRICAS_TALKING_CALLBACKS } from './reports.ts';
 
@@ -151,7 +152,7 @@ test('no bytes make the reader throw, and what it reads can be stored', () => {
       .array(
         fc.tuple(
           fc.constantFrom('id', 'status', 'failureReason', 'networkCode'),
-          fc.string({ unit: 'binary' }),
+          fc.string({ unit: anyCharacter }),
         ),
       )
       .map((pairs) => Buffer.from(new URLSearchParams(pairs).toString())),
