@@ -791,6 +791,16 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.mask_words ====
+CREATE OR REPLACE FUNCTION core.mask_words(p_phone text, p_name text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT array_agg(DISTINCT right(p_phone, 3) || w) FROM unnest(core.name_words(p_name)) AS w
+     WHERE p_phone ~ '[0-9]{3}$' AND length(w) > 2
+$function$;
+
 -- ==== function: core.name_query ====
 CREATE OR REPLACE FUNCTION core.name_query(p_name text)
  RETURNS tsquery
@@ -1453,8 +1463,7 @@ BEGIN
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
         WHEN t.type = 'ASSIGNMENT' AND p_amount < v_remaining THEN 'not_divisible'
-        WHEN t.type = 'DEPOSIT' AND core.account_of(t.credit_wallet_id) = 'SUSPENSE'
-             AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
+        WHEN t.type = 'DEPOSIT' AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
@@ -1835,7 +1844,7 @@ AS $function$
 $function$;
 
 -- ==== function: core.suggest_wallets ====
-CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_phone_hash text)
+CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_phone_hash text, p_name text DEFAULT NULL::text)
  RETURNS TABLE(wallet text, reason text)
  LANGUAGE sql
  STABLE
@@ -1844,17 +1853,17 @@ CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_
 AS $function$
     SELECT s.wallet, s.reason
       FROM (
-        SELECT c.wallet, (array_agg(c.reason ORDER BY c.rank))[1] AS reason, min(c.rank) AS rank
+        SELECT c.wallet, (array_agg(c.reason ORDER BY c.rank))[1] AS reason, min(c.rank) AS rank, min(c.place) AS place
           FROM (
-            SELECT n.wallet, 'near_number' AS reason, 1 AS rank
+            SELECT n.wallet, 'near_number' AS reason, 1 AS rank, 0 AS place
               FROM unnest(core.nearest_wallets(p_account)) AS n (wallet)
              UNION ALL
-            SELECT w.id, 'account_phone', 2
+            SELECT w.id, 'account_phone', 2, 0
               FROM core.wallets w
              WHERE w.phone = core.normalize_phone(regexp_replace(coalesce(p_account, ''), '[\s\u00a0-]', '', 'g'))
                AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
              UNION ALL
-            SELECT min(w.id), CASE WHEN p_phone IS NULL THEN 'payer_phone_hash' ELSE 'payer_phone' END, 3
+            SELECT min(w.id), CASE WHEN p_phone IS NULL THEN 'payer_phone_hash' ELSE 'payer_phone' END, 3, 0
               FROM core.wallets w
              WHERE w.phone = coalesce(
                        core.normalize_phone(p_phone),
@@ -1862,9 +1871,19 @@ AS $function$
                    )
                AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
             HAVING count(*) = 1
+             UNION ALL
+            -- The more words fit, the likelier.
+            SELECT w.id, 'payer_mask_and_name', 4, -cardinality(ARRAY(
+                       SELECT unnest(core.name_words(w.holder_name)) INTERSECT SELECT unnest(core.name_words(p_name))
+                   ))
+              FROM core.wallets w
+             WHERE core.mask_words(p_phone => w.phone, p_name => w.holder_name)
+                   && core.mask_words(p_phone => p_phone, p_name => p_name)
+               AND p_phone LIKE '%*%' AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
+               AND services.may_be_phone(p_phone => w.phone, p_told => p_phone, p_hash => NULL)
           ) c
          GROUP BY c.wallet
-         ORDER BY rank, c.wallet
+         ORDER BY rank, place, c.wallet
          LIMIT 5
       ) s
 $function$;
@@ -2485,6 +2504,107 @@ AS $function$
            )
       FROM (VALUES (1, '\[[^][]*\{(?:name|balance)\}[^][]*\]'), (2, '\[[^][]*\{balance\}[^][]*\]'),
                    (3, '\[[^][]*\{name\}[^][]*\]'), (4, NULL)) AS f (ord, without)
+$function$;
+
+-- ==== function: services.correct_payment ====
+CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT amount numeric)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    p          services.mpesa_payments;
+    t          core.transactions;
+    v_assigned record;
+    v_target   text;
+    v_receipt  text;
+    v_post     record;
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id;
+    v_receipt := coalesce(p_receipt, p.receipt);
+    -- Two people who decide about one receipt decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(v_receipt, p_id::text), 0));
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = v_receipt AND x.type = 'DEPOSIT';
+    PERFORM core.lock_wallets(ARRAY[p.wallet_id, t.credit_wallet_id]::text[]);
+    receipt := v_receipt;
+    source := core.account_of(t.credit_wallet_id);
+    amount := t.amount;
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_assigned FROM core.current_assignment(v_receipt);
+    SELECT x.credit_wallet_id INTO v_target FROM core.transactions x WHERE x.reference = v_assigned.reference;
+    reason := CASE
+        WHEN p.id IS NULL THEN 'unknown_payment'
+        WHEN t.id IS NULL OR source = 'SUSPENSE'
+             OR NOT EXISTS (
+                 SELECT FROM services.mpesa_payment_events e
+                  WHERE e.payment_id = p_id AND e.kind = 'OTHER_WALLET' AND e.receipt = v_receipt
+             )
+             OR EXISTS (SELECT FROM services.mpesa_payments o WHERE o.receipt = v_receipt AND o.id <> p_id)
+            THEN 'nothing_to_correct'
+        WHEN v_target <> p.wallet_id THEN 'already_assigned'
+        WHEN v_target IS NOT NULL THEN NULL
+        WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
+        WHEN EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || v_receipt) THEN 'not_correctable'
+    END;
+    IF reason IS NULL AND v_target IS NOT NULL THEN
+        outcome := 'replayed';
+        reference := v_assigned.reference;
+    ELSIF reason IS NULL THEN
+        SELECT * INTO v_post FROM core.post_transactions(
+            p_references => ARRAY[v_assigned.next_reference], p_types => ARRAY['ASSIGNMENT'],
+            p_debits => ARRAY[t.credit_wallet_id]::text[], p_credits => ARRAY[p.wallet_id]::text[], p_fallbacks => NULL,
+            p_amounts => ARRAY[t.amount], p_currencies => ARRAY[t.currency::text],
+            p_narratives => ARRAY['Correction: M-PESA payment ' || v_receipt || ' went to the wrong wallet']
+        );
+        IF v_post.outcomes[1] NOT IN ('created', 'refused') THEN
+            RAISE EXCEPTION 'the correction met another one: %', v_post.outcomes[1] USING ERRCODE = '40001';
+        END IF;
+        outcome := 'posted';
+        reason := v_post.reasons[1];
+        reference := v_assigned.next_reference;
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        reference := NULL;
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    IF outcome = 'posted' THEN
+        PERFORM FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+        PERFORM services.note_payment(p_id => p_id, p_kind => 'CORRECTED', p_receipt => v_receipt);
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome = 'posted' THEN
+        INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
+        VALUES (v_receipt, 'MOVED', p_reason, p_by, v_assigned.next_reference);
+        -- What else contradicts something still waits for a person.
+        UPDATE services.mpesa_payments x
+           SET is_flagged = EXISTS (
+                   SELECT FROM services.mpesa_payment_events e
+                    WHERE e.payment_id = p_id AND (
+                        e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN', 'NOT_ASSIGNED')
+                        OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                            SELECT FROM services.mpesa_payment_events c
+                             WHERE c.payment_id = p_id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                        )
+                    )
+               ),
+               updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+         WHERE x.id = p_id;
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
+    PERFORM set_config('daftari.door', '', true);
+END
 $function$;
 
 -- ==== function: services.create_api_key ====
@@ -3333,6 +3453,23 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.note_assignment ====
+CREATE OR REPLACE FUNCTION services.note_assignment(p_receipt text, p_reference text, p_by text, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF p_reference IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
+    VALUES (p_receipt, 'ASSIGNED', p_reason, p_by, p_reference);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.note_mpesa_breaks ====
 CREATE OR REPLACE FUNCTION services.note_mpesa_breaks(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_by text, OUT noted integer)
  RETURNS integer
@@ -3635,7 +3772,7 @@ BEGIN
       FROM core.current_assignment(t.reference) c
       LEFT JOIN core.transactions a ON a.reference = c.reference;
     PERFORM core.lock_wallets(ARRAY[v_wallet, t.debit_wallet_id::text, 'RECEIVABLES']);
-    IF core.account_of(t.credit_wallet_id) = 'SUSPENSE' AND v_wallet IS DISTINCT FROM (
+    IF v_wallet IS DISTINCT FROM (
         SELECT coalesce(a.credit_wallet_id, t.credit_wallet_id)
           FROM core.current_assignment(t.reference) c
           LEFT JOIN core.transactions a ON a.reference = c.reference
@@ -4542,7 +4679,7 @@ END
 $function$;
 
 -- ==== function: services.replay_callback ====
-CREATE OR REPLACE FUNCTION services.replay_callback(p_id uuid, p_by text, p_reason text, p_key text, p_digest text, p_receipt text, p_amount numeric, p_short_code text, p_account text, p_paid_at timestamp without time zone, p_phone text, p_phone_hash text, p_name text, p_payload text, p_body bytea, p_max_amount numeric DEFAULT NULL::numeric, OUT outcome text, OUT reason text, OUT receipt text, OUT result text)
+CREATE OR REPLACE FUNCTION services.replay_callback(p_id uuid, p_by text, p_reason text, p_key text, p_digest text, p_receipt text, p_amount numeric, p_short_code text, p_account text, p_paid_at timestamp without time zone, p_phone text, p_phone_hash text, p_name text, p_payload text, p_body bytea, p_max_amount numeric DEFAULT NULL::numeric, p_payment uuid DEFAULT NULL::uuid, p_merchant text DEFAULT NULL::text, p_checkout text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT receipt text, OUT result text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4575,7 +4712,8 @@ BEGIN
         receipt := v_last.receipt;
     ELSIF reason IS NULL THEN
         SELECT d.outcome, d.reason INTO r
-          FROM services.record_deposits(
+          FROM services.record_payments(
+              p_payments => ARRAY[p_payment], p_merchants => ARRAY[p_merchant], p_checkouts => ARRAY[p_checkout],
               p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
               p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
               p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],
@@ -4710,7 +4848,7 @@ BEGIN
         WHEN v_last.decision <> p_decision THEN 'already_resolved'
         WHEN v_last.id IS NULL AND p_decision = 'CORRECTED' AND (
             c.outcome <> 'CONFLICT' OR v_more IS NULL OR core.account_of(t.credit_wallet_id) = 'SUSPENSE'
-            OR core.remaining_of(t.id) < t.amount
+            OR core.remaining_of(t.id) < t.amount OR (core.current_assignment(c.receipt)).reference IS NOT NULL
             OR EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || c.receipt)
         ) THEN 'not_correctable'
         WHEN p_decision = 'CORRECTED' AND v_more > 1000000000000 THEN 'invalid_amount'
@@ -5382,6 +5520,15 @@ BEGIN
             p_others => ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
             p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
+    ELSIF core.account_of(NEW.debit_wallet_id) <> 'SUSPENSE' THEN
+        -- A payment that was credited to the wrong wallet. Whose that was concerns neither.
+        PERFORM services.queue_movement_sms(
+            p_templates => ARRAY['reversal_debit', 'deposit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[], p_others => ARRAY[NULL, NULL]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
+        );
     ELSE
         PERFORM services.queue_movement_sms(
             p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
@@ -5605,7 +5752,7 @@ CREATE TABLE services.mpesa_decisions (
     callback_id uuid,
     receipt character varying(50),
     decision character varying(20) NOT NULL,
-    reason text NOT NULL,
+    reason text,
     decided_by character varying(100) NOT NULL,
     reference character varying(50),
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
@@ -6103,11 +6250,15 @@ ALTER TABLE services.mpesa_callbacks
 
 -- ==== constraint: mpesa_decisions_decision_check on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
-    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('REPLAYED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text, ('REFUND'::character varying)::text, ('NO_REFUND'::character varying)::text])));
+    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('REPLAYED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text, ('REFUND'::character varying)::text, ('NO_REFUND'::character varying)::text, ('ASSIGNED'::character varying)::text, ('MOVED'::character varying)::text])));
 
 -- ==== constraint: mpesa_decisions_pkey on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
     ADD CONSTRAINT mpesa_decisions_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_decisions_reason_check on services.mpesa_decisions ====
+ALTER TABLE services.mpesa_decisions
+    ADD CONSTRAINT mpesa_decisions_reason_check CHECK (((reason IS NOT NULL) OR ((decision)::text = 'ASSIGNED'::text)));
 
 -- ==== constraint: mpesa_decisions_subject_check on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
@@ -6594,6 +6745,9 @@ CREATE INDEX transactions_unhashed_idx ON core.transactions USING btree (id) WHE
 
 -- ==== index: wallet_events_wallet_id_idx on core.wallet_events ====
 CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wallet_id, created_at);
+
+-- ==== index: wallets_mask_idx on core.wallets ====
+CREATE INDEX wallets_mask_idx ON core.wallets USING gin (core.mask_words((phone)::text, (holder_name)::text)) WHERE ((kind)::text = 'CUSTOMER'::text);
 
 -- ==== index: wallets_name_idx on core.wallets ====
 CREATE INDEX wallets_name_idx ON core.wallets USING gin (core.name_vector((holder_name)::text)) WHERE ((kind)::text = 'CUSTOMER'::text);

@@ -1,7 +1,8 @@
-import { DaftariError, assignSuspense, listSuspense, markRefund } from '@repo/db';
+import { DaftariError, assignByPerson, listSuspense, markRefund } from '@repo/db';
 import type { Posted, SuspensePayment } from '@repo/db';
 import {
   cursorParameter,
+  httpProblem,
   idempotencyHeaders,
   pageSchema,
   problemResponse,
@@ -13,6 +14,7 @@ import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
 import { maskAccount, seesPayers } from './personal-data.ts';
+import { periodOf, PERIOD_PARAMETERS } from './period.ts';
 import { callerNameOf, REASON_BODY } from './release-routes.ts';
 import { suggestionsSchema } from './suggestion.ts';
 
@@ -45,6 +47,9 @@ const payment = z
   })
   .meta({ id: 'SuspensePayment' });
 
+const clean = (text: string) => text.isWellFormed() && !text.includes('\0');
+const CLEAN = 'must be well-formed text without NUL';
+
 const LIST_SCHEMA = {
   operationId: 'listSuspense',
   tags: ['suspense'],
@@ -54,6 +59,23 @@ const LIST_SCHEMA = {
     status: wordParameter(['waiting', 'all'])
       .default('waiting')
       .describe('all: also those that were assigned or sent back'),
+    receipt: z.string().min(1).max(50).refine(clean, CLEAN).optional(),
+    account: z
+      .string()
+      .min(1)
+      .max(100)
+      .refine(clean, CLEAN)
+      .optional()
+      .describe('a part of what the payer typed, in any case; for keys with the scope `admin` alone'),
+    amount: z.string().max(40).optional().describe('KES, such as 150 or 150.00'),
+    ...PERIOD_PARAMETERS,
+    minAgeHours: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(87_600)
+      .optional()
+      .describe('only those that have waited this long'),
     cursor: cursorParameter,
     limit: z.coerce.number().int().min(1).max(200).default(50),
   }),
@@ -87,12 +109,8 @@ const ASSIGN_SCHEMA = {
   params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
   body: z
     .strictObject({
-      wallet: z
-        .string()
-        .min(1)
-        .max(20)
-        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
-        .describe('a wallet number, ten digits'),
+      wallet: z.string().min(1).max(20).refine(clean, CLEAN).describe('a wallet number, ten digits'),
+      reason: REASON_BODY.reason.optional(),
     })
     .meta({ examples: [{ wallet: '4412098848' }] }),
   response: {
@@ -136,10 +154,26 @@ const REFUND_SCHEMA = {
 /** Adds `GET /suspense`, `POST /suspense/:receipt/assignment` and `POST /suspense/:receipt/refund`. */
 export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: RouteContext): void {
   app.get('/suspense', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {
-    const { status, cursor, limit } = request.query;
-    const asked = { all: status === 'all', limit, ...(cursor === undefined ? {} : { cursor }) };
-    const page = await reads.current((handle) => listSuspense(handle, asked));
+    const { status, cursor, limit, receipt, account, amount, from, to, minAgeHours } = request.query;
     const seesAll = seesPayers(request);
+    // Who may not see an account may not guess it either.
+    if (account !== undefined && !seesAll) {
+      throw httpProblem('forbidden', { detail: 'Searching by account takes a key with the scope `admin`.' });
+    }
+    const period = periodOf({ from, to });
+    const old = minAgeHours === undefined ? undefined : new Date(Date.now() - minAgeHours * 3_600_000);
+    const until = [period.to, old].filter((each) => each !== undefined);
+    const asked = {
+      all: status === 'all',
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+      ...(receipt === undefined ? {} : { receipt }),
+      ...(account === undefined ? {} : { account }),
+      ...(amount === undefined ? {} : { amount }),
+      ...(period.from === undefined ? {} : { from: period.from }),
+      ...(until.length === 0 ? {} : { to: new Date(Math.min(...until.map(Number))) }),
+    };
+    const page = await reads.current((handle) => listSuspense(handle, asked));
     return { items: page.payments.map((each) => paymentBody(each, seesAll)), nextCursor: page.nextCursor };
   });
 
@@ -148,9 +182,12 @@ export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: Ro
   app.post('/suspense/:receipt/assignment', assign, async (request, reply) => {
     const { receipt } = request.params;
     if (!/^[A-Za-z0-9]{1,50}$/.test(receipt)) throw new DaftariError('unknown_transaction');
-    const posted = await assignSuspense(db, {
+    const { wallet, reason } = request.body;
+    const posted = await assignByPerson(db, {
       receipt,
-      wallet: request.body.wallet,
+      wallet,
+      decidedBy: callerNameOf(request),
+      ...(reason === undefined ? {} : { reason }),
       idempotencyKey: request.headers['idempotency-key'],
     });
     return reply.code(posted.replayed ? 200 : 201).send(assignedBody(receipt.toUpperCase(), posted));
