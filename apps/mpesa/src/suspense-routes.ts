@@ -13,7 +13,7 @@ import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
-import { maskAccount, seesPayers } from './personal-data.ts';
+import { maskAccount, maskName, maskPhone, seesPayers } from './personal-data.ts';
 import { periodOf, PERIOD_PARAMETERS } from './period.ts';
 import { callerNameOf, REASON_BODY } from './release-routes.ts';
 import { suggestionsSchema } from './suggestion.ts';
@@ -33,6 +33,11 @@ const payment = z
       .string()
       .nullable()
       .describe('what the payer typed; masked for keys without the scope `admin`'),
+    phone: z
+      .string()
+      .nullable()
+      .describe("the payer's number as it was told; masked for keys without the scope `admin`"),
+    payerName: z.string().nullable().describe('masked for keys without the scope `admin`'),
     reason: z.string().nullable().describe('why it waits'),
     suggestions: suggestionsSchema,
     assignment: z
@@ -67,6 +72,13 @@ const LIST_SCHEMA = {
       .refine(clean, CLEAN)
       .optional()
       .describe('a part of what the payer typed, in any case; for keys with the scope `admin` alone'),
+    name: z
+      .string()
+      .min(1)
+      .max(120)
+      .refine((text) => clean(text) && /[\p{L}\p{N}]/u.test(text), 'must have a letter')
+      .optional()
+      .describe("words of the payer's name, in any order and case; for keys with the scope `admin` alone"),
     amount: z.string().max(40).optional().describe('KES, such as 150 or 150.00'),
     ...PERIOD_PARAMETERS,
     minAgeHours: z.coerce
@@ -154,11 +166,12 @@ const REFUND_SCHEMA = {
 /** Adds `GET /suspense`, `POST /suspense/:receipt/assignment` and `POST /suspense/:receipt/refund`. */
 export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: RouteContext): void {
   app.get('/suspense', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {
-    const { status, cursor, limit, receipt, account, amount, from, to, minAgeHours } = request.query;
+    const { status, cursor, limit, receipt, account, name, amount, from, to, minAgeHours } = request.query;
     const seesAll = seesPayers(request);
-    // Who may not see an account may not guess it either.
-    if (account !== undefined && !seesAll) {
-      throw httpProblem('forbidden', { detail: 'Searching by account takes a key with the scope `admin`.' });
+    // Callers who may not see an account or a name may not guess it either.
+    if ((account !== undefined || name !== undefined) && !seesAll) {
+      const detail = 'Searching by account or name takes a key with the scope `admin`.';
+      throw httpProblem('forbidden', { detail });
     }
     const period = periodOf({ from, to });
     const old = minAgeHours === undefined ? undefined : new Date(Date.now() - minAgeHours * 3_600_000);
@@ -169,6 +182,7 @@ export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: Ro
       ...(cursor === undefined ? {} : { cursor }),
       ...(receipt === undefined ? {} : { receipt }),
       ...(account === undefined ? {} : { account }),
+      ...(name === undefined ? {} : { name }),
       ...(amount === undefined ? {} : { amount }),
       ...(period.from === undefined ? {} : { from: period.from }),
       ...(until.length === 0 ? {} : { to: new Date(Math.min(...until.map(Number))) }),
@@ -204,12 +218,14 @@ export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: Ro
 }
 
 function paymentBody(
-  { paidAt, createdAt, account, suggestions, refund, ...rest }: SuspensePayment,
+  { paidAt, createdAt, account, phone, payerName, suggestions, refund, ...rest }: SuspensePayment,
   seesAll: boolean,
 ) {
   return {
     ...rest,
     account: account === null || seesAll ? account : maskAccount(account),
+    phone: phone === null || seesAll ? phone : maskPhone(phone),
+    payerName: payerName === null || seesAll ? payerName : maskName(payerName),
     paidAt: paidAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     suggestions: [...suggestions],

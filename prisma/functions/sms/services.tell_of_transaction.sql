@@ -24,7 +24,7 @@ BEGIN
             p_currencies => ARRAY[NEW.currency, NEW.currency]::text[], p_others => ARRAY[NULL, NULL]::text[],
             p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
-    ELSE
+    ELSIF NOT services.retell_masked(p_assignment => NEW) THEN
         PERFORM services.queue_movement_sms(
             p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
             p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],

@@ -155,9 +155,9 @@ const LIST_SCHEMA = {
 const CORRECT_SCHEMA = {
   operationId: 'correctPayment',
   tags: TAGS,
-  summary: 'Moves the money of a payment from the wallet that got it to the wallet it was asked for, once.',
+  summary: 'Moves the money of a payment to the other one of the two wallets that its messages name, once.',
   description:
-    'For a payment that is flagged `other_wallet`: a confirmation came first, and its account named another wallet. Both customers are told, and their statements show it. A decision of the receipt says who did it and why.',
+    'For a payment that is flagged `other_wallet`: it was asked for one wallet, and a confirmation named another. The money is where the first message wanted it, and goes to the other wallet. Both customers are told, and their statements show it. A decision of the receipt says who did it and why.',
   security: SECURITY,
   headers: idempotencyHeaders,
   params: z.object({ id: z.string() }),
@@ -182,7 +182,7 @@ const CORRECT_SCHEMA = {
         amount: z.string().describe('KES, two decimals'),
       })
       .meta({ id: 'CorrectedPayment' })
-      .describe('The money is in the wallet of the payment, now or before.'),
+      .describe('The money is in the other wallet, now or before.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
     ...KEY_PROBLEMS,
     404: problemResponse('`unknown_payment`: no payment has this id.'),
@@ -260,16 +260,18 @@ export function addPaymentRoutes(
   app.post('/payments/:id/correction', correct, async (request) => {
     const { id } = request.params;
     const { reason, receipt: asked } = request.body;
-    const { receipt, reference, from, amount } = await correctPayment(db, {
+    const { replayed, to, ...moved } = await correctPayment(db, {
       id,
       reason,
       ...(asked === undefined ? {} : { receipt: asked }),
       decidedBy: callerNameOf(request),
       idempotencyKey: request.headers['idempotency-key'],
     });
-    const { wallet } = await requireFound(db, id);
-    request.log.info({ payment: id, reference }, 'a person has moved money to the wallet of its payment');
-    return { id, receipt, reference, from, wallet, amount };
+    request.log.info(
+      { payment: id, reference: moved.reference, replayed },
+      'a person has moved the money of a payment to the other wallet',
+    );
+    return { id, ...moved, wallet: to };
   });
 
   app.get('/payments', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {

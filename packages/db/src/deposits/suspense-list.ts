@@ -22,6 +22,9 @@ export interface SuspensePayment {
   readonly createdAt: Date;
   /** What the payer typed; null when nothing came. */
   readonly account: string | null;
+  /** The payer's number as it was told: digits, or a mask. Null when none came, or only a hash. */
+  readonly phone: string | null;
+  readonly payerName: string | null;
   readonly reason: SuspenseReason | null;
   /** Wallets that may have been meant. */
   readonly suggestions: readonly Suggestion[];
@@ -48,6 +51,8 @@ export interface SuspenseRequest {
   readonly receipt?: string;
   /** Only those whose payers typed this, or something around it, in any case. */
   readonly account?: string;
+  /** Only those whose payers' names have these words, or words around them, in any order and case. */
+  readonly name?: string;
   /** Only those of this amount, a decimal string of at most two decimals. */
   readonly amount?: string;
   /** Only those that were recorded from this moment on. */
@@ -68,10 +73,11 @@ export async function listSuspense(db: Handle, request: SuspenseRequest = {}): P
   if (!Number.isInteger(asked)) throw new DaftariError('invalid_request', { field: 'limit' });
   const limit = Math.min(Math.max(asked, 1), 200);
   const from = requireTime('from', request.from ?? BEGINNING);
-  const { account = null, receipt } = request;
+  const { account = null, name = null, receipt } = request;
   if (account !== null) requireText('account', account, 100);
+  if (name !== null) requireText('name', name, 120);
   const amount = request.amount === undefined ? null : normalizeAmount(request.amount);
-  const filters = [...place, EXAMINED, from, all, account, amount, limit + 1];
+  const filters = [...place, EXAMINED, from, all, account, amount, name, limit + 1];
   if (receipt !== undefined) {
     requireText('receipt', receipt, 50);
     const [row] = await query<SuspenseRow>(db, ONE, [...filters, receiptKey(receipt)]);
@@ -141,6 +147,8 @@ function paymentOf(row: SuspenseRow): Omit<SuspensePayment, 'refund'> {
     paidAt: row.paid_at_ms === null ? null : new Date(Number(row.paid_at_ms)),
     createdAt: new Date(Number(row.created_at_ms)),
     account: row.account,
+    phone: row.phone,
+    payerName: row.payer_name,
     reason: row.reason as SuspenseReason | null,
     suggestions: suggestionsOf(row.suggestions),
     assignment: assignment === null || wallet === null ? null : { reference: assignment, wallet },
@@ -170,6 +178,8 @@ interface SuspenseRow {
   readonly paid_at_ms: string | null;
   readonly created_at_ms: string;
   readonly account: string | null;
+  readonly phone: string | null;
+  readonly payer_name: string | null;
   readonly reason: string | null;
   readonly suggestions: string | null;
   readonly assignment: string | null;
@@ -191,7 +201,7 @@ const listOf = (which: string) => `
 SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS remaining, p.currency::text AS currency,
        (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
        (extract(epoch FROM p.created_at) * 1000)::bigint::text AS created_at_ms,
-       l.account, ${SUSPENSE_REASON} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
+       l.account, l.phone, l.payer_name, ${SUSPENSE_REASON} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
        p.assignment, a.credit_wallet_id AS wallet, ${CURSOR} AS place
   FROM (
     SELECT t.id, t.reference, t.amount, t.currency, t.created_at, t.credit_version,
@@ -211,12 +221,16 @@ SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS re
  WHERE ($6::boolean OR (p.assignment IS NULL AND p.remaining > 0))
    AND ($7::text IS NULL OR strpos(lower(l.account), lower($7::text)) > 0)
    AND ($8::numeric IS NULL OR p.amount = $8::numeric)
+   AND ($9::text IS NULL OR NOT EXISTS (
+       SELECT FROM unnest(core.name_words($9::text)) AS w (word)
+        WHERE strpos(array_to_string(core.name_words(coalesce(l.payer_name, '')), ' '), w.word) = 0
+   ))
  ORDER BY p.created_at DESC, p.credit_version DESC, p.id DESC
- LIMIT $9::integer`;
+ LIMIT $10::integer`;
 
 const LIST: Statement = { name: 'suspense_list', text: listOf('') };
 
-const ONE: Statement = { name: 'suspense_one', text: listOf('AND reference = $10::text') };
+const ONE: Statement = { name: 'suspense_one', text: listOf('AND reference = $11::text') };
 
 const REFUNDS: Statement = {
   name: 'suspense_refunds',

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import type { BookEntry } from '@repo/statements/testing/statement-file';
 import { transaction } from '../connection/transaction.ts';
 import { auditLedger } from '../audit/audit-ledger.ts';
+import { listCallbacks } from '../deposits/callback-list.ts';
+import { resolveCallback } from '../deposits/deposit-decisions.ts';
 import { findDeposit } from '../deposits/find-deposit.ts';
 import { assignSuspense } from '../ledger/assign-suspense.ts';
 import { reverseTransaction } from '../ledger/reversals.ts';
@@ -8,19 +11,23 @@ import { transfer } from '../ledger/transfers.ts';
 import { balanceOf, openCustomer, setStatus } from '../testing/database/wallet-fixtures.ts';
 import { openTestDb, useTestDb } from '../testing/database/test-db.ts';
 import { newReceipt } from '../testing/deposits/sample-deposit.ts';
+import { meet, tally, useRace } from '../testing/ledger/race.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
-import { accept, askFor, confirm, reportPaid } from '../testing/payments.ts';
+import { accept, askFor, confirm, reportPaid, SHORT_CODE } from '../testing/payments.ts';
+import { importBook, noonPlus, reconcileDay } from '../testing/statements.ts';
 import { correctPayment } from './correct-payment.ts';
+import type { PaymentCorrection } from './correct-payment.ts';
 import { findPayment, paymentEvents } from './find-payment.ts';
 import type { Payment } from './payment.ts';
 
 const database = useTestDb();
+const race = useRace(database);
 const { sql } = database;
 
 interface Astray {
   readonly payment: Payment;
-  /** The wallet that got the money. */
+  /** The wallet that the confirmation named. */
   readonly other: string;
   readonly receipt: string;
 }
@@ -35,17 +42,24 @@ async function payAstray(to?: string): Promise<Astray> {
   return { payment, other, receipt };
 }
 
-const correct = (
-  { payment }: Pick<Astray, 'payment'>,
+/** The same in the other order: the payment has its money when a confirmation names another wallet. */
+async function nameAnother(): Promise<Astray> {
+  const payment = await askFor(database.db, { wallet: await openCustomer(database.db) });
+  const [other, receipt] = [await openCustomer(database.db), newReceipt()];
+  await reportPaid(database.db, payment, { receipt });
+  await confirm(database.db, payment, { receipt, account: other });
+  return { payment, other, receipt };
+}
+
+function correction(
+  { id }: Pick<Payment, 'id'>,
   { key = newKey(), ...facts }: { readonly key?: string; readonly receipt?: string } = {},
-) =>
-  correctPayment(database.db, {
-    id: payment.id,
-    reason: 'the payer says so',
-    decidedBy: 'ann',
-    idempotencyKey: key,
-    ...facts,
-  });
+): PaymentCorrection {
+  return { id, reason: 'the payer says so', decidedBy: 'ann', idempotencyKey: key, ...facts };
+}
+
+const correct = ({ payment }: Pick<Astray, 'payment'>, facts?: Parameters<typeof correction>[1]) =>
+  correctPayment(database.db, correction(payment, facts));
 
 test('the money moves to the wallet of its payment, once, and says who did it and why', async () => {
   const astray = await payAstray();
@@ -53,7 +67,14 @@ test('the money moves to the wallet of its payment, once, and says who did it an
   const key = newKey();
   const first = await correct(astray, { key });
   const reference = `AS-${receipt}`;
-  expect(first).toEqual({ receipt, reference, from: other, amount: '150.00', replayed: false });
+  expect(first).toEqual({
+    receipt,
+    reference,
+    from: other,
+    to: payment.wallet,
+    amount: '150.00',
+    replayed: false,
+  });
   expect(await correct(astray, { key })).toEqual({ ...first, replayed: true });
   expect(await correct(astray)).toEqual({ ...first, replayed: true });
   expect([await balanceOf(sql, payment.wallet), await balanceOf(sql, other)]).toEqual(['150.00', '0.00']);
@@ -77,6 +98,40 @@ test('the money moves to the wallet of its payment, once, and says who did it an
   ).toEqual([
     { type: 'ASSIGNMENT', narrative: `Correction: M-PESA payment ${receipt} went to the wrong wallet` },
   ]);
+});
+
+test('a confirmation that names another wallet later flags the payment, and its money can be moved there', async () => {
+  const named = await nameAnother();
+  const { payment, other, receipt } = named;
+  expect(await findPayment(database.db, payment.id)).toMatchObject({ status: 'PAID', isFlagged: true });
+  expect(await balanceOf(sql, payment.wallet)).toBe('150.00');
+  // Its repeats tell nothing new.
+  await confirm(database.db, payment, { receipt, account: other });
+  const kinds = (await paymentEvents(database.db, payment.id)).map(({ kind }) => kind);
+  expect(kinds).toEqual(['REQUESTED', 'PAID', 'OTHER_WALLET']);
+  expect(await correct(named)).toMatchObject({ from: payment.wallet, to: other, replayed: false });
+  expect(await correct(named)).toMatchObject({ from: payment.wallet, to: other, replayed: true });
+  expect([await balanceOf(sql, payment.wallet), await balanceOf(sql, other)]).toEqual(['0.00', '150.00']);
+  expect(await findPayment(database.db, payment.id)).toMatchObject({ isFlagged: false });
+});
+
+test('money that its holder spends at the same time is moved or spent, and never both', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const astray = await payAstray();
+    const { other, payment } = astray;
+    const shop = await openCustomer(database.db);
+    const told = await meet(race, other, [
+      (db) => correctPayment(db, correction(payment)),
+      (db) => transfer(db, sampleTransfer({ from: other, to: shop, amount: '150.00' })),
+      (db) => correctPayment(db, correction(payment)),
+    ]);
+    const wasMoved = (await balanceOf(sql, payment.wallet)) === '150.00';
+    expect(tally(told)).toEqual(
+      wasMoved ? { done: 2, insufficient_funds: 1 } : { done: 1, insufficient_funds: 2 },
+    );
+    expect(await balanceOf(sql, shop)).toBe(wasMoved ? '0.00' : '150.00');
+    expect(await balanceOf(sql, other)).toBe('0.00');
+  }
 });
 
 test('of many people who correct one payment at once one moves its money, and all get the same answer', async () => {
@@ -173,6 +228,36 @@ test('a second receipt that went astray is moved by its name, and the payment st
   await correct(astray);
   expect(await balanceOf(sql, astray.payment.wallet)).toBe('300.00');
   expect(await findPayment(database.db, astray.payment.id)).toMatchObject({ isFlagged: true });
+});
+
+test('a contradicted amount is not corrected in the wallet that the money has left', async () => {
+  const astray = await payAstray();
+  const { payment, other, receipt } = astray;
+  await correct(astray);
+  await confirm(database.db, payment, { receipt, account: other, amount: '250.00' });
+  const { items } = await listCallbacks(database.db, { outcome: 'CONFLICT', receipt });
+  const { reason, decidedBy, idempotencyKey } = correction(payment);
+  const resolution = { id: items[0]?.id ?? '', decision: 'correct' as const, reason, decidedBy };
+  const resolved = resolveCallback(database.db, { ...resolution, idempotencyKey });
+  expect(await refusalOf(resolved)).toBe('not_correctable');
+});
+
+test('what M-PESA takes back is taken from the wallet that has the money', async () => {
+  const astray = await payAstray();
+  const { payment, other, receipt } = astray;
+  await correct(astray);
+  await payAstray(other);
+  const paid: BookEntry = { receipt, at: noonPlus(0), what: 'payment', cents: 150_00n };
+  const reversal: BookEntry = {
+    receipt: newReceipt(),
+    at: noonPlus(5),
+    what: 'reversal',
+    cents: 150_00n,
+    undoes: receipt,
+  };
+  await importBook(database.db, [paid, reversal], { shortCode: SHORT_CODE });
+  await reconcileDay(database.db, SHORT_CODE, true);
+  expect([await balanceOf(sql, payment.wallet), await balanceOf(sql, other)]).toEqual(['0.00', '150.00']);
 });
 
 test('a key that was used for another correction is refused', async () => {

@@ -17,21 +17,24 @@ export interface PaymentCorrection {
   readonly idempotencyKey: string;
 }
 
-/** Money that was moved to the wallet of its payment, now or before. */
+/** Money that was moved to the other one of two wallets, now or before. */
 export interface CorrectedPayment {
   readonly receipt: string;
   /** The transaction that moved it, to be reversed if that was wrong. */
   readonly reference: string;
   /** The wallet that had it. */
   readonly from: string;
+  /** The wallet that has it. */
+  readonly to: string;
   /** Decimal string of KES with two decimals. */
   readonly amount: string;
   readonly replayed: boolean;
 }
 
 /**
- * Moves the money of a payment, which a confirmation had credited to another wallet, to the wallet that the payment was asked
- * for: once, whoever asks and however often.
+ * Moves the money of a payment whose messages name two wallets to the other one of them, once, however many ask and however
+ * often: to the wallet that the payment was asked for where a confirmation came first, and to the wallet that the confirmation
+ * names where it came later.
  *
  * @throws DaftariError `unknown_payment`, `nothing_to_correct`, `already_assigned`, `already_reversed`, `not_correctable`,
  * `insufficient_funds` (a correction never overdraws), `wallet_frozen`, `wallet_closed`, `key_reused`, `invalid_request`
@@ -54,6 +57,7 @@ export async function correctPayment(db: Handle, correction: PaymentCorrection):
     receipt: row.receipt ?? '',
     reference: row.reference ?? '',
     from: row.source ?? '',
+    to: row.target ?? '',
     amount: row.amount ?? '',
     replayed: row.outcome === 'replayed',
   };
@@ -65,13 +69,14 @@ interface CorrectedRow {
   readonly receipt: string | null;
   readonly reference: string | null;
   readonly source: string | null;
+  readonly target: string | null;
   readonly amount: string | null;
 }
 
 const CORRECT: Statement = {
   name: 'payment_correct',
   text: `
-SELECT outcome, reason, receipt, reference, source, amount::text AS amount
+SELECT outcome, reason, receipt, reference, source, target, amount::text AS amount
   FROM services.correct_payment(
     p_id => $1::uuid, p_receipt => $2::text, p_by => $3::text, p_reason => $4::text, p_key => $5::text,
     p_digest => $6::text
