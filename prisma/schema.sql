@@ -2507,7 +2507,7 @@ AS $function$
 $function$;
 
 -- ==== function: services.correct_payment ====
-CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT amount numeric)
+CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT target text, OUT amount numeric)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2517,7 +2517,7 @@ DECLARE
     p          services.mpesa_payments;
     t          core.transactions;
     v_assigned record;
-    v_target   text;
+    v_current  text; -- the wallet that it was assigned to
     v_receipt  text;
     v_post     record;
 BEGIN
@@ -2526,7 +2526,15 @@ BEGIN
     -- Two people who decide about one receipt decide one after the other.
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(v_receipt, p_id::text), 0));
     SELECT * INTO t FROM core.transactions x WHERE x.reference = v_receipt AND x.type = 'DEPOSIT';
-    PERFORM core.lock_wallets(ARRAY[p.wallet_id, t.credit_wallet_id]::text[]);
+    target := p.wallet_id;
+    IF t.credit_wallet_id = p.wallet_id THEN
+        SELECT w.wallet_id INTO target
+          FROM services.mpesa_witnesses w
+         WHERE w.receipt = v_receipt AND w.wallet_id IS NOT NULL
+         ORDER BY w.created_at, w.kind
+         LIMIT 1;
+    END IF;
+    PERFORM core.lock_wallets(ARRAY[target, t.credit_wallet_id]::text[]);
     receipt := v_receipt;
     source := core.account_of(t.credit_wallet_id);
     amount := t.amount;
@@ -2539,28 +2547,28 @@ BEGIN
     END IF;
 
     SELECT * INTO v_assigned FROM core.current_assignment(v_receipt);
-    SELECT x.credit_wallet_id INTO v_target FROM core.transactions x WHERE x.reference = v_assigned.reference;
+    SELECT x.credit_wallet_id INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
     reason := CASE
         WHEN p.id IS NULL THEN 'unknown_payment'
-        WHEN t.id IS NULL OR source = 'SUSPENSE'
+        WHEN t.id IS NULL OR source = 'SUSPENSE' OR target IS NULL
              OR NOT EXISTS (
                  SELECT FROM services.mpesa_payment_events e
                   WHERE e.payment_id = p_id AND e.kind = 'OTHER_WALLET' AND e.receipt = v_receipt
              )
              OR EXISTS (SELECT FROM services.mpesa_payments o WHERE o.receipt = v_receipt AND o.id <> p_id)
             THEN 'nothing_to_correct'
-        WHEN v_target <> p.wallet_id THEN 'already_assigned'
-        WHEN v_target IS NOT NULL THEN NULL
+        WHEN v_current <> target THEN 'already_assigned'
+        WHEN v_current IS NOT NULL THEN NULL
         WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
         WHEN EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || v_receipt) THEN 'not_correctable'
     END;
-    IF reason IS NULL AND v_target IS NOT NULL THEN
+    IF reason IS NULL AND v_current IS NOT NULL THEN
         outcome := 'replayed';
         reference := v_assigned.reference;
     ELSIF reason IS NULL THEN
         SELECT * INTO v_post FROM core.post_transactions(
             p_references => ARRAY[v_assigned.next_reference], p_types => ARRAY['ASSIGNMENT'],
-            p_debits => ARRAY[t.credit_wallet_id]::text[], p_credits => ARRAY[p.wallet_id]::text[], p_fallbacks => NULL,
+            p_debits => ARRAY[t.credit_wallet_id]::text[], p_credits => ARRAY[target]::text[], p_fallbacks => NULL,
             p_amounts => ARRAY[t.amount], p_currencies => ARRAY[t.currency::text],
             p_narratives => ARRAY['Correction: M-PESA payment ' || v_receipt || ' went to the wrong wallet']
         );
@@ -2856,6 +2864,9 @@ BEGIN
         PERFORM services.flag_payment(
             p_id => p_id, p_kind => 'NOT_ASSIGNED', p_reason => p_reason, p_receipt => p.receipt
         );
+        IF p_reason <> 'already_assigned' AND p_reason <> 'already_reversed' THEN
+            PERFORM services.tell_masked(p_receipt => p.receipt, p_phone => p.phone);
+        END IF;
     END IF;
 END
 $function$;
@@ -2957,6 +2968,34 @@ BEGIN
       ) d
      WHERE l.id = d.id;
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.follow_deposits ====
+CREATE OR REPLACE FUNCTION services.follow_deposits(p_receipts text[], p_ids uuid[], p_outcomes text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_wallets text[], p_door_reasons text[], p_reasons text[], p_now timestamp without time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF 'duplicate' = ANY (p_outcomes) OR 'conflict' = ANY (p_outcomes) THEN
+        PERFORM services.note_witnesses(
+            p_receipts => p_receipts, p_outcomes => p_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
+            p_short_codes => p_short_codes, p_accounts => p_accounts, p_phones => p_phones,
+            p_phone_hashes => p_phone_hashes, p_names => p_names
+        );
+    END IF;
+    IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+        PERFORM services.queue_deposit_webhooks(
+            p_receipts => p_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_paid_at => p_paid_at,
+            p_outcomes => p_outcomes, p_wallets => p_wallets, p_door_reasons => p_door_reasons, p_reasons => p_reasons,
+            p_now => p_now
+        );
+    END IF;
+    PERFORM services.settle_by_deposits(
+        p_ids => p_ids, p_receipts => p_receipts, p_kinds => p_kinds, p_amounts => p_amounts,
+        p_short_codes => p_short_codes, p_paid_at => p_paid_at, p_phones => p_phones, p_phone_hashes => p_phone_hashes,
+        p_wallets => p_wallets
+    );
 END
 $function$;
 
@@ -3645,27 +3684,45 @@ CREATE OR REPLACE FUNCTION services.note_witnesses(p_receipts text[], p_outcomes
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_nestloop TO 'on'
 AS $function$
+DECLARE
+    v_other record;
 BEGIN
-    INSERT INTO services.mpesa_witnesses (
-        receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
-    )
-    SELECT DISTINCT ON (t.receipt, t.kind)
-           t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
-           nullif(coalesce(r.wallet_id, services.wallet_of_payment(
-               p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
-           )), core.account_of(x.credit_wallet_id))
-      FROM unnest(
-        p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
-      ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
-      LEFT JOIN core.transactions x ON x.reference = t.receipt
-     CROSS JOIN LATERAL core.route_account(t.account) AS r
-     WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
-       AND NOT EXISTS (
-           SELECT FROM services.mpesa_callbacks c
-            WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
-       )
-     ORDER BY t.receipt, t.kind, t.ord
-    ON CONFLICT (receipt, kind) DO NOTHING;
+    FOR v_other IN
+        WITH told AS (
+            INSERT INTO services.mpesa_witnesses (
+                receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
+            )
+            SELECT DISTINCT ON (t.receipt, t.kind)
+                   t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
+                   nullif(coalesce(r.wallet_id, services.wallet_of_payment(
+                       p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
+                   )), core.account_of(x.credit_wallet_id))
+              FROM unnest(
+                p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
+              ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
+              LEFT JOIN core.transactions x ON x.reference = t.receipt
+             CROSS JOIN LATERAL core.route_account(t.account) AS r
+             WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
+               AND NOT EXISTS (
+                   SELECT FROM services.mpesa_callbacks c
+                    WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+               )
+             ORDER BY t.receipt, t.kind, t.ord
+            ON CONFLICT (receipt, kind) DO NOTHING
+            RETURNING receipt, wallet_id
+        )
+        SELECT p.id, told.receipt
+          FROM told
+          JOIN services.mpesa_payments p ON p.receipt = told.receipt AND p.wallet_id <> told.wallet_id
+         ORDER BY p.id
+    LOOP
+        PERFORM FROM services.mpesa_payments p WHERE p.id = v_other.id FOR UPDATE;
+        PERFORM services.flag_payment(
+            p_id => v_other.id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => v_other.receipt
+        );
+    END LOOP;
+    -- Flagging has closed it, and the caller has more to write.
+    PERFORM set_config('daftari.door', 'open', true);
 END
 $function$;
 
@@ -4313,20 +4370,12 @@ BEGIN
            CASE WHEN v_outcomes[i] = 'conflict' THEN p_short_codes[i] END,
            v_lanes[i]
       FROM generate_series(1, n) AS i;
-    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
-        PERFORM services.note_witnesses(
-            p_receipts => p_receipts, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
-            p_short_codes => p_short_codes, p_accounts => p_accounts, p_phones => p_phones,
-            p_phone_hashes => p_phone_hashes, p_names => p_names
-        );
-    END IF;
-    IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
-        PERFORM services.queue_deposit_webhooks(
-            p_receipts => v_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_paid_at => p_paid_at,
-            p_outcomes => v_outcomes, p_wallets => v_accounts, p_door_reasons => v_door_reasons, p_reasons => v_reasons,
-            p_now => v_now
-        );
-    END IF;
+    PERFORM services.follow_deposits(
+        p_receipts => v_receipts, p_ids => v_ids, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
+        p_short_codes => p_short_codes, p_accounts => p_accounts, p_paid_at => p_paid_at, p_phones => p_phones,
+        p_phone_hashes => p_phone_hashes, p_names => p_names, p_wallets => v_accounts,
+        p_door_reasons => v_door_reasons, p_reasons => v_reasons, p_now => v_now
+    );
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----
@@ -5006,6 +5055,58 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.settle_by_deposits ====
+CREATE OR REPLACE FUNCTION services.settle_by_deposits(p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_wallets text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_payments uuid[];
+    v_receipts text[];
+    v_has_none boolean;
+BEGIN
+    -- Nearly all deposits are of wallets that were asked for nothing, and this costs less than the question which.
+    IF NOT EXISTS (
+        SELECT FROM services.mpesa_payments p
+         WHERE p.wallet_id = ANY (p_wallets) AND p.receipt IS NULL
+           AND p.created_at >= (SELECT min(t.at) FROM unnest(p_paid_at) AS t (at)) - interval '1 hour'
+    ) THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(m.payment::uuid ORDER BY m.payment, m.ord), array_agg(m.receipt ORDER BY m.payment, m.ord)
+      INTO v_payments, v_receipts
+      FROM (
+        SELECT t.ord, t.receipt, (
+                   SELECT min(p.id::text)
+                     FROM services.mpesa_payments p
+                    WHERE p.wallet_id = t.wallet
+                      AND p.created_at BETWEEN t.paid_at - interval '1 hour' AND t.paid_at + interval '2 minutes'
+                      AND p.receipt IS NULL AND p.amount = t.amount AND p.short_code = t.short_code
+                      AND services.may_be_phone(p_phone => p.phone, p_told => t.phone, p_hash => t.phone_hash)
+                   HAVING count(*) = 1
+               ) AS payment
+          FROM unnest(
+            p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_paid_at, p_phones, p_phone_hashes, p_wallets
+          ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, paid_at, phone, phone_hash, wallet, ord)
+         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
+           AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
+      ) m
+     WHERE m.payment IS NOT NULL;
+    FOR i IN 1 .. coalesce(cardinality(v_payments), 0) LOOP
+        SELECT p.receipt IS NULL INTO v_has_none FROM services.mpesa_payments p WHERE p.id = v_payments[i] FOR UPDATE;
+        -- Two deposits of one batch may fit: the first one is taken.
+        IF v_has_none THEN
+            PERFORM services.change_payment(
+                p_id => v_payments[i], p_status => 'PAID', p_result_code => '0', p_receipt => v_receipts[i]
+            );
+            PERFORM services.note_payment(
+                p_id => v_payments[i], p_kind => 'PAID', p_reason => 'matched', p_receipt => v_receipts[i]
+            );
+        END IF;
+    END LOOP;
+END
+$function$;
+
 -- ==== function: services.settle_late_sms ====
 CREATE OR REPLACE FUNCTION services.settle_late_sms(p_now timestamp without time zone, p_ids uuid[], p_attempts integer[], p_outcomes text[], p_message_ids text[], p_costs numeric[], p_currencies text[], p_parts integer[])
  RETURNS integer[]
@@ -5081,12 +5182,12 @@ DECLARE
     v_must_move boolean := v_is_moved AND p_outcome = 'duplicate' AND p_original = 'suspense';
 BEGIN
     SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
-    IF p.id IS NULL OR p.receipt = p_receipt THEN
-        RETURN;
-    END IF;
     PERFORM services.name_payment(
         p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
     );
+    IF p.id IS NULL OR p.receipt = p_receipt THEN
+        RETURN;
+    END IF;
     IF NOT v_is_moved THEN
         PERFORM services.change_payment(p_id => p_id, p_status => 'UNKNOWN', p_reason => p_outcome);
         PERFORM services.flag_payment(
@@ -5479,6 +5580,26 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.tell_masked ====
+CREATE OR REPLACE FUNCTION services.tell_masked(p_receipt text, p_phone text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.sms_logs l
+       SET recipient = p_phone, recipient_hash = NULL, status = 'PENDING', phase = 'QUEUED', error_code = NULL,
+           error_message = NULL, settled_at = NULL, next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE l.transaction_reference = p_receipt AND l.template = 'deposit_suspense' AND l.error_code = 'masked_number'
+       AND l.attempts = 0 AND l.created_at > (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 hour';
+    IF FOUND THEN
+        PERFORM pg_notify('daftari_sms', '');
+    END IF;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.tell_of_capture ====
 CREATE OR REPLACE FUNCTION services.tell_of_capture()
  RETURNS trigger
@@ -5529,7 +5650,7 @@ BEGIN
             p_currencies => ARRAY[NEW.currency, NEW.currency]::text[], p_others => ARRAY[NULL, NULL]::text[],
             p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
-    ELSE
+    ELSIF NOT services.retell_masked(p_assignment => NEW) THEN
         PERFORM services.queue_movement_sms(
             p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
             p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],
@@ -6137,6 +6258,46 @@ BEGIN
           FROM core.requests q JOIN core.wallets w ON w.id = q.reference
          WHERE q.idempotency_key = p_key;
     END IF;
+END
+$function$;
+
+-- ==== function: services.retell_masked ====
+CREATE OR REPLACE FUNCTION services.retell_masked(p_assignment core.transactions)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now  constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_id   uuid;
+    v_door text;
+    v_done boolean;
+BEGIN
+    SELECT l.id INTO v_id
+      FROM services.sms_logs l
+     WHERE l.transaction_reference = regexp_replace(p_assignment.reference, '^AS[0-9]*-', '')
+       AND l.template = 'deposit_suspense' AND l.error_code = 'masked_number' AND l.attempts = 0
+       AND l.created_at > v_now - interval '1 hour';
+    IF v_id IS NULL THEN
+        RETURN false;
+    END IF;
+    v_door := coalesce(current_setting('daftari.door', true), '');
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.sms_logs l
+       SET recipient = w.phone, recipient_hash = NULL, template = 'suspense_assigned', language = w.language, lane = w.lane,
+           transaction_reference = p_assignment.reference, status = 'PENDING', phase = 'QUEUED',
+           error_code = NULL, error_message = NULL, settled_at = NULL, next_attempt_at = v_now,
+           message = services.sms_text(
+               p_formats => m.formats, p_language => w.language, p_reference => p_assignment.reference,
+               p_amount => p_assignment.amount, p_currency => p_assignment.currency, p_wallet => w.id,
+               p_name => core.account_of(p_assignment.debit_wallet_id), p_balance => p_assignment.credit_balance_after
+           )
+      FROM core.wallets w
+      LEFT JOIN services.sms_templates m ON m.key = 'suspense_assigned' AND m.language = w.language
+     WHERE l.id = v_id AND w.id = p_assignment.credit_wallet_id AND w.phone IS NOT NULL;
+    v_done := FOUND;
+    PERFORM set_config('daftari.door', v_door, true);
+    RETURN v_done;
 END
 $function$;
 

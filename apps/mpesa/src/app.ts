@@ -24,6 +24,7 @@ import { startGapWatch } from './gaps/gap-watch.ts';
 import { createPaymentDesk } from './payments/payment-desk.ts';
 import type { PaymentDesk } from './payments/payment-desk.ts';
 import { createPaymentMetrics } from './payments/payment-metrics.ts';
+import { addCorrectionRoutes } from './payments/correction-routes.ts';
 import { PAYMENT_PROBLEMS } from './payments/payment-problems.ts';
 import { addPaymentRoutes } from './payments/payment-routes.ts';
 import { startPaymentRunner } from './payments/payment-runner.ts';
@@ -90,6 +91,7 @@ export async function createApp(
   addReleaseRoutes(app, deps, requireKey);
   addCallbackListRoutes(app, context);
   addReplayRoutes(app, deps, requireKey);
+  addCorrectionRoutes(app, deps, requireKey);
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
   addReconciliationRoutes(app, deps, requireKey);

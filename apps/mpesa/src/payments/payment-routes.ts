@@ -1,4 +1,4 @@
-import { correctPayment, findPayment, listPayments, paymentEvents, requestPayment } from '@repo/db';
+import { findPayment, listPayments, paymentEvents, requestPayment } from '@repo/db';
 import type { Payment, PaymentListRequest, PaymentStatus } from '@repo/db';
 import {
   callerOf,
@@ -19,7 +19,6 @@ import { receiverOf } from '../daraja/settings.ts';
 import type { AppDependencies, RouteContext } from '../dependencies.ts';
 import { KEY_PROBLEMS } from '../key-problems.ts';
 import { maskPhone, seesPayers } from '../personal-data.ts';
-import { callerNameOf, REASON_BODY } from '../release-routes.ts';
 import { notConfigured } from './payment-problems.ts';
 import { requireFound } from './payment-desk.ts';
 import type { PaymentDesk } from './payment-desk.ts';
@@ -152,50 +151,7 @@ const LIST_SCHEMA = {
   },
 };
 
-const CORRECT_SCHEMA = {
-  operationId: 'correctPayment',
-  tags: TAGS,
-  summary: 'Moves the money of a payment to the other one of the two wallets that its messages name, once.',
-  description:
-    'For a payment that is flagged `other_wallet`: it was asked for one wallet, and a confirmation named another. The money is where the first message wanted it, and goes to the other wallet. Both customers are told, and their statements show it. A decision of the receipt says who did it and why.',
-  security: SECURITY,
-  headers: idempotencyHeaders,
-  params: z.object({ id: z.string() }),
-  body: z.strictObject({
-    ...REASON_BODY,
-    receipt: z
-      .string()
-      .min(1)
-      .max(50)
-      .refine(clean, 'must be well-formed text without NUL')
-      .optional()
-      .describe('the receipt whose money is moved; default: the one that settled the payment'),
-  }),
-  response: {
-    200: z
-      .object({
-        id: z.string(),
-        receipt: z.string(),
-        reference: z.string().describe('of the movement: to be reversed if it was wrong'),
-        from: z.string().describe('the wallet that had the money'),
-        wallet: z.string().describe('the wallet that has it'),
-        amount: z.string().describe('KES, two decimals'),
-      })
-      .meta({ id: 'CorrectedPayment' })
-      .describe('The money is in the other wallet, now or before.'),
-    400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
-    ...KEY_PROBLEMS,
-    404: problemResponse('`unknown_payment`: no payment has this id.'),
-    409: problemResponse(
-      '`already_assigned`: a person moved it to a third wallet; `already_reversed`: it went back; or `key_reused`.',
-    ),
-    422: problemResponse(
-      'Nothing moved: `nothing_to_correct`, `not_correctable`, `insufficient_funds`, `wallet_frozen`, `wallet_closed`; or a field is missing, unknown or wrong.',
-    ),
-  },
-};
-
-/** Adds the ways to ask for payments, to look at them, and to correct one. Without a desk nothing can be asked for. */
+/** Adds `POST /payments`, `GET /payments` and `GET /payments/:id`. Without a desk nothing can be asked for. */
 export function addPaymentRoutes(
   app: HttpServer,
   { db, daraja, timings }: AppDependencies,
@@ -253,25 +209,6 @@ export function addPaymentRoutes(
         at: at.toISOString(),
       })),
     };
-  });
-
-  // It takes money from a customer's wallet, which is for administrators, as an assignment is.
-  const correct = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: CORRECT_SCHEMA };
-  app.post('/payments/:id/correction', correct, async (request) => {
-    const { id } = request.params;
-    const { reason, receipt: asked } = request.body;
-    const { replayed, to, ...moved } = await correctPayment(db, {
-      id,
-      reason,
-      ...(asked === undefined ? {} : { receipt: asked }),
-      decidedBy: callerNameOf(request),
-      idempotencyKey: request.headers['idempotency-key'],
-    });
-    request.log.info(
-      { payment: id, reference: moved.reference, replayed },
-      'a person has moved the money of a payment to the other wallet',
-    );
-    return { id, ...moved, wallet: to };
   });
 
   app.get('/payments', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {

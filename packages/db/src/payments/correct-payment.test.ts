@@ -276,15 +276,15 @@ test('the audit finds nothing wrong with money that was moved, and a correction 
   const [other, receipt] = [await openCustomer(own.db), newReceipt()];
   await confirm(own.db, payment, { receipt, account: other });
   await reportPaid(own.db, payment, { receipt });
-  const correction = { id: payment.id, reason: 'r', decidedBy: 'ann', idempotencyKey: newKey() };
+  const request = { id: payment.id, reason: 'r', decidedBy: 'ann', idempotencyKey: newKey() };
   await expect(
     transaction(own.db, async (tx) => {
-      await correctPayment(tx, correction);
+      await correctPayment(tx, request);
       throw new RangeError('the caller changed their mind');
     }),
   ).rejects.toThrow('changed their mind');
   expect(await balanceOf(own.sql, other)).toBe('150.00');
-  expect(await correctPayment(own.db, correction)).toMatchObject({ replayed: false });
+  expect(await correctPayment(own.db, request)).toMatchObject({ replayed: false });
   const { checks } = await auditLedger(own.db);
   expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
 });

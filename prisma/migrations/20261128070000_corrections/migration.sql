@@ -1,7 +1,8 @@
 -- Before: money that a confirmation put into another wallet than the one that was asked for stays there; who assigned a payment
---         is not kept; a masked number suggests nobody.
+--         is not kept; a masked number suggests nobody; a deposit that does not name its payment leaves it open.
 -- After:  a person moves it in one step (services.correct_payment); assignments have their decisions, with or without a reason;
---         wallets_mask_idx finds wallets by the end of a number and a word of a name, as suggestions.
+--         wallets_mask_idx finds wallets by the end of a number and a word of a name, as suggestions; a deposit settles the
+--         payment that it can be the money of, and a payment in suspense has one message.
 
 -- AlterTable
 ALTER TABLE "services"."mpesa_decisions" ALTER COLUMN "reason" DROP NOT NULL;
@@ -351,36 +352,50 @@ CREATE OR REPLACE FUNCTION services.settle_by_deposits(
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_nestloop = on
-SET enable_seqscan = off
+-- The settings are those of services.record_deposits, which does without joins of one row at a time: hence the subquery.
 AS $$
 DECLARE
-    r          record;
+    v_payments uuid[];
+    v_receipts text[];
     v_has_none boolean;
 BEGIN
-    FOR r IN
-        SELECT min(p.id::text)::uuid AS id, t.receipt
+    -- Nearly all deposits are of wallets that were asked for nothing, and this costs less than the question which.
+    IF NOT EXISTS (
+        SELECT FROM services.mpesa_payments p
+         WHERE p.wallet_id = ANY (p_wallets) AND p.receipt IS NULL
+           AND p.created_at >= (SELECT min(t.at) FROM unnest(p_paid_at) AS t (at)) - interval '1 hour'
+    ) THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(m.payment::uuid ORDER BY m.payment, m.ord), array_agg(m.receipt ORDER BY m.payment, m.ord)
+      INTO v_payments, v_receipts
+      FROM (
+        SELECT t.ord, t.receipt, (
+                   SELECT min(p.id::text)
+                     FROM services.mpesa_payments p
+                    WHERE p.wallet_id = t.wallet
+                      AND p.created_at BETWEEN t.paid_at - interval '1 hour' AND t.paid_at + interval '2 minutes'
+                      AND p.receipt IS NULL AND p.amount = t.amount AND p.short_code = t.short_code
+                      AND services.may_be_phone(p_phone => p.phone, p_told => t.phone, p_hash => t.phone_hash)
+                   HAVING count(*) = 1
+               ) AS payment
           FROM unnest(
             p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_paid_at, p_phones, p_phone_hashes, p_wallets
           ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, paid_at, phone, phone_hash, wallet, ord)
-          JOIN services.mpesa_payments p
-            ON p.wallet_id = t.wallet
-           AND p.created_at BETWEEN t.paid_at - interval '1 hour' AND t.paid_at + interval '2 minutes'
          WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
-           AND p.receipt IS NULL AND p.amount = t.amount AND p.short_code = t.short_code
-           AND coalesce(t.phone, t.phone_hash) IS NOT NULL
-           AND services.may_be_phone(p_phone => p.phone, p_told => t.phone, p_hash => t.phone_hash)
-         GROUP BY t.ord, t.receipt
-        HAVING count(*) = 1
-         ORDER BY 1, t.ord
-    LOOP
-        SELECT p.receipt IS NULL INTO v_has_none FROM services.mpesa_payments p WHERE p.id = r.id FOR UPDATE;
+           AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
+      ) m
+     WHERE m.payment IS NOT NULL;
+    FOR i IN 1 .. coalesce(cardinality(v_payments), 0) LOOP
+        SELECT p.receipt IS NULL INTO v_has_none FROM services.mpesa_payments p WHERE p.id = v_payments[i] FOR UPDATE;
         -- Two deposits of one batch may fit: the first one is taken.
         IF v_has_none THEN
-            PERFORM services.change_payment(p_id => r.id, p_status => 'PAID', p_result_code => '0', p_receipt => r.receipt);
-            PERFORM services.note_payment(p_id => r.id, p_kind => 'PAID', p_reason => 'matched', p_receipt => r.receipt);
+            PERFORM services.change_payment(
+                p_id => v_payments[i], p_status => 'PAID', p_result_code => '0', p_receipt => v_receipts[i]
+            );
+            PERFORM services.note_payment(
+                p_id => v_payments[i], p_kind => 'PAID', p_reason => 'matched', p_receipt => v_receipts[i]
+            );
         END IF;
     END LOOP;
 END

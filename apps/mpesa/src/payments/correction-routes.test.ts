@@ -8,7 +8,7 @@ import { eventKinds, getPayment, postPayment, startPaymentService } from './test
 import type { PaymentService } from './testing.ts';
 
 const PHONE = '254700000126';
-const random = createRandom('correction-route.test');
+const random = createRandom('correction-routes.test');
 
 let service: PaymentService;
 let wallet: string;
