@@ -16,7 +16,7 @@ import type { AppDependencies } from './dependencies.ts';
 import { addCallbackListRoutes } from './callback-list-routes.ts';
 import { addDepositListRoutes } from './deposit-list-routes.ts';
 import { addDepositRoutes } from './deposit-routes.ts';
-import { addReplayRoutes } from './replay-routes.ts';
+import { addReplayRoutes } from './replay/replay-routes.ts';
 import { addReleaseRoutes } from './release-routes.ts';
 import { createGapMetrics } from './gaps/gap-metrics.ts';
 import { addGapRoutes } from './gaps/gap-routes.ts';

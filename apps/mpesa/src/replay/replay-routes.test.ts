@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { confirmationOf, createPayment, createRandom, sendConfirmation, sendRaw } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { getDeposit, openCustomerWallet, startTestService, TEST_KEY, TEST_TOKEN } from './testing.ts';
-import { getPayment, postPayment, startPaymentService } from './payments/testing.ts';
-import type { PaymentService } from './payments/testing.ts';
-import type { TestService } from './testing.ts';
+import { getDeposit, openCustomerWallet, startTestService, TEST_KEY, TEST_TOKEN } from '../testing.ts';
+import { getPayment, postPayment, startPaymentService } from '../payments/testing.ts';
+import type { PaymentService } from '../payments/testing.ts';
+import type { TestService } from '../testing.ts';
 
 const random = createRandom('replay-routes.test');
 

@@ -1,13 +1,13 @@
 import { findPayment, findPaymentByCheckout } from '@repo/db';
 import type { CallbackReplay, Handle, Payment } from '@repo/db';
 import { httpProblem } from '@repo/http';
-import { depositOf } from './confirmation.ts';
-import { UNREADABLE_REASONS } from './message/reasons.ts';
-import type { UnreadableReason } from './message/reasons.ts';
-import { parseC2b } from './parse-c2b.ts';
-import { parseStk } from './stk/parse-stk.ts';
-import type { StkPaid } from './stk/parse-stk.ts';
-import { stkDeposit } from './stk/stk-callback.ts';
+import { depositOf } from '../confirmation.ts';
+import { UNREADABLE_REASONS } from '../message/reasons.ts';
+import type { UnreadableReason } from '../message/reasons.ts';
+import { parseC2b } from '../parse-c2b.ts';
+import { parseStk } from '../stk/parse-stk.ts';
+import type { StkPaid } from '../stk/parse-stk.ts';
+import { stkDeposit } from '../stk/stk-callback.ts';
 
 /** Where callbacks belong that do not say it themselves. */
 export interface ReplayContext {

@@ -3,10 +3,10 @@ import { DaftariError, findCallback, replayCallback } from '@repo/db';
 import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
-import { receiverOf } from './daraja/settings.ts';
-import type { AppDependencies } from './dependencies.ts';
-import { KEY_PROBLEMS } from './key-problems.ts';
-import { callerNameOf, REASON_BODY } from './release-routes.ts';
+import { receiverOf } from '../daraja/settings.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import { KEY_PROBLEMS } from '../key-problems.ts';
+import { callerNameOf, REASON_BODY } from '../release-routes.ts';
 import { readReplayedPayment } from './replayed-payment.ts';
 
 const MOST_CHARACTERS = 65_536;
