@@ -1,6 +1,7 @@
 import { readCommandLine } from '@repo/command/command-line';
 import { runCommand } from '@repo/command/run-command';
 import { connectTo } from '@repo/database-url';
+import { darajaSettings } from '@repo/simulator';
 import type { Client } from 'pg';
 import { auditDatabase } from './audit.ts';
 import { openOwnDatabase } from './database.ts';
@@ -14,6 +15,7 @@ import {
   renderWalletVerdicts,
   renderWallets,
 } from './evidence.ts';
+import { playPayments, startPhones } from './payment-scenes.ts';
 import { freePorts, startService, startTogether } from './processes.ts';
 import { openWallets, playCrash, playScenes } from './scenes.ts';
 import type { Scene } from './scenes.ts';
@@ -29,8 +31,9 @@ const USAGE = `Usage: demo
 
 The main job, end to end, on real processes: a database of its own, two M-PESA services, the wallet and the SMS service
 on it, a simulated M-PESA that repeats itself, forges, mistypes and goes on while a service is killed, and a simulated
-provider that sends the SMS. One callback is lost, and found in M-PESA's statement. Says afterwards what the database and the provider's book hold. Nothing of it stays but the
-receipts in .daftari/demo.
+provider that sends the SMS. Phones are asked for payments: one is paid, one cancelled, one paid late. One callback is lost,
+and found in M-PESA's statement. Says afterwards what the database and the provider's book hold. Nothing of it stays but
+the receipts in .daftari/demo.
 
 Settings, from the environment or .env:
   DATABASE_URL   a server to make that database on, instead of the development server
@@ -61,8 +64,11 @@ async function play(settings: Settings): Promise<boolean> {
   step('starting two M-PESA services, the wallet and the SMS service');
   const ports = await freePorts(4);
   const at = (place: number) => ({ port: ports[place] ?? '' });
+  const phones = await startPhones();
+  opened.defer(() => phones.close());
+  const asking = darajaSettings({ url: phones.url, callbackUrl: `http://127.0.0.1:${at(0).port}` });
   const [first, second, wallet, texting] = await startTogether([
-    startService(settings, database.url, { app: 'mpesa', ...at(0) }),
+    startService(settings, database.url, { app: 'mpesa', ...at(0), environment: asking }),
     startService(settings, database.url, { app: 'mpesa', ...at(1) }),
     startService(settings, database.url, { app: 'wallet', ...at(2) }),
     startTexting(settings, database.url, at(3)),
@@ -74,6 +80,8 @@ async function play(settings: Settings): Promise<boolean> {
   const wallets = await openWallets(database.url);
   next(settings, 'M-PESA reports payments');
   const scenes = await playScenes(services, settings.callbackToken, wallets);
+  next(settings, 'phones are asked for payments');
+  scenes.push(...(await playPayments(first, { settings, wallets })));
   next(settings, "a callback is lost, and M-PESA's statement is imported");
   scenes.push(await playStatement(first, settings, wallets));
   next(settings, 'a service is killed while payments arrive');

@@ -70,7 +70,7 @@ async function judge(client: Client, scene: Scene): Promise<Verdict> {
   const numbers = [
     String(scene.sent),
     String(scene.acknowledged),
-    counts,
+    counts === '' ? '-' : counts,
     String(ledger.postings),
     ledger.kes,
   ];

@@ -791,6 +791,16 @@ BEGIN
 END
 $function$;
 
+-- ==== function: core.mask_words ====
+CREATE OR REPLACE FUNCTION core.mask_words(p_phone text, p_name text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT array_agg(DISTINCT right(p_phone, 3) || w) FROM unnest(core.name_words(p_name)) AS w
+     WHERE p_phone ~ '[0-9]{3}$' AND length(w) > 2
+$function$;
+
 -- ==== function: core.name_query ====
 CREATE OR REPLACE FUNCTION core.name_query(p_name text)
  RETURNS tsquery
@@ -1453,8 +1463,7 @@ BEGIN
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
         WHEN t.type = 'ASSIGNMENT' AND p_amount < v_remaining THEN 'not_divisible'
-        WHEN t.type = 'DEPOSIT' AND core.account_of(t.credit_wallet_id) = 'SUSPENSE'
-             AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
+        WHEN t.type = 'DEPOSIT' AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';
@@ -1835,7 +1844,7 @@ AS $function$
 $function$;
 
 -- ==== function: core.suggest_wallets ====
-CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_phone_hash text)
+CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_phone_hash text, p_name text DEFAULT NULL::text)
  RETURNS TABLE(wallet text, reason text)
  LANGUAGE sql
  STABLE
@@ -1844,17 +1853,17 @@ CREATE OR REPLACE FUNCTION core.suggest_wallets(p_account text, p_phone text, p_
 AS $function$
     SELECT s.wallet, s.reason
       FROM (
-        SELECT c.wallet, (array_agg(c.reason ORDER BY c.rank))[1] AS reason, min(c.rank) AS rank
+        SELECT c.wallet, (array_agg(c.reason ORDER BY c.rank))[1] AS reason, min(c.rank) AS rank, min(c.place) AS place
           FROM (
-            SELECT n.wallet, 'near_number' AS reason, 1 AS rank
+            SELECT n.wallet, 'near_number' AS reason, 1 AS rank, 0 AS place
               FROM unnest(core.nearest_wallets(p_account)) AS n (wallet)
              UNION ALL
-            SELECT w.id, 'account_phone', 2
+            SELECT w.id, 'account_phone', 2, 0
               FROM core.wallets w
              WHERE w.phone = core.normalize_phone(regexp_replace(coalesce(p_account, ''), '[\s\u00a0-]', '', 'g'))
                AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
              UNION ALL
-            SELECT min(w.id), CASE WHEN p_phone IS NULL THEN 'payer_phone_hash' ELSE 'payer_phone' END, 3
+            SELECT min(w.id), CASE WHEN p_phone IS NULL THEN 'payer_phone_hash' ELSE 'payer_phone' END, 3, 0
               FROM core.wallets w
              WHERE w.phone = coalesce(
                        core.normalize_phone(p_phone),
@@ -1862,9 +1871,19 @@ AS $function$
                    )
                AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
             HAVING count(*) = 1
+             UNION ALL
+            -- The more words fit, the likelier.
+            SELECT w.id, 'payer_mask_and_name', 4, -cardinality(ARRAY(
+                       SELECT unnest(core.name_words(w.holder_name)) INTERSECT SELECT unnest(core.name_words(p_name))
+                   ))
+              FROM core.wallets w
+             WHERE core.mask_words(p_phone => w.phone, p_name => w.holder_name)
+                   && core.mask_words(p_phone => p_phone, p_name => p_name)
+               AND p_phone LIKE '%*%' AND w.kind = 'CUSTOMER' AND w.status <> 'CLOSED'
+               AND services.may_be_phone(p_phone => w.phone, p_told => p_phone, p_hash => NULL)
           ) c
          GROUP BY c.wallet
-         ORDER BY rank, c.wallet
+         ORDER BY rank, place, c.wallet
          LIMIT 5
       ) s
 $function$;
@@ -2487,6 +2506,115 @@ AS $function$
                    (3, '\[[^][]*\{name\}[^][]*\]'), (4, NULL)) AS f (ord, without)
 $function$;
 
+-- ==== function: services.correct_payment ====
+CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT target text, OUT amount numeric)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    p          services.mpesa_payments;
+    t          core.transactions;
+    v_assigned record;
+    v_current  text; -- the wallet that it was assigned to
+    v_receipt  text;
+    v_post     record;
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id;
+    v_receipt := coalesce(p_receipt, p.receipt);
+    -- Two people who decide about one receipt decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(v_receipt, p_id::text), 0));
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = v_receipt AND x.type = 'DEPOSIT';
+    target := p.wallet_id;
+    IF t.credit_wallet_id = p.wallet_id THEN
+        SELECT w.wallet_id INTO target
+          FROM services.mpesa_witnesses w
+         WHERE w.receipt = v_receipt AND w.wallet_id IS NOT NULL
+         ORDER BY w.created_at, w.kind
+         LIMIT 1;
+    END IF;
+    PERFORM core.lock_wallets(ARRAY[target, t.credit_wallet_id]::text[]);
+    receipt := v_receipt;
+    source := core.account_of(t.credit_wallet_id);
+    amount := t.amount;
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_assigned FROM core.current_assignment(v_receipt);
+    SELECT x.credit_wallet_id INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
+    reason := CASE
+        WHEN p.id IS NULL THEN 'unknown_payment'
+        WHEN t.id IS NULL OR source = 'SUSPENSE' OR target IS NULL
+             OR NOT EXISTS (
+                 SELECT FROM services.mpesa_payment_events e
+                  WHERE e.payment_id = p_id AND e.kind = 'OTHER_WALLET' AND e.receipt = v_receipt
+             )
+             OR EXISTS (SELECT FROM services.mpesa_payments o WHERE o.receipt = v_receipt AND o.id <> p_id)
+            THEN 'nothing_to_correct'
+        WHEN v_current <> target THEN 'already_assigned'
+        WHEN v_current IS NOT NULL THEN NULL
+        WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
+        WHEN EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || v_receipt) THEN 'not_correctable'
+    END;
+    IF reason IS NULL AND v_current IS NOT NULL THEN
+        outcome := 'replayed';
+        reference := v_assigned.reference;
+    ELSIF reason IS NULL THEN
+        SELECT * INTO v_post FROM core.post_transactions(
+            p_references => ARRAY[v_assigned.next_reference], p_types => ARRAY['ASSIGNMENT'],
+            p_debits => ARRAY[t.credit_wallet_id]::text[], p_credits => ARRAY[target]::text[], p_fallbacks => NULL,
+            p_amounts => ARRAY[t.amount], p_currencies => ARRAY[t.currency::text],
+            p_narratives => ARRAY['Correction: M-PESA payment ' || v_receipt || ' went to the wrong wallet']
+        );
+        IF v_post.outcomes[1] NOT IN ('created', 'refused') THEN
+            RAISE EXCEPTION 'the correction met another one: %', v_post.outcomes[1] USING ERRCODE = '40001';
+        END IF;
+        outcome := 'posted';
+        reason := v_post.reasons[1];
+        reference := v_assigned.next_reference;
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        reference := NULL;
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    IF outcome = 'posted' THEN
+        PERFORM FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+        PERFORM services.note_payment(p_id => p_id, p_kind => 'CORRECTED', p_receipt => v_receipt);
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome = 'posted' THEN
+        INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
+        VALUES (v_receipt, 'MOVED', p_reason, p_by, v_assigned.next_reference);
+        -- What else contradicts something still waits for a person.
+        UPDATE services.mpesa_payments x
+           SET is_flagged = EXISTS (
+                   SELECT FROM services.mpesa_payment_events e
+                    WHERE e.payment_id = p_id AND (
+                        e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN', 'NOT_ASSIGNED')
+                        OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                            SELECT FROM services.mpesa_payment_events c
+                             WHERE c.payment_id = p_id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                        )
+                    )
+               ),
+               updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+         WHERE x.id = p_id;
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.create_api_key ====
 CREATE OR REPLACE FUNCTION services.create_api_key(p_name text, p_key_hash text, p_scopes text[], p_key text DEFAULT NULL::text, p_digest text DEFAULT NULL::text, OUT outcome text, OUT id uuid)
  RETURNS record
@@ -2736,6 +2864,9 @@ BEGIN
         PERFORM services.flag_payment(
             p_id => p_id, p_kind => 'NOT_ASSIGNED', p_reason => p_reason, p_receipt => p.receipt
         );
+        IF p_reason <> 'already_assigned' AND p_reason <> 'already_reversed' THEN
+            PERFORM services.tell_masked(p_receipt => p.receipt, p_phone => p.phone);
+        END IF;
     END IF;
 END
 $function$;
@@ -2837,6 +2968,34 @@ BEGIN
       ) d
      WHERE l.id = d.id;
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.follow_deposits ====
+CREATE OR REPLACE FUNCTION services.follow_deposits(p_receipts text[], p_ids uuid[], p_outcomes text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_wallets text[], p_door_reasons text[], p_reasons text[], p_now timestamp without time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF 'duplicate' = ANY (p_outcomes) OR 'conflict' = ANY (p_outcomes) THEN
+        PERFORM services.note_witnesses(
+            p_receipts => p_receipts, p_outcomes => p_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
+            p_short_codes => p_short_codes, p_accounts => p_accounts, p_phones => p_phones,
+            p_phone_hashes => p_phone_hashes, p_names => p_names
+        );
+    END IF;
+    IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+        PERFORM services.queue_deposit_webhooks(
+            p_receipts => p_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_paid_at => p_paid_at,
+            p_outcomes => p_outcomes, p_wallets => p_wallets, p_door_reasons => p_door_reasons, p_reasons => p_reasons,
+            p_now => p_now
+        );
+    END IF;
+    PERFORM services.settle_by_deposits(
+        p_ids => p_ids, p_receipts => p_receipts, p_kinds => p_kinds, p_amounts => p_amounts,
+        p_short_codes => p_short_codes, p_paid_at => p_paid_at, p_phones => p_phones, p_phone_hashes => p_phone_hashes,
+        p_wallets => p_wallets
+    );
 END
 $function$;
 
@@ -3333,6 +3492,23 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.note_assignment ====
+CREATE OR REPLACE FUNCTION services.note_assignment(p_receipt text, p_reference text, p_by text, p_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF p_reference IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
+    VALUES (p_receipt, 'ASSIGNED', p_reason, p_by, p_reference);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.note_mpesa_breaks ====
 CREATE OR REPLACE FUNCTION services.note_mpesa_breaks(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_by text, OUT noted integer)
  RETURNS integer
@@ -3508,27 +3684,45 @@ CREATE OR REPLACE FUNCTION services.note_witnesses(p_receipts text[], p_outcomes
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_nestloop TO 'on'
 AS $function$
+DECLARE
+    v_other record;
 BEGIN
-    INSERT INTO services.mpesa_witnesses (
-        receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
-    )
-    SELECT DISTINCT ON (t.receipt, t.kind)
-           t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
-           nullif(coalesce(r.wallet_id, services.wallet_of_payment(
-               p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
-           )), core.account_of(x.credit_wallet_id))
-      FROM unnest(
-        p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
-      ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
-      LEFT JOIN core.transactions x ON x.reference = t.receipt
-     CROSS JOIN LATERAL core.route_account(t.account) AS r
-     WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
-       AND NOT EXISTS (
-           SELECT FROM services.mpesa_callbacks c
-            WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
-       )
-     ORDER BY t.receipt, t.kind, t.ord
-    ON CONFLICT (receipt, kind) DO NOTHING;
+    FOR v_other IN
+        WITH told AS (
+            INSERT INTO services.mpesa_witnesses (
+                receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
+            )
+            SELECT DISTINCT ON (t.receipt, t.kind)
+                   t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
+                   nullif(coalesce(r.wallet_id, services.wallet_of_payment(
+                       p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
+                   )), core.account_of(x.credit_wallet_id))
+              FROM unnest(
+                p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
+              ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
+              LEFT JOIN core.transactions x ON x.reference = t.receipt
+             CROSS JOIN LATERAL core.route_account(t.account) AS r
+             WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
+               AND NOT EXISTS (
+                   SELECT FROM services.mpesa_callbacks c
+                    WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+               )
+             ORDER BY t.receipt, t.kind, t.ord
+            ON CONFLICT (receipt, kind) DO NOTHING
+            RETURNING receipt, wallet_id
+        )
+        SELECT p.id, told.receipt
+          FROM told
+          JOIN services.mpesa_payments p ON p.receipt = told.receipt AND p.wallet_id <> told.wallet_id
+         ORDER BY p.id
+    LOOP
+        PERFORM FROM services.mpesa_payments p WHERE p.id = v_other.id FOR UPDATE;
+        PERFORM services.flag_payment(
+            p_id => v_other.id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => v_other.receipt
+        );
+    END LOOP;
+    -- Flagging has closed it, and the caller has more to write.
+    PERFORM set_config('daftari.door', 'open', true);
 END
 $function$;
 
@@ -3635,7 +3829,7 @@ BEGIN
       FROM core.current_assignment(t.reference) c
       LEFT JOIN core.transactions a ON a.reference = c.reference;
     PERFORM core.lock_wallets(ARRAY[v_wallet, t.debit_wallet_id::text, 'RECEIVABLES']);
-    IF core.account_of(t.credit_wallet_id) = 'SUSPENSE' AND v_wallet IS DISTINCT FROM (
+    IF v_wallet IS DISTINCT FROM (
         SELECT coalesce(a.credit_wallet_id, t.credit_wallet_id)
           FROM core.current_assignment(t.reference) c
           LEFT JOIN core.transactions a ON a.reference = c.reference
@@ -4176,20 +4370,12 @@ BEGIN
            CASE WHEN v_outcomes[i] = 'conflict' THEN p_short_codes[i] END,
            v_lanes[i]
       FROM generate_series(1, n) AS i;
-    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
-        PERFORM services.note_witnesses(
-            p_receipts => p_receipts, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
-            p_short_codes => p_short_codes, p_accounts => p_accounts, p_phones => p_phones,
-            p_phone_hashes => p_phone_hashes, p_names => p_names
-        );
-    END IF;
-    IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
-        PERFORM services.queue_deposit_webhooks(
-            p_receipts => v_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_paid_at => p_paid_at,
-            p_outcomes => v_outcomes, p_wallets => v_accounts, p_door_reasons => v_door_reasons, p_reasons => v_reasons,
-            p_now => v_now
-        );
-    END IF;
+    PERFORM services.follow_deposits(
+        p_receipts => v_receipts, p_ids => v_ids, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
+        p_short_codes => p_short_codes, p_accounts => p_accounts, p_paid_at => p_paid_at, p_phones => p_phones,
+        p_phone_hashes => p_phone_hashes, p_names => p_names, p_wallets => v_accounts,
+        p_door_reasons => v_door_reasons, p_reasons => v_reasons, p_now => v_now
+    );
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----
@@ -4542,7 +4728,7 @@ END
 $function$;
 
 -- ==== function: services.replay_callback ====
-CREATE OR REPLACE FUNCTION services.replay_callback(p_id uuid, p_by text, p_reason text, p_key text, p_digest text, p_receipt text, p_amount numeric, p_short_code text, p_account text, p_paid_at timestamp without time zone, p_phone text, p_phone_hash text, p_name text, p_payload text, p_body bytea, p_max_amount numeric DEFAULT NULL::numeric, OUT outcome text, OUT reason text, OUT receipt text, OUT result text)
+CREATE OR REPLACE FUNCTION services.replay_callback(p_id uuid, p_by text, p_reason text, p_key text, p_digest text, p_receipt text, p_amount numeric, p_short_code text, p_account text, p_paid_at timestamp without time zone, p_phone text, p_phone_hash text, p_name text, p_payload text, p_body bytea, p_max_amount numeric DEFAULT NULL::numeric, p_payment uuid DEFAULT NULL::uuid, p_merchant text DEFAULT NULL::text, p_checkout text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT receipt text, OUT result text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4575,7 +4761,8 @@ BEGIN
         receipt := v_last.receipt;
     ELSIF reason IS NULL THEN
         SELECT d.outcome, d.reason INTO r
-          FROM services.record_deposits(
+          FROM services.record_payments(
+              p_payments => ARRAY[p_payment], p_merchants => ARRAY[p_merchant], p_checkouts => ARRAY[p_checkout],
               p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
               p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
               p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],
@@ -4710,7 +4897,7 @@ BEGIN
         WHEN v_last.decision <> p_decision THEN 'already_resolved'
         WHEN v_last.id IS NULL AND p_decision = 'CORRECTED' AND (
             c.outcome <> 'CONFLICT' OR v_more IS NULL OR core.account_of(t.credit_wallet_id) = 'SUSPENSE'
-            OR core.remaining_of(t.id) < t.amount
+            OR core.remaining_of(t.id) < t.amount OR (core.current_assignment(c.receipt)).reference IS NOT NULL
             OR EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || c.receipt)
         ) THEN 'not_correctable'
         WHEN p_decision = 'CORRECTED' AND v_more > 1000000000000 THEN 'invalid_amount'
@@ -4868,6 +5055,58 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.settle_by_deposits ====
+CREATE OR REPLACE FUNCTION services.settle_by_deposits(p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_wallets text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_payments uuid[];
+    v_receipts text[];
+    v_has_none boolean;
+BEGIN
+    -- Nearly all deposits are of wallets that were asked for nothing, and this costs less than the question which.
+    IF NOT EXISTS (
+        SELECT FROM services.mpesa_payments p
+         WHERE p.wallet_id = ANY (p_wallets) AND p.receipt IS NULL
+           AND p.created_at >= (SELECT min(t.at) FROM unnest(p_paid_at) AS t (at)) - interval '1 hour'
+    ) THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(m.payment::uuid ORDER BY m.payment, m.ord), array_agg(m.receipt ORDER BY m.payment, m.ord)
+      INTO v_payments, v_receipts
+      FROM (
+        SELECT t.ord, t.receipt, (
+                   SELECT min(p.id::text)
+                     FROM services.mpesa_payments p
+                    WHERE p.wallet_id = t.wallet
+                      AND p.created_at BETWEEN t.paid_at - interval '1 hour' AND t.paid_at + interval '2 minutes'
+                      AND p.receipt IS NULL AND p.amount = t.amount AND p.short_code = t.short_code
+                      AND services.may_be_phone(p_phone => p.phone, p_told => t.phone, p_hash => t.phone_hash)
+                   HAVING count(*) = 1
+               ) AS payment
+          FROM unnest(
+            p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_paid_at, p_phones, p_phone_hashes, p_wallets
+          ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, paid_at, phone, phone_hash, wallet, ord)
+         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
+           AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
+      ) m
+     WHERE m.payment IS NOT NULL;
+    FOR i IN 1 .. coalesce(cardinality(v_payments), 0) LOOP
+        SELECT p.receipt IS NULL INTO v_has_none FROM services.mpesa_payments p WHERE p.id = v_payments[i] FOR UPDATE;
+        -- Two deposits of one batch may fit: the first one is taken.
+        IF v_has_none THEN
+            PERFORM services.change_payment(
+                p_id => v_payments[i], p_status => 'PAID', p_result_code => '0', p_receipt => v_receipts[i]
+            );
+            PERFORM services.note_payment(
+                p_id => v_payments[i], p_kind => 'PAID', p_reason => 'matched', p_receipt => v_receipts[i]
+            );
+        END IF;
+    END LOOP;
+END
+$function$;
+
 -- ==== function: services.settle_late_sms ====
 CREATE OR REPLACE FUNCTION services.settle_late_sms(p_now timestamp without time zone, p_ids uuid[], p_attempts integer[], p_outcomes text[], p_message_ids text[], p_costs numeric[], p_currencies text[], p_parts integer[])
  RETURNS integer[]
@@ -4943,12 +5182,12 @@ DECLARE
     v_must_move boolean := v_is_moved AND p_outcome = 'duplicate' AND p_original = 'suspense';
 BEGIN
     SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
-    IF p.id IS NULL OR p.receipt = p_receipt THEN
-        RETURN;
-    END IF;
     PERFORM services.name_payment(
         p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
     );
+    IF p.id IS NULL OR p.receipt = p_receipt THEN
+        RETURN;
+    END IF;
     IF NOT v_is_moved THEN
         PERFORM services.change_payment(p_id => p_id, p_status => 'UNKNOWN', p_reason => p_outcome);
         PERFORM services.flag_payment(
@@ -5341,6 +5580,26 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.tell_masked ====
+CREATE OR REPLACE FUNCTION services.tell_masked(p_receipt text, p_phone text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.sms_logs l
+       SET recipient = p_phone, recipient_hash = NULL, status = 'PENDING', phase = 'QUEUED', error_code = NULL,
+           error_message = NULL, settled_at = NULL, next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE l.transaction_reference = p_receipt AND l.template = 'deposit_suspense' AND l.error_code = 'masked_number'
+       AND l.attempts = 0 AND l.created_at > (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 hour';
+    IF FOUND THEN
+        PERFORM pg_notify('daftari_sms', '');
+    END IF;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 -- ==== function: services.tell_of_capture ====
 CREATE OR REPLACE FUNCTION services.tell_of_capture()
  RETURNS trigger
@@ -5382,7 +5641,16 @@ BEGIN
             p_others => ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
             p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
-    ELSE
+    ELSIF core.account_of(NEW.debit_wallet_id) <> 'SUSPENSE' THEN
+        -- A payment that was credited to the wrong wallet. Whose that was concerns neither.
+        PERFORM services.queue_movement_sms(
+            p_templates => ARRAY['reversal_debit', 'deposit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[], p_others => ARRAY[NULL, NULL]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
+        );
+    ELSIF NOT services.retell_masked(p_assignment => NEW) THEN
         PERFORM services.queue_movement_sms(
             p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
             p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],
@@ -5605,7 +5873,7 @@ CREATE TABLE services.mpesa_decisions (
     callback_id uuid,
     receipt character varying(50),
     decision character varying(20) NOT NULL,
-    reason text NOT NULL,
+    reason text,
     decided_by character varying(100) NOT NULL,
     reference character varying(50),
     created_at timestamp(3) without time zone DEFAULT (now() AT TIME ZONE 'UTC'::text) NOT NULL
@@ -5993,6 +6261,46 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.retell_masked ====
+CREATE OR REPLACE FUNCTION services.retell_masked(p_assignment core.transactions)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_now  constant timestamp(3) := clock_timestamp() AT TIME ZONE 'UTC';
+    v_id   uuid;
+    v_door text;
+    v_done boolean;
+BEGIN
+    SELECT l.id INTO v_id
+      FROM services.sms_logs l
+     WHERE l.transaction_reference = regexp_replace(p_assignment.reference, '^AS[0-9]*-', '')
+       AND l.template = 'deposit_suspense' AND l.error_code = 'masked_number' AND l.attempts = 0
+       AND l.created_at > v_now - interval '1 hour';
+    IF v_id IS NULL THEN
+        RETURN false;
+    END IF;
+    v_door := coalesce(current_setting('daftari.door', true), '');
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.sms_logs l
+       SET recipient = w.phone, recipient_hash = NULL, template = 'suspense_assigned', language = w.language, lane = w.lane,
+           transaction_reference = p_assignment.reference, status = 'PENDING', phase = 'QUEUED',
+           error_code = NULL, error_message = NULL, settled_at = NULL, next_attempt_at = v_now,
+           message = services.sms_text(
+               p_formats => m.formats, p_language => w.language, p_reference => p_assignment.reference,
+               p_amount => p_assignment.amount, p_currency => p_assignment.currency, p_wallet => w.id,
+               p_name => core.account_of(p_assignment.debit_wallet_id), p_balance => p_assignment.credit_balance_after
+           )
+      FROM core.wallets w
+      LEFT JOIN services.sms_templates m ON m.key = 'suspense_assigned' AND m.language = w.language
+     WHERE l.id = v_id AND w.id = p_assignment.credit_wallet_id AND w.phone IS NOT NULL;
+    v_done := FOUND;
+    PERFORM set_config('daftari.door', v_door, true);
+    RETURN v_done;
+END
+$function$;
+
 -- ==== constraint: api_keys_pkey on services.api_keys ====
 ALTER TABLE services.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
@@ -6103,11 +6411,15 @@ ALTER TABLE services.mpesa_callbacks
 
 -- ==== constraint: mpesa_decisions_decision_check on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
-    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('REPLAYED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text, ('REFUND'::character varying)::text, ('NO_REFUND'::character varying)::text])));
+    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('REPLAYED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text, ('REFUND'::character varying)::text, ('NO_REFUND'::character varying)::text, ('ASSIGNED'::character varying)::text, ('MOVED'::character varying)::text])));
 
 -- ==== constraint: mpesa_decisions_pkey on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
     ADD CONSTRAINT mpesa_decisions_pkey PRIMARY KEY (id);
+
+-- ==== constraint: mpesa_decisions_reason_check on services.mpesa_decisions ====
+ALTER TABLE services.mpesa_decisions
+    ADD CONSTRAINT mpesa_decisions_reason_check CHECK (((reason IS NOT NULL) OR ((decision)::text = 'ASSIGNED'::text)));
 
 -- ==== constraint: mpesa_decisions_subject_check on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
@@ -6594,6 +6906,9 @@ CREATE INDEX transactions_unhashed_idx ON core.transactions USING btree (id) WHE
 
 -- ==== index: wallet_events_wallet_id_idx on core.wallet_events ====
 CREATE INDEX wallet_events_wallet_id_idx ON core.wallet_events USING btree (wallet_id, created_at);
+
+-- ==== index: wallets_mask_idx on core.wallets ====
+CREATE INDEX wallets_mask_idx ON core.wallets USING gin (core.mask_words((phone)::text, (holder_name)::text)) WHERE ((kind)::text = 'CUSTOMER'::text);
 
 -- ==== index: wallets_name_idx on core.wallets ====
 CREATE INDEX wallets_name_idx ON core.wallets USING gin (core.name_vector((holder_name)::text)) WHERE ((kind)::text = 'CUSTOMER'::text);

@@ -6,13 +6,26 @@ import { z } from 'zod';
 export const decisionSchema = z
   .object({
     decision: z
-      .enum(['kept', 'corrected', 'replayed', 'released', 'rejected', 'refund', 'no_refund'])
+      .enum([
+        'kept',
+        'corrected',
+        'replayed',
+        'released',
+        'rejected',
+        'refund',
+        'no_refund',
+        'assigned',
+        'moved',
+      ])
       .describe(
-        'refund and no_refund mark a payment in suspense that goes back to its payer, or not; no money moves',
+        'refund and no_refund mark a payment in suspense that goes back to its payer, or not, and no money moves; moved: from the wallet that was credited to the one whose payment was asked for',
       ),
     decidedBy: z.string().describe('the name of the key that decided'),
-    reason: z.string().nullable().describe('null for keys without the scope `admin`'),
-    reference: z.string().nullable().describe('of the correction that was posted'),
+    reason: z
+      .string()
+      .nullable()
+      .describe('null where nobody gave one, and for keys without the scope `admin`'),
+    reference: z.string().nullable().describe('of the correction or the assignment that was posted'),
     decidedAt: z.iso.datetime(),
   })
   .meta({ id: 'Decision' });

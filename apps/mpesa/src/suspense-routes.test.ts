@@ -3,7 +3,7 @@ import { createApiKey, freezeWallet, reverseTransaction } from '@repo/db';
 import type { Scope } from '@repo/db';
 import { confirmationOf, createPayment, createRandom, sendConfirmation } from '@repo/simulator';
 import { expect, test } from 'vitest';
-import { openCustomerWallet, TEST_KEY, startTestService, useTestService } from './testing.ts';
+import { getDeposit, openCustomerWallet, TEST_KEY, startTestService, useTestService } from './testing.ts';
 import type { TestService } from './testing.ts';
 
 const service = useTestService();
@@ -31,8 +31,12 @@ async function ask({ url }: TestService, path: string, asked: Asked = {}) {
 }
 
 /** A payment to an account that leads nowhere, as M-PESA reports it; its receipt. */
-async function payAstray(of: TestService, amount = '150.00'): Promise<string> {
-  const payment = createPayment(random, { account: 'RENT 4B', amount });
+async function payAstray(
+  of: TestService,
+  amount = '150.00',
+  more: Parameters<typeof createPayment>[1] = {},
+): Promise<string> {
+  const payment = createPayment(random, { account: 'RENT 4B', amount, ...more });
   expect(await sendConfirmation(of.target, confirmationOf(payment, 'masked'))).toMatchObject({
     accepted: true,
   });
@@ -64,6 +68,8 @@ test('a payment to an account that leads nowhere waits until it is assigned, and
         paidAt: expect.stringMatching(/Z$/) as string,
         createdAt: expect.stringMatching(/Z$/) as string,
         account: 'RENT 4B',
+        phone: expect.stringMatching(/^2547 \*{5} \d{3}$/) as string,
+        payerName: expect.any(String) as string,
         reason: 'unknown_account',
         suggestions: [],
         ageSeconds: expect.any(Number) as number,
@@ -112,6 +118,59 @@ test('the list comes in pages', async () => {
   expect((first.body['items'] as unknown[]).length).toBe(2);
   const cursor = String(first.body['nextCursor']);
   expect(await receiptsOf(own, `?limit=2&cursor=${cursor}`)).toEqual([receipts[0]]);
+});
+
+test('the list is searched by receipt, account, amount, name and age', async () => {
+  await using own = await startTestService();
+  const named = { firstName: "ACHIENG ONG'UDI" };
+  const [first, second] = [
+    await payAstray(own, '150.00', named),
+    await payAstray(own, '175.50', { account: 'shop 7%', firstName: 'MUTUA' }),
+  ];
+  const assigned = await payAstray(own, '150.00', named);
+  const wallet = await openCustomerWallet(own.db);
+  await ask(own, `/suspense/${assigned}/assignment`, { body: { wallet, reason: 'The payer called.' } });
+  expect(await receiptsOf(own, `?receipt=${first.toLowerCase()}`)).toEqual([first]);
+  expect(await receiptsOf(own, `?receipt=${assigned}`)).toEqual([]);
+  expect(await receiptsOf(own, `?receipt=${assigned}&status=all`)).toEqual([assigned]);
+  expect(await receiptsOf(own, '?account=Shop')).toEqual([second]);
+  expect(await receiptsOf(own, `?account=${encodeURIComponent('7%')}`)).toEqual([second]);
+  expect(await receiptsOf(own, '?account=nobody')).toEqual([]);
+  expect(await receiptsOf(own, '?amount=150')).toEqual([first]);
+  expect(await receiptsOf(own, '?amount=175.50&account=shop')).toEqual([second]);
+  expect(await receiptsOf(own, '?name=ongudi%20achie')).toEqual([first]);
+  expect(await receiptsOf(own, '?name=achieng%20mutua')).toEqual([]);
+  expect(await receiptsOf(own, '?minAgeHours=0')).toEqual([second, first]);
+  expect(await receiptsOf(own, '?minAgeHours=1')).toEqual([]);
+  expect(await receiptsOf(own, '?from=2020-01-01&to=2020-01-02')).toEqual([]);
+  expect((await ask(own, '/suspense?amount=lots')).body['code']).toBe('invalid_amount');
+
+  const read = await keyWith(own, 'read');
+  const { body, status } = await ask(own, `/suspense?receipt=${first}`, { key: read });
+  expect([status, JSON.stringify(body)]).toEqual([200, expect.not.stringMatching(/ACHIENG|RENT/) as string]);
+  for (const query of ['?account=RENT', '?name=achieng']) {
+    expect((await ask(own, `/suspense${query}`, { key: read })).status).toBe(403);
+  }
+});
+
+test('an assignment says who made it and why, once, and without a reason who alone', async () => {
+  await using own = await startTestService();
+  const wallet = await openCustomerWallet(own.db);
+  const [told, untold] = [await payAstray(own), await payAstray(own)];
+  const { key } = await createApiKey(own.db, { name: 'desk of Ann', scopes: ['admin'] });
+  const idempotencyKey = randomUUID();
+  for (const of of [idempotencyKey, idempotencyKey, randomUUID()]) {
+    const body = { wallet, reason: 'The payer called.' };
+    await ask(own, `/suspense/${told}/assignment`, { key, body, idempotencyKey: of });
+  }
+  await ask(own, `/suspense/${untold}/assignment`, { key, body: { wallet } });
+  const decisionsOf = async (receipt: string) =>
+    ((await (await getDeposit(own, receipt)).json()) as { decisions: unknown }).decisions;
+  const decided = { decision: 'assigned', decidedBy: 'desk of Ann', reference: `AS-${told}` };
+  expect(await decisionsOf(told)).toMatchObject([{ ...decided, reason: 'The payer called.' }]);
+  expect(await decisionsOf(untold)).toMatchObject([{ ...decided, reason: null, reference: `AS-${untold}` }]);
+  const blank = { body: { wallet, reason: ' ' } };
+  expect((await ask(own, `/suspense/${told}/assignment`, blank)).status).toBe(422);
 });
 
 test('what cannot be assigned is refused, says why and moves nothing', async () => {
@@ -168,10 +227,18 @@ test('reading takes the scope read and assigning the scope admin', async () => {
   expect((await ask(service, path, { body, key: admin })).status).toBe(201);
 });
 
-test.each(['?limit=0', '?limit=201', '?cursor=x', '?status=old', '?page=2'])(
-  'GET /suspense%s is refused',
-  async (query) => {
-    const { status, body } = await ask(service, `/suspense${query}`);
-    expect([status, body['code']]).toEqual([422, 'invalid_request']);
-  },
-);
+test.each([
+  '?receipt=',
+  '?account=',
+  '?name=--',
+  '?minAgeHours=-1',
+  '?from=2020-01-02&to=2020-01-01',
+  '?limit=0',
+  '?limit=201',
+  '?cursor=x',
+  '?status=old',
+  '?page=2',
+])('GET /suspense%s is refused', async (query) => {
+  const { status, body } = await ask(service, `/suspense${query}`);
+  expect([status, body['code']]).toEqual([422, 'invalid_request']);
+});

@@ -1,7 +1,8 @@
-import { DaftariError, assignSuspense, listSuspense, markRefund } from '@repo/db';
+import { DaftariError, assignByPerson, listSuspense, markRefund } from '@repo/db';
 import type { Posted, SuspensePayment } from '@repo/db';
 import {
   cursorParameter,
+  httpProblem,
   idempotencyHeaders,
   pageSchema,
   problemResponse,
@@ -12,7 +13,8 @@ import type { HttpServer } from '@repo/http';
 import { z } from 'zod';
 import type { RouteContext } from './dependencies.ts';
 import { KEY_PROBLEMS } from './key-problems.ts';
-import { maskAccount, seesPayers } from './personal-data.ts';
+import { maskAccount, maskName, maskPhone, seesPayers } from './personal-data.ts';
+import { periodOf, PERIOD_PARAMETERS } from './period.ts';
 import { callerNameOf, REASON_BODY } from './release-routes.ts';
 import { suggestionsSchema } from './suggestion.ts';
 
@@ -31,6 +33,11 @@ const payment = z
       .string()
       .nullable()
       .describe('what the payer typed; masked for keys without the scope `admin`'),
+    phone: z
+      .string()
+      .nullable()
+      .describe("the payer's number as it was told; masked for keys without the scope `admin`"),
+    payerName: z.string().nullable().describe('masked for keys without the scope `admin`'),
     reason: z.string().nullable().describe('why it waits'),
     suggestions: suggestionsSchema,
     assignment: z
@@ -45,6 +52,9 @@ const payment = z
   })
   .meta({ id: 'SuspensePayment' });
 
+const clean = (text: string) => text.isWellFormed() && !text.includes('\0');
+const CLEAN = 'must be well-formed text without NUL';
+
 const LIST_SCHEMA = {
   operationId: 'listSuspense',
   tags: ['suspense'],
@@ -54,6 +64,30 @@ const LIST_SCHEMA = {
     status: wordParameter(['waiting', 'all'])
       .default('waiting')
       .describe('all: also those that were assigned or sent back'),
+    receipt: z.string().min(1).max(50).refine(clean, CLEAN).optional(),
+    account: z
+      .string()
+      .min(1)
+      .max(100)
+      .refine(clean, CLEAN)
+      .optional()
+      .describe('a part of what the payer typed, in any case; for keys with the scope `admin` alone'),
+    name: z
+      .string()
+      .min(1)
+      .max(120)
+      .refine((text) => clean(text) && /[\p{L}\p{N}]/u.test(text), 'must have a letter')
+      .optional()
+      .describe("words of the payer's name, in any order and case; for keys with the scope `admin` alone"),
+    amount: z.string().max(40).optional().describe('KES, such as 150 or 150.00'),
+    ...PERIOD_PARAMETERS,
+    minAgeHours: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(87_600)
+      .optional()
+      .describe('only those that have waited this long'),
     cursor: cursorParameter,
     limit: z.coerce.number().int().min(1).max(200).default(50),
   }),
@@ -87,12 +121,8 @@ const ASSIGN_SCHEMA = {
   params: z.object({ receipt: z.string().describe('the M-PESA receipt, in any case') }),
   body: z
     .strictObject({
-      wallet: z
-        .string()
-        .min(1)
-        .max(20)
-        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be well-formed text without NUL')
-        .describe('a wallet number, ten digits'),
+      wallet: z.string().min(1).max(20).refine(clean, CLEAN).describe('a wallet number, ten digits'),
+      reason: REASON_BODY.reason.optional(),
     })
     .meta({ examples: [{ wallet: '4412098848' }] }),
   response: {
@@ -136,10 +166,28 @@ const REFUND_SCHEMA = {
 /** Adds `GET /suspense`, `POST /suspense/:receipt/assignment` and `POST /suspense/:receipt/refund`. */
 export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: RouteContext): void {
   app.get('/suspense', { onRequest: requireKey('read'), schema: LIST_SCHEMA }, async (request) => {
-    const { status, cursor, limit } = request.query;
-    const asked = { all: status === 'all', limit, ...(cursor === undefined ? {} : { cursor }) };
-    const page = await reads.current((handle) => listSuspense(handle, asked));
+    const { status, cursor, limit, receipt, account, name, amount, from, to, minAgeHours } = request.query;
     const seesAll = seesPayers(request);
+    // Callers who may not see an account or a name may not guess it either.
+    if ((account !== undefined || name !== undefined) && !seesAll) {
+      const detail = 'Searching by account or name takes a key with the scope `admin`.';
+      throw httpProblem('forbidden', { detail });
+    }
+    const period = periodOf({ from, to });
+    const old = minAgeHours === undefined ? undefined : new Date(Date.now() - minAgeHours * 3_600_000);
+    const until = [period.to, old].filter((each) => each !== undefined);
+    const asked = {
+      all: status === 'all',
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+      ...(receipt === undefined ? {} : { receipt }),
+      ...(account === undefined ? {} : { account }),
+      ...(name === undefined ? {} : { name }),
+      ...(amount === undefined ? {} : { amount }),
+      ...(period.from === undefined ? {} : { from: period.from }),
+      ...(until.length === 0 ? {} : { to: new Date(Math.min(...until.map(Number))) }),
+    };
+    const page = await reads.current((handle) => listSuspense(handle, asked));
     return { items: page.payments.map((each) => paymentBody(each, seesAll)), nextCursor: page.nextCursor };
   });
 
@@ -148,9 +196,12 @@ export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: Ro
   app.post('/suspense/:receipt/assignment', assign, async (request, reply) => {
     const { receipt } = request.params;
     if (!/^[A-Za-z0-9]{1,50}$/.test(receipt)) throw new DaftariError('unknown_transaction');
-    const posted = await assignSuspense(db, {
+    const { wallet, reason } = request.body;
+    const posted = await assignByPerson(db, {
       receipt,
-      wallet: request.body.wallet,
+      wallet,
+      decidedBy: callerNameOf(request),
+      ...(reason === undefined ? {} : { reason }),
       idempotencyKey: request.headers['idempotency-key'],
     });
     return reply.code(posted.replayed ? 200 : 201).send(assignedBody(receipt.toUpperCase(), posted));
@@ -167,12 +218,14 @@ export function addSuspenseRoutes(app: HttpServer, { db, reads, requireKey }: Ro
 }
 
 function paymentBody(
-  { paidAt, createdAt, account, suggestions, refund, ...rest }: SuspensePayment,
+  { paidAt, createdAt, account, phone, payerName, suggestions, refund, ...rest }: SuspensePayment,
   seesAll: boolean,
 ) {
   return {
     ...rest,
     account: account === null || seesAll ? account : maskAccount(account),
+    phone: phone === null || seesAll ? phone : maskPhone(phone),
+    payerName: payerName === null || seesAll ? payerName : maskName(payerName),
     paidAt: paidAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     suggestions: [...suggestions],

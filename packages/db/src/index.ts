@@ -58,6 +58,8 @@ export type { ErrorCode } from './error-codes/catalogue.ts';
 export { findPayment, findPaymentByCheckout, listPayments, paymentEvents } from './payments/find-payment.ts';
 export type { PaymentListRequest, PaymentPage } from './payments/find-payment.ts';
 export type { Payment, PaymentEvent, PaymentStatus } from './payments/payment.ts';
+export { correctPayment } from './payments/correct-payment.ts';
+export type { CorrectedPayment, PaymentCorrection } from './payments/correct-payment.ts';
 export { requestPayment } from './payments/request-payment.ts';
 export type { PaymentRequest, RequestedPayment } from './payments/request-payment.ts';
 export {
@@ -105,7 +107,8 @@ export type { LedgerIntake } from './ledger/operation-intake.ts';
 export type { Posted, TransactionType } from './ledger/posted.ts';
 export { reverseTransaction } from './ledger/reversals.ts';
 export type { Reversal, ReversalRequest } from './ledger/reversals.ts';
-export { assignSuspense } from './ledger/assign-suspense.ts';
+export { assignByPerson, assignSuspense } from './ledger/assign-suspense.ts';
+export type { DecidedAssignment } from './ledger/assign-suspense.ts';
 export type { AssignmentRequest } from './ledger/assign-suspense.ts';
 export { listSuspense } from './deposits/suspense-list.ts';
 export type { SuspensePage, SuspensePayment, SuspenseRequest } from './deposits/suspense-list.ts';

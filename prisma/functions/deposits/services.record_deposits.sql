@@ -221,20 +221,12 @@ BEGIN
            CASE WHEN v_outcomes[i] = 'conflict' THEN p_short_codes[i] END,
            v_lanes[i]
       FROM generate_series(1, n) AS i;
-    IF 'duplicate' = ANY (v_outcomes) OR 'conflict' = ANY (v_outcomes) THEN
-        PERFORM services.note_witnesses(
-            p_receipts => p_receipts, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
-            p_short_codes => p_short_codes, p_accounts => p_accounts, p_phones => p_phones,
-            p_phone_hashes => p_phone_hashes, p_names => p_names
-        );
-    END IF;
-    IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
-        PERFORM services.queue_deposit_webhooks(
-            p_receipts => v_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_paid_at => p_paid_at,
-            p_outcomes => v_outcomes, p_wallets => v_accounts, p_door_reasons => v_door_reasons, p_reasons => v_reasons,
-            p_now => v_now
-        );
-    END IF;
+    PERFORM services.follow_deposits(
+        p_receipts => v_receipts, p_ids => v_ids, p_outcomes => v_outcomes, p_kinds => p_kinds, p_amounts => p_amounts,
+        p_short_codes => p_short_codes, p_accounts => p_accounts, p_paid_at => p_paid_at, p_phones => p_phones,
+        p_phone_hashes => p_phone_hashes, p_names => p_names, p_wallets => v_accounts,
+        p_door_reasons => v_door_reasons, p_reasons => v_reasons, p_now => v_now
+    );
     PERFORM set_config('daftari.door', '', true);
 
     -- ---- 5. The answer ----

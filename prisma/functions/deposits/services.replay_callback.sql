@@ -1,8 +1,9 @@
 -- A person has a message of the inbox that waits for one (QUARANTINED or FAILED) taken in again, as it was received or corrected: it
--- reports a payment, and that goes through services.record_deposits like any report, once.
+-- reports a payment, and that goes through services.record_payments like any report, once.
 --
 -- p_id: of the message, whose row stays as it is. p_body: what is taken in now; it gets a row of its own, of the kind REPLAY.
 -- p_receipt to p_payload: what p_body says, as services.record_deposits takes it.
+-- p_payment to p_checkout: the payment that it settles, and what M-PESA calls it, as services.record_payments takes it.
 -- p_key, p_digest: as for core.reverse_transaction.
 -- After: outcome 'posted' and result, what became of the payment (credited, suspense, held, duplicate or conflict); 'replayed'
 --        when this message was taken in before, with the receipt of that time in receipt; 'key_reused'; or 'refused' with reason:
@@ -12,6 +13,7 @@ CREATE OR REPLACE FUNCTION services.replay_callback(
     p_id uuid, p_by text, p_reason text, p_key text, p_digest text,
     p_receipt text, p_amount numeric, p_short_code text, p_account text, p_paid_at timestamp, p_phone text,
     p_phone_hash text, p_name text, p_payload text, p_body bytea, p_max_amount numeric DEFAULT NULL,
+    p_payment uuid DEFAULT NULL, p_merchant text DEFAULT NULL, p_checkout text DEFAULT NULL,
     OUT outcome text, OUT reason text, OUT receipt text, OUT result text
 )
 LANGUAGE plpgsql
@@ -46,7 +48,8 @@ BEGIN
         receipt := v_last.receipt;
     ELSIF reason IS NULL THEN
         SELECT d.outcome, d.reason INTO r
-          FROM services.record_deposits(
+          FROM services.record_payments(
+              p_payments => ARRAY[p_payment], p_merchants => ARRAY[p_merchant], p_checkouts => ARRAY[p_checkout],
               p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
               p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
               p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],

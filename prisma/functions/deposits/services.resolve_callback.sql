@@ -6,7 +6,7 @@
 -- p_key, p_digest: as for core.reverse_transaction.
 -- After: outcome 'posted', 'noted' when no money moved, 'replayed', 'key_reused', or 'refused' with reason:
 --        unknown_callback, nothing_to_resolve (no such outcome), already_resolved, not_correctable (its money went
---        through suspense, was sent back in part, or was corrected before, or there is no deposit), or a reason of
+--        through suspense, was moved to another wallet, was sent back in part, or was corrected before, or there is no deposit), or a reason of
 --        core.post_transactions: a correction never overdraws. reference is that of the correction, if there is one.
 CREATE OR REPLACE FUNCTION services.resolve_callback(
     p_id uuid, p_decision text, p_by text, p_reason text, p_key text, p_digest text,
@@ -45,7 +45,7 @@ BEGIN
         WHEN v_last.decision <> p_decision THEN 'already_resolved'
         WHEN v_last.id IS NULL AND p_decision = 'CORRECTED' AND (
             c.outcome <> 'CONFLICT' OR v_more IS NULL OR core.account_of(t.credit_wallet_id) = 'SUSPENSE'
-            OR core.remaining_of(t.id) < t.amount
+            OR core.remaining_of(t.id) < t.amount OR (core.current_assignment(c.receipt)).reference IS NOT NULL
             OR EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || c.receipt)
         ) THEN 'not_correctable'
         WHEN p_decision = 'CORRECTED' AND v_more > 1000000000000 THEN 'invalid_amount'

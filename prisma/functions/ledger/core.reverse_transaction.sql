@@ -1,9 +1,9 @@
 -- Sends the money of a transaction back, whole or up to what is left of it.
 --
 -- The policy: a reversal never overdraws a wallet. When the money is spent it is refused (insufficient_funds), and
--- somebody decides; part of it can be asked for. A payment in suspense is reversed from suspense only as long as it
--- has not been assigned to a wallet: afterwards the assignment must be reversed first, or other payers' money would
--- be sent back. And an assignment goes back whole or not at all: a part of a payment would lie in suspense where it can
+-- somebody decides; part of it can be asked for. A payment is reversed from suspense, or from the wallet that it was credited
+-- to, only as long as it has not been assigned to another wallet: afterwards the assignment must be reversed first, or other
+-- payers' money would be sent back. And an assignment goes back whole or not at all: a part of a payment would lie in suspense where it can
 -- neither be assigned nor sent back.
 --
 -- p_amount: NULL for all that is left.
@@ -42,8 +42,7 @@ BEGIN
         WHEN v_remaining = 0 THEN 'already_reversed'
         WHEN p_amount > v_remaining THEN 'exceeds_remaining'
         WHEN t.type = 'ASSIGNMENT' AND p_amount < v_remaining THEN 'not_divisible'
-        WHEN t.type = 'DEPOSIT' AND core.account_of(t.credit_wallet_id) = 'SUSPENSE'
-             AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
+        WHEN t.type = 'DEPOSIT' AND (core.current_assignment(t.reference)).reference IS NOT NULL THEN 'already_assigned'
     END;
     IF reason IS NOT NULL THEN
         outcome := 'refused';

@@ -1,5 +1,6 @@
 -- The money of a payment that waited in suspense was assigned to its wallet, or could not be (p_reason says why): then it
--- is flagged, and a person decides.
+-- is flagged, and a person decides. A payer who could not be told that it waits, because their number came masked, is told
+-- now: the request knows the number.
 CREATE OR REPLACE FUNCTION services.finish_assignment(p_id uuid, p_reason text)
 RETURNS void
 LANGUAGE plpgsql
@@ -22,6 +23,9 @@ BEGIN
         PERFORM services.flag_payment(
             p_id => p_id, p_kind => 'NOT_ASSIGNED', p_reason => p_reason, p_receipt => p.receipt
         );
+        IF p_reason <> 'already_assigned' AND p_reason <> 'already_reversed' THEN
+            PERFORM services.tell_masked(p_receipt => p.receipt, p_phone => p.phone);
+        END IF;
     END IF;
 END
 $$;

@@ -4,7 +4,8 @@
 -- of it. What does not agree with what we asked for moves no money and is flagged:
 --   SECOND_RECEIPT    it had a receipt before: this is a second deposit
 --   OTHER_PAYMENT     another payment of ours has this receipt
---   OTHER_WALLET      the receipt was credited to another wallet before; its money stays there
+--   OTHER_WALLET      the receipt was credited to another wallet before; its money stays there. What comes later and names
+--                     another wallet is flagged by services.note_witnesses
 --   CONFLICT          the receipt is recorded with another amount or short code
 CREATE OR REPLACE FUNCTION services.settle_payment(
     p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text,
@@ -20,12 +21,12 @@ DECLARE
     v_must_move boolean := v_is_moved AND p_outcome = 'duplicate' AND p_original = 'suspense';
 BEGIN
     SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
-    IF p.id IS NULL OR p.receipt = p_receipt THEN
-        RETURN;
-    END IF;
     PERFORM services.name_payment(
         p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
     );
+    IF p.id IS NULL OR p.receipt = p_receipt THEN
+        RETURN;
+    END IF;
     IF NOT v_is_moved THEN
         PERFORM services.change_payment(p_id => p_id, p_status => 'UNKNOWN', p_reason => p_outcome);
         PERFORM services.flag_payment(

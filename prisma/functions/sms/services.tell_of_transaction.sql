@@ -15,7 +15,16 @@ BEGIN
             p_others => ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
             p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
         );
-    ELSE
+    ELSIF core.account_of(NEW.debit_wallet_id) <> 'SUSPENSE' THEN
+        -- A payment that was credited to the wrong wallet. Whose that was concerns neither.
+        PERFORM services.queue_movement_sms(
+            p_templates => ARRAY['reversal_debit', 'deposit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[], p_others => ARRAY[NULL, NULL]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
+        );
+    ELSIF NOT services.retell_masked(p_assignment => NEW) THEN
         PERFORM services.queue_movement_sms(
             p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
             p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],

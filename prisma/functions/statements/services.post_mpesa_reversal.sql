@@ -39,7 +39,7 @@ BEGIN
       FROM core.current_assignment(t.reference) c
       LEFT JOIN core.transactions a ON a.reference = c.reference;
     PERFORM core.lock_wallets(ARRAY[v_wallet, t.debit_wallet_id::text, 'RECEIVABLES']);
-    IF core.account_of(t.credit_wallet_id) = 'SUSPENSE' AND v_wallet IS DISTINCT FROM (
+    IF v_wallet IS DISTINCT FROM (
         SELECT coalesce(a.credit_wallet_id, t.credit_wallet_id)
           FROM core.current_assignment(t.reference) c
           LEFT JOIN core.transactions a ON a.reference = c.reference

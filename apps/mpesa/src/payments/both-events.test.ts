@@ -78,7 +78,7 @@ test('both events of a payment, in every order, twice and at once, are one credi
   expect(float?.['balance']).toBe(`-${service.daraja.book().balance}`);
 });
 
-test("the money of a till's payment, whose confirmation has no account, ends in the wallet it was asked for", async () => {
+test("the money of a till's payment, whose confirmation has no account, ends in the wallet it was asked for, with one message", async () => {
   await using service = await startPaymentService({
     simulator: { till: '512345' },
     account: { till: '512345' },
@@ -96,4 +96,20 @@ test("the money of a till's payment, whose confirmation has no account, ends in 
   );
   expect(rows).toEqual(expect.arrayContaining([{ account: wallet, balance: '150.00' }]));
   expect(rows.find(({ account }) => account === 'SUSPENSE')).toBeUndefined();
+  expect(await service.database.query('SELECT template, status FROM services.sms_logs')).toEqual([
+    { template: 'suspense_assigned', status: 'PENDING' },
+  ]);
+});
+
+test('a payment whose callback never comes is paid by its confirmation, and M-PESA need not be asked', async () => {
+  await using service = await startPaymentService();
+  await registerUrls(service);
+  service.daraja.configure({ behaviour: () => ({ outcome: 'paid', callback: { copies: 0 } }) });
+  const wallet = await openCustomerWallet(service.db);
+  const { body } = await postPayment(service, { wallet });
+  await service.daraja.settled();
+  const payment = await untilStatus(service, body['id'], 'paid');
+  expect(payment).toMatchObject({ receipt: service.daraja.book().payments[0]?.receipt, flagged: false });
+  expect(payment['events']).toContainEqual(expect.objectContaining({ kind: 'paid', reason: 'matched' }));
+  expect(service.daraja.requests()['/mpesa/stkpushquery/v1/query']).toBeUndefined();
 });

@@ -67,7 +67,7 @@ const event = z
     kind: z
       .string()
       .describe(
-        'requested, accepted, refused, retry, lost, asked, paid, failed, unknown, assigned; flagged: second_receipt, other_payment, other_wallet, conflict, unproven, not_assigned',
+        'requested, accepted, refused, retry, lost, asked, paid, failed, unknown, assigned, corrected; flagged: second_receipt, other_payment, other_wallet, conflict, unproven, not_assigned',
       ),
     status: z.enum(STATUSES).describe('afterwards'),
     reason: z.string().optional(),

@@ -49,7 +49,7 @@ export async function takeStkCallback(
   const { merchantRequestId, checkoutRequestId } = message;
   const record = () =>
     context.payments.record({
-      deposit: depositOf(payment, message, callback),
+      deposit: stkDeposit(payment, message, { source: callback.source, body: callback.body.bytes }),
       payment: payment.id,
       merchantRequestId,
       checkoutRequestId,
@@ -137,19 +137,18 @@ async function keepUnproven(
 }
 
 /** The money goes to the wallet that the payment was asked for, to the short code that it was asked for. */
-function depositOf(payment: Payment, message: StkPaid, callback: Callback): Deposit {
+export function stkDeposit(
+  { shortCode, wallet, phone }: Pick<Payment, 'shortCode' | 'wallet'> & { readonly phone: string | null },
+  message: StkPaid,
+  { source, body }: { readonly source: string | null; readonly body: Uint8Array },
+): Deposit {
   return {
     receipt: message.receipt,
     amount: message.amount,
-    shortCode: payment.shortCode,
-    account: payment.wallet,
+    shortCode,
+    account: wallet,
     paidAt: message.paidAt ?? new Date(),
-    payer: { phone: message.phone ?? payment.phone, phoneHash: null, name: null },
-    callback: {
-      kind: 'STK_CALLBACK',
-      source: callback.source,
-      body: callback.body.bytes,
-      payload: message.payload,
-    },
+    payer: { phone: message.phone ?? phone, phoneHash: null, name: null },
+    callback: { kind: 'STK_CALLBACK', source, body, payload: message.payload },
   };
 }

@@ -223,7 +223,7 @@ const DAMAGES: readonly Damage[] = [
       UPDATE core.transactions SET reference = 'AS-NOBODY', verification_hash = core.verification_hash('AS-NOBODY', amount, created_at)
        WHERE reference = 'AS-${assigned}';
       UPDATE core.requests SET reference = 'AS-NOBODY' WHERE reference = 'AS-${assigned}'`,
-    found: () => ['assignments: assignment AS-NOBODY has no deposit in suspense'],
+    found: () => ['assignments: assignment AS-NOBODY has no deposit in the wallet that it left'],
   },
   {
     damage: 'money leaves suspense as a transfer',

@@ -80,23 +80,24 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
   },
   {
     name: 'assignments',
-    about: 'money left suspense only under the receipt that it came in with, once and whole',
+    about:
+      'money left suspense, or a wallet that had got it by mistake, only under the receipt that it came in with, once and whole',
     advice: COMPARE_WITH_MPESA,
     // A receipt of more than 45 characters has an assignment named by its hash, which says nothing about it.
     sql: `
       SELECT a.reference::text AS subject,
              'assignment ' || a.reference || CASE
-                 WHEN d.id IS NULL THEN ' has no deposit in suspense'
+                 WHEN d.id IS NULL THEN ' has no deposit in the wallet that it left'
                  ELSE ' is of ' || a.amount || ' and the deposit is of ' || d.amount
              END AS what
         FROM core.transactions a
         LEFT JOIN core.transactions d
              ON d.reference = regexp_replace(a.reference, '^AS[0-9]*-', '') AND d.type = 'DEPOSIT'
-                AND core.account_of(d.credit_wallet_id) = 'SUSPENSE'
+                AND d.credit_wallet_id = a.debit_wallet_id
        WHERE a.type = 'ASSIGNMENT' AND a.created_at >= ${LEDGER_BEGAN}
          AND (d.amount <> a.amount OR d.id IS NULL AND a.reference !~ '^AS[0-9]*-[0-9A-F]{40}$')
       UNION ALL
-      SELECT d.reference, 'deposit ' || d.reference || ' of ' || d.amount || ' left suspense with ' || sum(o.amount)
+      SELECT d.reference, 'deposit ' || d.reference || ' of ' || d.amount || ' left the wallet that it came into with ' || sum(o.amount)
         FROM core.transactions d
         JOIN (
           SELECT regexp_replace(a.reference, '^AS[0-9]*-', '') AS receipt,
@@ -107,9 +108,9 @@ export const DEPOSIT_CHECKS: readonly AuditCheck[] = [
           SELECT b.reference, r.amount
             FROM core.transactions r
             JOIN core.transactions b ON b.id = r.reverses_id AND b.type = 'DEPOSIT'
-           WHERE core.account_of(r.debit_wallet_id) = 'SUSPENSE'
+           WHERE r.debit_wallet_id = b.credit_wallet_id
         ) o ON o.receipt = d.reference
-       WHERE d.type = 'DEPOSIT' AND core.account_of(d.credit_wallet_id) = 'SUSPENSE'
+       WHERE d.type = 'DEPOSIT'
        GROUP BY d.id
       HAVING sum(o.amount) > d.amount
       UNION ALL

@@ -86,6 +86,12 @@ export interface CallbackReplay extends Decision {
   readonly id: string;
   /** The payment that the body reports, as it was received or as a person corrected it; its `kind` does not count. */
   readonly deposit: Deposit;
+  /** For the callback of a request to a phone: the payment that it settles, and what M-PESA calls it. */
+  readonly settles?: {
+    readonly payment: string;
+    readonly merchantRequestId: string | null;
+    readonly checkoutRequestId: string | null;
+  };
 }
 
 /** A message that was taken in again, now or before. */
@@ -108,17 +114,24 @@ export async function replayCallback(
   replay: CallbackReplay,
   options: DepositOptions = {},
 ): Promise<Replayed> {
-  const { id, deposit, reason, decidedBy, idempotencyKey } = replay;
+  const { id, deposit, settles, reason, decidedBy, idempotencyKey } = replay;
   if (!isUuid(id)) throw new DaftariError('unknown_callback');
   requireDecision(replay);
   requireValid(deposit);
   const { receipt, amount, shortCode, account, paidAt, payer, callback } = deposit;
   const body = Buffer.from(callback.body);
-  const digest = requestDigest('callback_replay', [id.toLowerCase(), reason, body.toString('base64')]);
+  const said = [id.toLowerCase(), reason, body.toString('base64')];
+  // An optional fact joins only where it is given: repeats across a release stay repeats.
+  const digest = requestDigest('callback_replay', settles === undefined ? said : [...said, settles.payment]);
   const who = [id, decidedBy, reason, idempotencyKey, digest];
   const facts = [receipt, amount, shortCode, account, requireTime('paidAt', paidAt)];
   const rest = [payer.phone, payer.phoneHash, payer.name, callback.payload, body, options.maxAmount ?? null];
-  const [row] = await query<ReplayedRow>(db, REPLAY, [...who, ...facts, ...rest]);
+  const names = [
+    settles?.payment ?? null,
+    settles?.merchantRequestId ?? null,
+    settles?.checkoutRequestId ?? null,
+  ];
+  const [row] = await query<ReplayedRow>(db, REPLAY, [...who, ...facts, ...rest, ...names]);
   if (row === undefined) throw new DaftariError('database_error');
   if (row.outcome === 'key_reused') throw new DaftariError('key_reused');
   if (row.reason !== null) throw refusal(row.reason);
@@ -183,7 +196,8 @@ SELECT outcome, reason, receipt, result
     p_id => $1::uuid, p_by => $2::text, p_reason => $3::text, p_key => $4::text, p_digest => $5::text,
     p_receipt => $6::text, p_amount => $7::numeric, p_short_code => $8::text, p_account => $9::text,
     p_paid_at => $10::timestamp, p_phone => $11::text, p_phone_hash => $12::text, p_name => $13::text,
-    p_payload => $14::text, p_body => $15::bytea, p_max_amount => $16::numeric
+    p_payload => $14::text, p_body => $15::bytea, p_max_amount => $16::numeric, p_payment => $17::uuid,
+    p_merchant => $18::text, p_checkout => $19::text
   )`,
 };
 

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { transaction } from '../connection/transaction.ts';
 import { recordDeposit } from './record-deposits.ts';
 import { depositRows } from '../testing/deposits/deposit-rows.ts';
 import type { DepositFacts } from '../testing/deposits/sample-deposit.ts';
 import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
 import type { Row } from '../testing/database/test-db.ts';
-import { useTestDb } from '../testing/database/test-db.ts';
+import { openTestDb, useTestDb } from '../testing/database/test-db.ts';
 import { newPhone, openCustomer } from '../testing/database/wallet-fixtures.ts';
 import { updateWallet } from '../wallets/wallet-changes.ts';
 
@@ -62,6 +63,28 @@ test.for([
   const phone = newPhone();
   await openCustomer(database.db, { phone });
   expect(await logOf({ phone: null, phoneHash: change(hashOf(phone)) })).toMatchObject({ phone: null });
+});
+
+test('a hash is looked for in the index of the hashes of customers, whole or masked', async () => {
+  await using own = await openTestDb();
+  await own.sql(
+    `SELECT core.open_wallet(p_number => '1' || lpad(i::text, 9, '0'), p_phone => '2547' || lpad(i::text, 8, '0'),
+                             p_holder_name => 'Wanjiku Kamau')
+       FROM generate_series(1, 2000) AS i`,
+  );
+  await own.sql('VACUUM (ANALYZE) core.wallets');
+  await transaction(own.db, async (handle) => {
+    const hash = hashOf('254700001000');
+    for (const told of [hash, masked(hash)]) {
+      const found = await handle.run({ name: 'test_hash', text: 'SELECT core.phone_of_hash($1) AS phone' }, [
+        told,
+      ]);
+      expect(found).toEqual([{ phone: '254700001000' }]);
+    }
+    const text = `SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int AS reads
+                    FROM pg_stat_xact_user_tables WHERE relid = 'core.wallets'::regclass`;
+    expect(await handle.run({ name: 'test_reads', text }, [])).toEqual([{ reads: 2 }]);
+  });
 });
 
 test('the wildcards of LIKE in a hash are no wildcards', async () => {

@@ -17,8 +17,18 @@ export interface CallbackView {
 
 /** A person's decision about a payment or a message that concerned it. */
 export interface DecisionView {
-  readonly decision: 'KEPT' | 'CORRECTED' | 'REPLAYED' | 'RELEASED' | 'REJECTED' | 'REFUND' | 'NO_REFUND';
-  readonly reason: string;
+  readonly decision:
+    | 'KEPT'
+    | 'CORRECTED'
+    | 'REPLAYED'
+    | 'RELEASED'
+    | 'REJECTED'
+    | 'REFUND'
+    | 'NO_REFUND'
+    | 'ASSIGNED'
+    | 'MOVED';
+  /** Null for an assignment that nobody gave a reason for. */
+  readonly reason: string | null;
   readonly decidedBy: string;
   readonly reference: string | null;
   readonly decidedAt: Date;

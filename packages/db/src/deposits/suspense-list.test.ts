@@ -43,6 +43,8 @@ test('a payment waits with what its payer typed, why it waits and whom it may ha
       paidAt: deposit.paidAt,
       createdAt: recorded.createdAt,
       account: mistyped,
+      phone: null,
+      payerName: 'Atieno',
       reason: recorded.reason,
       suggestions: [{ wallet: number, reason: 'near_number' }],
       assignment: null,

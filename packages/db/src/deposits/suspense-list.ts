@@ -3,7 +3,9 @@ import type { Handle, Statement } from '../connection/handle.ts';
 import type { SuspenseReason } from './deposit.ts';
 import { SUSPENSE_REASON } from './find-deposit.ts';
 import { DaftariError } from '../errors.ts';
-import { requireTime } from '../request.ts';
+import { normalizeAmount } from '../money.ts';
+import { receiptKey } from './receipt.ts';
+import { requireText, requireTime } from '../request.ts';
 import { query } from '../connection/handle.ts';
 import { SUGGESTIONS, suggestionsOf } from './suggestions.ts';
 import type { Suggestion } from './suggestions.ts';
@@ -20,6 +22,9 @@ export interface SuspensePayment {
   readonly createdAt: Date;
   /** What the payer typed; null when nothing came. */
   readonly account: string | null;
+  /** The payer's number as it was told: digits, or a mask. Null when none came, or only a hash. */
+  readonly phone: string | null;
+  readonly payerName: string | null;
   readonly reason: SuspenseReason | null;
   /** Wallets that may have been meant. */
   readonly suggestions: readonly Suggestion[];
@@ -42,25 +47,51 @@ export interface SuspenseRequest {
   /** Payments a page, 1 to 200. Default: 50. */
   readonly limit?: number;
   readonly cursor?: string;
+  /** Only the payment with this receipt. */
+  readonly receipt?: string;
+  /** Only those whose payers typed this, or something around it, in any case. */
+  readonly account?: string;
+  /** Only those whose payers' names have these words, or words around them, in any order and case. */
+  readonly name?: string;
+  /** Only those of this amount, a decimal string of at most two decimals. */
+  readonly amount?: string;
+  /** Only those that were recorded from this moment on. */
+  readonly from?: Date;
+  /** Only those that were recorded before this moment. */
+  readonly to?: Date;
 }
 
 /**
  * Payments in suspense, page by page, the latest first. A page does not shift when payments arrive or are assigned: the
  * cursor is a place in the order of time, whose index serves it.
  *
- * @throws DaftariError `invalid_request` for an invalid cursor or limit
+ * @throws DaftariError `invalid_request` for an invalid cursor, limit or date; `invalid_amount`
  */
 export async function listSuspense(db: Handle, request: SuspenseRequest = {}): Promise<SuspensePage> {
   const { all = false, limit: asked = 50, cursor = LAST } = request;
-  const place = placeOf(cursor);
+  const place = earlier(placeOf(cursor), request.to);
   if (!Number.isInteger(asked)) throw new DaftariError('invalid_request', { field: 'limit' });
   const limit = Math.min(Math.max(asked, 1), 200);
-  const rows = await query<SuspenseRow>(db, LIST, [...place, EXAMINED, all, limit + 1]);
+  const from = requireTime('from', request.from ?? BEGINNING);
+  const { account = null, name = null, receipt } = request;
+  if (account !== null) requireText('account', account, 100);
+  if (name !== null) requireText('name', name, 120);
+  const amount = request.amount === undefined ? null : normalizeAmount(request.amount);
+  const filters = [...place, EXAMINED, from, all, account, amount, name, limit + 1];
+  if (receipt !== undefined) {
+    requireText('receipt', receipt, 50);
+    const [row] = await query<SuspenseRow>(db, ONE, [...filters, receiptKey(receipt)]);
+    return { payments: row === undefined ? [] : await paymentsOf(db, [row]), nextCursor: null };
+  }
+  const rows = await query<SuspenseRow>(db, LIST, filters);
   const page = rows.slice(0, limit);
-  const last = rows.length > limit ? (page.at(-1)?.place ?? null) : await endOf(db, place);
+  const last = rows.length > limit ? (page.at(-1)?.place ?? null) : await endOf(db, place, from);
+  return { payments: await paymentsOf(db, page), nextCursor: last };
+}
+
+async function paymentsOf(db: Handle, page: readonly SuspenseRow[]): Promise<SuspensePayment[]> {
   const refunds = await refundsOf(db, page);
-  const payments = page.map((row) => ({ ...paymentOf(row), refund: refunds.get(row.receipt) ?? null }));
-  return { payments, nextCursor: last };
+  return page.map((row) => ({ ...paymentOf(row), refund: refunds.get(row.receipt) ?? null }));
 }
 
 /** The payments that are marked as going back to their payers. */
@@ -79,13 +110,23 @@ async function refundsOf(
 }
 
 /** Where the postings that one page looks at end; null when there are no more behind them. */
-async function endOf(db: Handle, place: Place): Promise<string | null> {
-  const [row] = await query<{ place: string }>(db, END, [...place, EXAMINED]);
+async function endOf(db: Handle, place: Place, from: string): Promise<string | null> {
+  const [row] = await query<{ place: string }>(db, END, [...place, EXAMINED, from]);
   return row?.place ?? null;
 }
 
 /** When a payment came in, the version of its stripe then, and its id. */
 type Place = readonly [createdAt: string, version: string, id: string];
+
+/** The place, or the first one before a moment where that is earlier. */
+function earlier(place: Place, to: Date | undefined): Place {
+  if (to === undefined) return place;
+  const moment = requireTime('to', to);
+  return moment <= place[0] ? [moment, '0', '00000000-0000-0000-0000-000000000000'] : place;
+}
+
+/** Before the ledger. */
+const BEGINNING = new Date('2000-01-01T00:00:00Z');
 
 function placeOf(cursor: string): Place {
   const found = /^(\d{1,15})-(\d{1,18})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor);
@@ -106,6 +147,8 @@ function paymentOf(row: SuspenseRow): Omit<SuspensePayment, 'refund'> {
     paidAt: row.paid_at_ms === null ? null : new Date(Number(row.paid_at_ms)),
     createdAt: new Date(Number(row.created_at_ms)),
     account: row.account,
+    phone: row.phone,
+    payerName: row.payer_name,
     reason: row.reason as SuspenseReason | null,
     suggestions: suggestionsOf(row.suggestions),
     assignment: assignment === null || wallet === null ? null : { reference: assignment, wallet },
@@ -135,6 +178,8 @@ interface SuspenseRow {
   readonly paid_at_ms: string | null;
   readonly created_at_ms: string;
   readonly account: string | null;
+  readonly phone: string | null;
+  readonly payer_name: string | null;
   readonly reason: string | null;
   readonly suggestions: string | null;
   readonly assignment: string | null;
@@ -152,20 +197,18 @@ const CURSOR = `(extract(epoch FROM p.created_at) * 1000)::bigint || '-' || p.cr
 
 // What came into suspense, in whichever stripe it waits, backwards along transactions_suspense_idx. Reversed assignments
 // come in as well; their payments stand where they first came in.
-const LIST: Statement = {
-  name: 'suspense_list',
-  text: `
+const listOf = (which: string) => `
 SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS remaining, p.currency::text AS currency,
        (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
        (extract(epoch FROM p.created_at) * 1000)::bigint::text AS created_at_ms,
-       l.account, ${SUSPENSE_REASON} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
+       l.account, l.phone, l.payer_name, ${SUSPENSE_REASON} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
        p.assignment, a.credit_wallet_id AS wallet, ${CURSOR} AS place
   FROM (
     SELECT t.id, t.reference, t.amount, t.currency, t.created_at, t.credit_version,
            c.reference AS assignment, core.remaining_of(t.id) AS remaining
       FROM (
         SELECT id, reference, type, amount, currency, created_at, credit_version FROM core.transactions
-         WHERE ${IN_SUSPENSE} AND ${BEFORE}
+         WHERE ${IN_SUSPENSE} AND ${BEFORE} AND created_at >= $5::timestamp ${which}
          ORDER BY ${LATEST_FIRST}
          LIMIT $4::integer
       ) t
@@ -175,10 +218,19 @@ SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS re
   ) p
   LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = p.reference
   LEFT JOIN core.transactions a ON a.reference = p.assignment
- WHERE $5::boolean OR (p.assignment IS NULL AND p.remaining > 0)
+ WHERE ($6::boolean OR (p.assignment IS NULL AND p.remaining > 0))
+   AND ($7::text IS NULL OR strpos(lower(l.account), lower($7::text)) > 0)
+   AND ($8::numeric IS NULL OR p.amount = $8::numeric)
+   AND ($9::text IS NULL OR NOT EXISTS (
+       SELECT FROM unnest(core.name_words($9::text)) AS w (word)
+        WHERE strpos(array_to_string(core.name_words(coalesce(l.payer_name, '')), ' '), w.word) = 0
+   ))
  ORDER BY p.created_at DESC, p.credit_version DESC, p.id DESC
- LIMIT $6::integer`,
-};
+ LIMIT $10::integer`;
+
+const LIST: Statement = { name: 'suspense_list', text: listOf('') };
+
+const ONE: Statement = { name: 'suspense_one', text: listOf('AND reference = $11::text') };
 
 const REFUNDS: Statement = {
   name: 'suspense_refunds',
@@ -199,12 +251,13 @@ const END: Statement = {
 SELECT ${CURSOR} AS place
   FROM (
     SELECT created_at, credit_version, id FROM core.transactions
-     WHERE ${IN_SUSPENSE} AND ${BEFORE}
+     WHERE ${IN_SUSPENSE} AND ${BEFORE} AND created_at >= $5::timestamp
      ORDER BY ${LATEST_FIRST}
     OFFSET $4::integer - 1 LIMIT 1
   ) p
  WHERE EXISTS (
     SELECT FROM core.transactions
      WHERE ${IN_SUSPENSE} AND (created_at, credit_version, id) < (p.created_at, p.credit_version, p.id)
+       AND created_at >= $5::timestamp
  )`,
 };

@@ -41,10 +41,21 @@ export const DEPOSIT_ERRORS = {
     title: 'This callback has been resolved in another way.',
     advice: 'This callback has been resolved in another way; post a movement of your own if that was wrong.',
   },
+  unknown_payment: {
+    kind: 'refused',
+    status: 404,
+    title: 'There is no such payment.',
+    advice: 'No payment has this id.',
+  },
+  nothing_to_correct: {
+    kind: 'refused',
+    title: 'This payment has no money in another wallet.',
+    advice: 'No receipt of this payment was credited to another wallet. Look at its events; nothing moved.',
+  },
   not_correctable: {
     kind: 'refused',
     title: 'This deposit cannot be corrected by its difference.',
     advice:
-      'The deposit cannot be corrected by its difference: the amounts are equal, it went through suspense, was sent back in part or was corrected before. Reverse it, or keep it and post a movement of your own.',
+      'The deposit cannot be corrected by its difference: the amounts are equal, it went through suspense, was moved to another wallet, was sent back in part or was corrected before. Reverse it, or keep it and post a movement of your own.',
   },
 } as const satisfies ErrorDescriptions;

@@ -1,5 +1,6 @@
 import type { Handle } from '../connection/handle.ts';
-import { operation, postedOf, runOperation } from './operations.ts';
+import { DaftariError } from '../errors.ts';
+import { operation, postedOf, runOperation, runOperations } from './operations.ts';
 import type { OperationKind } from './operations.ts';
 import type { Posted } from './posted.ts';
 import { receiptKey } from '../deposits/receipt.ts';
@@ -25,6 +26,32 @@ export interface AssignmentRequest {
  */
 export async function assignSuspense(db: Handle, request: AssignmentRequest): Promise<Posted> {
   return runOperation(db, ASSIGNING, request);
+}
+
+export interface DecidedAssignment extends AssignmentRequest {
+  /** A name or an id of the person who decides, 100 characters at most. */
+  readonly decidedBy: string;
+  /** 500 characters at most. */
+  readonly reason?: string;
+}
+
+/**
+ * The same by a person: who assigned the payment, and why, stands among the decisions about its receipt.
+ *
+ * @throws DaftariError as `assignSuspense` does
+ */
+export async function assignByPerson(db: Handle, request: DecidedAssignment): Promise<Posted> {
+  const { decidedBy, reason } = request;
+  requireText('decidedBy', decidedBy, 100);
+  if (reason !== undefined) requireText('reason', reason, 500);
+  const prepared = ASSIGNING.prepare(request);
+  const { key, original, wallet } = prepared;
+  const digest =
+    reason === undefined ? prepared.digest : requestDigest('assignment', [original, wallet, reason]);
+  const asked = { ...prepared, digest: key === null ? null : digest };
+  const [result] = await runOperations(db, [asked], { decidedBy, reason: reason ?? null });
+  if (result === undefined) throw new DaftariError('database_error');
+  return ASSIGNING.read(result);
 }
 
 export const ASSIGNING: OperationKind<AssignmentRequest, Posted> = {

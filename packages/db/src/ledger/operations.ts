@@ -65,14 +65,24 @@ export async function runOperation<Request, Answer>(
   return kind.read(result);
 }
 
+/** Who assigns payments, and why where they say so: written down with what they post, in its transaction. */
+export interface Assigner {
+  readonly decidedBy: string;
+  readonly reason: string | null;
+}
+
 /** Operations as if one after the other, in one round trip and one database transaction: all of them, or none. */
 export async function runOperations(
   db: Handle,
   operations: readonly Operation[],
+  assigner?: Assigner,
 ): Promise<OperationResult[]> {
   if (operations.length === 0) return [];
   const column = (name: keyof Operation) => arrayLiteral(operations.map((each) => each[name]));
-  const rows = await query<OperationRow>(db, RUN, COLUMNS.map(column));
+  const columns = COLUMNS.map(column);
+  const rows = await (assigner === undefined
+    ? query<OperationRow>(db, RUN, columns)
+    : query<OperationRow>(db, ASSIGN_NOTED, [...columns, assigner.decidedBy, assigner.reason]));
   const results: OperationResult[] = [];
   for (const row of rows) {
     const done = operations[row.ord - 1];
@@ -153,10 +163,8 @@ const COLUMNS = [
   'narrative',
 ] as const satisfies readonly (keyof Operation)[];
 
-const RUN: Statement = {
-  name: 'operations_run',
-  text: `
-SELECT ord, outcome, reason, reference, transaction_id::text AS transaction_id, type, debit_wallet, credit_wallet,
+const FIELDS = `
+       ord, outcome, reason, reference, transaction_id::text AS transaction_id, type, debit_wallet, credit_wallet,
        amount::text AS amount, currency, fee::numeric(19,2)::text AS fee, balance_after::text AS balance_after,
        (extract(epoch FROM created_at) * 1000)::bigint::text AS created_at_ms, verification_hash,
        remaining::numeric(19,2)::text AS remaining, hold_id::text AS hold_id, hold_wallet,
@@ -164,9 +172,22 @@ SELECT ord, outcome, reason, reference, transaction_id::text AS transaction_id, 
        hold_capture,
        (extract(epoch FROM hold_expires_at) * 1000)::bigint::text AS hold_expires_at_ms,
        (extract(epoch FROM hold_created_at) * 1000)::bigint::text AS hold_created_at_ms,
-       hold_available::text AS hold_available, hold_fee_held::numeric(19,2)::text AS hold_fee_held
-  FROM core.run_operations(
+       hold_available::text AS hold_available, hold_fee_held::numeric(19,2)::text AS hold_fee_held`;
+
+const CALL = `core.run_operations(
     $1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::numeric[], $8::timestamp[],
     $9::text[], $10::text[]
-  )`,
+  )`;
+
+const RUN: Statement = { name: 'operations_run', text: `SELECT ${FIELDS} FROM ${CALL}` };
+
+const ASSIGN_NOTED: Statement = {
+  name: 'operations_assign_noted',
+  text: `
+SELECT ${FIELDS},
+       services.note_assignment(
+         p_receipt => ($5::text[])[ord], p_reference => CASE WHEN outcome = 'posted' THEN reference END, p_by => $11::text,
+         p_reason => $12::text
+       )::text AS noted
+  FROM ${CALL}`,
 };

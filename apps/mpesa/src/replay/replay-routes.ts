@@ -1,14 +1,13 @@
 import { Buffer } from 'node:buffer';
 import { DaftariError, findCallback, replayCallback } from '@repo/db';
-import { httpProblem, idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
+import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
-import { depositOf } from './confirmation.ts';
-import type { AppDependencies } from './dependencies.ts';
-import { KEY_PROBLEMS } from './key-problems.ts';
-import { UNREADABLE_REASONS } from './message/reasons.ts';
-import { parseC2b } from './parse-c2b.ts';
-import { callerNameOf, REASON_BODY } from './release-routes.ts';
+import { receiverOf } from '../daraja/settings.ts';
+import type { AppDependencies } from '../dependencies.ts';
+import { KEY_PROBLEMS } from '../key-problems.ts';
+import { callerNameOf, REASON_BODY } from '../release-routes.ts';
+import { readReplayedPayment } from './replayed-payment.ts';
 
 const MOST_CHARACTERS = 65_536;
 
@@ -17,7 +16,7 @@ const REPLAY_SCHEMA = {
   tags: ['callbacks'],
   summary: 'Takes a callback in again that could not be used, or whose recording failed, once.',
   description:
-    'As it was received, after the service has learnt to read it; or as a person has corrected it, with the fields of a C2B confirmation. The payment that it reports is recorded like any other, by its receipt. Both bodies stay in the inbox. Correct a body only from what the M-PESA portal shows: nothing else proves a payment.',
+    'As it was received, after the service has learnt to read it; or as a person has corrected it, with the fields of a C2B confirmation or of the callback of a request to a phone, which settles its payment. The payment that it reports is recorded like any other, by its receipt. Both bodies stay in the inbox. Correct a body only from what the M-PESA portal shows: nothing else proves a payment.',
   security: [{ apiKey: [] }],
   headers: idempotencyHeaders,
   params: z.object({ id: z.string().describe('`id` of the list of callbacks') }),
@@ -29,6 +28,12 @@ const REPLAY_SCHEMA = {
       .max(MOST_CHARACTERS)
       .optional()
       .describe('the corrected body, as JSON text; the body as it was received when absent'),
+    payment: z
+      .uuid()
+      .optional()
+      .describe(
+        'for the callback of a request to a phone: the payment that it is about; default: the one that M-PESA calls so',
+      ),
   }),
   response: {
     200: z
@@ -44,7 +49,9 @@ const REPLAY_SCHEMA = {
       .describe('It is taken in, now or before.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
     ...KEY_PROBLEMS,
-    404: problemResponse('`unknown_callback`: no callback has this id.'),
+    404: problemResponse(
+      '`unknown_callback`: no callback has this id; or no payment has the one that was named.',
+    ),
     409: problemResponse('`already_resolved` in another way; or `key_reused`.'),
     422: problemResponse(
       '`nothing_to_resolve`; `invalid_amount`; or the body still cannot be read, and `detail` says why.',
@@ -55,23 +62,23 @@ const REPLAY_SCHEMA = {
 /** Adds the way to have a callback taken in again. */
 export function addReplayRoutes(
   app: HttpServer,
-  { db, settings }: AppDependencies,
+  { db, settings, daraja }: AppDependencies,
   requireKey: Server['requireKey'],
 ): void {
   const replay = { onRequest: [requireKey('admin'), requireIdempotencyKey], schema: REPLAY_SCHEMA };
   app.post('/callbacks/:id/replay', replay, async (request) => {
     const { id } = request.params;
-    const { reason, body: corrected } = request.body;
+    const { reason, body: corrected, payment } = request.body;
     const found = await findCallback(db, id);
     if (found === null) throw new DaftariError('unknown_callback');
     const body = corrected === undefined ? Buffer.from(found.body) : Buffer.from(corrected);
-    const parsed = parseC2b(body);
-    if (!parsed.ok) throw httpProblem('invalid_request', { detail: UNREADABLE_REASONS[parsed.reason] });
+    const receiver = daraja === null ? null : receiverOf(daraja.settings);
+    const replayed = await readReplayedPayment({ db, receiver }, body, payment);
     const { receipt, outcome } = await replayCallback(
       db,
       {
         id,
-        deposit: depositOf(parsed.message, { source: null, body }),
+        ...replayed,
         reason,
         decidedBy: callerNameOf(request),
         idempotencyKey: request.headers['idempotency-key'],
