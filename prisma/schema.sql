@@ -2993,8 +2993,8 @@ BEGIN
     END IF;
     PERFORM services.settle_by_deposits(
         p_ids => p_ids, p_receipts => p_receipts, p_kinds => p_kinds, p_amounts => p_amounts,
-        p_short_codes => p_short_codes, p_paid_at => p_paid_at, p_phones => p_phones, p_phone_hashes => p_phone_hashes,
-        p_wallets => p_wallets
+        p_short_codes => p_short_codes, p_accounts => p_accounts, p_paid_at => p_paid_at, p_phones => p_phones,
+        p_phone_hashes => p_phone_hashes, p_wallets => p_wallets
     );
 END
 $function$;
@@ -5056,7 +5056,7 @@ END
 $function$;
 
 -- ==== function: services.settle_by_deposits ====
-CREATE OR REPLACE FUNCTION services.settle_by_deposits(p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_wallets text[])
+CREATE OR REPLACE FUNCTION services.settle_by_deposits(p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_wallets text[])
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -5082,12 +5082,13 @@ BEGIN
                     WHERE p.wallet_id = t.wallet
                       AND p.created_at BETWEEN t.paid_at - interval '1 hour' AND t.paid_at + interval '2 minutes'
                       AND p.receipt IS NULL AND p.amount = t.amount AND p.short_code = t.short_code
+                      AND (coalesce(t.account, '') = '' OR upper(btrim(t.account)) = upper(p.reference))
                       AND services.may_be_phone(p_phone => p.phone, p_told => t.phone, p_hash => t.phone_hash)
                    HAVING count(*) = 1
                ) AS payment
           FROM unnest(
-            p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_paid_at, p_phones, p_phone_hashes, p_wallets
-          ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, paid_at, phone, phone_hash, wallet, ord)
+            p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_wallets
+          ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, account, paid_at, phone, phone_hash, wallet, ord)
          WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
            AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
       ) m

@@ -30,8 +30,8 @@ BEGIN
     END IF;
     PERFORM services.settle_by_deposits(
         p_ids => p_ids, p_receipts => p_receipts, p_kinds => p_kinds, p_amounts => p_amounts,
-        p_short_codes => p_short_codes, p_paid_at => p_paid_at, p_phones => p_phones, p_phone_hashes => p_phone_hashes,
-        p_wallets => p_wallets
+        p_short_codes => p_short_codes, p_accounts => p_accounts, p_paid_at => p_paid_at, p_phones => p_phones,
+        p_phone_hashes => p_phone_hashes, p_wallets => p_wallets
     );
 END
 $$;

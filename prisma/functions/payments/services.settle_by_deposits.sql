@@ -3,13 +3,14 @@
 --
 -- Arrays of equal length, one element a payment; p_ids: NULL for what was not posted; p_wallets: who was credited.
 -- A deposit settles a payment of the same wallet, amount and short code that has no receipt, whatever was thought of it, when
--- it was paid from two minutes before the request (clocks differ) to an hour after it, and its payer's number is told and
--- agrees. Where two payments may be meant, the callback or M-PESA's answer must say which.
+-- it was paid from two minutes before the request (clocks differ) to an hour after it, its payer's number is told and agrees,
+-- and its account is the reference that the prompt showed, or there is none, as at a till: money that was meant for something else
+-- must not pay an order. Where two payments may be meant, the callback or M-PESA's answer must say which.
 -- What the callback of a request or a proof of M-PESA reports names its payment, and is settled by services.record_payments.
 -- Locks: the payments, in order of their ids; the wallets of the batch are locked already.
 CREATE OR REPLACE FUNCTION services.settle_by_deposits(
-    p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_paid_at timestamp[],
-    p_phones text[], p_phone_hashes text[], p_wallets text[]
+    p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[],
+    p_paid_at timestamp[], p_phones text[], p_phone_hashes text[], p_wallets text[]
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -38,12 +39,13 @@ BEGIN
                     WHERE p.wallet_id = t.wallet
                       AND p.created_at BETWEEN t.paid_at - interval '1 hour' AND t.paid_at + interval '2 minutes'
                       AND p.receipt IS NULL AND p.amount = t.amount AND p.short_code = t.short_code
+                      AND (coalesce(t.account, '') = '' OR upper(btrim(t.account)) = upper(p.reference))
                       AND services.may_be_phone(p_phone => p.phone, p_told => t.phone, p_hash => t.phone_hash)
                    HAVING count(*) = 1
                ) AS payment
           FROM unnest(
-            p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_paid_at, p_phones, p_phone_hashes, p_wallets
-          ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, paid_at, phone, phone_hash, wallet, ord)
+            p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_wallets
+          ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, account, paid_at, phone, phone_hash, wallet, ord)
          WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
            AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
       ) m

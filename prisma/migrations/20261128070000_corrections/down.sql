@@ -685,7 +685,7 @@ DROP FUNCTION services.note_assignment(p_receipt text, p_reference text, p_by te
 
 DROP FUNCTION services.retell_masked(p_assignment core.transactions);
 
-DROP FUNCTION services.settle_by_deposits(p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_wallets text[]);
+DROP FUNCTION services.settle_by_deposits(p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_wallets text[]);
 
 DROP FUNCTION services.tell_masked(p_receipt text, p_phone text);
 

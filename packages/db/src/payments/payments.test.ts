@@ -251,6 +251,13 @@ test.for([
   expect(await now(payment)).toMatchObject({ status: 'PENDING', receipt: null });
 });
 
+test('money that was not paid for what was asked settles nothing, however well the rest fits', async () => {
+  const payment = await askFor(database.db, { wallet: await openCustomer(database.db), reference: 'ORDER 17' });
+  await pull(payment);
+  expect(await now(payment)).toMatchObject({ status: 'REQUESTED', receipt: null });
+  expect(await balanceOf(sql, payment.wallet)).toBe('150.00');
+});
+
 test('a deposit settles one payment at most, and none where two can be meant', async () => {
   const { db } = database;
   const first = await newPayment();
