@@ -30,6 +30,7 @@ import { startPaymentRunner } from './payments/payment-runner.ts';
 import { createReceiver } from './receive-callback.ts';
 import { addStkRoutes, STK_ROOTS } from './stk/stk-routes.ts';
 import { addBreakRoutes } from './statements/break-routes.ts';
+import { addBreakSheetRoutes } from './statements/break-sheet-routes.ts';
 import { addPeriodRoutes } from './statements/period-routes.ts';
 import { addReconciliationRoutes } from './statements/reconciliation-routes.ts';
 import { addStatementRoutes } from './statements/statement-routes.ts';
@@ -95,6 +96,7 @@ export async function createApp(
   addReconciliationRoutes(app, deps, requireKey);
   addPeriodRoutes(app, context);
   addBreakRoutes(app, context);
+  await addBreakSheetRoutes(app, deps, requireKey);
   addGapRoutes(app, context);
   watchGaps(deps, server, reads);
   addWebhooks(server, deps, context);

@@ -153,6 +153,8 @@ export { listSms } from './sms/sms-list.ts';
 export type { SmsListRequest, SmsPage } from './sms/sms-list.ts';
 export { PERIOD_CONTROLS } from './statements/agreement.ts';
 export type { PeriodControlName, PeriodItem } from './statements/agreement.ts';
+export { changeBreaksBySheet } from './statements/break-sheet.ts';
+export type { SheetChanges, SheetRequest } from './statements/break-sheet.ts';
 export {
   BREAK_ACTIONS,
   BREAK_AGES,
@@ -194,6 +196,8 @@ export type {
   ReconciliationReport,
   ReconciliationState,
 } from './statements/reconciliation.ts';
+export { SheetError } from './statements/sheet-error.ts';
+export { SHEET_REFUSALS } from './statements/sheet-rows.ts';
 export { StatementRowsError } from './statements/statement-error.ts';
 export {
   claimWebhookDeliveries,
