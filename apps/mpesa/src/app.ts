@@ -31,6 +31,7 @@ import { createReceiver } from './receive-callback.ts';
 import { addStkRoutes, STK_ROOTS } from './stk/stk-routes.ts';
 import { addBreakRoutes } from './statements/break-routes.ts';
 import { addBreakSheetRoutes } from './statements/break-sheet-routes.ts';
+import { addEvidenceRoutes } from './statements/evidence-routes.ts';
 import { addPeriodRoutes } from './statements/period-routes.ts';
 import { addReconciliationRoutes } from './statements/reconciliation-routes.ts';
 import { addStatementRoutes } from './statements/statement-routes.ts';
@@ -93,6 +94,7 @@ export async function createApp(
   addReplayRoutes(app, deps, requireKey);
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
+  await addEvidenceRoutes(app, deps, requireKey);
   addReconciliationRoutes(app, deps, requireKey);
   addPeriodRoutes(app, context);
   addBreakRoutes(app, context);

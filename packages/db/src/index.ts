@@ -179,6 +179,8 @@ export { findGaps, listGaps } from './gaps/list-gaps.ts';
 export type { Gap, GapKind, GapListRequest, GapPage } from './gaps/list-gaps.ts';
 export { findKnownPayments } from './gaps/known-payments.ts';
 export type { KnownPayment } from './gaps/known-payments.ts';
+export { checkPayerStatement } from './statements/evidence.ts';
+export type { Evidence, EvidenceItem, EvidenceRequest } from './statements/evidence.ts';
 export { importStatement } from './statements/import-statement.ts';
 export type { StatementImport } from './statements/import-statement.ts';
 export type { ImportedStatement } from './statements/imported-statement.ts';
