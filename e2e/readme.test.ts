@@ -15,6 +15,7 @@ const EXAMPLE_SETTINGS = {
     paths: {
       '@repo/csv': ['../../packages/csv/src/csv-text.ts'],
       '@repo/statements': ['../../packages/statements/src/index.ts'],
+      '@repo/xlsx/*': ['../../packages/xlsx/src/*-xlsx.ts'],
       '@repo/http': ['../../packages/http/src/index.ts'],
       '@repo/receipts': ['../../packages/receipts/src/index.ts'],
       '@repo/schema-engine/config': ['../../tools/schema-engine/src/config.ts'],

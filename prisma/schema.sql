@@ -2129,6 +2129,41 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.change_mpesa_breaks_by_row ====
+CREATE OR REPLACE FUNCTION services.change_mpesa_breaks_by_row(p_ids uuid[], p_versions integer[], p_actions text[], p_by text, p_assignees text[], p_reasons text[], p_comments text[], p_evidences text[], p_is_trial boolean, p_skips_refused boolean)
+ RETURNS TABLE(id uuid, outcome text, reason text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_is_trial boolean := p_is_trial;
+BEGIN
+    -- In one order for everybody: two sheets with the same breaks in another order would otherwise wait in a circle.
+    PERFORM FROM services.mpesa_breaks b WHERE b.id = ANY (p_ids) ORDER BY b.id FOR UPDATE;
+    -- What is locked stays as it is, so a trial says what will be.
+    IF NOT p_is_trial AND NOT p_skips_refused THEN
+        v_is_trial := EXISTS (
+            SELECT FROM services.change_mpesa_breaks_by_row(
+                p_ids => p_ids, p_versions => p_versions, p_actions => p_actions, p_by => p_by, p_assignees => p_assignees,
+                p_reasons => p_reasons, p_comments => p_comments, p_evidences => p_evidences, p_is_trial => true,
+                p_skips_refused => false
+            ) t
+             WHERE t.outcome = 'refused'
+        );
+    END IF;
+    RETURN QUERY
+    SELECT c.id, c.outcome, c.reason
+      FROM unnest(p_ids, p_versions, p_actions, p_assignees, p_reasons, p_comments, p_evidences) WITH ORDINALITY
+           AS r (id, version, action, assignee, reason, comment, evidence, place)
+     CROSS JOIN LATERAL services.change_mpesa_breaks(
+        p_ids => ARRAY[r.id], p_versions => ARRAY[r.version], p_action => r.action, p_by => p_by,
+        p_assignee => r.assignee, p_reason => r.reason, p_comment => r.comment, p_evidence => r.evidence,
+        p_is_trial => v_is_trial
+     ) c
+     ORDER BY r.place;
+END
+$function$;
+
 -- ==== function: services.change_payment ====
 CREATE OR REPLACE FUNCTION services.change_payment(p_id uuid, p_status text, p_reason text DEFAULT NULL::text, p_result_code text DEFAULT NULL::text, p_receipt text DEFAULT NULL::text, p_due_ms integer DEFAULT NULL::integer)
  RETURNS boolean
@@ -5536,7 +5571,7 @@ $function$;
 CREATE OR REPLACE FUNCTION services.statement_line_id(p_short_code text, p_account_key text, p_receipt text, p_is_completed boolean, p_paid_in numeric, p_withdrawn numeric, p_balance numeric, p_details text)
  RETURNS uuid
  LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
+ STABLE PARALLEL SAFE
 AS $function$
     SELECT encode(substr(sha256(convert_to(concat_ws(
         E'\x1f', p_short_code, p_account_key, p_receipt, p_is_completed, p_paid_in, p_withdrawn,

@@ -156,6 +156,8 @@ export { listSms } from './sms/sms-list.ts';
 export type { SmsListRequest, SmsPage } from './sms/sms-list.ts';
 export { PERIOD_CONTROLS } from './statements/agreement.ts';
 export type { PeriodControlName, PeriodItem } from './statements/agreement.ts';
+export { changeBreaksBySheet } from './statements/break-sheet.ts';
+export type { SheetChanges, SheetRequest } from './statements/break-sheet.ts';
 export {
   BREAK_ACTIONS,
   BREAK_AGES,
@@ -180,6 +182,8 @@ export { findGaps, listGaps } from './gaps/list-gaps.ts';
 export type { Gap, GapKind, GapListRequest, GapPage } from './gaps/list-gaps.ts';
 export { findKnownPayments } from './gaps/known-payments.ts';
 export type { KnownPayment } from './gaps/known-payments.ts';
+export { checkPayerStatement } from './statements/evidence.ts';
+export type { Evidence, EvidenceItem, EvidenceRequest } from './statements/evidence.ts';
 export { importStatement } from './statements/import-statement.ts';
 export type { StatementImport } from './statements/import-statement.ts';
 export type { ImportedStatement } from './statements/imported-statement.ts';
@@ -197,6 +201,8 @@ export type {
   ReconciliationReport,
   ReconciliationState,
 } from './statements/reconciliation.ts';
+export { SheetError } from './statements/sheet-error.ts';
+export { SHEET_REFUSALS } from './statements/sheet-rows.ts';
 export { StatementRowsError } from './statements/statement-error.ts';
 export {
   claimWebhookDeliveries,

@@ -6,6 +6,7 @@ export { addCallbackScope } from './bodies/callback-scope.ts';
 export type { CallbackScopeOptions } from './bodies/callback-scope.ts';
 export { csvAnswer, jsonOrCsv, prefersCsv } from './answers/csv.ts';
 export type { CsvList } from './answers/csv.ts';
+export { XLSX_TYPE, xlsxAnswer } from './answers/xlsx.ts';
 export { DeadlineError, within } from './running/deadline.ts';
 export {
   EnvironmentError,

@@ -1,4 +1,4 @@
-import type { Cell } from './table-row.ts';
+import type { Cell } from '@repo/xlsx/table-row';
 
 /** Currency, sign and grouping as portals and spreadsheets write them. */
 const AMOUNT = /^(?:KES|KSHS?\.?)?\s*([-+]?)\s*(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?$/i;

@@ -1,5 +1,5 @@
 import { StatementError } from './errors.ts';
-import type { Cell, TableRow } from './table-row.ts';
+import type { Cell, TableRow } from '@repo/xlsx/table-row';
 
 /** The columns that statements have, by what their names come to without spaces, signs and what is in brackets. */
 const COLUMNS = {

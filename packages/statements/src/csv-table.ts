@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { StatementError } from './errors.ts';
-import type { RowBatch, TableRow } from './table-row.ts';
+import type { RowBatch, TableRow } from '@repo/xlsx/table-row';
 
 /** Rows that are handed on together. */
 const BATCH = 1_000;

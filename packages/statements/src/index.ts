@@ -7,3 +7,6 @@ export type { Preamble } from './preamble.ts';
 export { readStatement } from './read-statement.ts';
 export type { StatementHead, StatementSink, StatementSummary } from './read-statement.ts';
 export type { BalanceCheck } from './running-balance.ts';
+export { readPayerStatement } from './payer/read-payer-statement.ts';
+export type { PayerStatement } from './payer/read-payer-statement.ts';
+export type { PayerLine } from './payer/payer-lines.ts';

@@ -4,7 +4,7 @@ import { readDetails, readParty } from './details.ts';
 import type { RowFault, RowFaultReason } from './errors.ts';
 import { kindOf } from './kinds.ts';
 import type { LineKind } from './kinds.ts';
-import type { Cell, TableRow } from './table-row.ts';
+import type { Cell, TableRow } from '@repo/xlsx/table-row';
 import { timeOf } from './times.ts';
 
 /** One line of a statement. Amounts are cents of KES; times are milliseconds since 1970. */

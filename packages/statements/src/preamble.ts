@@ -1,6 +1,6 @@
 import { centsOf } from './amounts.ts';
 import { plainName } from './columns.ts';
-import type { Cell } from './table-row.ts';
+import type { Cell } from '@repo/xlsx/table-row';
 import { timeOf } from './times.ts';
 
 /** What a file says of itself above its lines. Amounts are cents; times are milliseconds since 1970. Null: not said. */

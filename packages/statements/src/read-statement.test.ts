@@ -5,7 +5,7 @@ import type { StatementHead, StatementLine } from './index.ts';
 import { books, styles } from './testing/arbitraries.ts';
 import { netOf, statementFile } from './testing/statement-file.ts';
 import type { BookEntry } from './testing/statement-file.ts';
-import { temporaryFile } from './testing/temporary-file.ts';
+import { temporaryFile } from '@repo/testing/temporary-file';
 
 async function read(bytes: Uint8Array | string) {
   await using file = await temporaryFile(bytes);

@@ -9,7 +9,7 @@ import type { Preamble } from './preamble.ts';
 import { createBalanceCheck } from './running-balance.ts';
 import type { BalanceCheck } from './running-balance.ts';
 import { readTable } from './table.ts';
-import type { TableRow } from './table-row.ts';
+import type { TableRow } from '@repo/xlsx/table-row';
 import { timeOf } from './times.ts';
 
 /** What is known of a statement before its lines. */

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
+import { XlsxError, xlsxRows } from '@repo/xlsx/read';
+import type { RowBatch } from '@repo/xlsx/table-row';
 import { csvRows } from './csv-table.ts';
 import { StatementError } from './errors.ts';
-import type { RowBatch } from './table-row.ts';
-import { xlsxRows } from './xlsx-table.ts';
 
 /**
  * The rows of a CSV or XLSX file, whichever its bytes are. The file is read as a stream; of a workbook all sheets, one
@@ -11,8 +11,23 @@ import { xlsxRows } from './xlsx-table.ts';
  * @throws StatementError
  */
 export async function* readTable(path: string): AsyncGenerator<RowBatch> {
-  yield* (await isWorkbook(path)) ? xlsxRows(path) : csvRows(path);
+  if (!(await isWorkbook(path))) {
+    yield* csvRows(path);
+    return;
+  }
+  try {
+    yield* xlsxRows(path);
+  } catch (error) {
+    if (!(error instanceof XlsxError)) throw error;
+    throw new StatementError(OF_WORKBOOKS[error.code], { row: error.row, cause: error.cause });
+  }
 }
+
+const OF_WORKBOOKS = {
+  damaged: 'file_damaged',
+  encrypted: 'file_encrypted',
+  no_sheet: 'file_unsupported',
+} as const;
 
 /** What files of other kinds begin with: PDF, HTML or XML, PNG, gzip and RTF. */
 const OTHERS = ['%PDF', '<', '\u0089PNG', '\u001F\u008B', '{\\rtf'];

@@ -1,4 +1,4 @@
-import type { Cell } from './table-row.ts';
+import type { Cell } from '@repo/xlsx/table-row';
 
 /** East Africa Time is three hours ahead of UTC, all year. */
 const EAT_MS = 3 * 3_600_000;

@@ -1,7 +1,7 @@
 import { createTestDatabase } from '@repo/postgres/testing';
 import { statementFile } from '@repo/statements/testing/statement-file';
 import type { BookEntry } from '@repo/statements/testing/statement-file';
-import { temporaryFile } from '@repo/statements/testing/temporary-file';
+import { temporaryFile } from '@repo/testing/temporary-file';
 import { expect, it } from 'vitest';
 import { runCommandInThread } from './fixtures/run-command.ts';
 

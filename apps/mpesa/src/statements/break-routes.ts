@@ -10,8 +10,17 @@ import {
   listReceivables,
 } from '@repo/db';
 import type { BreakFilter, BreakStatus, WorkedBreak } from '@repo/db';
-import { csvAnswer, jsonOrCsv, prefersCsv, problemResponse, wordParameter } from '@repo/http';
+import {
+  csvAnswer,
+  jsonOrCsv,
+  negotiate,
+  problemResponse,
+  wordParameter,
+  XLSX_TYPE,
+  xlsxAnswer,
+} from '@repo/http';
 import type { HttpServer } from '@repo/http';
+import type { XlsxColumn } from '@repo/xlsx/write';
 import { z } from 'zod';
 import type { RouteContext } from '../dependencies.ts';
 import { KEY_PROBLEMS } from '../key-problems.ts';
@@ -61,6 +70,29 @@ const COLUMNS = Object.fromEntries(
   Object.keys(FIELDS).map((field) => [field, (item: Item) => textOf(item[field as keyof Item])]),
 );
 
+/** Columns that are wider than others, or hold numbers. */
+const SHEET_STYLES: Partial<Record<keyof Item, Omit<XlsxColumn<Item>, 'cell'>>> = {
+  id: { width: 38 },
+  state: { width: 16 },
+  why: { width: 26 },
+  amount: { kind: 'amount' },
+  ledgerAmount: { kind: 'amount' },
+  at: { width: 26 },
+  dueAt: { width: 26 },
+  reason: { width: 16, choices: BREAK_REASONS },
+  comment: { width: 40 },
+  evidence: { width: 40 },
+  version: { kind: 'count', width: 8 },
+};
+
+/** The sheet that `POST /breaks/sheet` takes: all fields, and the column in which people say what is to be done. */
+const SHEET: Record<string, XlsxColumn<Item>> = {
+  ...Object.fromEntries(
+    Object.entries(COLUMNS).map(([field, cell]) => [field, { ...SHEET_STYLES[field as keyof Item], cell }]),
+  ),
+  action: { cell: () => null, choices: BREAK_ACTIONS },
+};
+
 function textOf(value: Item[keyof Item]): string | null {
   return value === null ? null : String(value);
 }
@@ -82,17 +114,22 @@ const FILTER = {
 
 const COMMON = { tags: ['statements'], security: [{ apiKey: [] }] };
 
+const LISTED = jsonOrCsv('The breaks.', z.object({ items: z.array(worked) }).meta({ id: 'BreakList' }));
+
 const LIST_SCHEMA = {
   ...COMMON,
   operationId: 'listBreaks',
   summary:
     'What reconciliation left open and what people did about it, those that are due first at the beginning.',
-  description: 'JSON, or CSV with `Accept: text/csv`. At most 1,000.',
+  description: `JSON, CSV with \`Accept: text/csv\`, or with \`Accept: ${XLSX_TYPE}\` a sheet that \`POST /breaks/sheet\` takes back. At most 1,000.`,
   querystring: z.strictObject({ ...FILTER, overdue: z.stringbool().optional() }),
   response: {
-    200: jsonOrCsv('The breaks.', z.object({ items: z.array(worked) }).meta({ id: 'BreakList' })),
+    200: {
+      description: LISTED.description,
+      content: { ...LISTED.content, [XLSX_TYPE]: { schema: z.string() } },
+    },
     ...KEY_PROBLEMS,
-    406: problemResponse('There is JSON and CSV.'),
+    406: problemResponse('There is JSON, CSV and XLSX.'),
     422: problemResponse('A parameter is unknown or wrong.'),
   },
 };
@@ -210,10 +247,16 @@ export function addBreakRoutes(app: HttpServer, { db, reads, requireKey }: Route
   const read = requireKey('read');
 
   app.get('/breaks', { onRequest: read, schema: LIST_SCHEMA }, async (request, reply) => {
-    const isCsv = prefersCsv(request);
+    const type = negotiate(request, ['application/json', 'text/csv', XLSX_TYPE]);
     const found = await reads.current((handle) => listBreaks(handle, filterOf(request.query)));
     const items = found.map(breakBody);
-    return isCsv ? csvAnswer(reply, { name: 'breaks', columns: COLUMNS, rows: items }) : { items };
+    if (type === XLSX_TYPE) {
+      await xlsxAnswer(reply, { name: 'breaks', columns: SHEET, rows: items });
+      return reply;
+    }
+    return type === 'text/csv'
+      ? csvAnswer(reply, { name: 'breaks', columns: COLUMNS, rows: items })
+      : { items };
   });
 
   app.post('/breaks/changes', { onRequest: requireKey('admin'), schema: CHANGE_SCHEMA }, async (request) => {

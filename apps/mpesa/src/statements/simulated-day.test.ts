@@ -1,7 +1,7 @@
 import { closePeriod, importStatement, lookupWallet, reconcile } from '@repo/db';
 import { startDaraja } from '@repo/simulator';
 import type { DarajaSimulator } from '@repo/simulator';
-import { temporaryFile } from '@repo/statements/testing/temporary-file';
+import { temporaryFile } from '@repo/testing/temporary-file';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openCustomerWallet, startTestService, TEST_TOKEN } from '../testing.ts';
 import type { TestService } from '../testing.ts';

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { StatementRowsError, importStatement } from '@repo/db';
 import type { ImportedStatement } from '@repo/db';
 import { HttpProblem, problemResponse } from '@repo/http';
@@ -7,7 +6,10 @@ import { z } from 'zod';
 import type { AppDependencies } from '../dependencies.ts';
 import { KEY_PROBLEMS } from '../key-problems.ts';
 import { callerNameOf } from '../release-routes.ts';
-import { spool } from './spool.ts';
+import { spool, takeStreams } from './spool.ts';
+
+/** A statement of a million lines has less than 200 MiB. */
+const MOST_MEBIBYTES = 512;
 
 const imported = z
   .object({
@@ -72,8 +74,7 @@ export async function addStatementRoutes(
     takeStreams(scope);
     scope.post('/statements', { onRequest: requireKey('admin'), schema: SCHEMA }, async (request, reply) => {
       const { shortCode, skipBadRows } = request.query;
-      const body = (request.body ?? request.raw) as Readable;
-      await using file = await spool(body);
+      await using file = await spool(request, MOST_MEBIBYTES);
       const statement = await importStatement(db, file.path, {
         skipBadRows,
         importedBy: callerNameOf(request),
@@ -82,18 +83,6 @@ export async function addStatementRoutes(
       return reply.code(statement.isRepeat ? 200 : 201).send(statementBody(statement));
     });
     done();
-  });
-}
-
-/** Hands bodies on as they come, whatever their content type says: the file itself says what it is. */
-function takeStreams(scope: HttpServer): void {
-  scope.addHook('onRequest', (request, _reply, done) => {
-    request.raw.headers['content-type'] = 'application/octet-stream';
-    done();
-  });
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', (_request, payload, done) => {
-    done(null, payload);
   });
 }
 

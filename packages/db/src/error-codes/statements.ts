@@ -75,4 +75,15 @@ export const STATEMENT_ERRORS = {
     title: 'There is no such break.',
     advice: 'There is no break with this id.',
   },
+  invalid_sheet: {
+    kind: 'refused',
+    title: 'The file cannot be read as a sheet of breaks.',
+    advice: 'The file cannot be read as a sheet of breaks. Nothing was changed.',
+  },
+  sheet_refused: {
+    kind: 'refused',
+    status: 409,
+    title: 'Rows of the sheet cannot be applied.',
+    advice: 'Rows of the sheet cannot be applied. Nothing was changed. Take a new sheet, or skip these rows.',
+  },
 } as const satisfies ErrorDescriptions;

@@ -13,6 +13,7 @@ import type {
 } from './reconciliation.ts';
 import type { BalanceRow, InputRow, ItemRow, LateRow } from './reconciliation-reads.ts';
 import { withSuggestions } from './suggest.ts';
+import type { PaidBreak } from './suggest.ts';
 
 /** A callback that comes later than this is missing. */
 const GRACE_MS = 15 * 60_000;
@@ -142,22 +143,21 @@ interface Coverage {
   readonly uncovered: readonly Span[];
 }
 
-function breakOf(row: ItemRow, coverage: Coverage): Break[] {
+function breakOf(row: ItemRow, coverage: Coverage): PaidBreak[] {
   const { state, side, reference, kind, amount, ledger_amount: ledgerAmount, at_ms: at } = row;
   if (side === null || at === null) return [];
-  return [
-    {
-      state,
-      side,
-      reference: reference ?? '',
-      kind: kind ?? '',
-      amount,
-      ledgerAmount,
-      at: new Date(Number(at)).toISOString(),
-      reason: row.reason ?? reasonOf(state, Number(at), coverage),
-      suggestion: null,
-    },
-  ];
+  const found: Break = {
+    state,
+    side,
+    reference: reference ?? '',
+    kind: kind ?? '',
+    amount,
+    ledgerAmount,
+    at: new Date(Number(at)).toISOString(),
+    reason: row.reason ?? reasonOf(state, Number(at), coverage),
+    suggestion: null,
+  };
+  return [{ found, payer: row.payer }];
 }
 
 /** What the files, and not the rows, can say: no file shows that time, or the callback may still be on its way. */

@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { isStatementError, readStatement } from '@repo/statements';
 import type { StatementHead, StatementLine, StatementSummary } from '@repo/statements';
 import type { Db } from '../connection/db.ts';
 import { query } from '../connection/handle.ts';
-import type { Handle } from '../connection/handle.ts';
+import type { Handle, Value } from '../connection/handle.ts';
 import { longTransaction } from '../connection/long-transaction.ts';
 import { DaftariError } from '../errors.ts';
 import { requireText } from '../request.ts';
+import { digestOf } from './file-digest.ts';
 import type { ImportedStatement } from './imported-statement.ts';
 import { StatementRowsError } from './statement-error.ts';
 import {
@@ -106,12 +105,21 @@ function createWriter(db: Handle, work: Work) {
   let waiting: StatementLine[] = [];
   let added = 0;
   let read = 0;
+  // One batch is written while the next one is read.
+  let writing: Promise<void> = Promise.resolve();
 
   async function flush(): Promise<void> {
+    await writing;
     if (waiting.length === 0 || statement === null) return;
-    const [row] = await query<{ added: number }>(db, ADD_LINES, lineValues(statement, waiting));
-    added += row?.added ?? 0;
+    writing = write(lineValues(statement, waiting));
+    // What fails is thrown by whoever waits for it.
+    writing.catch(() => undefined);
     waiting = [];
+  }
+
+  async function write(values: Value[]): Promise<void> {
+    const [row] = await query<{ added: number }>(db, ADD_LINES, values);
+    added += row?.added ?? 0;
   }
 
   return {
@@ -133,6 +141,7 @@ function createWriter(db: Handle, work: Work) {
     },
     async end(summary: StatementSummary): Promise<string> {
       await flush();
+      await writing;
       if (statement === null) throw new DaftariError('database_error');
       await query(db, FINISH, finishValues(statement.id, summary, added));
       return statement.id;
@@ -157,10 +166,4 @@ async function readBack(db: Handle, id: string, isRepeat: boolean): Promise<Impo
   const [row] = await query<StatementRow>(db, FIND_STATEMENT, [id]);
   if (row === undefined) throw new DaftariError('database_error');
   return { ...statementOf(row), isRepeat };
-}
-
-async function digestOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash.digest('hex');
 }

@@ -27,6 +27,8 @@ export interface ItemRow {
   readonly ledger_amount: string | null;
   readonly at_ms: string | null;
   readonly reason: string | null;
+  /** The payer's number, whole or masked. It decides a suggestion and goes no further. */
+  readonly payer: string | null;
 }
 
 export interface InputRow {
@@ -113,18 +115,22 @@ WITH items AS MATERIALIZED (
            sum(greatest(i.statement_net, 0)) AS paid_in, -sum(least(i.statement_net, 0)) AS withdrawn,
            sum(i.ledger_net) AS ledger_net,
            NULL AS side, NULL AS reference, NULL AS kind, NULL::numeric AS ledger_amount, NULL::timestamp AS happened_at,
-           NULL AS reason, NULL AS place
+           NULL AS reason, NULL AS place, NULL AS payer
       FROM items i
      GROUP BY i.state
     UNION ALL
-    SELECT 1, i.state, 1, i.amount, 0, 0, 0, 0, i.side, i.reference, i.kind, i.ledger_amount, i.happened_at, i.reason, i.place
+    SELECT 1, i.state, 1, i.amount, 0, 0, 0, 0, i.side, i.reference, i.kind, i.ledger_amount, i.happened_at, i.reason, i.place,
+           CASE i.side
+               WHEN 'statement' THEN (SELECT s.phone FROM services.mpesa_statement_lines s WHERE s.id = i.place::uuid)
+               ELSE (SELECT g.phone FROM services.mpesa_logs g WHERE g.mpesa_receipt = i.reference)
+           END
       FROM items i
      WHERE i.is_open
 )
 SELECT a.state, a.lines, a.amount::numeric(19,2)::text AS amount, a.difference::numeric(19,2)::text AS difference,
        a.paid_in::numeric(19,2)::text AS paid_in, a.withdrawn::numeric(19,2)::text AS withdrawn,
        a.ledger_net::numeric(19,2)::text AS ledger_net, a.side, a.reference, a.kind, a.ledger_amount::text AS ledger_amount,
-       (extract(epoch FROM a.happened_at) * 1000)::bigint::text AS at_ms, a.reason
+       (extract(epoch FROM a.happened_at) * 1000)::bigint::text AS at_ms, a.reason, a.payer
   FROM answer a
  ORDER BY a.part, a.happened_at, a.reference COLLATE "C", a.side COLLATE "C", a.amount, a.place COLLATE "C"`,
 };

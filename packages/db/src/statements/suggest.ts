@@ -4,22 +4,42 @@ const HOUR_MS = 3_600_000;
 /** Nothing farther apart is suggested. */
 const FARTHEST_MS = 24 * HOUR_MS;
 
+/** What is open, and the number of its payer: whole, masked, or null. */
+export interface PaidBreak {
+  readonly found: Break;
+  readonly payer: string | null;
+}
+
 /**
- * Says beside each line that the ledger lacks which movement without a line has the same amount and is nearest in time,
- * and the other way round. A suggestion is for people and decides nothing: the receipts differ.
+ * Says beside each line that the ledger lacks which movement without a line has the same amount, and the other way round: one
+ * of the same payer before others, and then the nearest in time. A suggestion is for people and decides nothing: the receipts
+ * differ.
  */
-export function withSuggestions(breaks: readonly Break[]): Break[] {
-  const byAmount = Map.groupBy(breaks, ({ amount }) => amount);
-  return breaks.map((each) => {
-    const others = (byAmount.get(each.amount) ?? []).filter(({ side }) => side !== each.side);
-    const near = others
-      .map((other) => ({ other, apart: Math.abs(Date.parse(other.at) - Date.parse(each.at)) }))
+export function withSuggestions(breaks: readonly PaidBreak[]): Break[] {
+  const byAmount = Map.groupBy(breaks, ({ found }) => found.amount);
+  return breaks.map(({ found, payer }) => {
+    const others = (byAmount.get(found.amount) ?? []).filter(({ found: { side } }) => side !== found.side);
+    const [near] = others
+      .map((other) => ({
+        other: other.found,
+        apart: Math.abs(Date.parse(other.found.at) - Date.parse(found.at)),
+        isSamePayer: areAlike(payer, other.payer),
+      }))
       .filter(({ apart }) => apart <= FARTHEST_MS)
-      .toSorted((a, b) => a.apart - b.apart)[0];
-    if (near === undefined || near.other.reference === each.reference) return each;
-    const because = `the same amount, ${apartText(near.apart)} apart`;
-    return { ...each, suggestion: { reference: near.other.reference, because } };
+      .toSorted((a, b) => Number(b.isSamePayer) - Number(a.isSamePayer) || a.apart - b.apart);
+    if (near === undefined || near.other.reference === found.reference) return found;
+    const same = near.isSamePayer ? 'the same amount and payer' : 'the same amount';
+    return {
+      ...found,
+      suggestion: { reference: near.other.reference, because: `${same}, ${apartText(near.apart)} apart` },
+    };
   });
+}
+
+/** Whether two numbers can be one: what neither of them masks is the same. */
+function areAlike(a: string | null, b: string | null): boolean {
+  if (a === null || b === null || a.length !== b.length) return false;
+  return [...a].every((digit, i) => digit === '*' || b[i] === '*' || digit === b[i]);
 }
 
 function apartText(ms: number): string {

@@ -1,6 +1,6 @@
 import { statementFile } from '@repo/statements/testing/statement-file';
 import type { BookEntry, FileStyle } from '@repo/statements/testing/statement-file';
-import { temporaryFile } from '@repo/statements/testing/temporary-file';
+import { temporaryFile } from '@repo/testing/temporary-file';
 import type { Db } from '../connection/db.ts';
 import { importStatement } from '../statements/import-statement.ts';
 import type { StatementImport } from '../statements/import-statement.ts';

@@ -1,6 +1,4 @@
-import { ZipFile } from 'yazl';
-import { buffer } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
+import { workbookOf } from '@repo/xlsx/testing/workbook';
 
 /** One posting at M-PESA, as a test makes it up. Amounts are cents; `at` is milliseconds since 1970. */
 export interface BookEntry {
@@ -50,7 +48,7 @@ export async function statementFile(book: readonly BookEntry[], style: FileStyle
   const rows = statementRows(book, style);
   return style.file === undefined || style.file === 'csv'
     ? csvFile(rows, style)
-    : xlsxFile(rows, style.file === 'xlsx-shared');
+    : workbookOf(rows, { isShared: style.file === 'xlsx-shared' });
 }
 
 /** The rows of the file as a spreadsheet shows them. */
@@ -198,42 +196,4 @@ function csvFile(rows: readonly Cells[], style: FileStyle): Buffer {
   const quoted = (cell: string) => (/[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   const text = rows.map((cells) => cells.map(quoted).join(separator) + lineEnd).join('');
   return Buffer.from((hasByteOrderMark ? '\uFEFF' : '') + text);
-}
-
-/** A workbook with one sheet. What looks like a number is one, as after somebody saved it with a spreadsheet. */
-async function xlsxFile(rows: readonly Cells[], isShared: boolean): Promise<Buffer> {
-  const strings = new Map<string, number>();
-  const cellXml = (text: string, place: number, row: number): string => {
-    const at = `${String.fromCharCode(65 + place)}${String(row)}`;
-    if (text === '') return '';
-    if (/^-?\d+(\.\d+)?$/.test(text) && text.length < 17) return `<c r="${at}"><v>${text}</v></c>`;
-    if (!isShared)
-      return `<c r="${at}" t="inlineStr"><is><t xml:space="preserve">${escaped(text)}</t></is></c>`;
-    if (!strings.has(text)) strings.set(text, strings.size);
-    return `<c r="${at}" t="s"><v>${String(strings.get(text))}</v></c>`;
-  };
-  const sheet = rows
-    .map(
-      (cells, row) =>
-        `<row r="${String(row + 1)}">${cells.map((cell, place) => cellXml(cell, place, row + 1)).join('')}</row>`,
-    )
-    .join('');
-  const parts: Record<string, string> = {
-    'xl/workbook.xml': '<workbook><workbookPr/><sheets><sheet name="1" sheetId="1"/></sheets></workbook>',
-    'xl/worksheets/sheet1.xml': `<?xml version="1.0"?><worksheet><sheetData>${sheet}</sheetData></worksheet>`,
-  };
-  if (isShared) {
-    const items = [...strings.keys()].map((text) => `<si><t>${escaped(text)}</t></si>`).join('');
-    parts['xl/sharedStrings.xml'] = `<sst>${items}</sst>`;
-  }
-  const zip = new ZipFile();
-  // The same book makes the same file, whenever it is written.
-  const mtime = new Date(Date.UTC(2026, 0, 1));
-  for (const [name, text] of Object.entries(parts)) zip.addBuffer(Buffer.from(text), name, { mtime });
-  zip.end();
-  return buffer(zip.outputStream as Readable);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }

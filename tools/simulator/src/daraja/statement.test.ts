@@ -1,6 +1,6 @@
 import { readStatement } from '@repo/statements';
 import type { StatementLine } from '@repo/statements';
-import { temporaryFile } from '@repo/statements/testing/temporary-file';
+import { temporaryFile } from '@repo/testing/temporary-file';
 import { expect, test } from 'vitest';
 import { centsOf } from './cents.ts';
 import { startForTest } from './testing.ts';

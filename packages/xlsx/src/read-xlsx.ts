@@ -2,10 +2,12 @@ import type { Readable } from 'node:stream';
 import { SaxesParser } from 'saxes';
 import { openPromise } from 'yauzl';
 import type { Entry, ZipFile } from 'yauzl';
-import { StatementError } from './errors.ts';
 import { SharedStrings } from './shared-strings.ts';
-import { createSheetReader } from './xlsx-sheet.ts';
+import { createSheetReader } from './sheet.ts';
 import type { RowBatch } from './table-row.ts';
+import { XlsxError } from './xlsx-error.ts';
+
+export { XlsxError } from './xlsx-error.ts';
 
 const SHEET = /^xl\/worksheets\/[^/]+\.xml$/i;
 const STRINGS = /^xl\/sharedStrings\.xml$/i;
@@ -17,13 +19,28 @@ const LONGEST_PART = 4 * 1024 ** 3;
 /** Days between the two calendars of workbooks. */
 const DAYS_OF_1904 = 1_462;
 
-/** The rows of all sheets of an XLSX workbook, in the order of their names. Nothing of it is held as a whole. */
-export async function* xlsxRows(path: string): AsyncGenerator<RowBatch> {
+export interface ReadOptions {
+  /** Default: all, one after the other. */
+  readonly sheets?: 'all' | 'first';
+  /** The most bytes that one part of the workbook may unfold to. Default: 4 GiB. */
+  readonly maxPartBytes?: number;
+}
+
+/**
+ * The rows of the sheets of an XLSX workbook, in the order of their names. Nothing of it is held as a whole.
+ *
+ * @throws XlsxError
+ */
+export async function* xlsxRows(path: string, options: ReadOptions = {}): AsyncGenerator<RowBatch> {
+  const { maxPartBytes = LONGEST_PART } = options;
   const zip = await opened(path);
   try {
     const entries = await entriesOf(zip);
-    const sheets = entries.filter(({ fileName }) => SHEET.test(fileName)).toSorted(byName);
-    if (sheets.length === 0) throw new StatementError('file_unsupported');
+    if (entries.some(({ uncompressedSize }) => uncompressedSize > maxPartBytes))
+      throw new XlsxError('damaged');
+    const found = entries.filter(({ fileName }) => SHEET.test(fileName)).toSorted(byName);
+    if (found.length === 0) throw new XlsxError('no_sheet');
+    const sheets = options.sheets === 'first' ? found.slice(0, 1) : found;
     using strings = new SharedStrings();
     const shared = entries.find(({ fileName }) => STRINGS.test(fileName));
     if (shared !== undefined) await readStrings(zip, shared, strings);
@@ -120,8 +137,7 @@ async function entriesOf(zip: ZipFile): Promise<Entry[]> {
 }
 
 async function* texts(zip: ZipFile, entry: Entry): AsyncGenerator<string> {
-  if ((entry.generalPurposeBitFlag & 1) === 1) throw new StatementError('file_encrypted');
-  if (entry.uncompressedSize > LONGEST_PART) throw new StatementError('file_damaged');
+  if ((entry.generalPurposeBitFlag & 1) === 1) throw new XlsxError('encrypted');
   const decoder = new TextDecoder();
   let stream: Readable;
   try {
@@ -132,8 +148,8 @@ async function* texts(zip: ZipFile, entry: Entry): AsyncGenerator<string> {
   }
 }
 
-function damaged(cause: unknown, row?: number): StatementError {
-  return cause instanceof StatementError ? cause : new StatementError('file_damaged', { row, cause });
+function damaged(cause: unknown, row?: number): XlsxError {
+  return cause instanceof XlsxError ? cause : new XlsxError('damaged', { row, cause });
 }
 
 /** sheet2.xml before sheet10.xml. */

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 export async function temporaryFile(
   bytes: Uint8Array | string,
 ): Promise<{ readonly path: string } & AsyncDisposable> {
-  const folder = await mkdtemp(join(tmpdir(), 'daftari-statement-test-'));
-  const path = join(folder, 'statement');
+  const folder = await mkdtemp(join(tmpdir(), 'daftari-test-'));
+  const path = join(folder, 'file');
   await writeFile(path, bytes);
   return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
