@@ -252,7 +252,10 @@ test.for([
 });
 
 test('money that was not paid for what was asked settles nothing, however well the rest fits', async () => {
-  const payment = await askFor(database.db, { wallet: await openCustomer(database.db), reference: 'ORDER 17' });
+  const payment = await askFor(database.db, {
+    wallet: await openCustomer(database.db),
+    reference: 'ORDER 17',
+  });
   await pull(payment);
   expect(await now(payment)).toMatchObject({ status: 'REQUESTED', receipt: null });
   expect(await balanceOf(sql, payment.wallet)).toBe('150.00');
