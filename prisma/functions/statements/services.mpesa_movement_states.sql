@@ -55,7 +55,8 @@ AS $$
                AND EXISTS (SELECT FROM services.mpesa_matches p WHERE p.transaction_id = t.id)
            )
     ), seen AS (
-        SELECT m.*, x.line_id AS explained, l.completed_at, l.paid_in,
+        SELECT m.*, x.line_id AS explained, coalesce(own.completed_at, l.completed_at) AS completed_at,
+               coalesce(own.paid_in, l.paid_in) AS paid_in,
                coalesce((
                    SELECT sum(r.amount)
                      FROM core.transactions r
@@ -66,14 +67,13 @@ AS $$
                ) AS is_undone
           FROM movements m
           LEFT JOIN services.mpesa_matches x ON x.transaction_id = m.id
+          LEFT JOIN services.mpesa_statement_lines own ON own.id = x.line_id
+          -- Each of the two by an index of its own: one condition for both would read every line for each movement.
           LEFT JOIN LATERAL (
             SELECT p.completed_at, p.paid_in
               FROM services.mpesa_statement_lines p
-             WHERE CASE
-                       WHEN x.line_id IS NOT NULL THEN p.id = x.line_id
-                       ELSE m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code = p_short_code
-                            AND p.kind = 'payment' AND p.is_completed AND p.account_key = ''
-                   END
+             WHERE x.line_id IS NULL AND m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code = p_short_code
+               AND p.kind = 'payment' AND p.is_completed AND p.account_key = ''
              ORDER BY p.id
              LIMIT 1
           ) l ON true
