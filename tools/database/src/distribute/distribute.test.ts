@@ -6,7 +6,7 @@ import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { until } from '@repo/testing/until';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectAlike, openPair } from '../fixtures/both-forms.ts';
+import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
@@ -14,24 +14,18 @@ import { repository } from '../fixtures/temporary-project.ts';
 
 let cluster: CitusCluster;
 let dbs: Db[] = [];
+/** Recorded before the database was distributed. */
+const early: Deposit = depositTo('9000000000');
+
+async function recordEarly(url: string): Promise<void> {
+  const db = createDb({ url, maxConnections: 1 });
+  await openWallet(db, { number: early.account, holderName: 'Amina Otieno', phone: '254700000021' });
+  await recordDeposits(db, [early]);
+  await db.close();
+}
 
 /** Of the coordinator and of each worker. */
 const nodes = () => [cluster.url, ...cluster.workerUrls];
-
-let receipts = 0;
-
-function payment(account: string, receipt?: string): Deposit {
-  receipts += 1;
-  return {
-    receipt: receipt ?? `QKT${String(receipts).padStart(7, '0')}`,
-    amount: '10.00',
-    shortCode: '600123',
-    account,
-    paidAt: new Date('2026-03-01T06:30:00.000Z'),
-    payer: { phone: '254700000001', phoneHash: null, name: 'ATIENO' },
-    callback: { kind: 'C2B_CONFIRMATION', source: null, body: Buffer.from('{}'), payload: null },
-  };
-}
 
 /** A new wallet on each worker. */
 async function walletsApart(): Promise<[string, string]> {
@@ -56,6 +50,8 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
   beforeAll(async () => {
     cluster = await startCitus({ workers: 2 });
     await applyPending(cluster.url, repository.migrations);
+    // It has rows already, which move.
+    await recordEarly(cluster.url);
     process.env['CITUS_WORKERS'] = cluster.workers.map(({ port }) => `127.0.0.1:${String(port)}`).join();
     const { exitCode, stdout, stderr } = await runCommandLine('distribute', cluster.url);
     expect(exitCode, stderr).toBe(0);
@@ -77,6 +73,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
 
   it('records whatever is sent as one machine does, whichever node is asked', async () => {
     await using plain = await createTestDatabase();
+    await recordEarly(plain.url);
     await using pair = await openPair(plain.url, cluster.url, cluster.workerUrls[0]);
     await expectAlike(pair, 8);
   });
@@ -84,16 +81,23 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {
     const [one, two] = await walletsApart();
     for (let round = 0; round < 10; round += 1) {
-      const { receipt } = payment(one);
+      const { receipt } = depositTo(one);
       const answers = await Promise.all([
-        recordDeposits(dbs[1] as Db, [payment(one, receipt), payment(two)]),
-        recordDeposits(dbs[2] as Db, [payment(two, receipt), payment(one)]),
+        recordDeposits(dbs[1] as Db, [depositTo(one, receipt), depositTo(two)]),
+        recordDeposits(dbs[2] as Db, [depositTo(two, receipt), depositTo(one)]),
       ]);
       expect(new Set(answers.map(([first]) => first?.outcome))).toEqual(new Set(['credited', 'duplicate']));
     }
     const sum = `SELECT sum(balance) AS n FROM core.wallets WHERE id IN ('${one}', '${two}')`;
     expect(await numberOf(cluster.url, sum)).toBe(300);
     expect(await numberOf(cluster.url, BALANCES)).toBe(0);
+  });
+
+  it('credits no second time what was recorded before, for whichever account it comes again', async () => {
+    for (const account of [...(await walletsApart()), early.account]) {
+      const [result] = await recordDeposits(dbs[1] as Db, [{ ...early, account }]);
+      expect(result).toMatchObject({ outcome: 'duplicate', wallet: early.account, balanceAfter: '10.00' });
+    }
   });
 
   it('keeps what is no payment, on every node', async () => {
@@ -123,7 +127,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     const signal = { isOver: false };
     const callers = Array.from({ length: 8 }, async (_, caller) => {
       while (!signal.isOver) {
-        const deposit = payment(wallets[caller % 2] ?? '');
+        const deposit = depositTo(wallets[caller % 2] ?? '');
         await intake.record(deposit).then(
           ({ receipt }) => acknowledged.push(receipt),
           () => unanswered.push(deposit),

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { inOrderOfUse } from '../new-migration/order-of-use.ts';
 import { readFunctions } from '../new-migration/deployed-functions.ts';
 import { readSources } from './distributed-dump.ts';
-import { foreignKeyStatements, keyStatements } from './keys.ts';
+import { foreignKeyStatements, keyStatements, laneStatements } from './keys.ts';
 import { nodeFormOf } from './node-form.ts';
 import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from './lane-form.ts';
 
@@ -13,6 +13,13 @@ export const CLAIMS = `${LANES_SCHEMA}.claims`;
 const SCHEMA_STATEMENTS: readonly string[] = [
   `CREATE SCHEMA ${LANES_SCHEMA}`,
   `CREATE TABLE ${CLAIMS} (reference varchar(50) NOT NULL CONSTRAINT claims_pkey PRIMARY KEY, lane smallint NOT NULL)`,
+];
+
+/** What was recorded before is claimed, or a repeat for an account of another lane would be credited once more. */
+const CLAIM_STATEMENTS: readonly string[] = [
+  `INSERT INTO ${CLAIMS} (reference, lane) SELECT t.reference, t.lane FROM core.transactions t`,
+  `INSERT INTO ${CLAIMS} (reference, lane) SELECT l.mpesa_receipt, l.lane FROM services.mpesa_logs l
+       ON CONFLICT (reference) DO NOTHING`,
 ];
 
 /** The functions of the distributed form: those of the folder, and the forms for one lane of functions that are deployed. */
@@ -40,7 +47,8 @@ export async function layOutForm(
   sources: string,
   spread: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  for (const statement of [...SCHEMA_STATEMENTS, ...keyStatements()]) await client.query(statement);
+  const statements = [...SCHEMA_STATEMENTS, ...laneStatements(), ...CLAIM_STATEMENTS, ...keyStatements()];
+  for (const statement of statements) await client.query(statement);
   await spread();
   for (const statement of foreignKeyStatements()) await client.query(statement);
   for (const { text } of await formFunctions(client, sources)) await client.query(text);

@@ -63,6 +63,16 @@ export const DROPPED = {
   name: 'mpesa_decisions_callback_id_fkey',
 } as const;
 
+/** The statements that give rows their lane which name no account. The guards are for what is new, and let no row be changed. */
+export function laneStatements(): string[] {
+  const tables = KEYS.filter(({ hasDefault }) => hasDefault === true);
+  return tables.flatMap(({ name }) => [
+    `ALTER TABLE ${name} DISABLE TRIGGER USER`,
+    `UPDATE ${name} SET lane = 0 WHERE lane IS NULL`,
+    `ALTER TABLE ${name} ENABLE TRIGGER USER`,
+  ]);
+}
+
 /** The statements that give the keys their lane. They are plain PostgreSQL. */
 export function keyStatements(): string[] {
   return [
