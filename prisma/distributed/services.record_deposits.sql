@@ -114,7 +114,10 @@ BEGIN
            array_agg(p_receipts[v_ords[i]] ORDER BY i) AS receipts, array_agg(p_amounts[v_ords[i]] ORDER BY i) AS amounts,
            array_agg(v_phones[v_ords[i]] ORDER BY i) AS phones, array_agg(p_phone_hashes[v_ords[i]] ORDER BY i) AS hashes,
            array_agg(p_names[v_ords[i]] ORDER BY i) AS names, array_agg(v_holders[v_ords[i]] ORDER BY i) AS holders,
-           array_agg(v_languages[v_ords[i]] ORDER BY i) AS languages, array_agg(v_lanes[v_ords[i]] ORDER BY i) AS lanes
+           array_agg(v_languages[v_ords[i]] ORDER BY i) AS languages, array_agg(v_lanes[v_ords[i]] ORDER BY i) AS lanes,
+           array_agg(p_kinds[v_ords[i]] ORDER BY i) AS kinds, array_agg(p_short_codes[v_ords[i]] ORDER BY i) AS short_codes,
+           array_agg(p_accounts[v_ords[i]] ORDER BY i) AS accounts, array_agg(p_paid_at[v_ords[i]] ORDER BY i) AS paid_at,
+           array_agg(p_phones[v_ords[i]] ORDER BY i) AS told
       INTO d
       FROM generate_series(1, n) AS i;
     PERFORM 1 FROM lanes.set_door('open');
@@ -123,6 +126,11 @@ BEGIN
         p_amounts => d.amounts, p_payer_phones => d.phones, p_phone_hashes => d.hashes, p_payer_names => d.names,
         p_holder_phones => d.holders, p_languages => d.languages, p_credited => v_credited, p_balances => v_balances,
         p_lanes => d.lanes
+    );
+    PERFORM services.settle_by_deposits(
+        p_ids => d.ids, p_receipts => d.receipts, p_kinds => d.kinds, p_amounts => d.amounts,
+        p_short_codes => d.short_codes, p_accounts => d.accounts, p_paid_at => d.paid_at, p_phones => d.told,
+        p_phone_hashes => d.hashes, p_wallets => v_credited
     );
     PERFORM 1 FROM lanes.set_door('');
 

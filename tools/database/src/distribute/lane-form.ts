@@ -126,8 +126,7 @@ const ENTRY_PARAMETERS = 'p_lane smallint, p_wallets text[], p_reasons text[], p
 /** What is written into tables of no lane, by the node that was asked. */
 const ELSEWHERE = [
   /\n {4}PERFORM lanes\.queue_deposit_sms\([\s\S]*?\n {4}\);/,
-  /\n {4}IF 'duplicate' = ANY \(v_outcomes\) OR 'conflict' = ANY \(v_outcomes\) THEN\n {8}PERFORM services\.note_witnesses\([\s\S]*?\n {4}END IF;/,
-  /\n {4}IF EXISTS \(SELECT FROM services\.webhooks [\s\S]*?\n {4}END IF;/,
+  /\n {4}PERFORM services\.follow_deposits\([\s\S]*?\n {4}\);/,
 ];
 
 function entryFormOf({ head, body }: { head: string; body: string }): { head: string; body: string } {
