@@ -1,5 +1,6 @@
 /** Every way in which the benchmark fails on purpose. The code is for programs, the message for people. */
 const CATALOGUE = {
+  citus_missing: 'Citus is not installed',
   counts_wrong: 'The database does not hold what was acknowledged, so no figure of this run can be believed',
   not_credited: 'A deposit was not credited to its customer',
   not_transferred: 'A transfer was not made',

@@ -7,6 +7,8 @@ export interface Environment {
   readonly databaseUrl: string | undefined;
   /** A standby for what only reads. */
   readonly readUrl: string | undefined;
+  /** Workers of Citus, as `host:port` with commas between them. */
+  readonly citusWorkers: string | undefined;
   /** An administrator's URL to a server on which scratch databases may be made. */
   readonly testServerUrl: string | undefined;
 }
@@ -18,6 +20,7 @@ export function readEnvironment(root: string): Environment {
   return {
     databaseUrl: process.env['DATABASE_URL'] || undefined,
     readUrl: process.env['DATABASE_READ_URL'] || undefined,
+    citusWorkers: process.env['CITUS_WORKERS'] || undefined,
     testServerUrl: process.env['TEST_DATABASE_URL'] || undefined,
   };
 }

@@ -15,6 +15,7 @@ const ERROR_CODES = {
   MIGRATION_UNFINISHED: 'a migration has failed or has not finished, so nothing was changed',
   MIGRATION_UNREADABLE: 'the migrations folder cannot be used',
   MIGRATIONS_LOCKED: 'another process is migrating this database',
+  NOT_DISTRIBUTABLE: 'the database cannot be distributed, so nothing was changed',
   NOTHING_APPLIED: 'there is nothing to walk back',
   OPTION_INVALID: 'an option cannot be used',
   POOLED: 'this cannot run through a connection pooler',

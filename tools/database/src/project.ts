@@ -7,6 +7,8 @@ export interface Project {
   readonly migrations: string;
   /** One file a function, named `<schema>.<name>.sql`. */
   readonly functions: string;
+  /** What only the distributed form of a database has, one file a function. */
+  readonly distributed: string;
   /** The committed dump of the migrated database. */
   readonly dump: string;
   /** The folder with Prisma's models. */
@@ -22,6 +24,7 @@ export function projectAt(root = join(import.meta.dirname, '..', '..', '..')): P
     root,
     migrations: join(prisma, 'migrations'),
     functions: join(prisma, 'functions'),
+    distributed: join(prisma, 'distributed'),
     dump: join(prisma, 'schema.sql'),
     models: join(prisma, 'schema'),
     config: join(root, 'prisma.config.ts'),

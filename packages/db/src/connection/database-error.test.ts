@@ -224,6 +224,11 @@ test.for([
     true,
   ],
   ['a repeated key', Object.assign(new Error('x'), { code: '23505' }), false],
+  [
+    'a race for a key of a shard',
+    Object.assign(new Error('x'), { code: '23505', constraint: 'requests_pkey_102008' }),
+    true,
+  ],
   ['a statement that took too long', toDaftariError(Object.assign(new Error('x'), { code: '57014' })), false],
   ['an error of the catalogue', new DaftariError('database_busy'), false],
   ['no error', 'x', false],

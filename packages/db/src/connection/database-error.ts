@@ -122,12 +122,15 @@ const RACED_KEYS: readonly (string | null)[] = [
   'idx_mpesa_logs_receipt',
 ];
 
+/** What the name of a key ends in on a shard, where tables are distributed. */
+const SHARD = /_[0-9]+$/;
+
 /** Worth another try, because the database undid all of it: deadlock, serialization failure, a race for a key. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const source = isDaftariError(error) && error.cause instanceof ScrubbedCause ? error.cause : error;
   const code = source instanceof ScrubbedCause ? source.code : databaseCode(source);
-  if (code === '23505') return RACED_KEYS.includes(constraintOf(source));
+  if (code === '23505') return RACED_KEYS.includes(constraintOf(source)?.replace(SHARD, '') ?? null);
   return code === '40001' || code === '40P01' || code === 'P2034';
 }
 

@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
 import { historySchema, placeOf, withConnection } from '../connection.ts';
 import type { DumpObject } from '../dump/dump-object.ts';
+import { distributedDump, hasDistributedForm } from '../distribute/distributed-dump.ts';
+import { LANES_SCHEMA } from '../distribute/lane-form.ts';
 import { readDumpFile, schemasOf } from '../dump/files.ts';
 import { appliedOf, readHistory } from '../history.ts';
 import type { Attempt } from '../history.ts';
@@ -8,6 +10,7 @@ import { readMigrations } from '../migrations.ts';
 import type { Migration } from '../migrations.ts';
 import type { Project } from '../project.ts';
 import { checkSpecification } from './check-specification.ts';
+import { checkDistribution } from './distribution.ts';
 import { checkDrift, withoutKnown } from './drift.ts';
 import type { Check } from './finding.ts';
 import { checkHistory, pendingOf } from './history.ts';
@@ -20,7 +23,7 @@ import { checkWallets } from './wallets.ts';
 
 export interface VerifyOptions {
   readonly url: string;
-  readonly project: Pick<Project, 'migrations' | 'dump'>;
+  readonly project: Pick<Project, 'migrations' | 'dump' | 'distributed'>;
 }
 
 export interface Verification {
@@ -42,10 +45,20 @@ export async function verifyDatabase({ url, project }: VerifyOptions): Promise<V
     ];
     // A database that nothing was deployed to needs no further checks.
     if (appliedOf(attempts).length > 0) {
-      const dump = await readDumpFile(project.dump);
+      const isDistributed = await hasDistributedForm(client);
+      const committed = await readDumpFile(project.dump);
+      const dump = isDistributed ? await distributedDump(committed, project.distributed) : committed;
       checks.push(
-        ...(await checkObjects(client, { dump, state, isCurrent: isCurrent(migrations, attempts) })),
+        ...(await checkObjects(client, {
+          dump,
+          state,
+          isDistributed,
+          isCurrent: isCurrent(migrations, attempts),
+        })),
       );
+      if (isDistributed) {
+        checks.push(await checkDistribution(client, { dump: committed, sources: project.distributed }));
+      }
     }
     return { place: placeOf(client), checks };
   });
@@ -57,21 +70,22 @@ interface ObjectOptions {
   readonly state: Check;
   /** Whether the database is at exactly the migrations on disk, which the dump shows. */
   readonly isCurrent: boolean;
+  readonly isDistributed: boolean;
 }
 
 async function checkObjects(
   client: Client,
-  { dump, state, isCurrent: current }: ObjectOptions,
+  { dump, state, isDistributed, isCurrent: current }: ObjectOptions,
 ): Promise<Check[]> {
-  const schemas = schemasOf(dump);
+  const schemas = [...schemasOf(dump), ...(isDistributed ? [LANES_SCHEMA] : [])];
   const drift = current ? await checkDrift(client, dump) : notCompared();
   const surroundings = await checkSurroundings(client, schemas);
   return [
-    await checkSpecification(client),
+    await checkSpecification(client, { isDistributed }),
     withoutKnown(drift, [state, surroundings]),
     surroundings,
     await checkPrivileges(client, schemas),
-    ...(current ? [await checkWallets(client)] : []),
+    ...(current ? [await checkWallets(client, { isDistributed })] : []),
   ];
 }
 

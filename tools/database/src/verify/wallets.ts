@@ -24,14 +24,14 @@ const SYSTEM_WALLETS = `(
 const LANE = `(get_byte(sha256(convert_to(w.id, 'UTF8')), 0) & 15)`;
 
 /** The floor that was last granted to a wallet by the function for it. */
-const GRANTED = `
+const grantedOf = (join: string) => `
   SELECT to_jsonb(e) ->> 'new_value'
     FROM core.wallet_events e
-   WHERE e.wallet_id = w.id AND to_jsonb(e) ->> 'changed' = 'min_balance'
+   WHERE e.wallet_id = w.id${join} AND to_jsonb(e) ->> 'changed' = 'min_balance'
    ORDER BY e.created_at DESC, e.id DESC
    LIMIT 1`;
 
-const QUERIES: readonly string[] = [
+const queriesOf = (join: string): readonly string[] => [
   `SELECT 'wrong' AS severity, 1 AS count,
           format('system wallet %s %s', s.id, CASE
               WHEN w.id IS NULL THEN 'is missing: nothing can be posted'
@@ -67,7 +67,7 @@ const QUERIES: readonly string[] = [
           CASE f.severity WHEN 'wrong' THEN 'Find out who did it, then call core.set_wallet_floor, or setWalletFloor in @repo/db.'
                ELSE 'Nothing to do: core.wallet_events says who granted it.' END AS remedy
      FROM (
-       SELECT w.id, w.min_balance, CASE WHEN (${GRANTED})::numeric = w.min_balance THEN 'notice' ELSE 'wrong' END AS severity
+       SELECT w.id, w.min_balance, CASE WHEN (${grantedOf(join)})::numeric = w.min_balance THEN 'notice' ELSE 'wrong' END AS severity
          FROM core.wallets w
         WHERE w.kind = 'CUSTOMER' AND w.min_balance < 0
      ) f`,
@@ -76,10 +76,14 @@ const QUERIES: readonly string[] = [
 /** How many wallets of one kind are named. */
 const NAMED = 3;
 
-/** Wallets in a state in which the ledger does not work, or works without a limit. */
-export async function checkWallets(client: Client): Promise<Check> {
+/**
+ * Wallets in a state in which the ledger does not work, or works without a limit.
+ *
+ * @param isDistributed rows that belong together are found by their lane as well; on one machine old events have none
+ */
+export async function checkWallets(client: Client, { isDistributed = false } = {}): Promise<Check> {
   const findings: Finding[] = [];
-  for (const query of QUERIES) {
+  for (const query of queriesOf(isDistributed ? ' AND e.lane = w.lane' : '')) {
     const { rows } = await client.query<WalletRow>(
       `SELECT * FROM (${query}) AS f ORDER BY f.severity DESC, f.what COLLATE "C" LIMIT ${NAMED}`,
     );

@@ -1,0 +1,42 @@
+// db:distribute: spreads a database over the nodes of Citus.
+import { readCommandLine } from '@repo/command/command-line';
+import { print, runCommand } from './command.ts';
+import { distributeDatabase } from './distribute/distribute-database.ts';
+import { parseNodes } from './distribute/nodes.ts';
+import { readEnvironment } from './env.ts';
+import { MigrateError } from './errors.ts';
+import { projectAt } from './project.ts';
+import { openTarget } from './target.ts';
+import { showProgress } from './terminal/progress.ts';
+
+const USAGE = `Usage: db:distribute
+
+Gives the database of a Citus coordinator its distributed form: wallets and what belongs to them lie on the workers, by their
+lanes, and each lane is recorded where it lies. All or nothing, and once: there is no way back. docs/scaling.md says from
+where on it pays, and what the form does not have.
+
+Settings, from the environment or .env:
+  DATABASE_URL    the coordinator's database, migrated, with the extension citus
+  CITUS_WORKERS   workers to add first: host:port, with commas between them; each has the same database, empty, with the
+                  extension
+
+Exit codes: 0 done, 1 refused or failed; nothing was distributed, 2 the command line cannot be used.`;
+
+readCommandLine(USAGE);
+
+await runCommand(async () => {
+  const project = projectAt();
+  const { citusWorkers } = readEnvironment(project.root);
+  const workers = citusWorkers === undefined ? [] : parseNodes(citusWorkers);
+  if (workers === null)
+    throw new MigrateError('OPTION_INVALID', 'CITUS_WORKERS is host:port, with commas between them.');
+  await using target = await openTarget(project);
+  using progress = showProgress();
+  const { url } = target;
+  const onStep = (what: string) => progress.step(what);
+  const distribution = await distributeDatabase({ url, sources: project.distributed, workers, onStep });
+  progress.end();
+  print(`${String(distribution.tables)} tables lie on ${String(distribution.workers)} workers by their lane`);
+  for (const { node, count } of distribution.lanes) print(`${node}: ${String(count)} of 16 lanes`);
+  return 0;
+});

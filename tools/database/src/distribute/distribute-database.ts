@@ -1,0 +1,202 @@
+import type { Client } from 'pg';
+import { withConnection } from '../connection.ts';
+import { MigrateError } from '../errors.ts';
+import { CLAIMS, layOutForm } from './form.ts';
+import { KEYS } from './keys.ts';
+import { LANES_SCHEMA } from './lane-form.ts';
+import { readNodes } from './nodes.ts';
+import type { Node } from './nodes.ts';
+
+/**
+ * How many shards a table of the lanes has. Lanes are hashed to shards: with 24 of them, placed in turns, two workers have eight
+ * lanes each.
+ */
+const SHARDS = 24;
+
+/** Every batch reaches nearly all shards of the claims, so these are few. */
+const CLAIM_SHARDS = 8;
+
+export interface DistributeOptions {
+  /** The coordinator's database, migrated, with the extension. */
+  readonly url: string;
+  /** Where the sources of the distributed form are. */
+  readonly sources: string;
+  /** Workers that shall be added first. */
+  readonly workers: readonly Node[];
+  readonly onStep?: (what: string) => void;
+}
+
+export interface Distribution {
+  readonly workers: number;
+  readonly tables: number;
+  /** How many lanes each node has. */
+  readonly lanes: readonly { readonly node: string; readonly count: number }[];
+}
+
+/**
+ * Gives a database its distributed form, in one transaction: keys with their lane, tables over the workers by lane, and the
+ * functions that record deposits where the lane is.
+ *
+ * @throws {MigrateError} NOT_DISTRIBUTABLE when the extension, a worker or the lane of a row is missing, or it is done already
+ */
+export async function distributeDatabase(options: DistributeOptions): Promise<Distribution> {
+  const { url, workers, onStep = () => undefined } = options;
+  return withConnection(url, async (client) => {
+    await requireExtension(client);
+    for (const { host, port } of workers) {
+      onStep(`adding the worker ${host}:${String(port)}`);
+      await client.query('SELECT citus_add_node($1, $2)', [host, port]);
+    }
+    const count = await requireWorkers(client);
+    await client.query('BEGIN');
+    try {
+      // Tables that point to each other are made over one connection to each node.
+      await client.query(`SET LOCAL citus.multi_shard_modify_mode = 'sequential'`);
+      // The guards are triggers, and look at nothing but their row and a setting.
+      await client.query('SET LOCAL citus.enable_unsafe_triggers = on');
+      await client.query('SET LOCAL client_min_messages = warning');
+      await client.query(`SET LOCAL citus.propagate_set_commands = 'local'`);
+      await client.query(`SET LOCAL citus.shard_count = ${String(SHARDS)}`);
+      await requireLanes(client);
+      onStep('giving the keys their lane');
+      await layOutForm(client, options.sources, async () => {
+        onStep('distributing the tables');
+        // Rows move as they are: the guards are for what is new.
+        await client.query(`SET LOCAL session_replication_role = 'replica'`);
+        await distributeTables(client);
+        await client.query(`SET LOCAL session_replication_role = 'origin'`);
+        onStep('making the functions');
+        await distributeFunctions(client);
+      });
+      await delegate(client);
+      await client.query('COMMIT');
+    } catch (error) {
+      await client.query('ROLLBACK');
+      throw error;
+    }
+    await setSessions(client);
+    return { workers: count, tables: KEYS.length, lanes: await readLanes(client) };
+  });
+}
+
+async function requireExtension(client: Client): Promise<void> {
+  const { rows } = await client.query<{ citus: boolean; done: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS citus,
+            EXISTS (SELECT FROM pg_namespace WHERE nspname = '${LANES_SCHEMA}') AS done`,
+  );
+  if (rows[0]?.citus !== true) {
+    throw new MigrateError(
+      'NOT_DISTRIBUTABLE',
+      'the extension is missing. Run CREATE EXTENSION citus on every node.',
+    );
+  }
+  if (rows[0].done) throw new MigrateError('NOT_DISTRIBUTABLE', 'it is distributed already.');
+}
+
+async function requireWorkers(client: Client): Promise<number> {
+  const nodes = await readNodes(client);
+  const workers = nodes.filter(({ isCoordinator }) => !isCoordinator);
+  if (workers.length === 0) {
+    throw new MigrateError('NOT_DISTRIBUTABLE', 'it has no workers. Name them in CITUS_WORKERS.');
+  }
+  if (workers.length === nodes.length) {
+    throw new MigrateError(
+      'NOT_DISTRIBUTABLE',
+      `the coordinator does not know its own address. Run SELECT citus_set_coordinator_host('<host>', <port>).`,
+    );
+  }
+  return workers.length;
+}
+
+/** Rows of which one side is in another lane, or that are older than lanes, cannot keep their keys. */
+const ACROSS = `
+  SELECT (SELECT count(*) FROM core.transactions t
+           WHERE t.lane IS NULL OR core.lane_of(t.debit_wallet_id) <> t.lane OR core.lane_of(t.credit_wallet_id) <> t.lane) AS transactions,
+         (SELECT count(*) FROM core.wallets w WHERE core.lane_of(w.id) <> w.lane) AS wallets,
+         (SELECT count(*) FROM services.mpesa_logs l WHERE l.lane IS NULL) AS logs`;
+
+async function requireLanes(client: Client): Promise<void> {
+  const { rows } = await client.query<Record<string, string>>(ACROSS);
+  const found = Object.entries(rows[0] ?? {}).filter(([, count]) => Number(count) > 0);
+  if (found.length === 0) return;
+  const what = found.map(([table, count]) => `${count} ${table}`).join(', ');
+  throw new MigrateError(
+    'NOT_DISTRIBUTABLE',
+    `rows are in no lane, or in two: ${what}. Only the rows of one lane stay together.`,
+  );
+}
+
+async function distributeTables(client: Client): Promise<void> {
+  const [wallets, ...others] = KEYS.map(({ name }) => name);
+  await client.query(
+    `SELECT create_distributed_table('${String(wallets)}', 'lane', colocate_with => 'none')`,
+  );
+  for (const name of others) {
+    await client.query(
+      `SELECT create_distributed_table('${name}', 'lane', colocate_with => '${String(wallets)}')`,
+    );
+  }
+  await client.query(
+    `SELECT create_distributed_table('${CLAIMS}', 'reference', shard_count => ${String(CLAIM_SHARDS)}, colocate_with => 'none')`,
+  );
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE (n.nspname IN ('core', 'services') OR c.relname = '_prisma_migrations') AND c.relkind = 'r'
+        AND NOT EXISTS (SELECT FROM pg_dist_partition p WHERE p.logicalrelid = c.oid)
+      ORDER BY 1`,
+  );
+  // The rest stays on the coordinator, where every node finds it.
+  for (const { name } of rows) {
+    await client.query(
+      `SELECT citus_add_local_table_to_metadata('${name}', cascade_via_foreign_keys => true)`,
+    );
+  }
+}
+
+/** Every node has every function. */
+async function distributeFunctions(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT p.oid::regprocedure::text AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE n.nspname IN ('core', 'services') AND p.prokind = 'f' ORDER BY 1`,
+  );
+  for (const { name } of rows)
+    await client.query('SELECT create_distributed_function($1::regprocedure)', [name]);
+}
+
+/** A call that names a lane runs on the node that has it, also within a transaction that reaches others. */
+async function delegate(client: Client): Promise<void> {
+  await client.query(
+    `SELECT create_distributed_function(p.oid::regprocedure, 'p_lane', colocate_with => 'core.wallets', force_delegation => true)
+       FROM pg_proc p WHERE p.oid = '${LANES_SCHEMA}.record_deposits'::regproc`,
+  );
+}
+
+/**
+ * What every session needs: what is set for a transaction on one node holds on the others that it reaches, which opens the
+ * door there; and one connection to each node does what there is to do for it, because each of them costs more than it saves.
+ */
+const SESSION_SETTINGS = [
+  `citus.propagate_set_commands = 'local'`,
+  'citus.max_adaptive_executor_pool_size = 1',
+];
+
+async function setSessions(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>('SELECT quote_ident(current_database()) AS name');
+  for (const setting of SESSION_SETTINGS) {
+    const statement = `ALTER DATABASE ${String(rows[0]?.name)} SET ${setting}`;
+    await client.query(statement);
+    await client.query('SELECT run_command_on_workers($1)', [statement]);
+  }
+}
+
+async function readLanes(client: Client): Promise<{ node: string; count: number }[]> {
+  const { rows } = await client.query<{ node: string; count: number }>(
+    `SELECT n.nodename || ':' || n.nodeport AS node, count(*)::integer AS count
+       FROM generate_series(0, 15) AS lane
+       JOIN pg_dist_placement p ON p.shardid = get_shard_id_for_distribution_column('core.wallets', lane::smallint)
+       JOIN pg_dist_node n ON n.groupid = p.groupid
+      GROUP BY 1 ORDER BY 1`,
+  );
+  return rows;
+}

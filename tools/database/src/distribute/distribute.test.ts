@@ -1,0 +1,161 @@
+import { createDb, createDepositIntake, openWallet, recordDeposits, storeCallback } from '@repo/db';
+import type { Db, Deposit } from '@repo/db';
+import { hasCitus, startCitus } from '@repo/postgres/citus';
+import type { CitusCluster } from '@repo/postgres/citus';
+import { execute } from '@repo/postgres/database';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { until } from '@repo/testing/until';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
+import { applyPending, numberOf } from '../fixtures/databases.ts';
+import { faultsOf } from '../fixtures/faults.ts';
+import { runCommandLine } from '../fixtures/run-command.ts';
+import { repository } from '../fixtures/temporary-project.ts';
+
+let cluster: CitusCluster;
+let dbs: Db[] = [];
+/** Recorded before the database was distributed. */
+const early: Deposit = depositTo('9000000000');
+
+async function recordEarly(url: string): Promise<void> {
+  const db = createDb({ url, maxConnections: 1 });
+  await openWallet(db, { number: early.account, holderName: 'Amina Otieno', phone: '254700000021' });
+  await recordDeposits(db, [early]);
+  await db.close();
+}
+
+/** Of the coordinator and of each worker. */
+const nodes = () => [cluster.url, ...cluster.workerUrls];
+
+/** A new wallet on each worker. */
+async function walletsApart(): Promise<[string, string]> {
+  const shard = `SELECT nodeport AS n FROM citus_shards WHERE shardid = get_shard_id_for_distribution_column('core.wallets', core.lane_of`;
+  const { number: first } = await openWallet(dbs[0] as Db, {
+    holderName: 'Amina Otieno',
+    phone: '254700000020',
+  });
+  const home = await numberOf(cluster.url, `${shard}('${first}'))`);
+  for (;;) {
+    const { number: second } = await openWallet(dbs[0] as Db, {
+      holderName: 'Amina Otieno',
+      phone: '254700000020',
+    });
+    if ((await numberOf(cluster.url, `${shard}('${second}'))`)) !== home) return [first, second];
+  }
+}
+
+const BALANCES = 'SELECT sum(balance) AS n FROM core.wallets';
+
+describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { timeout: 300_000 }, () => {
+  beforeAll(async () => {
+    cluster = await startCitus({ workers: 2 });
+    await applyPending(cluster.url, repository.migrations);
+    // It has rows already, which move.
+    await recordEarly(cluster.url);
+    process.env['CITUS_WORKERS'] = cluster.workers.map(({ port }) => `127.0.0.1:${String(port)}`).join();
+    const { exitCode, stdout, stderr } = await runCommandLine('distribute', cluster.url);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(/8 of 16 lanes\n.*8 of 16 lanes/);
+    dbs = nodes().map((url) => createDb({ url, maxConnections: 3, statementTimeoutMs: 120_000 }));
+  }, 300_000);
+
+  afterAll(async () => {
+    await Promise.all(dbs.map((db) => db.close()));
+    await cluster.stop();
+  });
+
+  it('is what db:verify expects, and is not distributed twice', async () => {
+    expect(await faultsOf(cluster.url)).toEqual([]);
+    const { exitCode, stderr } = await runCommandLine('distribute', cluster.url);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('it is distributed already');
+  });
+
+  it('records whatever is sent as one machine does, whichever node is asked', async () => {
+    await using plain = await createTestDatabase();
+    await recordEarly(plain.url);
+    await using pair = await openPair(plain.url, cluster.url, cluster.workerUrls[0]);
+    await expectAlike(pair, 8);
+  });
+
+  it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {
+    const [one, two] = await walletsApart();
+    for (let round = 0; round < 10; round += 1) {
+      const { receipt } = depositTo(one);
+      const answers = await Promise.all([
+        recordDeposits(dbs[1] as Db, [depositTo(one, receipt), depositTo(two)]),
+        recordDeposits(dbs[2] as Db, [depositTo(two, receipt), depositTo(one)]),
+      ]);
+      expect(new Set(answers.map(([first]) => first?.outcome))).toEqual(new Set(['credited', 'duplicate']));
+    }
+    const sum = `SELECT sum(balance) AS n FROM core.wallets WHERE id IN ('${one}', '${two}')`;
+    expect(await numberOf(cluster.url, sum)).toBe(300);
+    expect(await numberOf(cluster.url, BALANCES)).toBe(0);
+  });
+
+  it('credits no second time what was recorded before, for whichever account it comes again', async () => {
+    for (const account of [...(await walletsApart()), early.account]) {
+      const [result] = await recordDeposits(dbs[1] as Db, [{ ...early, account }]);
+      expect(result).toMatchObject({ outcome: 'duplicate', wallet: early.account, balanceAfter: '10.00' });
+    }
+  });
+
+  it('keeps what is no payment, on every node', async () => {
+    for (const db of dbs) {
+      const callback = { kind: 'C2B_CONFIRMATION', source: null, body: Buffer.from('not JSON') } as const;
+      await storeCallback(db, { ...callback, outcome: 'QUARANTINED', error: 'not JSON', receipt: null });
+    }
+    const kept = `SELECT count(*) AS n FROM services.mpesa_callbacks WHERE outcome = 'QUARANTINED'`;
+    expect(await numberOf(cluster.url, kept)).toBe(dbs.length);
+  });
+
+  it('refuses what goes past its functions, on every node', async () => {
+    for (const url of nodes()) {
+      await expect(execute(url, `UPDATE core.wallets SET balance = 1`)).rejects.toMatchObject({
+        code: 'DF003',
+      });
+      await expect(execute(url, `DELETE FROM core.transactions`)).rejects.toMatchObject({ code: 'DF001' });
+    }
+  });
+
+  it('loses nothing and credits nothing twice when a worker is killed', async () => {
+    const wallets = await walletsApart();
+    const before = await numberOf(cluster.url, `SELECT count(*) AS n FROM services.mpesa_logs`);
+    const intake = createDepositIntake(dbs[0] as Db, { lanes: 2, maxBatch: 20 });
+    const acknowledged: string[] = [];
+    const unanswered: Deposit[] = [];
+    const signal = { isOver: false };
+    const callers = Array.from({ length: 8 }, async (_, caller) => {
+      while (!signal.isOver) {
+        const deposit = depositTo(wallets[caller % 2] ?? '');
+        await intake.record(deposit).then(
+          ({ receipt }) => acknowledged.push(receipt),
+          () => unanswered.push(deposit),
+        );
+      }
+    });
+    await until('payments are recorded', () => acknowledged.length > 40);
+    const worker = cluster.workers[1];
+    await worker?.kill();
+    await until('payments are refused', () => unanswered.length > 0);
+    if (worker !== undefined) await cluster.restart(worker);
+    const then = acknowledged.length;
+    await until('payments are recorded again', () => acknowledged.length > then + 40);
+    signal.isOver = true;
+    await Promise.all(callers);
+    // What was prepared on one node and not yet committed is finished by the coordinator, also by itself.
+    await execute(cluster.url, 'SELECT recover_prepared_transactions()');
+    for (const deposit of unanswered) acknowledged.push((await intake.record(deposit)).receipt);
+    await intake.close();
+    const recorded = await execute(
+      cluster.url,
+      `SELECT count(*)::int AS logs, count(DISTINCT mpesa_receipt)::int AS receipts FROM services.mpesa_logs`,
+    );
+    expect(recorded).toEqual([
+      { logs: before + acknowledged.length, receipts: before + acknowledged.length },
+    ]);
+    expect(await numberOf(cluster.url, BALANCES)).toBe(0);
+    const claimed = `SELECT count(*) AS n FROM services.mpesa_logs l WHERE l.mpesa_receipt NOT IN (SELECT reference FROM lanes.claims)`;
+    expect(await numberOf(cluster.url, claimed)).toBe(0);
+  });
+});

@@ -1,0 +1,93 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import type { DumpObject } from '../dump/dump-object.ts';
+import { DROPPED, KEYS } from './keys.ts';
+import type { LaneTable } from './keys.ts';
+import { LANES_SCHEMA } from './lane-form.ts';
+import { nodeFormOf } from './node-form.ts';
+
+/** Whether a database has the distributed form. */
+export async function hasDistributedForm(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ is: boolean }>(
+    `SELECT to_regclass('${LANES_SCHEMA}.claims') IS NOT NULL AS is`,
+  );
+  return rows[0]?.is === true;
+}
+
+/** What a database of the distributed form has in the schemas of the dump, from the dump and the sources of the form. */
+export async function distributedDump(
+  committed: readonly DumpObject[],
+  directory: string,
+): Promise<DumpObject[]> {
+  const written = await readSources(directory);
+  return committed.flatMap((object) => {
+    if (object.kind === 'foreign key' && object.name === `${DROPPED.name} on ${DROPPED.table}`) return [];
+    if (object.kind !== 'function') return [keyFormOf(object)];
+    const source = written.get(object.name);
+    const sql =
+      source === undefined
+        ? (nodeFormOf({ definition: object.sql }) ?? object.sql)
+        : writtenFormOf(object.sql, source);
+    return [{ ...object, sql }];
+  });
+}
+
+/** The sources of the distributed form by the names of their functions. */
+export async function readSources(directory: string): Promise<Map<string, string>> {
+  const files = (await readdir(directory)).filter((file) => file.endsWith('.sql'));
+  const entries = files.map(async (file): Promise<[string, string]> => {
+    const text = await readFile(join(directory, file), 'utf8');
+    return [file.slice(0, -'.sql'.length), text.replaceAll('\r\n', '\n')];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+/** The body of a function, from its source or from the server. */
+export function bodyOf(text: string): string {
+  return /(\$(?:function)?\$)([\s\S]*)\1/.exec(text)?.[2] ?? '';
+}
+
+/** The signature is the one of one machine; language, body and settings are those of the source. */
+function writtenFormOf(sql: string, source: string): string {
+  const settings = new Set(
+    [...source.slice(0, source.indexOf('$$')).matchAll(/^SET (\w+)/gm)].map(([, name]) => name),
+  );
+  const language = /^LANGUAGE (\w+)/m.exec(source)?.[1] ?? '';
+  return sql
+    .replace(/^ LANGUAGE \w+/m, ` LANGUAGE ${language}`)
+    .replace(/(\$function\$)[\s\S]*\1/, () => `$function$${bodyOf(source)}$function$`)
+    .split('\n')
+    .filter((line) => {
+      const name = /^ SET (\w+) TO /.exec(line)?.[1];
+      return name === undefined || settings.has(name);
+    })
+    .join('\n');
+}
+
+function keyFormOf(object: DumpObject): DumpObject {
+  for (const table of KEYS) {
+    const change = changeOf(object, table);
+    if (change !== null) return { ...object, sql: change };
+  }
+  return object;
+}
+
+function changeOf({ kind, name, sql }: DumpObject, table: LaneTable): string | null {
+  const { name: owner, primaryKey, unique, foreign, hasDefault = false } = table;
+  const [own, of] = name.split(' on ');
+  if (kind === 'table' && name === owner) {
+    return sql.replace(
+      /^ {4}lane smallint(,?)$/m,
+      `    lane smallint${hasDefault ? ' DEFAULT 0' : ''} NOT NULL$1`,
+    );
+  }
+  if (of !== owner || own === undefined) return null;
+  if (kind === 'constraint' && own === primaryKey)
+    return sql.replace('PRIMARY KEY (id)', 'PRIMARY KEY (lane, id)');
+  if (kind === 'index' && own in unique) return sql.replace('USING btree (', 'USING btree (lane, ');
+  if (kind === 'foreign key' && own in foreign) {
+    return sql.replace('FOREIGN KEY (', 'FOREIGN KEY (lane, ').replace('(id)', '(lane, id)');
+  }
+  return null;
+}

@@ -1,0 +1,64 @@
+import { createDb, openWallet, recordDeposit, storeCallback } from '@repo/db';
+import { createTestDatabase } from '@repo/postgres/testing';
+import { expect, it } from 'vitest';
+import { withConnection } from '../connection.ts';
+import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
+import { repository } from '../fixtures/temporary-project.ts';
+import { layOutForm } from './form.ts';
+
+// Without Citus the form lies on one server: what its functions say is tried wherever the tests run.
+it(
+  'the distributed form records whatever is sent as one machine does, and claims each receipt once',
+  {
+    timeout: 300_000,
+  },
+  async () => {
+    await using plain = await createTestDatabase();
+    await using lanes = await createTestDatabase();
+    await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
+    await using pair = await openPair(plain.url, lanes.url);
+    await expectAlike(pair, 30);
+    const [row] = await lanes.query(
+      `SELECT count(*)::int AS logs, count(c.reference)::int AS claimed,
+            count(*) FILTER (WHERE c.lane = l.lane)::int AS there, (SELECT count(*)::int FROM lanes.claims) AS claims
+       FROM services.mpesa_logs l LEFT JOIN lanes.claims c ON c.reference = l.mpesa_receipt`,
+    );
+    const logs = Number(row?.['logs']);
+    expect(logs).toBeGreaterThan(0);
+    expect(row).toEqual({ logs, claimed: logs, there: logs, claims: logs });
+  },
+);
+
+it('what was recorded before it is distributed is credited no second time, for whichever account it comes again', async () => {
+  await using database = await createTestDatabase();
+  const db = createDb({ url: database.url, maxConnections: 1 });
+  const numbers: string[] = [];
+  for (let count = 0; count < 8; count += 1) {
+    numbers.push((await openWallet(db, { holderName: 'Amina Otieno', phone: '254700000011' })).number);
+  }
+  const [first = ''] = numbers;
+  const deposit = depositTo(first);
+  await recordDeposit(db, deposit);
+  const held = { ...depositTo(first), amount: '10000000.01' };
+  await recordDeposit(db, held);
+  const callback = { kind: 'C2B_CONFIRMATION', source: null, body: Buffer.from('x') } as const;
+  await storeCallback(db, { ...callback, outcome: 'QUARANTINED', error: 'x', receipt: null });
+  await db.close();
+
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const distributed = createDb({ url: database.url, maxConnections: 1 });
+  // The other accounts first: a claim would be theirs.
+  for (const account of numbers.toReversed()) {
+    expect(await recordDeposit(distributed, { ...deposit, account })).toMatchObject({
+      outcome: 'duplicate',
+      wallet: first,
+    });
+    expect(await recordDeposit(distributed, { ...held, account })).toMatchObject({
+      outcome: 'duplicate',
+      original: 'held',
+    });
+  }
+  await distributed.close();
+  const sum = `SELECT sum(balance)::text AS sum FROM core.wallets WHERE kind = 'CUSTOMER'`;
+  expect(await database.query(sum)).toEqual([{ sum: '10.00' }]);
+});

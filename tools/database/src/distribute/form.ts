@@ -1,0 +1,55 @@
+import type { Client } from 'pg';
+import { inOrderOfUse } from '../new-migration/order-of-use.ts';
+import { readFunctions } from '../new-migration/deployed-functions.ts';
+import { readSources } from './distributed-dump.ts';
+import { foreignKeyStatements, keyStatements, laneStatements } from './keys.ts';
+import { nodeFormOf } from './node-form.ts';
+import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from './lane-form.ts';
+
+/** The table of what is claimed once in the world, whichever lane has it. */
+export const CLAIMS = `${LANES_SCHEMA}.claims`;
+
+/** Makes the schema of the distributed form, and the table of claims. */
+const SCHEMA_STATEMENTS: readonly string[] = [
+  `CREATE SCHEMA ${LANES_SCHEMA}`,
+  `CREATE TABLE ${CLAIMS} (reference varchar(50) NOT NULL CONSTRAINT claims_pkey PRIMARY KEY, lane smallint NOT NULL)`,
+];
+
+/** What was recorded before is claimed, or a repeat for an account of another lane would be credited once more. */
+const CLAIM_STATEMENTS: readonly string[] = [
+  `INSERT INTO ${CLAIMS} (reference, lane) SELECT t.reference, t.lane FROM core.transactions t`,
+  `INSERT INTO ${CLAIMS} (reference, lane) SELECT l.mpesa_receipt, l.lane FROM services.mpesa_logs l
+       ON CONFLICT (reference) DO NOTHING`,
+];
+
+/** The functions of the distributed form: those of the folder, and the forms for one lane of functions that are deployed. */
+async function formFunctions(client: Client, directory: string): Promise<{ name: string; text: string }[]> {
+  const deployed = await readFunctions(client);
+  const forms = deployed
+    .filter(({ name }) => (LANE_FUNCTIONS as readonly string[]).includes(name))
+    .map((each) => ({ name: nameInLanes(each.name), text: laneFormOf(each) }));
+  const others = deployed.flatMap((each) => {
+    const text = nodeFormOf(each);
+    return text === null ? [] : [{ name: each.name, text }];
+  });
+  const written = [...(await readSources(directory))].map(([name, text]) => ({ name, text }));
+  // What the folder says of a function wins.
+  const names = new Set(written.map(({ name }) => name));
+  return inOrderOfUse([...forms, ...others.filter(({ name }) => !names.has(name)), ...written]);
+}
+
+/**
+ * Gives a migrated database the distributed form. All of it is plain PostgreSQL, so that it can be tried on one server;
+ * `spread` puts the tables on the workers, after their keys have a lane and before they point to each other again.
+ */
+export async function layOutForm(
+  client: Client,
+  sources: string,
+  spread: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const statements = [...SCHEMA_STATEMENTS, ...laneStatements(), ...CLAIM_STATEMENTS, ...keyStatements()];
+  for (const statement of statements) await client.query(statement);
+  await spread();
+  for (const statement of foreignKeyStatements()) await client.query(statement);
+  for (const { text } of await formFunctions(client, sources)) await client.query(text);
+}

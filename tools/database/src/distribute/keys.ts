@@ -1,0 +1,111 @@
+/**
+ * A table of the lanes with its keys as they are in the distributed form. On one machine a key names a row; where tables are
+ * distributed by their lane, the lane is part of each key.
+ */
+export interface LaneTable {
+  readonly name: string;
+  readonly primaryKey: string;
+  /** Unique indexes by their names, with their columns. */
+  readonly unique: Readonly<Record<string, string>>;
+  /** Foreign keys by their names, with their columns and the table that they lead to. */
+  readonly foreign: Readonly<Record<string, { readonly column: string; readonly to: string }>>;
+  /** Whether a row may come without a lane: then it is in lane 0. */
+  readonly hasDefault?: boolean;
+}
+
+/** In the order in which they are distributed: what others point to comes first. */
+export const KEYS: readonly LaneTable[] = [
+  { name: 'core.wallets', primaryKey: 'wallets_pkey', unique: {}, foreign: {} },
+  {
+    name: 'core.transactions',
+    primaryKey: 'transactions_pkey',
+    unique: {
+      transactions_reference_key: 'reference',
+      transactions_debit_posting_key: 'debit_wallet_id, debit_version',
+      transactions_credit_posting_key: 'credit_wallet_id, credit_version',
+    },
+    foreign: {
+      transactions_debit_wallet_id_fkey: { column: 'debit_wallet_id', to: 'core.wallets' },
+      transactions_credit_wallet_id_fkey: { column: 'credit_wallet_id', to: 'core.wallets' },
+      transactions_reverses_id_fkey: { column: 'reverses_id', to: 'core.transactions' },
+    },
+  },
+  {
+    name: 'core.holds',
+    primaryKey: 'holds_pkey',
+    unique: { holds_capture_reference_key: 'capture_reference' },
+    foreign: { holds_wallet_id_fkey: { column: 'wallet_id', to: 'core.wallets' } },
+  },
+  {
+    name: 'core.wallet_events',
+    primaryKey: 'wallet_events_pkey',
+    unique: {},
+    foreign: { wallet_events_wallet_id_fkey: { column: 'wallet_id', to: 'core.wallets' } },
+  },
+  {
+    name: 'services.mpesa_logs',
+    primaryKey: 'mpesa_logs_pkey',
+    unique: { idx_mpesa_logs_receipt: 'mpesa_receipt' },
+    foreign: {},
+  },
+  {
+    name: 'services.mpesa_callbacks',
+    primaryKey: 'mpesa_callbacks_pkey',
+    unique: {},
+    foreign: {},
+    hasDefault: true,
+  },
+];
+
+/** A foreign key from a table of no lane to one of the lanes, which PostgreSQL cannot check over nodes. */
+export const DROPPED = {
+  table: 'services.mpesa_decisions',
+  name: 'mpesa_decisions_callback_id_fkey',
+} as const;
+
+/** The statements that give rows their lane which name no account. The guards are for what is new, and let no row be changed. */
+export function laneStatements(): string[] {
+  const tables = KEYS.filter(({ hasDefault }) => hasDefault === true);
+  return tables.flatMap(({ name }) => [
+    `ALTER TABLE ${name} DISABLE TRIGGER USER`,
+    `UPDATE ${name} SET lane = 0 WHERE lane IS NULL`,
+    `ALTER TABLE ${name} ENABLE TRIGGER USER`,
+  ]);
+}
+
+/** The statements that give the keys their lane. They are plain PostgreSQL. */
+export function keyStatements(): string[] {
+  return [
+    `ALTER TABLE ${DROPPED.table} DROP CONSTRAINT ${DROPPED.name}`,
+    // What points to a key goes before the key.
+    ...KEYS.toReversed().flatMap(({ name, foreign }) =>
+      Object.keys(foreign).map((key) => `ALTER TABLE ${name} DROP CONSTRAINT ${key}`),
+    ),
+    ...KEYS.flatMap(ownKeyStatements),
+  ];
+}
+
+function ownKeyStatements({ name, primaryKey, unique, hasDefault = false }: LaneTable): string[] {
+  const schema = name.slice(0, name.indexOf('.'));
+  return [
+    ...(hasDefault ? [`ALTER TABLE ${name} ALTER COLUMN lane SET DEFAULT 0`] : []),
+    `ALTER TABLE ${name} ALTER COLUMN lane SET NOT NULL`,
+    `ALTER TABLE ${name} DROP CONSTRAINT ${primaryKey}`,
+    `ALTER TABLE ${name} ADD CONSTRAINT ${primaryKey} PRIMARY KEY (lane, id)`,
+    ...Object.entries(unique).flatMap(([index, columns]) => [
+      `DROP INDEX ${schema}.${index}`,
+      `CREATE UNIQUE INDEX ${index} ON ${name} (lane, ${columns})`,
+    ]),
+  ];
+}
+
+/** The statements that make the foreign keys again, after the tables are distributed: both sides are of one lane. */
+export function foreignKeyStatements(): string[] {
+  return KEYS.flatMap(({ name, foreign }) =>
+    Object.entries(foreign).map(
+      ([key, { column, to }]) =>
+        `ALTER TABLE ${name} ADD CONSTRAINT ${key} FOREIGN KEY (lane, ${column}) ` +
+        `REFERENCES ${to} (lane, id) ON UPDATE RESTRICT ON DELETE RESTRICT`,
+    ),
+  );
+}

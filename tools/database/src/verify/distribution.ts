@@ -1,0 +1,91 @@
+import type { Client } from 'pg';
+import { bodyOf, readSources } from '../distribute/distributed-dump.ts';
+import { KEYS } from '../distribute/keys.ts';
+import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from '../distribute/lane-form.ts';
+import type { DumpObject } from '../dump/dump-object.ts';
+import type { Check, Finding } from './finding.ts';
+
+interface Placed {
+  readonly name: string;
+  /** The column that a table is distributed by; null where one node has all rows. */
+  readonly column: string | null;
+  readonly colocation: number;
+}
+
+const PLACES = `
+  SELECT table_name::text AS name, nullif(distribution_column, '<none>') AS column, colocation_id AS colocation
+    FROM citus_tables`;
+
+const FUNCTIONS = `
+  SELECT n.nspname || '.' || p.proname AS name, p.prosrc AS body
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+   WHERE n.nspname = $1`;
+
+const DELEGATED = `
+  SELECT coalesce(bool_or(o.force_delegation AND o.distribution_argument_index = 0), false) AS is
+    FROM pg_catalog.pg_dist_object o
+   WHERE o.classid = 'pg_proc'::regclass AND o.objid = to_regproc('${LANES_SCHEMA}.record_deposits')`;
+
+/** Whether tables and functions of a distributed database are where they belong. */
+export async function checkDistribution(
+  client: Client,
+  { dump, sources }: { readonly dump: readonly DumpObject[]; readonly sources: string },
+): Promise<Check> {
+  const { rows: placed } = await client.query<Placed>(PLACES);
+  const { rows: functions } = await client.query<{ name: string; body: string }>(FUNCTIONS, [LANES_SCHEMA]);
+  const { rows: delegated } = await client.query<{ is: boolean }>(DELEGATED);
+  const messages = [
+    ...placeFaults(placed),
+    ...functionFaults(functions, await expectedBodies(dump, sources)),
+    ...(delegated[0]?.is === true ? [] : ['a lane is not recorded on the node that has it']),
+  ];
+  const remedy =
+    'Nobody changes this by hand: make the database again from its backup, and distribute it with db:distribute.';
+  return {
+    name: 'distribution',
+    summary: `${String(KEYS.length)} tables by their lane, ${String(functions.length)} functions of the lanes`,
+    findings: messages.map((what): Finding => ({ severity: 'wrong', what, remedy })),
+  };
+}
+
+function placeFaults(placed: readonly Placed[]): string[] {
+  const of = (name: string) => placed.find((table) => table.name === name);
+  const together = of('core.wallets')?.colocation;
+  return [
+    ...KEYS.filter(({ name }) => of(name)?.column !== 'lane' || of(name)?.colocation !== together).map(
+      ({ name }) => `${name} is not distributed by its lane, together with the wallets`,
+    ),
+    ...(of(`${LANES_SCHEMA}.claims`)?.column === 'reference'
+      ? []
+      : ['claims are not distributed by their reference']),
+  ];
+}
+
+async function expectedBodies(dump: readonly DumpObject[], sources: string): Promise<Map<string, string>> {
+  const forms = dump
+    .filter(({ kind, name }) => kind === 'function' && (LANE_FUNCTIONS as readonly string[]).includes(name))
+    .map(({ name, sql }): [string, string] => [
+      nameInLanes(name),
+      bodyOf(laneFormOf({ name, definition: sql })),
+    ]);
+  const written = [...(await readSources(sources))]
+    .filter(([name]) => name.startsWith(`${LANES_SCHEMA}.`))
+    .map(([name, text]): [string, string] => [name, bodyOf(text)]);
+  return new Map([...forms, ...written]);
+}
+
+function functionFaults(
+  functions: readonly { readonly name: string; readonly body: string }[],
+  expected: ReadonlyMap<string, string>,
+): string[] {
+  const found = new Map(functions.map(({ name, body }) => [name, body]));
+  return [
+    ...[...expected].flatMap(([name, body]) => {
+      if (!found.has(name)) return [`function ${name} is missing`];
+      return found.get(name) === body ? [] : [`function ${name} differs`];
+    }),
+    ...[...found.keys()]
+      .filter((name) => !expected.has(name))
+      .map((name) => `function ${name} is there and should not be`),
+  ];
+}
