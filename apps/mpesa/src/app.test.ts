@@ -1,3 +1,4 @@
+import { withoutChance } from '@repo/testing/chance';
 import {
   confirmationOf,
   createPayment,
@@ -266,7 +267,7 @@ test('neither the log nor the metrics hold a number, a name, an account, a body 
   const metrics = await (
     await fetch(`${own.url}/metrics`, { headers: { authorization: `Bearer ${TEST_KEY}` } })
   ).text();
-  const written = `${own.lines.join('')}${metrics}`;
+  const written = withoutChance(`${own.lines.join('')}${metrics}`);
   expect(written).toContain('the request');
   for (const secret of [
     '254700000126',
