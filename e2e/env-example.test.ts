@@ -11,8 +11,11 @@ const schemas = await Promise.all((await appNames()).map(readSchemaOf));
 
 const example = parseEnv(await readFile(join(ROOT, '.env.example'), 'utf8'));
 
-/** The machine's own; Node's; and what CI alone says to a test run, where empty is something else than absent. */
-const FOREIGN = ['PATH', 'NODE_COMPILE_CACHE', 'ALLOWED_SKIPS'];
+/**
+ * The machine's own; Node's; what CI alone says to a test run, where empty is something else than absent; and what a test
+ * run tells its own processes.
+ */
+const FOREIGN = ['PATH', 'NODE_COMPILE_CACHE', 'ALLOWED_SKIPS', 'TEST_CLUSTER'];
 
 /** The names that sources read from the environment themselves, which is all that is not in a schema. */
 async function namesInSources(): Promise<string[]> {
