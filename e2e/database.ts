@@ -3,6 +3,7 @@ import { createDatabase, databaseUrl, dropDatabase } from '@repo/postgres/databa
 import { openDevelopmentServer } from '@repo/postgres/server';
 import { runScript } from './processes.ts';
 import { ROOT } from './env.ts';
+import { CommandError } from './errors.ts';
 import type { Settings } from './env.ts';
 
 /** A migrated database for as long as the command runs. */
@@ -23,12 +24,19 @@ export async function openSharedDatabase(settings: Settings): Promise<OpenDataba
   return { url, close: () => server.stop() };
 }
 
-/** A database of its own for one run, removed at its end, so that every run starts from nothing. */
+/**
+ * A database of its own for one run, removed at its end, so that every run starts from nothing.
+ *
+ * @throws {CommandError} database_unusable
+ */
 export async function openOwnDatabase(settings: Settings): Promise<OpenDatabase> {
   const server = settings.databaseUrl === null ? await openDevelopmentServer(ROOT) : null;
   const serverUrl = server?.url ?? settings.databaseUrl ?? '';
   const name = `daftari_demo_${randomBytes(4).toString('hex')}`;
-  const url = await createDatabase(serverUrl, name);
+  const url = await createDatabase(serverUrl, name).catch((error: unknown) => {
+    if (settings.databaseUrl === null || !(error instanceof Error)) throw error;
+    throw new CommandError('database_unusable', `${error.message}. Start it, or correct DATABASE_URL.`);
+  });
   await migrate(settings, url);
   return {
     url,
