@@ -46,8 +46,7 @@ const PROMPTED: readonly Prompted[] = [
 export async function startPhones(): Promise<DarajaSimulator> {
   return startDaraja({
     seed: `phones ${String(Date.now())}`,
-    behaviour: ({ amount }) =>
-      PROMPTED.find((each) => Number(each.amount) === Number(amount))?.behaviour ?? {},
+    behaviour: ({ amount }) => PROMPTED.find((each) => each.amount === amount)?.behaviour ?? {},
   });
 }
 

@@ -5,6 +5,7 @@ import { startCitus } from '@repo/postgres/citus';
 import { createDatabase, execute } from '@repo/postgres/database';
 import { migrateDatabase } from '@repo/postgres/migrations';
 import { startServer } from '@repo/postgres/server';
+import { bareEnvironment } from '@repo/testing/env';
 import { ROOT } from '../lib/program.ts';
 
 /** A database to record deposits in, and the processes of its servers. */
@@ -37,7 +38,7 @@ async function openCitus(workers: number): Promise<Opened> {
   await migrateDatabase(ROOT, cluster.url);
   await promisify(execFile)(process.execPath, [join(ROOT, 'tools/database/src/distribute.ts')], {
     env: {
-      ...process.env,
+      ...bareEnvironment(),
       DATABASE_URL: cluster.url,
       CITUS_WORKERS: cluster.workers.map(({ port }) => `127.0.0.1:${String(port)}`).join(),
     },

@@ -13,7 +13,7 @@ type Mutation = (message: string, random: Random) => Buffer | Mutated;
 /** What `parse` has left of a number that JSON.stringify cannot write: replaced in the text afterwards. */
 const RAW = '@raw@';
 
-/** Numbers as text, since most of them are none that a double can hold. */
+/** Numbers as text, since a double cannot hold most of them. */
 const NUMBERS = [
   '0',
   '-0',

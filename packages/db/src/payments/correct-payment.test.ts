@@ -147,7 +147,7 @@ test('of many people who correct one payment at once one moves its money, and al
   expect(await balanceOf(sql, astray.other)).toBe('0.00');
 });
 
-test('a deposit is reversed or moved, whoever comes first, and never both', async () => {
+test('a deposit is reversed or moved, whichever comes first, and never both', async () => {
   for (let round = 0; round < 4; round += 1) {
     const { payment, other, receipt } = await payAstray();
     // There is money enough for both.

@@ -61,14 +61,14 @@ const COLUMNS = [
 /** The rows that a spreadsheet saves of these breaks, after a person edited them. */
 function rowsOf(breaks: readonly WorkedBreak[], edits: readonly Edit[]): string[][] {
   const rows = breaks.map((each, i) => {
-    const shown: Record<string, string> = {
+    const shown: Readonly<Record<(typeof COLUMNS)[number], string | null>> = {
       ...each,
       status: each.status.toLowerCase(),
       version: String(each.version),
-    } as never;
-    return COLUMNS.map(
-      (column) => (edits[i] as Record<string, string> | undefined)?.[column] ?? shown[column] ?? '',
-    );
+      action: '',
+    };
+    const edited: Readonly<Partial<typeof shown>> = { ...shown, ...edits[i] };
+    return COLUMNS.map((column) => edited[column] ?? '');
   });
   return [[...COLUMNS], ...rows];
 }

@@ -112,7 +112,7 @@ function createWriter(db: Handle, work: Work) {
     await writing;
     if (waiting.length === 0 || statement === null) return;
     writing = write(lineValues(statement, waiting));
-    // What fails is thrown by whoever waits for it.
+    // The next flush, or the end, waits for it and throws what failed.
     writing.catch(() => undefined);
     waiting = [];
   }

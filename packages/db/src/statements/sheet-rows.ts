@@ -86,7 +86,7 @@ export function judgeRow(sheetRow: SheetRow, seen: SeenBreak | undefined): RowCh
   if (version === null) return fault('row_unreadable', 'version', 'is not the version of a break');
   const action = BREAK_ACTIONS.find((each) => each === sheetRow.action.toLowerCase());
   if (action === undefined)
-    return fault('action_unknown', 'action', `is none of ${BREAK_ACTIONS.join(', ')}`);
+    return fault('action_unknown', 'action', `is not one of ${BREAK_ACTIONS.join(', ')}`);
   if (seen === undefined) return fault('unknown_break', 'id', 'is the id of no break');
   if (seen.version !== version) return fault('stale', 'version', 'is not that of the break any more');
   for (const column of ['reference', 'status'] as const) {
@@ -103,7 +103,7 @@ export function judgeRow(sheetRow: SheetRow, seen: SeenBreak | undefined): RowCh
     return fault('value_missing', needs, `is needed to ${action}`);
   const reason = BREAK_REASONS.find((each) => each === sheetRow.reason);
   if (action === 'propose' && reason === undefined)
-    return fault('value_invalid', 'reason', `is none of ${BREAK_REASONS.join(', ')}`);
+    return fault('value_invalid', 'reason', `is not one of ${BREAK_REASONS.join(', ')}`);
   const wrong = edited.find((field) => isWrong(field, sheetRow[field] ?? ''));
   if (wrong !== undefined)
     return fault(
