@@ -5,10 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execute } from '@repo/postgres/database';
 import { migrateDatabase } from '@repo/postgres/migrations';
-import { hasPgBouncer, startPgBouncer } from '@repo/postgres/pgbouncer';
 import { startServer } from '@repo/postgres/server';
 import { startStandby } from '@repo/postgres/standby';
-import { createTestDatabase } from '@repo/postgres/testing';
 import { confirmationOf, createPayment, createRandom, openTarget, sendConfirmation } from '@repo/simulator';
 import type { C2bMessage, Target } from '@repo/simulator';
 import { bareEnvironment } from '@repo/testing/env';
@@ -114,93 +112,3 @@ test('a service whose primary is killed goes on with the standby, and what it ac
   expect(kept).toEqual([{ logs: acknowledged.length, posted: acknowledged.length }]);
   await endProcess(service.child);
 });
-
-/** Connections of PgBouncer to the server, for six processes that may ask it for four each. */
-const SERVER_CONNECTIONS = 5;
-
-test.skipIf(!hasPgBouncer)(
-  'two processes of each service share five connections behind PgBouncer, and each thing is done once',
-  async () => {
-    await using database = await createTestDatabase();
-    await using pooler = await startPgBouncer(database.url, {
-      mode: 'transaction',
-      size: SERVER_CONNECTIONS,
-    });
-    const env = { DATABASE_URL: pooler.url, DATABASE_POOLER: 'transaction', DATABASE_CONNECTIONS: '4' };
-    const services = ['mpesa', 'mpesa', 'wallet', 'wallet', 'sms', 'sms'].map((app) => run(app, env));
-    const [mpesa, otherMpesa, wallet, otherWallet] = (await Promise.all(services.map(urlOf))) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    const ask = async (
-      address: string,
-      { body, key }: { readonly body: unknown; readonly key: string },
-    ): Promise<{ number: string }> => {
-      const headers = {
-        authorization: `Bearer ${KEY}`,
-        'content-type': 'application/json',
-        'idempotency-key': key,
-      };
-      const answer = await fetch(address, { method: 'POST', headers, body: JSON.stringify(body) });
-      expect(answer.status).toBeLessThan(300);
-      return (await answer.json()) as { number: string };
-    };
-    const open = (phone: string) =>
-      ask(`${wallet}/wallets`, { body: { holderName: 'Amina Otieno', phone }, key: `open-${phone}` });
-    const from = await open('254700000101');
-    const to = await open('254700000102');
-
-    let most = 0;
-    const ended = new AbortController();
-    const counting = (async () => {
-      while (!ended.signal.aborted) {
-        const [row] = await execute(
-          database.url,
-          `SELECT count(*)::int AS n FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid()`,
-        );
-        most = Math.max(most, Number(row?.['n']));
-      }
-    })();
-    const targets = [targetOf(mpesa), targetOf(otherMpesa)];
-    const payments = Array.from({ length: 30 }, () =>
-      confirmationOf(createPayment(random, { account: from.number, amount: '10.00' }), 'masked'),
-    );
-    // Everything reaches both processes.
-    await Promise.all(payments.flatMap((message) => targets.map((target) => pay(target, message))));
-    const transfers = Array.from({ length: 30 }, (_, i) => ({
-      key: `transfer-${String(i)}`,
-      body: { from: from.number, to: to.number, amount: '1.00' },
-    }));
-    await Promise.all(
-      transfers.flatMap((each) => [wallet, otherWallet].map((url) => ask(`${url}/transfers`, each))),
-    );
-    await until('every message has gone out', async () => {
-      const [row] = await execute(
-        database.url,
-        `SELECT count(*)::int AS n FROM services.sms_logs WHERE status <> 'SENT'`,
-      );
-      return row?.['n'] === 0;
-    });
-    ended.abort();
-    await counting;
-    expect(most).toBeLessThanOrEqual(SERVER_CONNECTIONS);
-    const balances = await execute(
-      database.url,
-      `SELECT id, balance::text FROM core.wallets w WHERE id IN ('${from.number}', '${to.number}') ORDER BY w.balance`,
-    );
-    expect(balances).toEqual([
-      { id: to.number, balance: '30.00' },
-      { id: from.number, balance: '270.00' },
-    ]);
-    const attempts = await execute(
-      database.url,
-      'SELECT count(*)::int AS n FROM services.sms_logs WHERE attempts <> 1',
-    );
-    expect(attempts).toEqual([{ n: 0 }]);
-    for (const { lines } of services) expect(lines.join('\n')).not.toContain('"level":"error"');
-    for (const { child } of services) expect(await endProcess(child)).toBeDefined();
-  },
-);

@@ -21,10 +21,12 @@ interface Program {
   readonly path: string;
   readonly parameters: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Sees each line of its output. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Starts a program of the repository. */
-export function startProgram({ path, parameters, environment }: Program): TrialProcess {
+export function startProgram({ path, parameters, environment, onLine }: Program): TrialProcess {
   const child = spawn(process.execPath, [join(ROOT, path), ...parameters], {
     env: { ...bareEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -33,21 +35,23 @@ export function startProgram({ path, parameters, environment }: Program): TrialP
   const guard = guardProcess(child.pid);
   child.on('exit', () => guard.release());
   return {
-    url: urlOf(child),
+    url: urlOf(child, onLine),
     stop: () => endProcess(child),
     kill: async () => void (await endProcess(child, 'SIGKILL')),
   };
 }
 
-async function urlOf(child: ChildProcess): Promise<string> {
+async function urlOf(child: ChildProcess, onLine?: (line: string) => void): Promise<string> {
   if (child.stdout === null) throw new Error('the process has no output');
-  for await (const line of createInterface(child.stdout)) {
-    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-    if (url === undefined) continue;
-    child.stdout.resume();
-    return url;
-  }
-  return '';
+  const { promise, resolve } = Promise.withResolvers<string>();
+  createInterface(child.stdout)
+    .on('line', (line) => {
+      onLine?.(line);
+      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+      if (url !== undefined) resolve(url);
+    })
+    .on('close', () => resolve(''));
+  return promise;
 }
 
 /** The provider of the trial. */
