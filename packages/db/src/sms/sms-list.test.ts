@@ -1,3 +1,4 @@
+import { until } from '@repo/testing/until';
 import { expect, test } from 'vitest';
 import type { Handle } from '../connection/handle.ts';
 import { transaction } from '../connection/transaction.ts';
@@ -10,8 +11,12 @@ const database = useTestDb();
 
 test('messages to a number are found however it is written, the newest first, page by page', async () => {
   const phone = newPhone();
-  for (let count = 0; count < 5; count += 1)
+  for (let count = 0; count < 5; count += 1) {
     await queueSms(database.db, { recipient: phone, message: `news ${String(count)}` });
+    // Times have milliseconds, rounded; messages of one have no order.
+    const queued = Date.now();
+    await until('another millisecond', () => Date.now() > queued + 1);
+  }
   await queueSms(database.db, { recipient: newPhone(), message: 'to another number' });
   for (const written of [phone, `+${phone}`, `0${phone.slice(3, 6)} ${phone.slice(6)}`]) {
     const seen: string[] = [];
