@@ -14,11 +14,11 @@ export default defineConfig({
     ],
     // Processes of their own, as tests start servers and take signals.
     pool: 'forks',
-    // Two for the run and not one for each file: a third of the processor time of small files was starting and importing.
+    // A few for the run and not one for each file: a third of the processor time of small files was starting and importing.
     // So what a module keeps is there for the files after; nothing that a test relies on may be kept that way.
     isolate: false,
-    // The database server needs processor time as well.
-    maxWorkers: 2,
+    // One more than small machines have cores: each of them waits for servers and processes half of the time.
+    maxWorkers: 3,
     // Longer than `until` of @repo/testing waits, which says what for. A property that runs a hundred times needs minutes
     // on a machine that does much else.
     testTimeout: 600_000,
