@@ -170,7 +170,8 @@ async function keepBooks(
     }
     tooLate += await sendLate(daraja.book().payments.filter(isUntold), { seed, running });
     say(`comparing and closing ${shortCode}`);
-    reports.push(await clerk.reconcile(period, { heal: false }));
+    // Once more: a callback that came late may be of a payment that M-PESA has taken back meanwhile.
+    reports.push(await clerk.reconcile(period, { heal: true }));
     const reason = await clerk.close(period);
     if (reason !== null) notClosed.push(`${shortCode}: ${reason}`);
   }

@@ -4,6 +4,7 @@ import { readDetails, readParty } from './details.ts';
 import type { RowFault, RowFaultReason } from './errors.ts';
 import { kindOf } from './kinds.ts';
 import type { LineKind } from './kinds.ts';
+import { receiptIn } from './linked-receipt.ts';
 import type { Cell, TableRow } from '@repo/xlsx/table-row';
 import { timeOf } from './times.ts';
 
@@ -99,7 +100,8 @@ export function readLine(row: TableRow, header: Header): StatementLine | RowFaul
     balance: text('balance') === '' ? null : balance,
     reason,
     ...payerOf(details, text('party'), text('account')),
-    linkedReceipt: linkedOf(text('linked')) ?? (kind === 'reversal' ? receiptIn(details, receipt) : null),
+    linkedReceipt:
+      linkedOf(text('linked')) ?? (kind === 'reversal' ? receiptIn(details, receipt, completedAt) : null),
   };
 }
 
@@ -130,12 +132,6 @@ function payerOf(details: string, party: string, account: string) {
 function linkedOf(text: string): string | null {
   const receipt = receiptOf(text);
   return isReceipt(receipt) ? receipt : null;
-}
-
-/** The receipt that the words of a reversal name: ten capitals and digits, with a digit among them. */
-function receiptIn(details: string, own: string): string | null {
-  const words = details.match(/\b[A-Z0-9]{10}\b/g) ?? [];
-  return words.find((word) => /\d/.test(word) && /[A-Z]/.test(word) && word !== own) ?? null;
 }
 
 /** A cell as text, without what no database can store: NUL, and halves of characters. */
