@@ -103,8 +103,12 @@ function lineOf([anchor, ...cells]: readonly PlacedCell[]): PayerLine {
   };
 }
 
-/** Ten letters and digits, and some of each: no word and no number. */
+/**
+ * Ten letters and digits: no word and no number. One in ten receipts has letters alone; it begins with those of a year, a
+ * month and a day from the tenth on.
+ */
 function isMpesaReceipt(text: string): boolean {
+  if (/^[A-Z][A-L][A-V][A-Z]{7}$/.test(text)) return true;
   const receipt = receiptOf(text);
   return receipt.length === 10 && isReceipt(receipt) && /\d/.test(receipt) && /[A-Z]/.test(receipt);
 }

@@ -20,7 +20,7 @@ const ENTRIES: readonly PayerEntry[] = [
   },
   { receipt: 'TC15P1KAF6', at: AT, details: 'Pay Bill Charge', cents: 8_00n },
   {
-    receipt: 'TC15P1KAF7',
+    receipt: 'UBSKLMNOPQ',
     at: AT + 60_000,
     details: 'Funds received from 07******11 MADE UP NAME',
     cents: -70_000_00n,
@@ -50,7 +50,7 @@ const LINES = [
   },
   { receipt: 'TC15P1KAF6', completedAt: AT, kind: 'charge', cents: 8_00n, payee: null, isCompleted: true },
   {
-    receipt: 'TC15P1KAF7',
+    receipt: 'UBSKLMNOPQ',
     completedAt: AT + 60_000,
     kind: 'in',
     cents: 70_000_00n,
