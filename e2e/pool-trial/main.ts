@@ -6,7 +6,7 @@ const USAGE = `Usage: pool:trial [options]
 
 Runs many processes of the services behind one PgBouncer that hands out connections by the transaction: payments and
 transfers, each sent to two processes at once, while some of them are killed. Counts connections, and compares the ledger
-with what the customers did. It needs PgBouncer, and about 120 MiB of memory for each process.
+with what the customers did. It needs PgBouncer, and about 80 MiB of memory for each process.
 
   --processes <n>    of which six in ten take payments, two move money, two send messages (default: 100)
   --connections <n>  DATABASE_CONNECTIONS of each process (default: 10)
@@ -39,18 +39,11 @@ const count = (option: 'processes' | 'connections' | 'pool' | 'customers' | 'rou
     most: 10_000,
     usage: USAGE,
   });
-const processes = count('processes');
+const [processes, connections, poolSize] = [count('processes'), count('connections'), count('pool')];
+const [customers, rounds] = [count('customers'), count('rounds')];
 const others = Math.floor(processes / 5);
-const options = {
-  size: { mpesa: processes - 2 * others, wallet: others, sms: others },
-  connections: count('connections'),
-  poolSize: count('pool'),
-  customers: count('customers'),
-  rounds: count('rounds'),
-  // One of each kind is left.
-  kills: Math.min(count('kills'), others - 1),
-  seed: values.seed,
-};
+// One of each kind is left.
+const kills = Math.min(count('kills'), others - 1);
 
 const { hasPgBouncer } = await import('@repo/postgres/pgbouncer');
 const { openOwnDatabase } = await import('../database.ts');
@@ -67,7 +60,10 @@ await runCommand(async () => {
   if (!hasPgBouncer) throw new CommandError('program_failed', 'PgBouncer is not installed.');
   const database = await openOwnDatabase(readSettings());
   try {
-    const report = await runPoolTrial({ databaseUrl: database.url, say, ...options });
+    const { seed } = values;
+    const size = { mpesa: processes - 2 * others, wallet: others, sms: others };
+    const trial = { size, connections, poolSize, customers, rounds, kills, seed };
+    const report = await runPoolTrial({ databaseUrl: database.url, say, ...trial });
     process.stdout.write(`\n${render(report)}\n\n`);
     for (const fault of report.faults) process.stdout.write(`WRONG: ${fault}\n`);
     if (report.faults.length === 0) process.stdout.write('All of it is right.\n');
@@ -77,13 +73,13 @@ await runCommand(async () => {
   }
 });
 
-function render({ connections, bounds, ...report }: PoolTrialReport): string {
+function render({ connections: seen, bounds, ...report }: PoolTrialReport): string {
   const number = (value: number) => value.toLocaleString('en-US');
   return renderTable(
     ['', 'seen', 'at most'],
     [
-      ['connections to the server', number(connections.server), number(bounds.server)],
-      ['connections to PgBouncer', number(connections.clients), number(bounds.clients)],
+      ['connections to the server', number(seen.server), number(bounds.server)],
+      ['connections to PgBouncer', number(seen.clients), number(bounds.clients)],
       ['processes', number(report.processes), ''],
       ['of which killed', number(report.killed), ''],
       ['payments, each sent twice', number(report.payments), ''],

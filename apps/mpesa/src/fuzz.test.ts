@@ -161,7 +161,7 @@ test('whatever is posted as the callback of a request is acknowledged and kept, 
   });
   const paths = fc.constantFrom('callback', `callback/${payment.id}`, `callback/x`, 'callback/%00');
   const usual: StkParts = { fields: {}, items: {}, receipt: 'TKS0000001', isPaid: true };
-  const path = `callback/${payment.id}`;
+  const own = `callback/${payment.id}`;
   const sent: string[] = [];
   await fc.assert(
     fc.asyncProperty(fc.oneof(stkMessages, damagedStk), paths, async (body, path) => {
@@ -173,8 +173,8 @@ test('whatever is posted as the callback of a request is acknowledged and kept, 
       numRuns: 400,
       // One of each outcome, which chance may leave out: the first of them is the one that can be paid.
       examples: [
-        [stkMessageWith(usual), path],
-        [stkMessageWith({ ...usual, isPaid: false }), path],
+        [stkMessageWith(usual), own],
+        [stkMessageWith({ ...usual, isPaid: false }), own],
         [stkMessageWith({ ...usual, receipt: 'TKS0000002' }), 'callback/x'],
       ],
     },
