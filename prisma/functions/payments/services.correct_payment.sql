@@ -37,7 +37,7 @@ BEGIN
     IF t.credit_wallet_id = p.wallet_id THEN
         SELECT w.wallet_id INTO target
           FROM services.mpesa_witnesses w
-         WHERE w.receipt = v_receipt AND w.wallet_id IS NOT NULL
+         WHERE w.receipt = v_receipt AND w.wallet_id <> p.wallet_id
          ORDER BY w.created_at, w.kind
          LIMIT 1;
     END IF;

@@ -60,6 +60,7 @@ BEGIN
             PERFORM services.note_payment(
                 p_id => v_payments[i], p_kind => 'PAID', p_reason => 'matched', p_receipt => v_receipts[i]
             );
+            PERFORM services.flag_other_wallets(ARRAY[v_receipts[i]]);
         END IF;
     END LOOP;
 END
