@@ -4893,7 +4893,8 @@ BEGIN
               p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
               p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
               p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],
-              p_kinds => ARRAY['REPLAY'], p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+              p_kinds => ARRAY[CASE WHEN p_payment IS NULL THEN 'REPLAY' ELSE 'STK_REPLAY' END],
+              p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
               p_body_lengths => ARRAY[octet_length(p_body)], p_bodies => p_body, p_max_amount => p_max_amount
           ) AS d;
         outcome := 'posted';
@@ -5224,7 +5225,7 @@ BEGIN
           FROM unnest(
             p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_wallets
           ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, account, paid_at, phone, phone_hash, wallet, ord)
-         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
+         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT', 'STK_REPLAY')
            AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
       ) m
      WHERE m.payment IS NOT NULL;
