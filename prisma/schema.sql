@@ -3228,7 +3228,7 @@ BEGIN
         SELECT DISTINCT ON (t.id) l.id AS line_id, t.id AS transaction_id
           FROM lines l
           JOIN core.transactions t ON t.reference = l.receipt AND t.type = 'DEPOSIT'
-          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND coalesce(g.short_code, l.short_code) = l.short_code
          WHERE l.kind = 'payment'
            AND l.paid_in = services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount)
          ORDER BY t.id, l.id
@@ -3369,7 +3369,9 @@ AS $function$
          WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
     ), seen AS (
         SELECT l.*, m.transaction_id AS explained, t.id AS deposit, other.line_id AS rival,
-               g.id AS logged, g.outcome AS log_outcome, g.short_code AS log_short_code,
+               g.id AS logged, g.outcome AS log_outcome,
+               -- A log from before the ledger does not say.
+               CASE WHEN g.id IS NOT NULL THEN coalesce(g.short_code, l.short_code) END AS log_short_code,
                CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines r
@@ -3643,8 +3645,8 @@ BEGIN
         ON CONFLICT (short_code, subject_id) DO UPDATE
            SET state = EXCLUDED.state, why = EXCLUDED.why, amount = EXCLUDED.amount, ledger_amount = EXCLUDED.ledger_amount,
                status = 'OPEN', is_explained = false, proposed_by = NULL, reason = NULL, version = b.version + 1
-         WHERE b.state <> EXCLUDED.state OR b.amount <> EXCLUDED.amount
-            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained OR b.why = 'explained_after_decision'
+         WHERE b.state <> EXCLUDED.state OR b.why IS DISTINCT FROM EXCLUDED.why OR b.amount <> EXCLUDED.amount
+            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained
         RETURNING b.id, b.version, b.status
     ), ended AS (
         UPDATE services.mpesa_breaks b

@@ -299,6 +299,227 @@ BEGIN
 END
 $$;
 
+-- Writes down which movement of the ledger each line of a period explains. The receipt decides, and nothing else does.
+--
+-- A payment explains the deposit with its receipt, short code and amount; a log from before the ledger has no short code. A reversal explains the reversal of the deposit
+-- that it names, with its amount.
+-- After: a line explains at most one movement and a movement is explained by at most one line, whoever runs this at the
+--        same time: the keys of services.mpesa_matches see to it. matched: how many this call added.
+CREATE OR REPLACE FUNCTION services.match_mpesa_lines(
+    p_short_code text, p_from timestamp, p_to timestamp, OUT matched integer
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH lines AS (
+        SELECT l.id, l.kind, l.receipt, l.linked_receipt, l.paid_in, l.withdrawn, l.short_code
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
+           AND l.is_completed AND l.account_key = '' AND l.kind IN ('payment', 'reversal')
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = l.id)
+    ), payments AS (
+        SELECT DISTINCT ON (t.id) l.id AS line_id, t.id AS transaction_id
+          FROM lines l
+          JOIN core.transactions t ON t.reference = l.receipt AND t.type = 'DEPOSIT'
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND coalesce(g.short_code, l.short_code) = l.short_code
+         WHERE l.kind = 'payment'
+           AND l.paid_in = services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount)
+         ORDER BY t.id, l.id
+    ), reversal_lines AS (
+        SELECT l.id, l.linked_receipt, l.withdrawn,
+               row_number() OVER (PARTITION BY l.linked_receipt, l.withdrawn ORDER BY l.id) AS place
+          FROM lines l
+         WHERE l.kind = 'reversal' AND l.withdrawn > 0 AND l.linked_receipt IS NOT NULL
+    ), reversal_movements AS (
+        SELECT r.id, d.reference AS receipt, r.amount,
+               row_number() OVER (PARTITION BY d.id, r.amount ORDER BY r.id) AS place
+          FROM core.transactions d
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = d.reference AND g.short_code = p_short_code
+          JOIN core.transactions r ON r.reverses_id = d.id AND r.type = 'REVERSAL' AND r.reference NOT LIKE 'CR-%'
+         WHERE d.type = 'DEPOSIT' AND d.reference IN (SELECT l.linked_receipt FROM reversal_lines l)
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.transaction_id = r.id)
+    ), found AS (
+        SELECT p.line_id, p.transaction_id FROM payments p
+        UNION ALL
+        SELECT l.id, r.id
+          FROM reversal_lines l
+          JOIN reversal_movements r
+            ON r.receipt = l.linked_receipt AND r.amount = l.withdrawn AND r.place = l.place
+    )
+    -- In one order, so that two who do this at the same time wait for each other and never in a circle.
+    INSERT INTO services.mpesa_matches (line_id, transaction_id)
+    SELECT f.line_id, f.transaction_id FROM found f ORDER BY f.line_id
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS matched = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- The state of each line of a short code's statements in a period: exactly one row a line.
+--
+-- state: matched, missing_here, amount_differs, reversed, charge, sweep, not_completed or unexplained.
+-- reason: why, where the state alone does not say; see docs/reconciling.md. is_open: somebody must act.
+-- amount: of the line, above or equal to 0. ledger_amount: of the movement with its receipt. statement_net and ledger_net:
+--         what the line and the movement changed, with their signs, of the account that customers pay into.
+CREATE OR REPLACE FUNCTION services.mpesa_line_states(p_short_code text, p_from timestamp, p_to timestamp)
+RETURNS TABLE (
+    line_id uuid, state text, reason text, is_open boolean, kind text, receipt text, amount numeric, ledger_amount numeric,
+    statement_net numeric, ledger_net numeric, happened_at timestamp
+)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH lines AS (
+        SELECT l.*, row_number() OVER (
+                   PARTITION BY l.receipt, l.kind, l.is_completed, l.account_key ORDER BY l.id
+               ) AS place
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
+    ), seen AS (
+        SELECT l.*, m.transaction_id AS explained, t.id AS deposit, other.line_id AS rival,
+               g.id AS logged, g.outcome AS log_outcome,
+               -- A log from before the ledger does not say.
+               CASE WHEN g.id IS NOT NULL THEN coalesce(g.short_code, l.short_code) END AS log_short_code,
+               CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
+               EXISTS (
+                   SELECT FROM services.mpesa_statement_lines r
+                    WHERE l.kind = 'payment' AND r.short_code = l.short_code AND r.kind = 'reversal' AND r.is_completed
+                      AND r.linked_receipt = l.receipt AND r.withdrawn = l.paid_in
+               ) AS is_taken_back,
+               EXISTS (
+                   SELECT FROM core.transactions o WHERE l.kind = 'reversal' AND o.reference = l.linked_receipt
+               ) AS original_is_here
+          FROM lines l
+          LEFT JOIN services.mpesa_matches m ON m.line_id = l.id
+          LEFT JOIN core.transactions t
+            ON t.reference = l.receipt AND t.type = 'DEPOSIT' AND l.kind = 'payment' AND l.is_completed
+          LEFT JOIN services.mpesa_matches other ON other.transaction_id = t.id AND other.line_id <> l.id
+          LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND l.kind = 'payment' AND l.is_completed
+    ), judged AS (
+        SELECT s.*,
+               CASE
+                   WHEN NOT s.is_completed THEN 'not_completed'
+                   WHEN s.kind IN ('charge', 'sweep') THEN s.kind
+                   WHEN s.kind = 'reversal' THEN 'reversed'
+                   WHEN s.kind <> 'payment' OR s.account_key <> '' THEN 'unexplained'
+                   WHEN s.deposit IS NULL AND s.is_taken_back THEN 'reversed'
+                   WHEN s.deposit IS NULL THEN 'missing_here'
+                   WHEN s.log_short_code IS DISTINCT FROM s.short_code THEN 'unexplained'
+                   WHEN s.rival IS NOT NULL OR (s.explained IS NULL AND s.place > 1) THEN 'unexplained'
+                   WHEN s.due = s.paid_in THEN 'matched'
+                   ELSE 'amount_differs'
+               END AS state
+          FROM seen s
+    ), explained AS (
+        SELECT j.*,
+               CASE
+                   WHEN j.state = 'missing_here' AND j.receipt !~ '^[A-Z0-9]{6,20}$' THEN 'receipt_not_usable'
+                   WHEN j.state = 'missing_here' AND j.log_outcome = 'HELD' THEN 'held'
+                   WHEN j.state = 'missing_here' AND j.logged IS NOT NULL THEN 'logged_without_posting'
+                   WHEN j.state = 'missing_here' AND j.place > 1 THEN 'repeated_receipt'
+                   WHEN j.kind = 'reversal' AND j.state = 'reversed' AND j.explained IS NULL THEN CASE
+                       WHEN j.linked_receipt IS NULL THEN 'original_unknown'
+                       WHEN j.original_is_here OR j.paid_in > 0 THEN 'not_posted_here'
+                   END
+                   WHEN j.state <> 'unexplained' THEN NULL
+                   WHEN j.kind <> 'payment' THEN j.kind
+                   WHEN j.account_key <> '' THEN 'other_account'
+                   WHEN j.log_short_code IS DISTINCT FROM j.short_code THEN 'other_short_code'
+                   ELSE 'repeated_receipt'
+               END AS why
+          FROM judged j
+    )
+    SELECT e.id, e.state, e.why,
+           e.state IN ('missing_here', 'amount_differs', 'unexplained')
+               OR (e.state = 'reversed' AND coalesce(e.why IN ('original_unknown', 'not_posted_here'), false)),
+           e.kind::text, e.receipt::text, e.paid_in + e.withdrawn, e.due,
+           CASE WHEN e.is_completed AND e.account_key = '' THEN e.paid_in - e.withdrawn ELSE 0 END,
+           CASE
+               WHEN e.state IN ('matched', 'amount_differs') THEN e.due
+               WHEN e.kind = 'reversal' AND e.explained IS NOT NULL THEN -e.withdrawn
+               WHEN e.kind IN ('charge', 'sweep') AND e.explained IS NOT NULL THEN e.paid_in - e.withdrawn
+               ELSE 0
+           END,
+           e.completed_at::timestamp
+      FROM explained e
+$$;
+
+-- Keeps what is open in a period of a short code, so that people can work on it.
+--
+-- What is open for the first time is OPEN. What nobody needs to act on any more is RESOLVED, with is_explained, unless a
+-- person had resolved it: then the truth came later than their decision, and it is OPEN again, as is what has changed since.
+-- Due are 100,000 and more within a day, 10,000 and more within three days, less within seven.
+--
+-- p_by: who reconciles; NULL stands for the database role. After: noted, how many were found, changed or ended.
+CREATE OR REPLACE FUNCTION services.note_mpesa_breaks(
+    p_short_code text, p_from timestamp, p_to timestamp, p_by text, OUT noted integer
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_by constant text := coalesce(p_by, session_user);
+BEGIN
+    -- Two who reconcile one short code at the same time do this one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_breaks ' || p_short_code, 0));
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH items AS MATERIALIZED (
+        SELECT l.line_id AS subject, 'statement' AS side, l.state, l.reason, l.is_open, l.kind, l.receipt AS reference, l.amount,
+               l.ledger_amount, l.happened_at
+          FROM services.mpesa_line_states(p_short_code => p_short_code, p_from => p_from, p_to => p_to) l
+        UNION ALL
+        SELECT m.transaction_id, 'ledger', m.state, m.reason, m.is_open, 'movement', m.reference, m.amount, m.amount, m.happened_at
+          FROM services.mpesa_movement_states(p_short_code => p_short_code, p_from => p_from, p_to => p_to) m
+    ), found AS (
+        INSERT INTO services.mpesa_breaks AS b (
+            short_code, subject_id, side, state, why, reference, kind, amount, ledger_amount, happened_at, due_at
+        )
+        SELECT p_short_code, i.subject, i.side, i.state, i.reason, i.reference, i.kind, i.amount, i.ledger_amount, i.happened_at,
+               i.happened_at + CASE
+                   WHEN i.amount >= 100000 THEN interval '1 day'
+                   WHEN i.amount >= 10000 THEN interval '3 days'
+                   ELSE interval '7 days'
+               END
+          FROM items i
+         WHERE i.is_open
+         ORDER BY i.subject
+        ON CONFLICT (short_code, subject_id) DO UPDATE
+           SET state = EXCLUDED.state, why = EXCLUDED.why, amount = EXCLUDED.amount, ledger_amount = EXCLUDED.ledger_amount,
+               status = 'OPEN', is_explained = false, proposed_by = NULL, reason = NULL, version = b.version + 1
+         WHERE b.state <> EXCLUDED.state OR b.why IS DISTINCT FROM EXCLUDED.why OR b.amount <> EXCLUDED.amount
+            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained
+        RETURNING b.id, b.version, b.status
+    ), ended AS (
+        UPDATE services.mpesa_breaks b
+           -- A movement that a line explains is in no state of its own.
+           SET state = coalesce(i.state, 'matched'),
+               why = CASE b.status WHEN 'RESOLVED' THEN 'explained_after_decision' ELSE i.reason END,
+               is_explained = b.status <> 'RESOLVED',
+               status = CASE b.status WHEN 'RESOLVED' THEN 'OPEN' ELSE 'RESOLVED' END,
+               version = b.version + 1
+          FROM services.mpesa_breaks x
+          LEFT JOIN items i ON i.subject = x.subject_id
+         WHERE b.id = x.id AND x.short_code = p_short_code AND x.happened_at >= p_from AND x.happened_at < p_to
+           AND i.is_open IS NOT TRUE AND NOT x.is_explained
+           AND x.why IS DISTINCT FROM 'explained_after_decision'
+        RETURNING b.id, b.version, b.status
+    ), events AS (
+        INSERT INTO services.mpesa_break_events (break_id, version, action, status, actor)
+        SELECT f.id, f.version, CASE WHEN f.version = 1 THEN 'found' ELSE 'changed' END, f.status, v_by FROM found f
+        UNION ALL
+        SELECT e.id, e.version, CASE e.status WHEN 'OPEN' THEN 'changed' ELSE 'explained' END, e.status, v_by FROM ended e
+        RETURNING 1
+    )
+    SELECT count(*) INTO noted FROM events;
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
 -- What M-PESA answered when it was asked what became of a payment. The answer names no receipt and no amount, so it
 -- credits nothing.
 --
