@@ -3807,6 +3807,10 @@ BEGIN
            AND NOT EXISTS (
                SELECT FROM services.mpesa_callbacks c
                 WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+                  AND NOT EXISTS (
+                      SELECT FROM services.mpesa_logs l
+                       WHERE l.mpesa_receipt = t.receipt AND coalesce(l.account, '') <> coalesce(t.account, '')
+                  )
            )
          ORDER BY t.receipt, t.kind, t.ord
         ON CONFLICT (receipt, kind) DO NOTHING

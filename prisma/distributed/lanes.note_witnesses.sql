@@ -10,12 +10,13 @@ VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_recorded text[]; -- receipt and kind of the messages that were recorded first
+    v_recorded text[]; -- receipt, kind and account of the messages that were recorded first
     v_named    text[]; -- receipts of which a message names another wallet
 BEGIN
-    SELECT array_agg(c.receipt || ' ' || c.kind)
+    SELECT array_agg(c.receipt || ' ' || c.kind || ' ' || coalesce(l.account, ''))
       INTO v_recorded
       FROM services.mpesa_callbacks c
+      JOIN services.mpesa_logs l ON l.lane = c.lane AND l.mpesa_receipt = c.receipt
      WHERE c.lane = ANY (p_lanes) AND c.receipt = ANY (p_receipts) AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD');
     PERFORM 1 FROM lanes.set_door('open');
     WITH told AS (
@@ -30,7 +31,7 @@ BEGIN
             p_credited
           ) WITH ORDINALITY AS t (receipt, kind, amount, short_code, account, phone, phone_hash, name, wallet, credited, ord)
          WHERE t.amount < 100000000000000000
-           AND (t.receipt || ' ' || t.kind = ANY (v_recorded)) IS NOT TRUE
+           AND (t.receipt || ' ' || t.kind || ' ' || coalesce(t.account, '') = ANY (v_recorded)) IS NOT TRUE
          ORDER BY t.receipt, t.kind, t.ord
         ON CONFLICT (receipt, kind) DO NOTHING
         RETURNING receipt, wallet_id

@@ -2,7 +2,7 @@
 -- the account and the name, the callback of a request the whole number. For services.record_deposits.
 --
 -- Arrays of equal length; p_outcomes as services.record_deposits answers them. A repeat of the message that was recorded
--- first tells nothing new. A message whose account names another wallet than the one that was credited may contradict a payment that
+-- first tells nothing new, unless it names another account. A message whose account names another wallet than the one that was credited may contradict a payment that
 -- we asked for: services.flag_other_wallets.
 CREATE OR REPLACE FUNCTION services.note_witnesses(
     p_receipts text[], p_outcomes text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[],
@@ -35,6 +35,10 @@ BEGIN
            AND NOT EXISTS (
                SELECT FROM services.mpesa_callbacks c
                 WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+                  AND NOT EXISTS (
+                      SELECT FROM services.mpesa_logs l
+                       WHERE l.mpesa_receipt = t.receipt AND coalesce(l.account, '') <> coalesce(t.account, '')
+                  )
            )
          ORDER BY t.receipt, t.kind, t.ord
         ON CONFLICT (receipt, kind) DO NOTHING

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { transaction } from '../connection/transaction.ts';
 import { releaseDeposit } from '../deposits/deposit-decisions.ts';
+import { findDeposit } from '../deposits/find-deposit.ts';
 import { recordDeposit, recordDeposits } from '../deposits/record-deposits.ts';
 import { untilWaiting } from '../testing/database/lock-waiters.ts';
 import { useTestDb } from '../testing/database/test-db.ts';
@@ -210,4 +211,22 @@ test('a message that names the wallet of the payment flags nothing, whatever els
   await confirm(db, payment, { receipt });
   await confirm(db, payment, { receipt: newReceipt(), account: contradicted.other });
   expect(await flagsOf(payment, receipt)).toEqual(['SECOND_RECEIPT']);
+});
+
+test('a confirmation that comes again for another account is a witness against the first, and flags the payment', async () => {
+  const { db } = database;
+  const contradicted = await newPayment();
+  const { payment, other, receipt } = contradicted;
+  await confirm(db, payment, { receipt });
+  await confirm(db, payment, { receipt });
+  await reportPaid(db, payment, { receipt });
+  expect((await findDeposit(db, receipt))?.witnesses.map(({ kind }) => kind)).toEqual(['STK_CALLBACK']);
+  expect(await now(payment)).toMatchObject({ isFlagged: false });
+  await confirm(db, payment, { receipt, account: other });
+  expect((await findDeposit(db, receipt))?.witnesses).toMatchObject([
+    { kind: 'STK_CALLBACK', otherWallet: null },
+    { kind: 'C2B_CONFIRMATION', account: other, otherWallet: other },
+  ]);
+  expect(await flagsOf(payment, receipt)).toEqual(['OTHER_WALLET']);
+  await expectCorrected(contradicted, payment.wallet);
 });
