@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { eventKinds, getPayment, postPayment, startPaymentService } from '../payments/testing.ts';
 import type { PaymentService } from '../payments/testing.ts';
 import { getDeposit, openCustomerWallet, startTestService, TEST_TOKEN } from '../testing.ts';
-import { list, post, quarantineStk, stkBody } from './testing.ts';
+import { ask, list, post, quarantineStk, stkBody } from './testing.ts';
 
 test('the callback of a request that was kept is taken in for its payment, once, and settles it', async () => {
   await using service = await startPaymentService();
@@ -74,13 +74,16 @@ test('a callback that says that nothing was paid reports no payment', async () =
 
 const RECEIPT = 'TKS0000009';
 
-interface Asked {
+interface AskedFor {
   readonly id: string;
   readonly wallet: string;
 }
 
 /** A payment that its phone was asked for; for a wallet of its own unless one is given. */
-async function askFor(service: PaymentService, to?: string): Promise<Asked & { readonly checkout: string }> {
+async function askFor(
+  service: PaymentService,
+  to?: string,
+): Promise<AskedFor & { readonly checkout: string }> {
   const wallet = to ?? (await openCustomerWallet(service.db));
   const { body } = await postPayment(service, { wallet });
   return { id: String(body['id']), wallet, checkout: String(body['checkoutRequestId']) };
@@ -93,8 +96,17 @@ async function balanceOf(service: PaymentService, wallet: string): Promise<unkno
   return row?.['balance'];
 }
 
-const replay = (service: PaymentService, id: string, asked: object, key?: string) =>
-  post(service, `/callbacks/${id}/replay`, { reason: 'as in the portal', ...asked }, key);
+const replay = (
+  service: PaymentService,
+  id: string,
+  {
+    key,
+    ...asked
+  }: { readonly key?: string; readonly body?: string; readonly payment?: string; readonly reason?: string },
+) => {
+  const body = { reason: 'as in the portal', ...asked };
+  return ask(service, { path: `/callbacks/${id}/replay`, body, ...(key === undefined ? {} : { key }) });
+};
 
 test('for a payment that is paid it is a second receipt, which takes no other payment of the wallet for its own', async () => {
   await using service = await startPaymentService();
@@ -214,13 +226,13 @@ test('it is taken in once: later requests get the receipt of then, and a key nam
   const asked = { payment: first.id };
   const credited = { status: 200, body: { id, receipt: RECEIPT, outcome: 'credited' } };
   const before = { status: 200, body: { id, receipt: RECEIPT, outcome: null } };
-  expect(await replay(service, id, asked, key)).toEqual(credited);
-  expect(await replay(service, id, asked, key)).toEqual(before);
+  expect(await replay(service, id, { ...asked, key })).toEqual(credited);
+  expect(await replay(service, id, { ...asked, key })).toEqual(before);
   expect(await replay(service, id, { payment: second.id })).toEqual(before);
   const otherBody = stkBody({ MpesaReceiptNumber: 'TKS0000010' });
   expect(await replay(service, id, { ...asked, body: otherBody })).toEqual(before);
   for (const other of [{ payment: second.id }, { ...asked, body: otherBody }, { ...asked, reason: 'r' }]) {
-    expect(await replay(service, id, other, key)).toMatchObject({
+    expect(await replay(service, id, { ...other, key })).toMatchObject({
       status: 409,
       body: { code: 'key_reused' },
     });
@@ -270,11 +282,11 @@ test('what reports no payment of a phone says so, and the key can be used for th
     [{ payment, body: result }, 'M-PESA is asked about its receipt'],
     [{ payment, body: stkBody({ Amount: 151 }) }, 'not what the phone was asked for'],
   ] as const) {
-    const { status, body } = await replay(service, id, asked, key);
+    const { status, body } = await replay(service, id, { ...asked, key });
     expect([status, body['detail']]).toEqual([422, expect.stringContaining(why)]);
   }
   expect(await list(service, '/callbacks?outcome=quarantined')).toMatchObject([{ id, decision: null }]);
-  expect(await replay(service, id, { payment, body: stkBody({}) }, key)).toMatchObject({
+  expect(await replay(service, id, { payment, body: stkBody({}), key })).toMatchObject({
     status: 200,
     body: { outcome: 'credited' },
   });

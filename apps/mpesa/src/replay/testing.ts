@@ -10,13 +10,15 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-/** Asks as a person with every scope; with a key of its own where none is given. */
-export async function post(
-  { url }: TestService,
-  path: string,
-  body: unknown,
-  key: string = randomUUID(),
-): Promise<Answer> {
+/** What a person asks for; with an idempotency key of its own where none is given. */
+export interface Asked {
+  readonly path: string;
+  readonly body: unknown;
+  readonly key?: string;
+}
+
+/** Asks as a person with every scope. */
+export async function ask({ url }: TestService, { path, body, key = randomUUID() }: Asked): Promise<Answer> {
   const response = await fetch(`${url}${path}`, {
     method: 'POST',
     headers: {
@@ -28,6 +30,9 @@ export async function post(
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
+
+export const post = (service: TestService, path: string, body: unknown): Promise<Answer> =>
+  ask(service, { path, body });
 
 export async function list({ url }: TestService, path: string): Promise<Record<string, unknown>[]> {
   const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${TEST_KEY}` } });
