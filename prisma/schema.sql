@@ -2541,6 +2541,17 @@ AS $function$
                    (3, '\[[^][]*\{name\}[^][]*\]'), (4, NULL)) AS f (ord, without)
 $function$;
 
+-- ==== function: services.contradicted_payments ====
+CREATE OR REPLACE FUNCTION services.contradicted_payments(p_receipt text)
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT array_agg(DISTINCT e.payment_id)
+      FROM services.mpesa_payment_events e
+     WHERE e.receipt = p_receipt AND e.kind IN ('CONFLICT', 'UNPROVEN')
+$function$;
+
 -- ==== function: services.correct_payment ====
 CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT target text, OUT amount numeric)
  RETURNS record
@@ -2630,19 +2641,7 @@ BEGIN
         INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
         VALUES (v_receipt, 'MOVED', p_reason, p_by, v_assigned.next_reference);
         -- What else contradicts something still waits for a person.
-        UPDATE services.mpesa_payments x
-           SET is_flagged = EXISTS (
-                   SELECT FROM services.mpesa_payment_events e
-                    WHERE e.payment_id = p_id AND (
-                        e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN', 'NOT_ASSIGNED')
-                        OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
-                            SELECT FROM services.mpesa_payment_events c
-                             WHERE c.payment_id = p_id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
-                        )
-                    )
-               ),
-               updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-         WHERE x.id = p_id;
+        PERFORM services.refresh_flags(ARRAY[p_id]);
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
@@ -4728,6 +4727,38 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.refresh_flags ====
+CREATE OR REPLACE FUNCTION services.refresh_flags(p_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_door constant text := coalesce(current_setting('daftari.door', true), '');
+BEGIN
+    PERFORM FROM services.mpesa_payments p WHERE p.id = ANY (p_ids) ORDER BY p.id FOR UPDATE;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_payments p
+       SET is_flagged = EXISTS (
+               SELECT FROM services.mpesa_payment_events e
+                WHERE e.payment_id = p.id AND (
+                    e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'NOT_ASSIGNED')
+                    OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                        SELECT FROM services.mpesa_payment_events c
+                         WHERE c.payment_id = p.id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                    )
+                    OR e.kind IN ('CONFLICT', 'UNPROVEN') AND EXISTS (
+                        SELECT FROM services.mpesa_callbacks c
+                         WHERE c.receipt = e.receipt AND c.outcome IN ('CONFLICT', 'QUARANTINED')
+                           AND NOT EXISTS (SELECT FROM services.mpesa_decisions d WHERE d.callback_id = c.id)
+                    )
+                )
+           ),
+           updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE p.id = ANY (p_ids);
+    PERFORM set_config('daftari.door', v_door, true);
+END
+$function$;
+
 -- ==== function: services.register_webhook ====
 CREATE OR REPLACE FUNCTION services.register_webhook(p_url text, p_events text[], p_description text, p_secret bytea, p_by text)
  RETURNS uuid
@@ -4918,6 +4949,7 @@ BEGIN
     IF outcome = 'posted' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, p_receipt, 'REPLAYED', p_reason, p_by, CASE WHEN result IN ('credited', 'suspense') THEN p_receipt END);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', receipt);
@@ -5085,6 +5117,7 @@ BEGIN
     IF outcome <> 'replayed' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, c.receipt, p_decision, p_reason, p_by, reference);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));
@@ -7003,7 +7036,7 @@ CREATE UNIQUE INDEX mpesa_matches_transaction_id_key ON services.mpesa_matches U
 CREATE UNIQUE INDEX mpesa_payment_events_place_key ON services.mpesa_payment_events USING btree (payment_id, place);
 
 -- ==== index: mpesa_payment_events_receipt_idx on services.mpesa_payment_events ====
-CREATE INDEX mpesa_payment_events_receipt_idx ON services.mpesa_payment_events USING btree (receipt) WHERE ((kind)::text = ANY (ARRAY[('SECOND_RECEIPT'::character varying)::text, ('OTHER_PAYMENT'::character varying)::text]));
+CREATE INDEX mpesa_payment_events_receipt_idx ON services.mpesa_payment_events USING btree (receipt) WHERE ((kind)::text = ANY (ARRAY[('SECOND_RECEIPT'::character varying)::text, ('OTHER_PAYMENT'::character varying)::text, ('CONFLICT'::character varying)::text, ('UNPROVEN'::character varying)::text]));
 
 -- ==== index: mpesa_payments_checkout_idx on services.mpesa_payments ====
 CREATE INDEX mpesa_payments_checkout_idx ON services.mpesa_payments USING btree (checkout_request_id) WHERE (checkout_request_id IS NOT NULL);

@@ -73,6 +73,7 @@ BEGIN
     IF outcome = 'posted' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, p_receipt, 'REPLAYED', p_reason, p_by, CASE WHEN result IN ('credited', 'suspense') THEN p_receipt END);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', receipt);

@@ -99,6 +99,7 @@ BEGIN
     IF outcome <> 'replayed' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, c.receipt, p_decision, p_reason, p_by, reference);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));

@@ -842,6 +842,8 @@ BEGIN
 END
 $function$;
 
+DROP FUNCTION services.contradicted_payments(p_receipt text);
+
 DROP FUNCTION services.flag_other_wallets(p_receipts text[]);
 
 DROP FUNCTION services.lock_receipts(p_receipts text[]);
@@ -849,5 +851,7 @@ DROP FUNCTION services.lock_receipts(p_receipts text[]);
 DROP FUNCTION services.queue_change_webhook(p_receipt text, p_outcome text, p_amount numeric, p_currency text, p_wallet text, p_from text, p_reference text, p_reason text, p_at timestamp without time zone);
 
 DROP FUNCTION services.queue_movement_webhook(p_movement core.transactions);
+
+DROP FUNCTION services.refresh_flags(p_ids uuid[]);
 
 -- ==== end of functions ====

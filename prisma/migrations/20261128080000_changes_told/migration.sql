@@ -1,14 +1,62 @@
 -- Before: a message that names another wallet flags the payment that its receipt settled, if it comes later; endpoints learn what
 --         became of a payment when it was reported.
 -- After:  it flags every payment of its receipt, in any order and at the same moment; endpoints also learn what was done about a
---         payment afterwards: assigned, moved, corrected, sent back, or marked as one that goes back.
+--         payment afterwards: assigned, moved, corrected, sent back, or marked as one that goes back. A decision about a message
+--         ends the flag that it raised.
 
 CREATE INDEX mpesa_payment_events_receipt_idx ON services.mpesa_payment_events (receipt)
-    WHERE kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT');
+    WHERE kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN');
 
 -- ==== functions: written by db:migration, edit prisma/functions instead ====
 
 DROP FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text, p_merchant_request_id text, p_checkout_request_id text);
+
+-- The payments that a message with this receipt contradicted, for services.refresh_flags.
+CREATE OR REPLACE FUNCTION services.contradicted_payments(p_receipt text)
+RETURNS uuid[]
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT array_agg(DISTINCT e.payment_id)
+      FROM services.mpesa_payment_events e
+     WHERE e.receipt = p_receipt AND e.kind IN ('CONFLICT', 'UNPROVEN')
+$$;
+
+-- Says anew of payments whether they wait for a person: for whatever decides about one of their contradictions.
+--
+-- A wallet that differs is settled by a correction, and what proved nothing, or was recorded otherwise, by the decision about its
+-- message. The rest stays: two receipts of one payment are two, whatever is done about them.
+CREATE OR REPLACE FUNCTION services.refresh_flags(p_ids uuid[])
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+AS $$
+DECLARE
+    v_door constant text := coalesce(current_setting('daftari.door', true), '');
+BEGIN
+    PERFORM FROM services.mpesa_payments p WHERE p.id = ANY (p_ids) ORDER BY p.id FOR UPDATE;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_payments p
+       SET is_flagged = EXISTS (
+               SELECT FROM services.mpesa_payment_events e
+                WHERE e.payment_id = p.id AND (
+                    e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'NOT_ASSIGNED')
+                    OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                        SELECT FROM services.mpesa_payment_events c
+                         WHERE c.payment_id = p.id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                    )
+                    OR e.kind IN ('CONFLICT', 'UNPROVEN') AND EXISTS (
+                        SELECT FROM services.mpesa_callbacks c
+                         WHERE c.receipt = e.receipt AND c.outcome IN ('CONFLICT', 'QUARANTINED')
+                           AND NOT EXISTS (SELECT FROM services.mpesa_decisions d WHERE d.callback_id = c.id)
+                    )
+                )
+           ),
+           updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE p.id = ANY (p_ids);
+    PERFORM set_config('daftari.door', v_door, true);
+END
+$$;
 
 -- A person moves the money of a receipt of a payment to the other one of two wallets, once: its messages contradict each other
 -- (flagged OTHER_WALLET), and it is where the first of them wanted it. Where that was a confirmation, the money goes to the
@@ -114,19 +162,7 @@ BEGIN
         INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
         VALUES (v_receipt, 'MOVED', p_reason, p_by, v_assigned.next_reference);
         -- What else contradicts something still waits for a person.
-        UPDATE services.mpesa_payments x
-           SET is_flagged = EXISTS (
-                   SELECT FROM services.mpesa_payment_events e
-                    WHERE e.payment_id = p_id AND (
-                        e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN', 'NOT_ASSIGNED')
-                        OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
-                            SELECT FROM services.mpesa_payment_events c
-                             WHERE c.payment_id = p_id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
-                        )
-                    )
-               ),
-               updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-         WHERE x.id = p_id;
+        PERFORM services.refresh_flags(ARRAY[p_id]);
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
@@ -967,6 +1003,7 @@ BEGIN
     IF outcome = 'posted' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, p_receipt, 'REPLAYED', p_reason, p_by, CASE WHEN result IN ('credited', 'suspense') THEN p_receipt END);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', receipt);
@@ -1075,6 +1112,7 @@ BEGIN
     IF outcome <> 'replayed' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, c.receipt, p_decision, p_reason, p_by, reference);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));

@@ -190,10 +190,38 @@ test('a corrected callback settles the payment whose URL it came to, without any
   await using service = await startPaymentService();
   const { id: payment, wallet } = await askFor(service);
   const id = await quarantineStk(service, { Amount: 'KES 150' }, { paymentId: payment });
+  expect(await getPayment(service, payment)).toMatchObject({ status: 'pending', flagged: true });
   const corrected = await replay(service, id, { body: stkBody({}) });
   expect(corrected).toMatchObject({ status: 200, body: { outcome: 'credited' } });
-  expect(await getPayment(service, payment)).toMatchObject({ status: 'paid', receipt: RECEIPT });
+  // It waits for nobody any more.
+  expect(await getPayment(service, payment)).toMatchObject({
+    status: 'paid',
+    receipt: RECEIPT,
+    flagged: false,
+  });
   expect(await balanceOf(service, wallet)).toBe('150.00');
+});
+
+test('of two callbacks that contradict a payment each needs a decision before it waits for nobody', async () => {
+  await using service = await startPaymentService();
+  const { id: payment } = await askFor(service);
+  const differs = { Amount: 200 };
+  const first = await quarantineStk(service, differs, { paymentId: payment });
+  const second = await quarantineStk(service, differs, { paymentId: payment });
+  const flagged = async () => (await getPayment(service, payment))['flagged'];
+  for (const [id, isLeft] of [
+    [first, true],
+    [second, false],
+  ] as const) {
+    expect(await flagged()).toBe(true);
+    const kept = { decision: 'keep', reason: 'the token was stolen' };
+    expect(await post(service, `/callbacks/${id}/resolution`, kept)).toMatchObject({ status: 200 });
+    expect(await flagged()).toBe(isLeft);
+  }
+  // The true callback settles it, and nothing is left to look at.
+  const url = `${service.url}/stk/${TEST_TOKEN}/callback/${payment}`;
+  await fetch(url, { method: 'POST', body: stkBody({ MpesaReceiptNumber: 'TKS0000010' }) });
+  expect(await getPayment(service, payment)).toMatchObject({ status: 'paid', flagged: false });
 });
 
 test('a corrected receipt is the one that counts; both bodies stay, and the other receipt is another deposit', async () => {
