@@ -2541,6 +2541,17 @@ AS $function$
                    (3, '\[[^][]*\{name\}[^][]*\]'), (4, NULL)) AS f (ord, without)
 $function$;
 
+-- ==== function: services.contradicted_payments ====
+CREATE OR REPLACE FUNCTION services.contradicted_payments(p_receipt text)
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT array_agg(DISTINCT e.payment_id)
+      FROM services.mpesa_payment_events e
+     WHERE e.receipt = p_receipt AND e.kind IN ('CONFLICT', 'UNPROVEN')
+$function$;
+
 -- ==== function: services.correct_payment ====
 CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT target text, OUT amount numeric)
  RETURNS record
@@ -2565,7 +2576,7 @@ BEGIN
     IF t.credit_wallet_id = p.wallet_id THEN
         SELECT w.wallet_id INTO target
           FROM services.mpesa_witnesses w
-         WHERE w.receipt = v_receipt AND w.wallet_id IS NOT NULL
+         WHERE w.receipt = v_receipt AND w.wallet_id <> p.wallet_id
          ORDER BY w.created_at, w.kind
          LIMIT 1;
     END IF;
@@ -2630,19 +2641,7 @@ BEGIN
         INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
         VALUES (v_receipt, 'MOVED', p_reason, p_by, v_assigned.next_reference);
         -- What else contradicts something still waits for a person.
-        UPDATE services.mpesa_payments x
-           SET is_flagged = EXISTS (
-                   SELECT FROM services.mpesa_payment_events e
-                    WHERE e.payment_id = p_id AND (
-                        e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN', 'NOT_ASSIGNED')
-                        OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
-                            SELECT FROM services.mpesa_payment_events c
-                             WHERE c.payment_id = p_id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
-                        )
-                    )
-               ),
-               updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-         WHERE x.id = p_id;
+        PERFORM services.refresh_flags(ARRAY[p_id]);
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
@@ -2945,6 +2944,49 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.flag_other_wallets ====
+CREATE OR REPLACE FUNCTION services.flag_other_wallets(p_receipts text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'on'
+AS $function$
+DECLARE
+    v_posted   text[];
+    v_credited text[];
+    v_flagged  record;
+BEGIN
+    PERFORM services.lock_receipts(p_receipts);
+    SELECT array_agg(t.reference::text), array_agg(core.account_of(t.credit_wallet_id))
+      INTO v_posted, v_credited
+      FROM core.transactions t
+     WHERE t.reference = ANY (p_receipts);
+    FOR v_flagged IN
+        SELECT p.id, r.receipt
+          FROM (
+            SELECT o.receipt, o.id FROM services.mpesa_payments o WHERE o.receipt = ANY (p_receipts)
+             UNION
+            SELECT e.receipt, e.payment_id
+              FROM services.mpesa_payment_events e
+             WHERE e.receipt = ANY (p_receipts) AND e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT')
+          ) r
+          JOIN services.mpesa_payments p ON p.id = r.id
+         WHERE EXISTS (
+             SELECT FROM services.mpesa_witnesses w WHERE w.receipt = r.receipt AND w.wallet_id <> p.wallet_id
+         ) OR EXISTS (
+             SELECT FROM unnest(v_posted, v_credited) AS t (receipt, wallet)
+              WHERE t.receipt = r.receipt AND t.wallet NOT IN (p.wallet_id, 'SUSPENSE')
+         )
+         ORDER BY p.id, r.receipt
+    LOOP
+        PERFORM FROM services.mpesa_payments p WHERE p.id = v_flagged.id FOR UPDATE;
+        PERFORM services.flag_payment(
+            p_id => v_flagged.id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => v_flagged.receipt
+        );
+    END LOOP;
+END
+$function$;
+
 -- ==== function: services.flag_payment ====
 CREATE OR REPLACE FUNCTION services.flag_payment(p_id uuid, p_kind text, p_reason text, p_receipt text)
  RETURNS void
@@ -3097,6 +3139,19 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.lock_receipts ====
+CREATE OR REPLACE FUNCTION services.lock_receipts(p_receipts text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM FROM services.mpesa_logs l
+      WHERE l.mpesa_receipt = ANY (p_receipts)
+      ORDER BY l.mpesa_receipt
+        FOR NO KEY UPDATE;
+END
+$function$;
+
 -- ==== function: services.mark_refund ====
 CREATE OR REPLACE FUNCTION services.mark_refund(p_receipt text, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text)
  RETURNS record
@@ -3139,6 +3194,14 @@ BEGIN
     IF outcome = 'noted' THEN
         INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by)
         VALUES (p_receipt, p_decision, p_reason, p_by);
+        IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+            PERFORM services.queue_change_webhook(
+                p_receipt => p_receipt,
+                p_outcome => CASE p_decision WHEN 'REFUND' THEN 'refund_marked' ELSE 'refund_unmarked' END,
+                p_amount => core.remaining_of(t.id), p_currency => t.currency, p_wallet => NULL, p_from => NULL,
+                p_reference => NULL, p_reason => NULL, p_at => clock_timestamp() AT TIME ZONE 'UTC'
+            );
+        END IF;
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', p_receipt);
@@ -3164,7 +3227,7 @@ BEGIN
         SELECT DISTINCT ON (t.id) l.id AS line_id, t.id AS transaction_id
           FROM lines l
           JOIN core.transactions t ON t.reference = l.receipt AND t.type = 'DEPOSIT'
-          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND coalesce(g.short_code, l.short_code) = l.short_code
          WHERE l.kind = 'payment'
            AND l.paid_in = services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount)
          ORDER BY t.id, l.id
@@ -3305,7 +3368,9 @@ AS $function$
          WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
     ), seen AS (
         SELECT l.*, m.transaction_id AS explained, t.id AS deposit, other.line_id AS rival,
-               g.id AS logged, g.outcome AS log_outcome, g.short_code AS log_short_code,
+               g.id AS logged, g.outcome AS log_outcome,
+               -- A log from before the ledger does not say.
+               CASE WHEN g.id IS NOT NULL THEN coalesce(g.short_code, l.short_code) END AS log_short_code,
                CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines r
@@ -3579,8 +3644,8 @@ BEGIN
         ON CONFLICT (short_code, subject_id) DO UPDATE
            SET state = EXCLUDED.state, why = EXCLUDED.why, amount = EXCLUDED.amount, ledger_amount = EXCLUDED.ledger_amount,
                status = 'OPEN', is_explained = false, proposed_by = NULL, reason = NULL, version = b.version + 1
-         WHERE b.state <> EXCLUDED.state OR b.amount <> EXCLUDED.amount
-            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained OR b.why = 'explained_after_decision'
+         WHERE b.state <> EXCLUDED.state OR b.why IS DISTINCT FROM EXCLUDED.why OR b.amount <> EXCLUDED.amount
+            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained
         RETURNING b.id, b.version, b.status
     ), ended AS (
         UPDATE services.mpesa_breaks b
@@ -3689,6 +3754,7 @@ BEGIN
                 p_id => p_id, p_kind => 'PAID', p_reason => 'matched', p_result_code => p_result_code,
                 p_receipt => v_receipt
             );
+            PERFORM services.flag_other_wallets(ARRAY[v_receipt]);
             RETURN;
         END IF;
     END IF;
@@ -3720,44 +3786,41 @@ CREATE OR REPLACE FUNCTION services.note_witnesses(p_receipts text[], p_outcomes
  SET enable_nestloop TO 'on'
 AS $function$
 DECLARE
-    v_other record;
+    v_named text[]; -- receipts of which a message names another wallet
 BEGIN
-    FOR v_other IN
-        WITH told AS (
-            INSERT INTO services.mpesa_witnesses (
-                receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
-            )
-            SELECT DISTINCT ON (t.receipt, t.kind)
-                   t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
-                   nullif(coalesce(r.wallet_id, services.wallet_of_payment(
-                       p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
-                   )), core.account_of(x.credit_wallet_id))
-              FROM unnest(
-                p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
-              ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
-              LEFT JOIN core.transactions x ON x.reference = t.receipt
-             CROSS JOIN LATERAL core.route_account(t.account) AS r
-             WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
-               AND NOT EXISTS (
-                   SELECT FROM services.mpesa_callbacks c
-                    WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
-               )
-             ORDER BY t.receipt, t.kind, t.ord
-            ON CONFLICT (receipt, kind) DO NOTHING
-            RETURNING receipt, wallet_id
+    WITH told AS (
+        INSERT INTO services.mpesa_witnesses (
+            receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
         )
-        SELECT p.id, told.receipt
-          FROM told
-          JOIN services.mpesa_payments p ON p.receipt = told.receipt AND p.wallet_id <> told.wallet_id
-         ORDER BY p.id
-    LOOP
-        PERFORM FROM services.mpesa_payments p WHERE p.id = v_other.id FOR UPDATE;
-        PERFORM services.flag_payment(
-            p_id => v_other.id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => v_other.receipt
-        );
-    END LOOP;
-    -- Flagging has closed it, and the caller has more to write.
-    PERFORM set_config('daftari.door', 'open', true);
+        SELECT DISTINCT ON (t.receipt, t.kind)
+               t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
+               nullif(coalesce(r.wallet_id, services.wallet_of_payment(
+                   p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
+               )), core.account_of(x.credit_wallet_id))
+          FROM unnest(
+            p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
+          ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
+          LEFT JOIN core.transactions x ON x.reference = t.receipt
+         CROSS JOIN LATERAL core.route_account(t.account) AS r
+         WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
+           AND NOT EXISTS (
+               SELECT FROM services.mpesa_callbacks c
+                WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+                  AND NOT EXISTS (
+                      SELECT FROM services.mpesa_logs l
+                       WHERE l.mpesa_receipt = t.receipt AND coalesce(l.account, '') <> coalesce(t.account, '')
+                  )
+           )
+         ORDER BY t.receipt, t.kind, t.ord
+        ON CONFLICT (receipt, kind) DO NOTHING
+        RETURNING receipt, wallet_id
+    )
+    SELECT array_agg(DISTINCT told.receipt::text) INTO v_named FROM told WHERE told.wallet_id IS NOT NULL;
+    IF v_named IS NOT NULL THEN
+        PERFORM services.flag_other_wallets(v_named);
+        -- Flagging has closed it, and the caller has more to write.
+        PERFORM set_config('daftari.door', 'open', true);
+    END IF;
 END
 $function$;
 
@@ -3906,6 +3969,34 @@ BEGIN
     PERFORM set_config('daftari.door', 'open', true);
     INSERT INTO services.mpesa_matches (line_id, transaction_id) VALUES (p_line, v_post.ids[1]);
     PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.queue_change_webhook ====
+CREATE OR REPLACE FUNCTION services.queue_change_webhook(p_receipt text, p_outcome text, p_amount numeric, p_currency text, p_wallet text, p_from text, p_reference text, p_reason text, p_at timestamp without time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_data jsonb;
+BEGIN
+    SELECT jsonb_build_object(
+               'receipt', p_receipt, 'outcome', p_outcome, 'amount', round(p_amount, 2)::text, 'currency', p_currency,
+               'wallet', p_wallet, 'from', p_from, 'reference', p_reference, 'reason', p_reason,
+               -- What a correction added can be sent back, too.
+               'remaining', (
+                   SELECT round(sum(core.remaining_of(t.id)), 2)::text
+                     FROM core.transactions t
+                    WHERE t.reference IN (p_receipt, 'CR-' || p_receipt) AND t.type = 'DEPOSIT'
+               ),
+               'shortCode', l.short_code, 'paidAt', services.webhook_time(l.paid_at),
+               'recordedAt', services.webhook_time(p_at)
+           )
+      INTO v_data
+      -- A payment from before the ledger has no log.
+      FROM (SELECT) AS one
+      LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = p_receipt;
+    PERFORM services.queue_webhooks(p_types => ARRAY['deposit.' || p_outcome], p_data => ARRAY[v_data]);
 END
 $function$;
 
@@ -4537,7 +4628,7 @@ BEGIN
         IF p_payments[r.ord] IS NOT NULL THEN
             PERFORM services.settle_payment(
                 p_id => p_payments[r.ord], p_receipt => p_receipts[r.ord], p_outcome => r.outcome,
-                p_original => r.original, p_wallet => r.wallet, p_merchant_request_id => p_merchants[r.ord],
+                p_original => r.original, p_merchant_request_id => p_merchants[r.ord],
                 p_checkout_request_id => p_checkouts[r.ord]
             );
         END IF;
@@ -4636,6 +4727,38 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.refresh_flags ====
+CREATE OR REPLACE FUNCTION services.refresh_flags(p_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_door constant text := coalesce(current_setting('daftari.door', true), '');
+BEGIN
+    PERFORM FROM services.mpesa_payments p WHERE p.id = ANY (p_ids) ORDER BY p.id FOR UPDATE;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_payments p
+       SET is_flagged = EXISTS (
+               SELECT FROM services.mpesa_payment_events e
+                WHERE e.payment_id = p.id AND (
+                    e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'NOT_ASSIGNED')
+                    OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                        SELECT FROM services.mpesa_payment_events c
+                         WHERE c.payment_id = p.id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                    )
+                    OR e.kind IN ('CONFLICT', 'UNPROVEN') AND EXISTS (
+                        SELECT FROM services.mpesa_callbacks c
+                         WHERE c.receipt = e.receipt AND c.outcome IN ('CONFLICT', 'QUARANTINED')
+                           AND NOT EXISTS (SELECT FROM services.mpesa_decisions d WHERE d.callback_id = c.id)
+                    )
+                )
+           ),
+           updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+     WHERE p.id = ANY (p_ids);
+    PERFORM set_config('daftari.door', v_door, true);
+END
+$function$;
+
 -- ==== function: services.register_webhook ====
 CREATE OR REPLACE FUNCTION services.register_webhook(p_url text, p_events text[], p_description text, p_secret bytea, p_by text)
  RETURNS uuid
@@ -4712,6 +4835,12 @@ BEGIN
               ) AS r;
             IF v_result NOT IN ('credited', 'suspense') THEN
                 RAISE EXCEPTION 'the payment was not posted: %', v_result USING ERRCODE = '40001';
+            END IF;
+            -- A payment that we asked for was settled by it before anybody was credited.
+            PERFORM services.flag_other_wallets(ARRAY[p_receipt]);
+            IF v_result = 'suspense' THEN
+                PERFORM set_config('daftari.door', 'open', true);
+                UPDATE services.mpesa_payments p SET due_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE p.receipt = p_receipt;
             END IF;
         END IF;
         SELECT c.id INTO v_id
@@ -4801,7 +4930,8 @@ BEGIN
               p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
               p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
               p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],
-              p_kinds => ARRAY['REPLAY'], p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+              p_kinds => ARRAY[CASE WHEN p_payment IS NULL THEN 'REPLAY' ELSE 'STK_REPLAY' END],
+              p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
               p_body_lengths => ARRAY[octet_length(p_body)], p_bodies => p_body, p_max_amount => p_max_amount
           ) AS d;
         outcome := 'posted';
@@ -4819,6 +4949,7 @@ BEGIN
     IF outcome = 'posted' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, p_receipt, 'REPLAYED', p_reason, p_by, CASE WHEN result IN ('credited', 'suspense') THEN p_receipt END);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', receipt);
@@ -4960,6 +5091,14 @@ BEGIN
                     p_currencies => ARRAY[t.currency]::text[], p_others => ARRAY[t.debit_wallet_id]::text[],
                     p_balances => v_post.credit_balances
                 );
+                -- One that takes something away is a reversal, and told as that.
+                IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+                    PERFORM services.queue_change_webhook(
+                        p_receipt => c.receipt, p_outcome => 'corrected', p_amount => v_more, p_currency => t.currency,
+                        p_wallet => t.credit_wallet_id, p_from => NULL, p_reference => reference, p_reason => NULL,
+                        p_at => v_post.posted_at
+                    );
+                END IF;
             END IF;
         ELSE
             reason := coalesce(v_post.reasons[1], 'not_correctable');
@@ -4978,6 +5117,7 @@ BEGIN
     IF outcome <> 'replayed' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, c.receipt, p_decision, p_reason, p_by, reference);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));
@@ -5124,7 +5264,7 @@ BEGIN
           FROM unnest(
             p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_wallets
           ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, account, paid_at, phone, phone_hash, wallet, ord)
-         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
+         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT', 'STK_REPLAY')
            AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
       ) m
      WHERE m.payment IS NOT NULL;
@@ -5138,6 +5278,7 @@ BEGIN
             PERFORM services.note_payment(
                 p_id => v_payments[i], p_kind => 'PAID', p_reason => 'matched', p_receipt => v_receipts[i]
             );
+            PERFORM services.flag_other_wallets(ARRAY[v_receipts[i]]);
         END IF;
     END LOOP;
 END
@@ -5208,7 +5349,7 @@ END
 $function$;
 
 -- ==== function: services.settle_payment ====
-CREATE OR REPLACE FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text, p_merchant_request_id text, p_checkout_request_id text)
+CREATE OR REPLACE FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_merchant_request_id text, p_checkout_request_id text)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -5217,6 +5358,8 @@ DECLARE
     v_is_moved  boolean := p_outcome <> 'refused' AND p_outcome <> 'conflict';
     v_must_move boolean := v_is_moved AND p_outcome = 'duplicate' AND p_original = 'suspense';
 BEGIN
+    -- Receipts before payments, as services.flag_other_wallets takes them.
+    PERFORM services.lock_receipts(ARRAY[p_receipt]);
     SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
     PERFORM services.name_payment(
         p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
@@ -5244,8 +5387,8 @@ BEGIN
             p_result_code => '0', p_receipt => p_receipt
         );
     END IF;
-    IF v_is_moved AND p_wallet NOT IN (p.wallet_id, 'SUSPENSE') THEN
-        PERFORM services.flag_payment(p_id => p_id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => p_receipt);
+    IF v_is_moved THEN
+        PERFORM services.flag_other_wallets(ARRAY[p_receipt]);
     END IF;
 END
 $function$;
@@ -5694,6 +5837,7 @@ BEGIN
             p_balances => ARRAY[NEW.credit_balance_after]
         );
     END IF;
+    PERFORM services.queue_movement_webhook(NEW);
     RETURN NULL;
 END
 $function$;
@@ -6297,6 +6441,44 @@ BEGIN
 END
 $function$;
 
+-- ==== function: services.queue_movement_webhook ====
+CREATE OR REPLACE FUNCTION services.queue_movement_webhook(p_movement core.transactions)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_from    constant text := core.account_of(p_movement.debit_wallet_id);
+    v_to      constant text := core.account_of(p_movement.credit_wallet_id);
+    o         core.transactions; -- what it reverses
+    v_outcome text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+        RETURN;
+    END IF;
+    SELECT * INTO o FROM core.transactions t WHERE t.id = p_movement.reverses_id;
+    v_outcome := CASE
+        WHEN p_movement.type = 'ASSIGNMENT' AND v_from = 'SUSPENSE' THEN 'assigned'
+        WHEN p_movement.type = 'ASSIGNMENT' THEN 'moved'
+        WHEN o.type = 'ASSIGNMENT' AND v_to = 'SUSPENSE' THEN 'suspense'
+        WHEN o.type = 'ASSIGNMENT' THEN 'moved'
+        WHEN o.type = 'DEPOSIT' AND p_movement.reference = 'CR-' || o.reference THEN 'corrected'
+        WHEN o.type = 'DEPOSIT' THEN 'reversed'
+    END;
+    IF v_outcome IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM services.queue_change_webhook(
+        p_receipt => regexp_replace(coalesce(o.reference, p_movement.reference), '^(AS[0-9]*|CR)-', ''),
+        p_outcome => v_outcome, p_amount => p_movement.amount, p_currency => p_movement.currency,
+        p_wallet => (SELECT w.id FROM core.wallets w WHERE w.id = v_to AND w.kind = 'CUSTOMER'),
+        p_from => (SELECT w.id FROM core.wallets w WHERE w.id = v_from AND w.kind = 'CUSTOMER'),
+        p_reference => p_movement.reference,
+        p_reason => CASE WHEN o.type = 'ASSIGNMENT' THEN 'assignment_reversed' WHEN v_from = 'RECEIVABLES' THEN 'owed' END,
+        p_at => p_movement.created_at
+    );
+END
+$function$;
+
 -- ==== function: services.retell_masked ====
 CREATE OR REPLACE FUNCTION services.retell_masked(p_assignment core.transactions)
  RETURNS boolean
@@ -6852,6 +7034,9 @@ CREATE UNIQUE INDEX mpesa_matches_transaction_id_key ON services.mpesa_matches U
 
 -- ==== index: mpesa_payment_events_place_key on services.mpesa_payment_events ====
 CREATE UNIQUE INDEX mpesa_payment_events_place_key ON services.mpesa_payment_events USING btree (payment_id, place);
+
+-- ==== index: mpesa_payment_events_receipt_idx on services.mpesa_payment_events ====
+CREATE INDEX mpesa_payment_events_receipt_idx ON services.mpesa_payment_events USING btree (receipt) WHERE ((kind)::text = ANY (ARRAY[('SECOND_RECEIPT'::character varying)::text, ('OTHER_PAYMENT'::character varying)::text, ('CONFLICT'::character varying)::text, ('UNPROVEN'::character varying)::text]));
 
 -- ==== index: mpesa_payments_checkout_idx on services.mpesa_payments ====
 CREATE INDEX mpesa_payments_checkout_idx ON services.mpesa_payments USING btree (checkout_request_id) WHERE (checkout_request_id IS NOT NULL);

@@ -110,7 +110,8 @@ test('a field of the prototype is not taken for a field of the message', () => {
   expect(parseText('{"__proto__":{"TransID":"UH4SP1L7W6"}}')).toEqual({
     ok: false,
     reason: 'receipt_missing',
-    receipt: null,
+    // It can be looked up, and credits nobody.
+    receipt: 'UH4SP1L7W6',
   });
 });
 
@@ -171,4 +172,34 @@ test('whatever bytes arrive, there is an answer and never an exception', () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+test('fields are read in whatever case a system between M-PESA and us writes them, and not where two differ only in it', () => {
+  const inCase = (change: (key: string) => string) =>
+    Object.fromEntries(Object.entries(USUAL).map(([key, value]) => [change(key), value]));
+  const usual = parse(USUAL);
+  for (const change of [
+    (key: string) => key.toLowerCase(),
+    (key: string) => key.toUpperCase(),
+    (key: string) => `${key.slice(0, 1).toLowerCase()}${key.slice(1).replace('ID', 'Id')}`,
+  ]) {
+    expect(parse(inCase(change))).toEqual(usual);
+  }
+  expect(parse({ ...inCase((key) => key.toLowerCase()), transAmount: '999.00' })).toMatchObject({
+    ok: false,
+    reason: 'amount_missing',
+    receipt: USUAL.TransID,
+  });
+  // What is written as M-PESA writes it counts.
+  expect(parse({ ...USUAL, transamount: '999.00' })).toMatchObject({ message: { amount: '152.00' } });
+  expect(parseText(withRaw('TransAmount', '152.00').replace('TransAmount', 'transAmount'))).toMatchObject({
+    message: { amount: '152.00' },
+  });
+});
+
+test('a message in another one is kept with its receipt, so that it can be found', () => {
+  for (const wrapped of [{ data: USUAL }, { Body: { C2B: [USUAL] } }]) {
+    expect(parse(wrapped)).toEqual({ ok: false, reason: 'receipt_missing', receipt: USUAL.TransID });
+  }
+  expect(parse({ data: [USUAL, { ...USUAL, TransID: 'UH4SP1L7W7' }] })).toMatchObject({ receipt: null });
 });

@@ -1,5 +1,5 @@
 import { readAmount } from './message/amount.ts';
-import { isObject, readJsonBody } from './message/body.ts';
+import { isObject, keyOf, readJsonBody } from './message/body.ts';
 import type { JsonBody } from './message/body.ts';
 import { hasConflictingKey } from './message/duplicate-keys.ts';
 import { readEatTime } from './message/eat-time.ts';
@@ -65,7 +65,8 @@ export function parseC2b(body: Buffer): ParsedC2b {
     const receiptIsCertain = !hasConflictingKey(text, ['TransID']);
     return { ...unreadable('duplicate_key'), receipt: receiptIsCertain && receipt.ok ? receipt.value : null };
   }
-  if (!receipt.ok) return { ...receipt, receipt: null };
+  if (!receipt.ok)
+    return { ...receipt, receipt: receipt.reason === 'receipt_missing' ? findReceipt(body) : null };
 
   const paidAt = readEatTime(field('TransTime') ?? '');
   const amount = readAmount(field('TransAmount') ?? '');
@@ -90,12 +91,13 @@ export function parseC2b(body: Buffer): ParsedC2b {
 
 /** Reads fields as text. A number gives its digits as they were sent; null, objects and absent fields give undefined. */
 function fieldReader({ object, text }: JsonBody): (name: Field) => string | undefined {
-  const hasNumber = FIELDS.some((name) => typeof object[name] === 'number');
+  const keys = new Map(FIELDS.map((name) => [name, keyOf(object, name)]));
+  const hasNumber = [...keys.values()].some((key) => key !== undefined && typeof object[key] === 'number');
   const kept = hasNumber ? parseKeepingNumbers(text) : object;
   const source = isObject(kept) ? kept : object;
   return (name) => {
-    // A key of the prototype is no field of the message.
-    const value = Object.hasOwn(source, name) ? scalarText(source[name]) : undefined;
+    const key = keys.get(name);
+    const value = key === undefined ? undefined : scalarText(source[key]);
     return value === undefined ? undefined : storableText(value);
   };
 }

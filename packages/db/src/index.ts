@@ -73,7 +73,7 @@ export { createPaymentIntake, recordPayments } from './payments/payment-intake.t
 export type { PaymentIntake, PaymentReceipt } from './payments/payment-intake.ts';
 export { recordPaymentFailure, recordUnproven } from './payments/payment-reports.ts';
 export type { PaymentFailure, UnprovenPayment } from './payments/payment-reports.ts';
-export { claimInquiries, findInquiry, refuteInquiry } from './payments/inquiries.ts';
+export { claimInquiries, findInquiry, paymentOfInquiry, refuteInquiry } from './payments/inquiries.ts';
 export type { Inquiry, InquiryFacts } from './payments/inquiries.ts';
 export { claimDarajaToken, storeDarajaToken } from './payments/daraja-token.ts';
 export type { DarajaTokenClaim, DarajaTokenRequest } from './payments/daraja-token.ts';

@@ -1,7 +1,8 @@
 import type { Cell } from '@repo/xlsx/table-row';
 
-/** Currency, sign and grouping as portals and spreadsheets write them. */
-const AMOUNT = /^(?:KES|KSHS?\.?)?\s*([-+]?)\s*(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?$/i;
+/** Currency, sign and grouping as portals and spreadsheets write them: also the minus and the narrow spaces of typesetters. */
+const AMOUNT =
+  /^(?:KES|KSHS?\.?)?\s*([-+\u2212]?)\s*(\d{1,3}(?:,\d{3})+|\d{1,3}(?:[\u00A0\u202F]\d{3})+|\d+)(?:\.(\d+))?$/i;
 
 /** A negative number as accountants write it. */
 const IN_BRACKETS = /^\((.+)\)$/;
@@ -18,11 +19,11 @@ export function centsOf(cell: Cell): bigint | null {
   if (text === '' || text === '-' || text === '–') return 0n;
   const inner = IN_BRACKETS.exec(text)?.[1];
   const [, sign = '', whole = '', fraction = ''] = AMOUNT.exec(inner ?? text) ?? [];
-  const digits = whole.replaceAll(',', '');
+  const digits = whole.replaceAll(/[^\d]/g, '');
   if (digits === '' || digits.length > WHOLE_DIGITS || /[^0]/.test(fraction.slice(2))) return null;
   const cents = BigInt(digits) * 100n + BigInt(fraction.slice(0, 2).padEnd(2, '0'));
   if (inner !== undefined) return sign === '' ? -cents : null;
-  return sign === '-' ? -cents : cents;
+  return sign === '-' || sign === '\u2212' ? -cents : cents;
 }
 
 /** A number as a spreadsheet shows it. One that it shows with an exponent is no amount. */

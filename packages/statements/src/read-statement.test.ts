@@ -152,6 +152,11 @@ it.each([
   },
   { row: 'TC1,01-03-2026 09:00:00,,Pay Bill,Completed,1.00,,x', column: 'Balance', reason: 'amount_invalid' },
   {
+    row: `TC1,01-03-2026 09:00:00,,${'x'.repeat(1_001)},Completed,1.00,,1.00`,
+    column: 'Details',
+    reason: 'text_too_long',
+  },
+  {
     row: 'TC1,01-03-2026 09:00:00,,Pay Bill,,1.00,,1.00',
     column: 'Transaction Status',
     reason: 'status_missing',
@@ -161,6 +166,39 @@ it.each([
   const { lines, summary } = await read(`x,y\n${HEADER}\n${good}\n${row}\n`);
   expect(summary).toMatchObject({ rows: 2, faultCount: 1, faults: [{ row: 4, column, reason }] });
   expect(lines.map(({ receipt }) => receipt)).toEqual(['TC2']);
+});
+
+it('a row in another currency is named, and the shillings beside it are read', async () => {
+  const rows = ['KES', '', 'Ksh', 'USD'].map(
+    (currency, i) => `TC${String(i)},01-03-2026 09:00:00,,Pay Bill,Completed,1.00,,1.00,${currency}`,
+  );
+  const { lines, summary } = await read([`${HEADER},Currency`, ...rows].join('\n'));
+  expect(lines).toHaveLength(3);
+  expect(summary.faults).toEqual([{ row: 5, column: 'Currency', reason: 'currency_unknown' }]);
+});
+
+it.each([
+  ['1\u00A0500.00', 150_000n, 0n],
+  ['2\u202F001\u202F500', 200_150_000n, 0n],
+  ['', 0n, 150_000n],
+])('an amount that a typesetter wrote as %j is read', async (paidIn, cents, withdrawn) => {
+  const row = `TC1,01-03-2026 09:00:00,,Pay Bill,Completed,${paidIn},${paidIn === '' ? '\u22121500.00' : ''},1.00`;
+  expect((await read(`${HEADER}\n${row}\n`)).lines).toMatchObject([{ paidIn: cents, withdrawn }]);
+});
+
+it('a workbook whose parts are encrypted is refused as that', async () => {
+  const book: BookEntry[] = [{ receipt: 'TC15P1KAF8', at: Date.UTC(2026, 2, 1), what: 'payment', cents: 1n }];
+  const bytes = await statementFile(book, { file: 'xlsx' });
+  // The first flag of each part, in its own header and in the directory.
+  for (const [mark, place] of [
+    ['PK\u0003\u0004', 6],
+    ['PK\u0001\u0002', 8],
+  ] as const) {
+    for (let at = bytes.indexOf(mark); at >= 0; at = bytes.indexOf(mark, at + 1)) {
+      bytes.writeUInt8(bytes.readUInt8(at + place) | 1, at + place);
+    }
+  }
+  await expect(read(bytes)).rejects.toMatchObject({ code: 'file_encrypted' });
 });
 
 it('a time that lost its date is that of the initiation', async () => {

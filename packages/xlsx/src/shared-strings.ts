@@ -2,15 +2,15 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Texts in one block of the file. */
-const BLOCK = 1_024;
+/** Texts in one block of the file: few, for a payer who paid before is one text anywhere in it. */
+const BLOCK = 32;
 
 /** Blocks that are kept in the memory. */
-const KEPT = 96;
+const KEPT = 2_048;
 
 /**
  * The texts that the cells of a workbook share. Those of a million rows do not fit in the memory of a service, so they lie
- * in a temporary file, in blocks; sheets refer to them nearly in their order, so few blocks are read twice.
+ * in a temporary file, in blocks. Sheets refer to new texts in their order, and to those of rows before in any.
  */
 export class SharedStrings implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'daftari-strings-'));

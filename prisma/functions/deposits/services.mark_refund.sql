@@ -48,6 +48,14 @@ BEGIN
     IF outcome = 'noted' THEN
         INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by)
         VALUES (p_receipt, p_decision, p_reason, p_by);
+        IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+            PERFORM services.queue_change_webhook(
+                p_receipt => p_receipt,
+                p_outcome => CASE p_decision WHEN 'REFUND' THEN 'refund_marked' ELSE 'refund_unmarked' END,
+                p_amount => core.remaining_of(t.id), p_currency => t.currency, p_wallet => NULL, p_from => NULL,
+                p_reference => NULL, p_reason => NULL, p_at => clock_timestamp() AT TIME ZONE 'UTC'
+            );
+        END IF;
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', p_receipt);

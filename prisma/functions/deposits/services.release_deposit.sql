@@ -66,6 +66,12 @@ BEGIN
             IF v_result NOT IN ('credited', 'suspense') THEN
                 RAISE EXCEPTION 'the payment was not posted: %', v_result USING ERRCODE = '40001';
             END IF;
+            -- A payment that we asked for was settled by it before anybody was credited.
+            PERFORM services.flag_other_wallets(ARRAY[p_receipt]);
+            IF v_result = 'suspense' THEN
+                PERFORM set_config('daftari.door', 'open', true);
+                UPDATE services.mpesa_payments p SET due_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE p.receipt = p_receipt;
+            END IF;
         END IF;
         SELECT c.id INTO v_id
           FROM services.mpesa_callbacks c

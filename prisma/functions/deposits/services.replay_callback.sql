@@ -1,7 +1,8 @@
 -- A person has a message of the inbox that waits for one (QUARANTINED or FAILED) taken in again, as it was received or corrected: it
 -- reports a payment, and that goes through services.record_payments like any report, once.
 --
--- p_id: of the message, whose row stays as it is. p_body: what is taken in now; it gets a row of its own, of the kind REPLAY.
+-- p_id: of the message, whose row stays as it is. p_body: what is taken in now; it gets a row of its own, of the kind REPLAY, or
+-- STK_REPLAY where it names the payment that it settles: services.settle_by_deposits looks for none.
 -- p_receipt to p_payload: what p_body says, as services.record_deposits takes it.
 -- p_payment to p_checkout: the payment that it settles, and what M-PESA calls it, as services.record_payments takes it.
 -- p_key, p_digest: as for core.reverse_transaction.
@@ -53,7 +54,8 @@ BEGIN
               p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
               p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
               p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],
-              p_kinds => ARRAY['REPLAY'], p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+              p_kinds => ARRAY[CASE WHEN p_payment IS NULL THEN 'REPLAY' ELSE 'STK_REPLAY' END],
+              p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
               p_body_lengths => ARRAY[octet_length(p_body)], p_bodies => p_body, p_max_amount => p_max_amount
           ) AS d;
         outcome := 'posted';
@@ -71,6 +73,7 @@ BEGIN
     IF outcome = 'posted' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, p_receipt, 'REPLAYED', p_reason, p_by, CASE WHEN result IN ('credited', 'suspense') THEN p_receipt END);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', receipt);

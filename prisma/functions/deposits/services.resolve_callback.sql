@@ -73,6 +73,14 @@ BEGIN
                     p_currencies => ARRAY[t.currency]::text[], p_others => ARRAY[t.debit_wallet_id]::text[],
                     p_balances => v_post.credit_balances
                 );
+                -- One that takes something away is a reversal, and told as that.
+                IF EXISTS (SELECT FROM services.webhooks w WHERE w.status = 'ACTIVE') THEN
+                    PERFORM services.queue_change_webhook(
+                        p_receipt => c.receipt, p_outcome => 'corrected', p_amount => v_more, p_currency => t.currency,
+                        p_wallet => t.credit_wallet_id, p_from => NULL, p_reference => reference, p_reason => NULL,
+                        p_at => v_post.posted_at
+                    );
+                END IF;
             END IF;
         ELSE
             reason := coalesce(v_post.reasons[1], 'not_correctable');
@@ -91,6 +99,7 @@ BEGIN
     IF outcome <> 'replayed' THEN
         INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
         VALUES (p_id, c.receipt, p_decision, p_reason, p_by, reference);
+        PERFORM services.refresh_flags(services.contradicted_payments(c.receipt));
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));

@@ -37,7 +37,7 @@ BEGIN
     IF t.credit_wallet_id = p.wallet_id THEN
         SELECT w.wallet_id INTO target
           FROM services.mpesa_witnesses w
-         WHERE w.receipt = v_receipt AND w.wallet_id IS NOT NULL
+         WHERE w.receipt = v_receipt AND w.wallet_id <> p.wallet_id
          ORDER BY w.created_at, w.kind
          LIMIT 1;
     END IF;
@@ -102,19 +102,7 @@ BEGIN
         INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
         VALUES (v_receipt, 'MOVED', p_reason, p_by, v_assigned.next_reference);
         -- What else contradicts something still waits for a person.
-        UPDATE services.mpesa_payments x
-           SET is_flagged = EXISTS (
-                   SELECT FROM services.mpesa_payment_events e
-                    WHERE e.payment_id = p_id AND (
-                        e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN', 'NOT_ASSIGNED')
-                        OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
-                            SELECT FROM services.mpesa_payment_events c
-                             WHERE c.payment_id = p_id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
-                        )
-                    )
-               ),
-               updated_at = clock_timestamp() AT TIME ZONE 'UTC'
-         WHERE x.id = p_id;
+        PERFORM services.refresh_flags(ARRAY[p_id]);
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));

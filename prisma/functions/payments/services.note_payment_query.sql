@@ -40,6 +40,7 @@ BEGIN
                 p_id => p_id, p_kind => 'PAID', p_reason => 'matched', p_result_code => p_result_code,
                 p_receipt => v_receipt
             );
+            PERFORM services.flag_other_wallets(ARRAY[v_receipt]);
             RETURN;
         END IF;
     END IF;

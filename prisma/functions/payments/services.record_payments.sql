@@ -48,7 +48,7 @@ BEGIN
         IF p_payments[r.ord] IS NOT NULL THEN
             PERFORM services.settle_payment(
                 p_id => p_payments[r.ord], p_receipt => p_receipts[r.ord], p_outcome => r.outcome,
-                p_original => r.original, p_wallet => r.wallet, p_merchant_request_id => p_merchants[r.ord],
+                p_original => r.original, p_merchant_request_id => p_merchants[r.ord],
                 p_checkout_request_id => p_checkouts[r.ord]
             );
         END IF;

@@ -46,7 +46,7 @@ BEGIN
           FROM unnest(
             p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_wallets
           ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, account, paid_at, phone, phone_hash, wallet, ord)
-         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
+         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT', 'STK_REPLAY')
            AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
       ) m
      WHERE m.payment IS NOT NULL;
@@ -60,6 +60,7 @@ BEGIN
             PERFORM services.note_payment(
                 p_id => v_payments[i], p_kind => 'PAID', p_reason => 'matched', p_receipt => v_receipts[i]
             );
+            PERFORM services.flag_other_wallets(ARRAY[v_receipts[i]]);
         END IF;
     END LOOP;
 END

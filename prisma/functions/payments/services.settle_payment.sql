@@ -1,14 +1,14 @@
 -- A receipt of a payment was recorded; this says what that means for the payment. For services.record_payments.
 --
--- p_outcome, p_original, p_wallet: of services.record_deposits. The first receipt settles the payment, whatever was thought
+-- p_outcome, p_original: of services.record_deposits. The first receipt settles the payment, whatever was thought
 -- of it. What does not agree with what we asked for moves no money and is flagged:
 --   SECOND_RECEIPT    it had a receipt before: this is a second deposit
 --   OTHER_PAYMENT     another payment of ours has this receipt
---   OTHER_WALLET      the receipt was credited to another wallet before; its money stays there. What comes later and names
---                     another wallet is flagged by services.note_witnesses
+--   OTHER_WALLET      the receipt was credited to another wallet before, or a message named another one
+--                     (services.flag_other_wallets)
 --   CONFLICT          the receipt is recorded with another amount or short code
 CREATE OR REPLACE FUNCTION services.settle_payment(
-    p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text,
+    p_id uuid, p_receipt text, p_outcome text, p_original text,
     p_merchant_request_id text, p_checkout_request_id text
 )
 RETURNS void
@@ -20,6 +20,8 @@ DECLARE
     v_is_moved  boolean := p_outcome <> 'refused' AND p_outcome <> 'conflict';
     v_must_move boolean := v_is_moved AND p_outcome = 'duplicate' AND p_original = 'suspense';
 BEGIN
+    -- Receipts before payments, as services.flag_other_wallets takes them.
+    PERFORM services.lock_receipts(ARRAY[p_receipt]);
     SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
     PERFORM services.name_payment(
         p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
@@ -47,8 +49,8 @@ BEGIN
             p_result_code => '0', p_receipt => p_receipt
         );
     END IF;
-    IF v_is_moved AND p_wallet NOT IN (p.wallet_id, 'SUSPENSE') THEN
-        PERFORM services.flag_payment(p_id => p_id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => p_receipt);
+    IF v_is_moved THEN
+        PERFORM services.flag_other_wallets(ARRAY[p_receipt]);
     END IF;
 END
 $$;

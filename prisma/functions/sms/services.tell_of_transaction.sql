@@ -1,5 +1,5 @@
--- Trigger function: a reversal and an assignment are told to the customers whose wallets they touch, whichever way they
--- were posted. They are rare; deposits and transfers are told by the functions that record them, a batch at a time.
+-- Trigger function: a reversal and an assignment are told to the customers whose wallets they touch, and to the endpoints of apps,
+-- whichever way they were posted. They are rare; deposits and transfers are told by the functions that record them, a batch at a time.
 CREATE OR REPLACE FUNCTION services.tell_of_transaction()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -32,6 +32,7 @@ BEGIN
             p_balances => ARRAY[NEW.credit_balance_after]
         );
     END IF;
+    PERFORM services.queue_movement_webhook(NEW);
     RETURN NULL;
 END
 $$;

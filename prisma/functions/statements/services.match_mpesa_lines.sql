@@ -1,6 +1,6 @@
 -- Writes down which movement of the ledger each line of a period explains. The receipt decides, and nothing else does.
 --
--- A payment explains the deposit with its receipt, short code and amount. A reversal explains the reversal of the deposit
+-- A payment explains the deposit with its receipt, short code and amount; a log from before the ledger has no short code. A reversal explains the reversal of the deposit
 -- that it names, with its amount.
 -- After: a line explains at most one movement and a movement is explained by at most one line, whoever runs this at the
 --        same time: the keys of services.mpesa_matches see to it. matched: how many this call added.
@@ -23,7 +23,7 @@ BEGIN
         SELECT DISTINCT ON (t.id) l.id AS line_id, t.id AS transaction_id
           FROM lines l
           JOIN core.transactions t ON t.reference = l.receipt AND t.type = 'DEPOSIT'
-          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND coalesce(g.short_code, l.short_code) = l.short_code
          WHERE l.kind = 'payment'
            AND l.paid_in = services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount)
          ORDER BY t.id, l.id

@@ -21,7 +21,9 @@ AS $$
          WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
     ), seen AS (
         SELECT l.*, m.transaction_id AS explained, t.id AS deposit, other.line_id AS rival,
-               g.id AS logged, g.outcome AS log_outcome, g.short_code AS log_short_code,
+               g.id AS logged, g.outcome AS log_outcome,
+               -- A log from before the ledger does not say.
+               CASE WHEN g.id IS NOT NULL THEN coalesce(g.short_code, l.short_code) END AS log_short_code,
                CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines r

@@ -41,8 +41,8 @@ BEGIN
         ON CONFLICT (short_code, subject_id) DO UPDATE
            SET state = EXCLUDED.state, why = EXCLUDED.why, amount = EXCLUDED.amount, ledger_amount = EXCLUDED.ledger_amount,
                status = 'OPEN', is_explained = false, proposed_by = NULL, reason = NULL, version = b.version + 1
-         WHERE b.state <> EXCLUDED.state OR b.amount <> EXCLUDED.amount
-            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained OR b.why = 'explained_after_decision'
+         WHERE b.state <> EXCLUDED.state OR b.why IS DISTINCT FROM EXCLUDED.why OR b.amount <> EXCLUDED.amount
+            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained
         RETURNING b.id, b.version, b.status
     ), ended AS (
         UPDATE services.mpesa_breaks b

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findReceiptText, readJsonBody } from './body.ts';
+import { findReceiptText, keyOf, memberOf, readJsonBody } from './body.ts';
 import { unreadable } from './reasons.ts';
 
 const nested = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
@@ -48,4 +48,16 @@ test('the receipt is found in a text that is not JSON, unless it names two', () 
   expect(findReceiptText(Buffer.from('{"TransID" : "UH4SP1L7W6" "x'))).toBe('UH4SP1L7W6');
   expect(findReceiptText(Buffer.from('{"TransID":"A1"}{"TransID":"B2"}'))).toBeNull();
   expect(findReceiptText(Buffer.from('TransID=UH4SP1L7W6'))).toBeNull();
+  expect(findReceiptText(Buffer.from(JSON.stringify('{"TransID":"UH4SP1L7W6"}')))).toBe('UH4SP1L7W6');
+});
+
+test('a field is found by its name in any case, exactly written first, and not where two could be meant', () => {
+  expect(keyOf({ transid: 1, TransID: 2 }, 'TransID')).toBe('TransID');
+  expect(keyOf({ Other: 0, TransId: 1 }, 'TransID')).toBe('TransId');
+  expect(keyOf({ transid: 1, TRANSID: 1 }, 'TransID')).toBeUndefined();
+  expect(keyOf({ TransIDs: 1 }, 'TransID')).toBeUndefined();
+  expect(keyOf({}, 'toString')).toBeUndefined();
+  expect(memberOf({ body: { a: 1 } }, 'Body')).toEqual({ a: 1 });
+  expect(memberOf([1], 'length')).toBeUndefined();
+  expect(memberOf(null, 'Body')).toBeUndefined();
 });

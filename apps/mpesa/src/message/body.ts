@@ -34,11 +34,11 @@ export function readJsonBody(body: Buffer): Read<JsonBody> {
   return readable({ text, object: value, hadByteOrderMark });
 }
 
-/** How the receipt stands in a C2B message, in the callback of a request to a phone, and in a status result. */
+/** How the receipt stands in a C2B message, in the callback of a request to a phone, and in a status result, also in a string. */
 const RECEIPT_PATTERN =
-  /"(?:TransID"\s*:|Name"\s*:\s*"MpesaReceiptNumber"\s*,\s*"Value"\s*:|Key"\s*:\s*"ReceiptNo"\s*,\s*"Value"\s*:)\s*"([^"\\]{1,64})"/g;
+  /"(?:TransID\\?"\s*:|Name\\?"\s*:\s*\\?"MpesaReceiptNumber\\?"\s*,\s*\\?"Value\\?"\s*:|Key\\?"\s*:\s*\\?"ReceiptNo\\?"\s*,\s*\\?"Value\\?"\s*:)\s*\\?"([^"\\]{1,64})\\?"/gi;
 
-/** Looks for the receipt in a text that is not JSON: the payment can be looked up by it. */
+/** Looks for the receipt in a text that is not JSON, or where no receipt stands: the payment can be looked up by it. */
 export function findReceiptText(body: Buffer): string | null {
   const found = [...body.toString('latin1').matchAll(RECEIPT_PATTERN)].map((match) => match[1]);
   const [first = null] = found;
@@ -47,6 +47,30 @@ export function findReceiptText(body: Buffer): string | null {
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The key of an object that has this name: exactly, or in other cases as some that stand between M-PESA and us write it.
+ * Undefined where there is none, or several that only differ in their case.
+ */
+export function keyOf(object: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  // A key of the prototype is no field of the message.
+  if (Object.hasOwn(object, name)) return name;
+  const wanted = name.toLowerCase();
+  let found: string | undefined;
+  for (const key in object) {
+    if (key.length !== wanted.length || key.toLowerCase() !== wanted) continue;
+    if (found !== undefined) return undefined;
+    found = key;
+  }
+  return found;
+}
+
+/** The value of a field, as `keyOf` finds it. */
+export function memberOf(value: unknown, name: string): unknown {
+  if (!isObject(value)) return undefined;
+  const key = keyOf(value, name);
+  return key === undefined ? undefined : value[key];
 }
 
 function tryParse(text: string): unknown {

@@ -19,7 +19,7 @@ export function readReceipt(text: string): Read<string> {
   return readable(trimmed.toUpperCase());
 }
 
-/** The receipt in a body that cannot be read as a whole, or null. */
+/** The receipt in a body that cannot be read as a whole, or has it in another place; null where none or several are. */
 export function findReceipt(body: Buffer): string | null {
   const receipt = readReceipt(findReceiptText(body) ?? '');
   return receipt.ok ? receipt.value : null;

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { DaftariError, findCallback, replayCallback } from '@repo/db';
+import type { CallbackItem } from '@repo/db';
 import { idempotencyHeaders, problemResponse, requireIdempotencyKey } from '@repo/http';
 import type { HttpServer, Server } from '@repo/http';
 import { z } from 'zod';
@@ -32,7 +33,7 @@ const REPLAY_SCHEMA = {
       .uuid()
       .optional()
       .describe(
-        'for the callback of a request to a phone: the payment that it is about; default: the one that M-PESA calls so',
+        'for the callback of a request to a phone: the payment that it is about; default: the one that M-PESA calls so, or whose URL it came to',
       ),
   }),
   response: {
@@ -49,15 +50,24 @@ const REPLAY_SCHEMA = {
       .describe('It is taken in, now or before.'),
     400: problemResponse('`Idempotency-Key` is missing, or the body is not JSON.'),
     ...KEY_PROBLEMS,
-    404: problemResponse(
-      '`unknown_callback`: no callback has this id; or no payment has the one that was named.',
-    ),
+    404: problemResponse('`unknown_callback`: no callback has this id; or `unknown_payment`.'),
     409: problemResponse('`already_resolved` in another way; or `key_reused`.'),
     422: problemResponse(
       '`nothing_to_resolve`; `invalid_amount`; or the body still cannot be read, and `detail` says why.',
     ),
   },
 };
+
+/**
+ * What waits for nobody is refused for that, whatever its body says. One that was taken in before is answered as then.
+ *
+ * @throws DaftariError `nothing_to_resolve`; `already_resolved`
+ */
+function requireOpen({ outcome, kind, decision }: CallbackItem): void {
+  const isOpen = (outcome === 'QUARANTINED' || outcome === 'FAILED') && kind !== 'C2B_VALIDATION';
+  if (!isOpen) throw new DaftariError('nothing_to_resolve');
+  if (decision !== null && decision.decision !== 'REPLAYED') throw new DaftariError('already_resolved');
+}
 
 /** Adds the way to have a callback taken in again. */
 export function addReplayRoutes(
@@ -71,9 +81,16 @@ export function addReplayRoutes(
     const { reason, body: corrected, payment } = request.body;
     const found = await findCallback(db, id);
     if (found === null) throw new DaftariError('unknown_callback');
-    const body = corrected === undefined ? Buffer.from(found.body) : Buffer.from(corrected);
+    requireOpen(found);
     const receiver = daraja === null ? null : receiverOf(daraja.settings);
-    const replayed = await readReplayedPayment({ db, receiver }, body, payment);
+    const replayed = await readReplayedPayment(
+      { db, receiver },
+      {
+        bytes: corrected === undefined ? Buffer.from(found.body) : Buffer.from(corrected),
+        keptReceipt: found.receipt,
+        namedPayment: payment,
+      },
+    );
     const { receipt, outcome } = await replayCallback(
       db,
       {

@@ -82,3 +82,16 @@ test.each([
 ] as const)('%s is refused', (_what, body, reason) => {
   expect(parseStatus(body)).toMatchObject({ ok: false, reason });
 });
+
+test('keys are read in whatever case they are written, and a result within another message keeps its receipt', () => {
+  const text = bodyOf(COMPLETED).toString();
+  const lower = text
+    .replaceAll(/"(\w+)":/g, (_, key: string) => `"${key.toLowerCase()}":`)
+    .replaceAll(/"key":"(\w+)"/g, (_, name: string) => `"key":"${name.toUpperCase()}"`);
+  expect(parseStatus(Buffer.from(lower))).toEqual(parseStatus(bodyOf(COMPLETED)));
+  expect(parseStatus(Buffer.from(`{"data":${text}}`))).toEqual({
+    ok: false,
+    reason: 'callback_missing',
+    receipt: 'TKR3MX6CLY',
+  });
+});

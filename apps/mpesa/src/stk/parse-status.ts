@@ -1,6 +1,6 @@
 import { PAID_CODE, readResultCode } from '../daraja/result-codes.ts';
 import { readAmount } from '../message/amount.ts';
-import { isObject, readJsonBody } from '../message/body.ts';
+import { isObject, memberOf, readJsonBody } from '../message/body.ts';
 import { readEatTime } from '../message/eat-time.ts';
 import { parseKeepingNumbers, scalarText } from '../message/json-numbers.ts';
 import { readMsisdn } from '../message/msisdn.ts';
@@ -40,11 +40,11 @@ export function parseStatus(body: Buffer): ParsedStatus {
   const json = readJsonBody(body);
   if (!json.ok) return { ...json, receipt: findReceipt(body) };
   const { text } = json.value;
-  const result = member(parseKeepingNumbers(text), 'Result');
-  if (!isObject(result)) return { ...unreadable('callback_missing'), receipt: null };
-  const code = readResultCode(scalarText(member(result, 'ResultCode')));
-  const read = readParameters(member(member(result, 'ResultParameters'), 'ResultParameter'));
-  const first = (name: string) => read.get(name)?.[0];
+  const result = memberOf(parseKeepingNumbers(text), 'Result');
+  if (!isObject(result)) return { ...unreadable('callback_missing'), receipt: findReceipt(body) };
+  const code = readResultCode(scalarText(memberOf(result, 'ResultCode')));
+  const read = readParameters(memberOf(memberOf(result, 'ResultParameters'), 'ResultParameter'));
+  const first = (name: string) => read.get(name.toLowerCase())?.[0];
   const receipt = readReceipt(first('ReceiptNo') ?? '');
   if (code === null) return { ...unreadable('result_missing'), receipt: receipt.ok ? receipt.value : null };
   if (code !== PAID_CODE)
@@ -60,7 +60,7 @@ export function parseStatus(body: Buffer): ParsedStatus {
   const amount = readAmount(first('Amount') ?? '');
   if (!amount.ok) return { ...amount, receipt: receipt.value };
   const time = readEatTime(first('FinalisedTime') ?? first('FinalizedTime') ?? first('InitiatedTime') ?? '');
-  const debits = read.get('DebitPartyName') ?? [];
+  const debits = read.get('debitpartyname') ?? [];
   const payer = readParty(debits[0]);
   return {
     ok: true,
@@ -77,16 +77,12 @@ export function parseStatus(body: Buffer): ParsedStatus {
   };
 }
 
-function member(value: unknown, name: string): unknown {
-  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-}
-
-/** All values of each key, in their order; keys without a value are left out. */
+/** All values of each key in lower case, in their order; keys without a value are left out. */
 function readParameters(list: unknown): ReadonlyMap<string, readonly string[]> {
   const parameters = new Map<string, string[]>();
   for (const item of Array.isArray(list) ? (list as unknown[]) : [list]) {
-    const key = scalarText(member(item, 'Key'));
-    const value = scalarText(member(item, 'Value'));
+    const key = scalarText(memberOf(item, 'Key'))?.toLowerCase();
+    const value = scalarText(memberOf(item, 'Value'));
     if (key === undefined || value === undefined) continue;
     parameters.set(key, [...(parameters.get(key) ?? []), value]);
   }

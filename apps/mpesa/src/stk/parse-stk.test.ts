@@ -74,7 +74,7 @@ test.each([
 
 test.each([
   ['no callback', Buffer.from('{"Body":{}}'), 'callback_missing', null],
-  ['a C2B message', Buffer.from('{"TransID":"TKR3MX6CLY"}'), 'callback_missing', null],
+  ['a C2B message', Buffer.from('{"TransID":"TKR3MX6CLY"}'), 'callback_missing', 'TKR3MX6CLY'],
   ['no code', bodyOf({ CallbackMetadata: { Item: ITEMS } }), 'result_missing', 'TKR3MX6CLY'],
   ['a failure with a receipt', paid(ITEMS, 1032), 'result_contradictory', 'TKR3MX6CLY'],
   ['no receipt', paid(ITEMS.slice(0, 1)), 'receipt_missing', null],
@@ -108,4 +108,30 @@ test('a page in place of the CheckoutRequestID is no name', () => {
     ok: true,
     message: { checkoutRequestId: null },
   });
+});
+
+test('fields and items are read in whatever case they are written', () => {
+  const usual = parseStk(paid(ITEMS));
+  const lower = paid(ITEMS)
+    .toString()
+    .replaceAll(/"(\w+)":/g, (_, key: string) => `"${key.toLowerCase()}":`)
+    .replaceAll(/"name":"(\w+)"/g, (_, name: string) => `"name":"${name.toUpperCase()}"`);
+  const read = parseStk(Buffer.from(lower));
+  expect(usual.ok).toBe(true);
+  expect(read).toEqual(usual);
+});
+
+test('items are found in whatever the metadata are made of', () => {
+  const usual = parseStk(paid(ITEMS));
+  const metadata = [
+    ITEMS,
+    { Item: [ITEMS] },
+    Object.fromEntries(ITEMS.flatMap((item) => ('Value' in item ? [[item.Name, item.Value]] : []))),
+  ];
+  for (const CallbackMetadata of metadata) {
+    expect(parseStk(bodyOf({ ResultCode: 0, CallbackMetadata }))).toMatchObject({
+      ok: true,
+      message: usual.ok ? { ...usual.message, payload: null } : expect.fail('it is not understood'),
+    });
+  }
 });

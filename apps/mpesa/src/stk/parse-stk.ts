@@ -2,7 +2,7 @@ import { jsonMembers } from '@repo/http';
 import { readId } from '../daraja/answers.ts';
 import { PAID_CODE, readResultCode } from '../daraja/result-codes.ts';
 import { readAmount } from '../message/amount.ts';
-import { isObject, readJsonBody } from '../message/body.ts';
+import { isObject, memberOf, readJsonBody } from '../message/body.ts';
 import { readEatTime } from '../message/eat-time.ts';
 import { parseKeepingNumbers, scalarText } from '../message/json-numbers.ts';
 import { readMsisdn } from '../message/msisdn.ts';
@@ -58,21 +58,22 @@ export function parseStk(body: Buffer): ParsedStk {
   for (const { isRepeat } of jsonMembers(text)) {
     if (isRepeat) return { ...unreadable('duplicate_key'), ...NO_NAMES, receipt: findReceipt(body) };
   }
-  const callback = member(member(parseKeepingNumbers(text), 'Body'), 'stkCallback');
-  if (!isObject(callback)) return { ...unreadable('callback_missing'), ...NO_NAMES, receipt: null };
+  const callback = memberOf(memberOf(parseKeepingNumbers(text), 'Body'), 'stkCallback');
+  if (!isObject(callback))
+    return { ...unreadable('callback_missing'), ...NO_NAMES, receipt: findReceipt(body) };
   const names: StkNames = {
-    merchantRequestId: readId(scalarText(member(callback, 'MerchantRequestID'))),
-    checkoutRequestId: readId(scalarText(member(callback, 'CheckoutRequestID'))),
+    merchantRequestId: readId(scalarText(memberOf(callback, 'MerchantRequestID'))),
+    checkoutRequestId: readId(scalarText(memberOf(callback, 'CheckoutRequestID'))),
   };
-  const { items, contradicted } = readItems(member(member(callback, 'CallbackMetadata'), 'Item'));
-  const receipt = readReceipt(items.get('MpesaReceiptNumber') ?? '');
+  const { items, contradicted } = readItems(memberOf(callback, 'CallbackMetadata'));
+  const receipt = readReceipt(items.get('mpesareceiptnumber') ?? '');
   const receiptText = receipt.ok ? receipt.value : null;
   if (contradicted.size > 0) {
-    const isCertain = !contradicted.has('MpesaReceiptNumber');
+    const isCertain = !contradicted.has('mpesareceiptnumber');
     return { ...unreadable('duplicate_key'), ...names, receipt: isCertain ? receiptText : null };
   }
 
-  const resultCode = readResultCode(scalarText(member(callback, 'ResultCode')));
+  const resultCode = readResultCode(scalarText(memberOf(callback, 'ResultCode')));
   if (resultCode === null) return { ...unreadable('result_missing'), ...names, receipt: receiptText };
   if (Number(resultCode) !== Number(PAID_CODE)) {
     // A failure that names a receipt contradicts itself.
@@ -80,9 +81,9 @@ export function parseStk(body: Buffer): ParsedStk {
     return { ok: true, message: { kind: 'failed', ...names, resultCode } };
   }
   if (!receipt.ok) return { ...receipt, ...names, receipt: null };
-  const amount = readAmount(items.get('Amount') ?? '');
+  const amount = readAmount(items.get('amount') ?? '');
   if (!amount.ok) return { ...amount, ...names, receipt: receipt.value };
-  const paidAt = readEatTime(items.get('TransactionDate') ?? '');
+  const paidAt = readEatTime(items.get('transactiondate') ?? '');
   const payload = storablePayload(text) ?? (json.value.hadByteOrderMark ? text : null);
   return {
     ok: true,
@@ -92,27 +93,33 @@ export function parseStk(body: Buffer): ParsedStk {
       receipt: receipt.value,
       amount: amount.value,
       paidAt: paidAt.ok ? paidAt.value : null,
-      phone: readMsisdn(items.get('PhoneNumber') ?? '').phone,
+      phone: readMsisdn(items.get('phonenumber') ?? '').phone,
       payload,
     },
   };
 }
 
-function member(value: unknown, name: string): unknown {
-  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-}
-
-/** The items by their names, those without a value left out, and the names that are told twice with different values. */
-function readItems(list: unknown) {
+/**
+ * The items by their names in lower case, those without a value left out, and the names that are told twice with different
+ * values.
+ */
+function readItems(metadata: unknown) {
   const items = new Map<string, string>();
   const contradicted = new Set<string>();
-  // One item alone may come without its list.
-  for (const item of Array.isArray(list) ? (list as unknown[]) : [list]) {
-    const name = scalarText(member(item, 'Name'));
-    const value = scalarText(member(item, 'Value'));
+  for (const item of itemsOf(metadata)) {
+    const name = scalarText(memberOf(item, 'Name'))?.toLowerCase();
+    const value = scalarText(memberOf(item, 'Value'));
     if (name === undefined || value === undefined) continue;
     if ((items.get(name) ?? value) !== value) contradicted.add(name);
     items.set(name, value);
   }
   return { items, contradicted };
+}
+
+/** The items in their list, in a list within it, as a list without its name, one alone without a list, or as the fields of an object. */
+function itemsOf(metadata: unknown): readonly unknown[] {
+  const items = memberOf(metadata, 'Item') ?? metadata;
+  if (Array.isArray(items)) return (items as unknown[]).flat(2);
+  if (!isObject(items) || memberOf(items, 'Name') !== undefined) return [items];
+  return Object.entries(items).map(([Name, Value]) => ({ Name, Value }));
 }

@@ -104,7 +104,7 @@ export interface Replayed {
 
 /**
  * Takes a message in again that could not be used, or whose recording failed: once, whatever is repeated. Its row stays as it is;
- * what is taken in now gets a row of its own, of the kind REPLAY.
+ * what is taken in now gets a row of its own, of the kind REPLAY, or STK_REPLAY where it settles a payment.
  *
  * @throws DaftariError `unknown_callback`, `nothing_to_resolve`, `already_resolved`, `invalid_amount`, `invalid_deposit`,
  * `key_reused`, `invalid_request`

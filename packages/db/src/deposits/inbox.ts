@@ -10,6 +10,8 @@ export type CallbackKind =
   | 'STATUS_RESULT'
   | 'PULL'
   | 'REPLAY'
+  /** The callback of a request, taken in again for the payment that it settles. */
+  | 'STK_REPLAY'
   | 'API'
   | 'UNKNOWN';
 

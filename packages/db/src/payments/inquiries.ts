@@ -36,6 +36,12 @@ export async function findInquiry(db: Handle, id: string): Promise<InquiryFacts 
   return { receipt, payment: paymentId, phone, status: status as InquiryFacts['status'] };
 }
 
+/** The payment that a report of this receipt was about, which proved nothing by itself; null for none of ours. */
+export async function paymentOfInquiry(db: Handle, receipt: string): Promise<string | null> {
+  const row = await read(db.prisma.mpesaInquiry.findUnique({ where: { receipt } }));
+  return row?.paymentId ?? null;
+}
+
 /** Ends an inquiry whose receipt is not what it was said to be. */
 export async function refuteInquiry(db: Handle, receipt: string, reason: string): Promise<void> {
   await query(db, CLOSE, [receipt, reason]);

@@ -46,9 +46,13 @@ export async function accept(db: Db, { id }: Payment, checkoutRequestId = `ws_CO
 export async function reportPaid(
   db: Handle,
   payment: Payment,
-  facts: { readonly receipt: string; readonly amount?: string },
+  facts: {
+    readonly receipt: string;
+    readonly amount?: string;
+    readonly kind?: 'STK_CALLBACK' | 'STATUS_RESULT';
+  },
 ): Promise<DepositResult> {
-  const { receipt, amount = payment.amount } = facts;
+  const { receipt, amount = payment.amount, kind = 'STK_CALLBACK' } = facts;
   const { wallet: account, shortCode, phone } = payment;
   const deposit = sampleDeposit({
     receipt,
@@ -57,7 +61,7 @@ export async function reportPaid(
     shortCode,
     phone,
     name: null,
-    kind: 'STK_CALLBACK',
+    kind,
   });
   const names = { merchantRequestId: null, checkoutRequestId: `ws_CO_${payment.id}` };
   const [result] = await recordPayments(db, [{ deposit, payment: payment.id, ...names }]);
@@ -81,7 +85,7 @@ export async function reportFailed(db: Db, { id }: Payment, reason = 'cancelled'
 
 /** Reports the same receipt as a C2B confirmation does: the account is what the request named, the number is masked. */
 export async function confirm(
-  db: Db,
+  db: Handle,
   payment: Payment,
   facts: { readonly receipt: string; readonly amount?: string; readonly account?: string },
 ): Promise<DepositResult> {

@@ -11,6 +11,12 @@ export const WEBHOOK_EVENTS = [
   'deposit.held',
   'deposit.conflict',
   'deposit.refused',
+  'deposit.assigned',
+  'deposit.moved',
+  'deposit.corrected',
+  'deposit.reversed',
+  'deposit.refund_marked',
+  'deposit.refund_unmarked',
   'payment.paid',
   'payment.failed',
 ] as const;

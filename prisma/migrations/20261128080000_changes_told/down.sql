@@ -1,0 +1,857 @@
+DROP INDEX services.mpesa_payment_events_receipt_idx;
+
+-- ==== functions: written by db:migration, edit prisma/functions instead ====
+
+DROP FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_merchant_request_id text, p_checkout_request_id text);
+
+CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT target text, OUT amount numeric)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    p          services.mpesa_payments;
+    t          core.transactions;
+    v_assigned record;
+    v_current  text; -- the wallet that it was assigned to
+    v_receipt  text;
+    v_post     record;
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id;
+    v_receipt := coalesce(p_receipt, p.receipt);
+    -- Two people who decide about one receipt decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(v_receipt, p_id::text), 0));
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = v_receipt AND x.type = 'DEPOSIT';
+    target := p.wallet_id;
+    IF t.credit_wallet_id = p.wallet_id THEN
+        SELECT w.wallet_id INTO target
+          FROM services.mpesa_witnesses w
+         WHERE w.receipt = v_receipt AND w.wallet_id IS NOT NULL
+         ORDER BY w.created_at, w.kind
+         LIMIT 1;
+    END IF;
+    PERFORM core.lock_wallets(ARRAY[target, t.credit_wallet_id]::text[]);
+    receipt := v_receipt;
+    source := core.account_of(t.credit_wallet_id);
+    amount := t.amount;
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, reference FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_assigned FROM core.current_assignment(v_receipt);
+    SELECT x.credit_wallet_id INTO v_current FROM core.transactions x WHERE x.reference = v_assigned.reference;
+    reason := CASE
+        WHEN p.id IS NULL THEN 'unknown_payment'
+        WHEN t.id IS NULL OR source = 'SUSPENSE' OR target IS NULL
+             OR NOT EXISTS (
+                 SELECT FROM services.mpesa_payment_events e
+                  WHERE e.payment_id = p_id AND e.kind = 'OTHER_WALLET' AND e.receipt = v_receipt
+             )
+             OR EXISTS (SELECT FROM services.mpesa_payments o WHERE o.receipt = v_receipt AND o.id <> p_id)
+            THEN 'nothing_to_correct'
+        WHEN v_current <> target THEN 'already_assigned'
+        WHEN v_current IS NOT NULL THEN NULL
+        WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
+        WHEN EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || v_receipt) THEN 'not_correctable'
+    END;
+    IF reason IS NULL AND v_current IS NOT NULL THEN
+        outcome := 'replayed';
+        reference := v_assigned.reference;
+    ELSIF reason IS NULL THEN
+        SELECT * INTO v_post FROM core.post_transactions(
+            p_references => ARRAY[v_assigned.next_reference], p_types => ARRAY['ASSIGNMENT'],
+            p_debits => ARRAY[t.credit_wallet_id]::text[], p_credits => ARRAY[target]::text[], p_fallbacks => NULL,
+            p_amounts => ARRAY[t.amount], p_currencies => ARRAY[t.currency::text],
+            p_narratives => ARRAY['Correction: M-PESA payment ' || v_receipt || ' went to the wrong wallet']
+        );
+        IF v_post.outcomes[1] NOT IN ('created', 'refused') THEN
+            RAISE EXCEPTION 'the correction met another one: %', v_post.outcomes[1] USING ERRCODE = '40001';
+        END IF;
+        outcome := 'posted';
+        reason := v_post.reasons[1];
+        reference := v_assigned.next_reference;
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        reference := NULL;
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    IF outcome = 'posted' THEN
+        PERFORM FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+        PERFORM services.note_payment(p_id => p_id, p_kind => 'CORRECTED', p_receipt => v_receipt);
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome = 'posted' THEN
+        INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by, reference)
+        VALUES (v_receipt, 'MOVED', p_reason, p_by, v_assigned.next_reference);
+        -- What else contradicts something still waits for a person.
+        UPDATE services.mpesa_payments x
+           SET is_flagged = EXISTS (
+                   SELECT FROM services.mpesa_payment_events e
+                    WHERE e.payment_id = p_id AND (
+                        e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'CONFLICT', 'UNPROVEN', 'NOT_ASSIGNED')
+                        OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                            SELECT FROM services.mpesa_payment_events c
+                             WHERE c.payment_id = p_id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                        )
+                    )
+               ),
+               updated_at = clock_timestamp() AT TIME ZONE 'UTC'
+         WHERE x.id = p_id;
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.mark_refund(p_receipt text, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    t      core.transactions;
+    v_last text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || p_receipt, 0));
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = p_receipt AND x.type = 'DEPOSIT';
+    SELECT d.decision INTO v_last
+      FROM services.mpesa_decisions d
+     WHERE d.receipt = p_receipt AND d.decision IN ('REFUND', 'NO_REFUND')
+     ORDER BY d.id DESC
+     LIMIT 1;
+    reason := CASE
+        WHEN t.id IS NULL THEN 'unknown_transaction'
+        WHEN core.account_of(t.credit_wallet_id) <> 'SUSPENSE' THEN 'not_in_suspense'
+        WHEN (SELECT a.reference FROM core.current_assignment(p_receipt) AS a) IS NOT NULL THEN 'already_assigned'
+        WHEN core.remaining_of(t.id) <= 0 THEN 'already_reversed'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    outcome := CASE WHEN coalesce(v_last, 'NO_REFUND') = p_decision THEN 'replayed' ELSE 'noted' END;
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome = 'noted' THEN
+        INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by)
+        VALUES (p_receipt, p_decision, p_reason, p_by);
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', p_receipt);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.match_mpesa_lines(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, OUT matched integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH lines AS (
+        SELECT l.id, l.kind, l.receipt, l.linked_receipt, l.paid_in, l.withdrawn, l.short_code
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
+           AND l.is_completed AND l.account_key = '' AND l.kind IN ('payment', 'reversal')
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = l.id)
+    ), payments AS (
+        SELECT DISTINCT ON (t.id) l.id AS line_id, t.id AS transaction_id
+          FROM lines l
+          JOIN core.transactions t ON t.reference = l.receipt AND t.type = 'DEPOSIT'
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
+         WHERE l.kind = 'payment'
+           AND l.paid_in = services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount)
+         ORDER BY t.id, l.id
+    ), reversal_lines AS (
+        SELECT l.id, l.linked_receipt, l.withdrawn,
+               row_number() OVER (PARTITION BY l.linked_receipt, l.withdrawn ORDER BY l.id) AS place
+          FROM lines l
+         WHERE l.kind = 'reversal' AND l.withdrawn > 0 AND l.linked_receipt IS NOT NULL
+    ), reversal_movements AS (
+        SELECT r.id, d.reference AS receipt, r.amount,
+               row_number() OVER (PARTITION BY d.id, r.amount ORDER BY r.id) AS place
+          FROM core.transactions d
+          JOIN services.mpesa_logs g ON g.mpesa_receipt = d.reference AND g.short_code = p_short_code
+          JOIN core.transactions r ON r.reverses_id = d.id AND r.type = 'REVERSAL' AND r.reference NOT LIKE 'CR-%'
+         WHERE d.type = 'DEPOSIT' AND d.reference IN (SELECT l.linked_receipt FROM reversal_lines l)
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.transaction_id = r.id)
+    ), found AS (
+        SELECT p.line_id, p.transaction_id FROM payments p
+        UNION ALL
+        SELECT l.id, r.id
+          FROM reversal_lines l
+          JOIN reversal_movements r
+            ON r.receipt = l.linked_receipt AND r.amount = l.withdrawn AND r.place = l.place
+    )
+    -- In one order, so that two who do this at the same time wait for each other and never in a circle.
+    INSERT INTO services.mpesa_matches (line_id, transaction_id)
+    SELECT f.line_id, f.transaction_id FROM found f ORDER BY f.line_id
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS matched = ROW_COUNT;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.mpesa_line_states(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone)
+ RETURNS TABLE(line_id uuid, state text, reason text, is_open boolean, kind text, receipt text, amount numeric, ledger_amount numeric, statement_net numeric, ledger_net numeric, happened_at timestamp without time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    WITH lines AS (
+        SELECT l.*, row_number() OVER (
+                   PARTITION BY l.receipt, l.kind, l.is_completed, l.account_key ORDER BY l.id
+               ) AS place
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= p_from AND l.completed_at < p_to
+    ), seen AS (
+        SELECT l.*, m.transaction_id AS explained, t.id AS deposit, other.line_id AS rival,
+               g.id AS logged, g.outcome AS log_outcome, g.short_code AS log_short_code,
+               CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
+               EXISTS (
+                   SELECT FROM services.mpesa_statement_lines r
+                    WHERE l.kind = 'payment' AND r.short_code = l.short_code AND r.kind = 'reversal' AND r.is_completed
+                      AND r.linked_receipt = l.receipt AND r.withdrawn = l.paid_in
+               ) AS is_taken_back,
+               EXISTS (
+                   SELECT FROM core.transactions o WHERE l.kind = 'reversal' AND o.reference = l.linked_receipt
+               ) AS original_is_here
+          FROM lines l
+          LEFT JOIN services.mpesa_matches m ON m.line_id = l.id
+          LEFT JOIN core.transactions t
+            ON t.reference = l.receipt AND t.type = 'DEPOSIT' AND l.kind = 'payment' AND l.is_completed
+          LEFT JOIN services.mpesa_matches other ON other.transaction_id = t.id AND other.line_id <> l.id
+          LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND l.kind = 'payment' AND l.is_completed
+    ), judged AS (
+        SELECT s.*,
+               CASE
+                   WHEN NOT s.is_completed THEN 'not_completed'
+                   WHEN s.kind IN ('charge', 'sweep') THEN s.kind
+                   WHEN s.kind = 'reversal' THEN 'reversed'
+                   WHEN s.kind <> 'payment' OR s.account_key <> '' THEN 'unexplained'
+                   WHEN s.deposit IS NULL AND s.is_taken_back THEN 'reversed'
+                   WHEN s.deposit IS NULL THEN 'missing_here'
+                   WHEN s.log_short_code IS DISTINCT FROM s.short_code THEN 'unexplained'
+                   WHEN s.rival IS NOT NULL OR (s.explained IS NULL AND s.place > 1) THEN 'unexplained'
+                   WHEN s.due = s.paid_in THEN 'matched'
+                   ELSE 'amount_differs'
+               END AS state
+          FROM seen s
+    ), explained AS (
+        SELECT j.*,
+               CASE
+                   WHEN j.state = 'missing_here' AND j.receipt !~ '^[A-Z0-9]{6,20}$' THEN 'receipt_not_usable'
+                   WHEN j.state = 'missing_here' AND j.log_outcome = 'HELD' THEN 'held'
+                   WHEN j.state = 'missing_here' AND j.logged IS NOT NULL THEN 'logged_without_posting'
+                   WHEN j.state = 'missing_here' AND j.place > 1 THEN 'repeated_receipt'
+                   WHEN j.kind = 'reversal' AND j.state = 'reversed' AND j.explained IS NULL THEN CASE
+                       WHEN j.linked_receipt IS NULL THEN 'original_unknown'
+                       WHEN j.original_is_here OR j.paid_in > 0 THEN 'not_posted_here'
+                   END
+                   WHEN j.state <> 'unexplained' THEN NULL
+                   WHEN j.kind <> 'payment' THEN j.kind
+                   WHEN j.account_key <> '' THEN 'other_account'
+                   WHEN j.log_short_code IS DISTINCT FROM j.short_code THEN 'other_short_code'
+                   ELSE 'repeated_receipt'
+               END AS why
+          FROM judged j
+    )
+    SELECT e.id, e.state, e.why,
+           e.state IN ('missing_here', 'amount_differs', 'unexplained')
+               OR (e.state = 'reversed' AND coalesce(e.why IN ('original_unknown', 'not_posted_here'), false)),
+           e.kind::text, e.receipt::text, e.paid_in + e.withdrawn, e.due,
+           CASE WHEN e.is_completed AND e.account_key = '' THEN e.paid_in - e.withdrawn ELSE 0 END,
+           CASE
+               WHEN e.state IN ('matched', 'amount_differs') THEN e.due
+               WHEN e.kind = 'reversal' AND e.explained IS NOT NULL THEN -e.withdrawn
+               WHEN e.kind IN ('charge', 'sweep') AND e.explained IS NOT NULL THEN e.paid_in - e.withdrawn
+               ELSE 0
+           END,
+           e.completed_at::timestamp
+      FROM explained e
+$function$;
+
+CREATE OR REPLACE FUNCTION services.note_mpesa_breaks(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_by text, OUT noted integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_by constant text := coalesce(p_by, session_user);
+BEGIN
+    -- Two who reconcile one short code at the same time do this one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_breaks ' || p_short_code, 0));
+    PERFORM set_config('daftari.door', 'open', true);
+    WITH items AS MATERIALIZED (
+        SELECT l.line_id AS subject, 'statement' AS side, l.state, l.reason, l.is_open, l.kind, l.receipt AS reference, l.amount,
+               l.ledger_amount, l.happened_at
+          FROM services.mpesa_line_states(p_short_code => p_short_code, p_from => p_from, p_to => p_to) l
+        UNION ALL
+        SELECT m.transaction_id, 'ledger', m.state, m.reason, m.is_open, 'movement', m.reference, m.amount, m.amount, m.happened_at
+          FROM services.mpesa_movement_states(p_short_code => p_short_code, p_from => p_from, p_to => p_to) m
+    ), found AS (
+        INSERT INTO services.mpesa_breaks AS b (
+            short_code, subject_id, side, state, why, reference, kind, amount, ledger_amount, happened_at, due_at
+        )
+        SELECT p_short_code, i.subject, i.side, i.state, i.reason, i.reference, i.kind, i.amount, i.ledger_amount, i.happened_at,
+               i.happened_at + CASE
+                   WHEN i.amount >= 100000 THEN interval '1 day'
+                   WHEN i.amount >= 10000 THEN interval '3 days'
+                   ELSE interval '7 days'
+               END
+          FROM items i
+         WHERE i.is_open
+         ORDER BY i.subject
+        ON CONFLICT (short_code, subject_id) DO UPDATE
+           SET state = EXCLUDED.state, why = EXCLUDED.why, amount = EXCLUDED.amount, ledger_amount = EXCLUDED.ledger_amount,
+               status = 'OPEN', is_explained = false, proposed_by = NULL, reason = NULL, version = b.version + 1
+         WHERE b.state <> EXCLUDED.state OR b.amount <> EXCLUDED.amount
+            OR b.ledger_amount IS DISTINCT FROM EXCLUDED.ledger_amount OR b.is_explained OR b.why = 'explained_after_decision'
+        RETURNING b.id, b.version, b.status
+    ), ended AS (
+        UPDATE services.mpesa_breaks b
+           -- A movement that a line explains is in no state of its own.
+           SET state = coalesce(i.state, 'matched'),
+               why = CASE b.status WHEN 'RESOLVED' THEN 'explained_after_decision' ELSE i.reason END,
+               is_explained = b.status <> 'RESOLVED',
+               status = CASE b.status WHEN 'RESOLVED' THEN 'OPEN' ELSE 'RESOLVED' END,
+               version = b.version + 1
+          FROM services.mpesa_breaks x
+          LEFT JOIN items i ON i.subject = x.subject_id
+         WHERE b.id = x.id AND x.short_code = p_short_code AND x.happened_at >= p_from AND x.happened_at < p_to
+           AND i.is_open IS NOT TRUE AND NOT x.is_explained
+           AND x.why IS DISTINCT FROM 'explained_after_decision'
+        RETURNING b.id, b.version, b.status
+    ), events AS (
+        INSERT INTO services.mpesa_break_events (break_id, version, action, status, actor)
+        SELECT f.id, f.version, CASE WHEN f.version = 1 THEN 'found' ELSE 'changed' END, f.status, v_by FROM found f
+        UNION ALL
+        SELECT e.id, e.version, CASE e.status WHEN 'OPEN' THEN 'changed' ELSE 'explained' END, e.status, v_by FROM ended e
+        RETURNING 1
+    )
+    SELECT count(*) INTO noted FROM events;
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.note_payment_query(p_id uuid, p_verdict text, p_reason text, p_result_code text, p_due_ms integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    p         services.mpesa_payments;
+    v_receipt text;
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    IF p.id IS NULL OR p.status IN ('PAID', 'FAILED') THEN
+        RETURN;
+    END IF;
+    IF p_verdict = 'FAILED' THEN
+        PERFORM services.change_payment(
+            p_id => p_id, p_status => 'FAILED', p_reason => p_reason, p_result_code => p_result_code
+        );
+        PERFORM services.note_payment(
+            p_id => p_id, p_kind => 'FAILED', p_reason => p_reason, p_result_code => p_result_code
+        );
+        RETURN;
+    END IF;
+    IF p_verdict = 'CONFIRMED' THEN
+        v_receipt := services.receipt_of_payment(p_id);
+        IF v_receipt IS NOT NULL THEN
+            PERFORM services.change_payment(
+                p_id => p_id, p_status => 'PAID', p_result_code => p_result_code, p_receipt => v_receipt
+            );
+            PERFORM services.note_payment(
+                p_id => p_id, p_kind => 'PAID', p_reason => 'matched', p_result_code => p_result_code,
+                p_receipt => v_receipt
+            );
+            RETURN;
+        END IF;
+    END IF;
+    PERFORM services.change_payment(
+        p_id => p_id, p_status => CASE WHEN p_due_ms IS NULL THEN 'UNKNOWN' ELSE p.status END,
+        p_reason => CASE
+            WHEN p_verdict = 'CONFIRMED' THEN 'paid_without_receipt'
+            WHEN p_due_ms IS NULL THEN 'no_result'
+            ELSE p.reason
+        END,
+        p_result_code => p_result_code, p_due_ms => p_due_ms
+    );
+    -- Of many questions without an answer the first and the last are enough.
+    IF p_due_ms IS NULL OR p.checks = 1 OR p_verdict = 'CONFIRMED' AND p.reason IS DISTINCT FROM 'paid_without_receipt' THEN
+        PERFORM services.note_payment(
+            p_id => p_id, p_kind => CASE WHEN p_due_ms IS NULL THEN 'UNKNOWN' ELSE 'ASKED' END,
+            p_reason => CASE WHEN p_verdict = 'CONFIRMED' THEN 'paid_without_receipt' ELSE p_reason END,
+            p_result_code => p_result_code
+        );
+    END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.note_witnesses(p_receipts text[], p_outcomes text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_phones text[], p_phone_hashes text[], p_names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'on'
+AS $function$
+DECLARE
+    v_other record;
+BEGIN
+    FOR v_other IN
+        WITH told AS (
+            INSERT INTO services.mpesa_witnesses (
+                receipt, kind, amount, short_code, account, phone, phone_hash, payer_name, wallet_id
+            )
+            SELECT DISTINCT ON (t.receipt, t.kind)
+                   t.receipt, t.kind, t.amount, t.short_code, t.account, t.phone, t.phone_hash, t.name,
+                   nullif(coalesce(r.wallet_id, services.wallet_of_payment(
+                       p_account => t.account, p_phone => t.phone, p_phone_hash => t.phone_hash
+                   )), core.account_of(x.credit_wallet_id))
+              FROM unnest(
+                p_receipts, p_outcomes, p_kinds, p_amounts, p_short_codes, p_accounts, p_phones, p_phone_hashes, p_names
+              ) WITH ORDINALITY AS t (receipt, outcome, kind, amount, short_code, account, phone, phone_hash, name, ord)
+              LEFT JOIN core.transactions x ON x.reference = t.receipt
+             CROSS JOIN LATERAL core.route_account(t.account) AS r
+             WHERE t.outcome IN ('duplicate', 'conflict') AND t.amount < 100000000000000000
+               AND NOT EXISTS (
+                   SELECT FROM services.mpesa_callbacks c
+                    WHERE c.receipt = t.receipt AND c.kind = t.kind AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
+               )
+             ORDER BY t.receipt, t.kind, t.ord
+            ON CONFLICT (receipt, kind) DO NOTHING
+            RETURNING receipt, wallet_id
+        )
+        SELECT p.id, told.receipt
+          FROM told
+          JOIN services.mpesa_payments p ON p.receipt = told.receipt AND p.wallet_id <> told.wallet_id
+         ORDER BY p.id
+    LOOP
+        PERFORM FROM services.mpesa_payments p WHERE p.id = v_other.id FOR UPDATE;
+        PERFORM services.flag_payment(
+            p_id => v_other.id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => v_other.receipt
+        );
+    END LOOP;
+    -- Flagging has closed it, and the caller has more to write.
+    PERFORM set_config('daftari.door', 'open', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text, p_merchant_request_id text, p_checkout_request_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    p           services.mpesa_payments;
+    v_is_moved  boolean := p_outcome <> 'refused' AND p_outcome <> 'conflict';
+    v_must_move boolean := v_is_moved AND p_outcome = 'duplicate' AND p_original = 'suspense';
+BEGIN
+    SELECT * INTO p FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    PERFORM services.name_payment(
+        p_id => p_id, p_merchant_request_id => p_merchant_request_id, p_checkout_request_id => p_checkout_request_id
+    );
+    IF p.id IS NULL OR p.receipt = p_receipt THEN
+        RETURN;
+    END IF;
+    IF NOT v_is_moved THEN
+        PERFORM services.change_payment(p_id => p_id, p_status => 'UNKNOWN', p_reason => p_outcome);
+        PERFORM services.flag_payment(
+            p_id => p_id, p_kind => upper(p_outcome), p_reason => NULL, p_receipt => p_receipt
+        );
+    ELSIF EXISTS (SELECT FROM services.mpesa_payments o WHERE o.receipt = p_receipt) THEN
+        PERFORM services.flag_payment(p_id => p_id, p_kind => 'OTHER_PAYMENT', p_reason => NULL, p_receipt => p_receipt);
+    ELSIF p.receipt IS NOT NULL THEN
+        PERFORM services.flag_payment(p_id => p_id, p_kind => 'SECOND_RECEIPT', p_reason => NULL, p_receipt => p_receipt);
+    ELSE
+        PERFORM services.change_payment(
+            p_id => p_id, p_status => 'PAID', p_result_code => '0', p_receipt => p_receipt,
+            p_reason => CASE WHEN 'held' IN (p_outcome, p_original) THEN 'held' END,
+            p_due_ms => CASE WHEN v_must_move THEN 0 END
+        );
+        PERFORM services.note_payment(
+            p_id => p_id, p_kind => 'PAID', p_reason => CASE WHEN p.status = 'FAILED' THEN 'late' END,
+            p_result_code => '0', p_receipt => p_receipt
+        );
+    END IF;
+    IF v_is_moved AND p_wallet NOT IN (p.wallet_id, 'SUSPENSE') THEN
+        PERFORM services.flag_payment(p_id => p_id, p_kind => 'OTHER_WALLET', p_reason => NULL, p_receipt => p_receipt);
+    END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.record_payments(p_payments uuid[], p_merchants text[], p_checkouts text[], p_receipts text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_names text[], p_payloads text[], p_kinds text[], p_sources text[], p_body_starts integer[], p_body_lengths integer[], p_bodies bytea, p_max_amount numeric DEFAULT NULL::numeric)
+ RETURNS TABLE(ord integer, outcome text, original text, reason text, suggestions text, wallet text, transaction_id uuid, amount numeric, balance_after numeric, created_at timestamp without time zone, verification_hash text, recorded_short_code text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN
+        SELECT d.* FROM services.record_deposits(
+            p_receipts => p_receipts, p_amounts => p_amounts, p_short_codes => p_short_codes, p_accounts => p_accounts,
+            p_paid_at => p_paid_at, p_phones => p_phones, p_phone_hashes => p_phone_hashes, p_names => p_names,
+            p_payloads => p_payloads, p_kinds => p_kinds, p_sources => p_sources, p_body_starts => p_body_starts,
+            p_body_lengths => p_body_lengths, p_bodies => p_bodies, p_max_amount => p_max_amount
+        ) AS d
+         ORDER BY d.ord
+    LOOP
+        IF p_payments[r.ord] IS NOT NULL THEN
+            PERFORM services.settle_payment(
+                p_id => p_payments[r.ord], p_receipt => p_receipts[r.ord], p_outcome => r.outcome,
+                p_original => r.original, p_wallet => r.wallet, p_merchant_request_id => p_merchants[r.ord],
+                p_checkout_request_id => p_checkouts[r.ord]
+            );
+        END IF;
+        PERFORM services.close_inquiry(p_receipt => p_receipts[r.ord], p_status => 'PROVED', p_reason => r.outcome);
+        ord := r.ord; outcome := r.outcome; original := r.original; reason := r.reason; suggestions := r.suggestions;
+        wallet := r.wallet; transaction_id := r.transaction_id; amount := r.amount; balance_after := r.balance_after;
+        created_at := r.created_at; verification_hash := r.verification_hash;
+        recorded_short_code := r.recorded_short_code;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.release_deposit(p_receipt text, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    l        services.mpesa_logs;
+    v_last   text;
+    v_id     uuid;
+    v_result text;
+BEGIN
+    -- Two people who decide about one payment decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || p_receipt, 0));
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO l FROM services.mpesa_logs x WHERE x.mpesa_receipt = p_receipt;
+    SELECT d.decision INTO v_last
+      FROM services.mpesa_decisions d
+     WHERE d.receipt = p_receipt AND d.decision IN ('RELEASED', 'REJECTED')
+     ORDER BY d.id DESC
+     LIMIT 1;
+    outcome := CASE WHEN v_last = p_decision THEN 'replayed' END;
+    reason := CASE
+        WHEN outcome IS NOT NULL THEN NULL
+        WHEN l.id IS NULL THEN 'unknown_transaction'
+        WHEN EXISTS (SELECT FROM core.transactions t WHERE t.reference = p_receipt) THEN 'already_posted'
+        WHEN p_decision = 'RELEASED' AND l.amount > 1000000000000 THEN 'invalid_amount'
+    END;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    IF outcome IS NULL THEN
+        outcome := CASE WHEN p_decision = 'RELEASED' THEN 'posted' ELSE 'noted' END;
+        IF p_decision = 'RELEASED' THEN
+            SELECT r.outcome INTO v_result
+              FROM services.record_deposits(
+                  p_receipts => ARRAY[l.mpesa_receipt::text], p_amounts => ARRAY[l.amount],
+                  p_short_codes => ARRAY[coalesce(l.short_code, '')::text],
+                  p_accounts => ARRAY[coalesce(l.account, '')], p_paid_at => ARRAY[l.paid_at],
+                  p_phones => ARRAY[l.phone::text], p_phone_hashes => ARRAY[l.phone_hash::text],
+                  p_names => ARRAY[l.payer_name], p_payloads => ARRAY['{}'], p_kinds => ARRAY['RELEASE'],
+                  p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+                  p_body_lengths => ARRAY[octet_length(convert_to(p_by, 'UTF8'))],
+                  p_bodies => convert_to(p_by, 'UTF8'), p_is_release => true
+              ) AS r;
+            IF v_result NOT IN ('credited', 'suspense') THEN
+                RAISE EXCEPTION 'the payment was not posted: %', v_result USING ERRCODE = '40001';
+            END IF;
+        END IF;
+        SELECT c.id INTO v_id
+          FROM services.mpesa_callbacks c
+         WHERE c.receipt = p_receipt AND c.outcome = 'HELD';
+        PERFORM set_config('daftari.door', 'open', true);
+        INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by)
+        VALUES (v_id, p_receipt, p_decision, p_reason, p_by);
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', p_receipt);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.replay_callback(p_id uuid, p_by text, p_reason text, p_key text, p_digest text, p_receipt text, p_amount numeric, p_short_code text, p_account text, p_paid_at timestamp without time zone, p_phone text, p_phone_hash text, p_name text, p_payload text, p_body bytea, p_max_amount numeric DEFAULT NULL::numeric, p_payment uuid DEFAULT NULL::uuid, p_merchant text DEFAULT NULL::text, p_checkout text DEFAULT NULL::text, OUT outcome text, OUT reason text, OUT receipt text, OUT result text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    c      services.mpesa_callbacks;
+    v_last services.mpesa_decisions;
+    r      record;
+BEGIN
+    SELECT * INTO c FROM services.mpesa_callbacks x WHERE x.id = p_id;
+    -- Two people who decide about one message decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, q.reference INTO reason, receipt FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_last FROM services.mpesa_decisions d WHERE d.callback_id = p_id;
+    reason := CASE
+        WHEN c.id IS NULL THEN 'unknown_callback'
+        WHEN c.outcome NOT IN ('QUARANTINED', 'FAILED') OR c.kind = 'C2B_VALIDATION' THEN 'nothing_to_resolve'
+        WHEN v_last.decision <> 'REPLAYED' THEN 'already_resolved'
+    END;
+    IF reason IS NULL AND v_last.id IS NOT NULL THEN
+        outcome := 'replayed';
+        receipt := v_last.receipt;
+    ELSIF reason IS NULL THEN
+        SELECT d.outcome, d.reason INTO r
+          FROM services.record_payments(
+              p_payments => ARRAY[p_payment], p_merchants => ARRAY[p_merchant], p_checkouts => ARRAY[p_checkout],
+              p_receipts => ARRAY[p_receipt], p_amounts => ARRAY[p_amount], p_short_codes => ARRAY[p_short_code],
+              p_accounts => ARRAY[p_account], p_paid_at => ARRAY[p_paid_at], p_phones => ARRAY[p_phone],
+              p_phone_hashes => ARRAY[p_phone_hash], p_names => ARRAY[p_name], p_payloads => ARRAY[p_payload],
+              p_kinds => ARRAY['REPLAY'], p_sources => ARRAY[NULL]::text[], p_body_starts => ARRAY[1],
+              p_body_lengths => ARRAY[octet_length(p_body)], p_bodies => p_body, p_max_amount => p_max_amount
+          ) AS d;
+        outcome := 'posted';
+        receipt := p_receipt;
+        result := r.outcome;
+        reason := CASE WHEN r.outcome = 'refused' THEN coalesce(r.reason, 'invalid_amount') END;
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome = 'posted' THEN
+        INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
+        VALUES (p_id, p_receipt, 'REPLAYED', p_reason, p_by, CASE WHEN result IN ('credited', 'suspense') THEN p_receipt END);
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', receipt);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.resolve_callback(p_id uuid, p_decision text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT reference text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    c      services.mpesa_callbacks;
+    t      core.transactions;
+    v_last services.mpesa_decisions;
+    v_more numeric;
+    v_post record;
+BEGIN
+    SELECT * INTO c FROM services.mpesa_callbacks x WHERE x.id = p_id;
+    -- Two people who decide about one payment decide one after the other.
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_decisions ' || coalesce(c.receipt, p_id::text), 0));
+    SELECT * INTO t FROM core.transactions x WHERE x.reference = c.receipt AND x.type = 'DEPOSIT';
+    PERFORM core.lock_wallets(ARRAY[t.credit_wallet_id, t.debit_wallet_id]);
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason, nullif(q.reference, p_id::text) INTO reason, reference
+          FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_last FROM services.mpesa_decisions d WHERE d.callback_id = p_id;
+    v_more := c.amount - t.amount;
+    reason := CASE
+        WHEN c.id IS NULL THEN 'unknown_callback'
+        WHEN c.outcome NOT IN ('CONFLICT', 'QUARANTINED', 'FAILED') THEN 'nothing_to_resolve'
+        WHEN v_last.decision <> p_decision THEN 'already_resolved'
+        WHEN v_last.id IS NULL AND p_decision = 'CORRECTED' AND (
+            c.outcome <> 'CONFLICT' OR v_more IS NULL OR core.account_of(t.credit_wallet_id) = 'SUSPENSE'
+            OR core.remaining_of(t.id) < t.amount OR (core.current_assignment(c.receipt)).reference IS NOT NULL
+            OR EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || c.receipt)
+        ) THEN 'not_correctable'
+        WHEN p_decision = 'CORRECTED' AND v_more > 1000000000000 THEN 'invalid_amount'
+    END;
+    IF reason IS NULL AND v_last.id IS NOT NULL THEN
+        outcome := 'replayed';
+        reference := v_last.reference;
+    ELSIF reason IS NULL AND p_decision = 'CORRECTED' AND v_more <> 0 THEN
+        reference := 'CR-' || c.receipt;
+        SELECT * INTO v_post FROM core.post_transactions(
+            p_references => ARRAY[reference],
+            p_types => ARRAY[CASE WHEN v_more > 0 THEN 'DEPOSIT' ELSE 'REVERSAL' END],
+            p_debits => ARRAY[CASE WHEN v_more > 0 THEN t.debit_wallet_id ELSE t.credit_wallet_id END]::text[],
+            p_credits => ARRAY[CASE WHEN v_more > 0 THEN t.credit_wallet_id ELSE t.debit_wallet_id END]::text[],
+            p_fallbacks => NULL, p_amounts => ARRAY[abs(v_more)],
+            p_currencies => ARRAY[t.currency::text], p_reverses => ARRAY[CASE WHEN v_more < 0 THEN t.id END],
+            p_narratives => ARRAY['Correction of ' || c.receipt]
+        );
+        IF v_post.outcomes[1] = 'created' THEN
+            outcome := 'posted';
+            IF v_more > 0 THEN
+                PERFORM services.queue_movement_sms(
+                    p_templates => ARRAY['deposit'], p_wallets => ARRAY[t.credit_wallet_id]::text[],
+                    p_references => ARRAY[reference], p_amounts => ARRAY[v_more],
+                    p_currencies => ARRAY[t.currency]::text[], p_others => ARRAY[t.debit_wallet_id]::text[],
+                    p_balances => v_post.credit_balances
+                );
+            END IF;
+        ELSE
+            reason := coalesce(v_post.reasons[1], 'not_correctable');
+        END IF;
+    ELSIF reason IS NULL THEN
+        outcome := 'noted';
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        reference := NULL;
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    PERFORM set_config('daftari.door', 'open', true);
+    IF outcome <> 'replayed' THEN
+        INSERT INTO services.mpesa_decisions (callback_id, receipt, decision, reason, decided_by, reference)
+        VALUES (p_id, c.receipt, p_decision, p_reason, p_by, reference);
+    END IF;
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.settle_by_deposits(p_ids uuid[], p_receipts text[], p_kinds text[], p_amounts numeric[], p_short_codes text[], p_accounts text[], p_paid_at timestamp without time zone[], p_phones text[], p_phone_hashes text[], p_wallets text[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_payments uuid[];
+    v_receipts text[];
+    v_has_none boolean;
+BEGIN
+    -- Nearly all deposits are of wallets that were asked for nothing, and this costs less than the question which.
+    IF NOT EXISTS (
+        SELECT FROM services.mpesa_payments p
+         WHERE p.wallet_id = ANY (p_wallets) AND p.receipt IS NULL
+           AND p.created_at >= (SELECT min(t.at) FROM unnest(p_paid_at) AS t (at)) - interval '1 hour'
+    ) THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(m.payment::uuid ORDER BY m.payment, m.ord), array_agg(m.receipt ORDER BY m.payment, m.ord)
+      INTO v_payments, v_receipts
+      FROM (
+        SELECT t.ord, t.receipt, (
+                   SELECT min(p.id::text)
+                     FROM services.mpesa_payments p
+                    WHERE p.wallet_id = t.wallet
+                      AND p.created_at BETWEEN t.paid_at - interval '1 hour' AND t.paid_at + interval '2 minutes'
+                      AND p.receipt IS NULL AND p.amount = t.amount AND p.short_code = t.short_code
+                      AND (coalesce(t.account, '') = '' OR upper(btrim(t.account)) = upper(p.reference))
+                      AND services.may_be_phone(p_phone => p.phone, p_told => t.phone, p_hash => t.phone_hash)
+                   HAVING count(*) = 1
+               ) AS payment
+          FROM unnest(
+            p_ids, p_receipts, p_kinds, p_amounts, p_short_codes, p_accounts, p_paid_at, p_phones, p_phone_hashes, p_wallets
+          ) WITH ORDINALITY AS t (id, receipt, kind, amount, short_code, account, paid_at, phone, phone_hash, wallet, ord)
+         WHERE t.id IS NOT NULL AND t.kind NOT IN ('STK_CALLBACK', 'STATUS_RESULT')
+           AND (t.phone IS NOT NULL OR t.phone_hash IS NOT NULL)
+      ) m
+     WHERE m.payment IS NOT NULL;
+    FOR i IN 1 .. coalesce(cardinality(v_payments), 0) LOOP
+        SELECT p.receipt IS NULL INTO v_has_none FROM services.mpesa_payments p WHERE p.id = v_payments[i] FOR UPDATE;
+        -- Two deposits of one batch may fit: the first one is taken.
+        IF v_has_none THEN
+            PERFORM services.change_payment(
+                p_id => v_payments[i], p_status => 'PAID', p_result_code => '0', p_receipt => v_receipts[i]
+            );
+            PERFORM services.note_payment(
+                p_id => v_payments[i], p_kind => 'PAID', p_reason => 'matched', p_receipt => v_receipts[i]
+            );
+        END IF;
+    END LOOP;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.tell_of_transaction()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.type = 'REVERSAL' THEN
+        PERFORM services.queue_movement_sms(
+            p_templates => ARRAY['reversal_debit', 'reversal_credit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[],
+            p_others => ARRAY[NEW.credit_wallet_id, NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
+        );
+    ELSIF core.account_of(NEW.debit_wallet_id) <> 'SUSPENSE' THEN
+        -- A payment that was credited to the wrong wallet. Whose that was concerns neither.
+        PERFORM services.queue_movement_sms(
+            p_templates => ARRAY['reversal_debit', 'deposit'],
+            p_wallets => ARRAY[NEW.debit_wallet_id, NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference, NEW.reference]::text[], p_amounts => ARRAY[NEW.amount, NEW.amount],
+            p_currencies => ARRAY[NEW.currency, NEW.currency]::text[], p_others => ARRAY[NULL, NULL]::text[],
+            p_balances => ARRAY[NEW.debit_balance_after, NEW.credit_balance_after]
+        );
+    ELSIF NOT services.retell_masked(p_assignment => NEW) THEN
+        PERFORM services.queue_movement_sms(
+            p_templates => ARRAY['suspense_assigned'], p_wallets => ARRAY[NEW.credit_wallet_id]::text[],
+            p_references => ARRAY[NEW.reference]::text[], p_amounts => ARRAY[NEW.amount],
+            p_currencies => ARRAY[NEW.currency]::text[], p_others => ARRAY[NEW.debit_wallet_id]::text[],
+            p_balances => ARRAY[NEW.credit_balance_after]
+        );
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+DROP FUNCTION services.contradicted_payments(p_receipt text);
+
+DROP FUNCTION services.flag_other_wallets(p_receipts text[]);
+
+DROP FUNCTION services.lock_receipts(p_receipts text[]);
+
+DROP FUNCTION services.queue_change_webhook(p_receipt text, p_outcome text, p_amount numeric, p_currency text, p_wallet text, p_from text, p_reference text, p_reason text, p_at timestamp without time zone);
+
+DROP FUNCTION services.queue_movement_webhook(p_movement core.transactions);
+
+DROP FUNCTION services.refresh_flags(p_ids uuid[]);
+
+-- ==== end of functions ====
