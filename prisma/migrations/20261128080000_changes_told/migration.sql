@@ -428,7 +428,11 @@ AS $$
                ) AS is_taken_back,
                EXISTS (
                    SELECT FROM core.transactions o WHERE l.kind = 'reversal' AND o.reference = l.linked_receipt
-               ) AS original_is_here
+               ) AS original_is_here,
+               EXISTS (
+                   SELECT FROM services.mpesa_statement_lines p
+                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code = l.short_code
+               ) AS original_is_shown
           FROM lines l
           LEFT JOIN services.mpesa_matches m ON m.line_id = l.id
           LEFT JOIN core.transactions t
@@ -460,6 +464,7 @@ AS $$
                    WHEN j.kind = 'reversal' AND j.state = 'reversed' AND j.explained IS NULL THEN CASE
                        WHEN j.linked_receipt IS NULL THEN 'original_unknown'
                        WHEN j.original_is_here OR j.paid_in > 0 THEN 'not_posted_here'
+                       WHEN NOT j.original_is_shown THEN 'original_unknown'
                    END
                    WHEN j.state <> 'unexplained' THEN NULL
                    WHEN j.kind <> 'payment' THEN j.kind

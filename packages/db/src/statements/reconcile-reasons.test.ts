@@ -90,6 +90,23 @@ test('each break says why it is open, and which part of the day no file shows', 
   ]);
 });
 
+test('a reversal of what neither ledger nor statements know is open until a statement shows it', async () => {
+  const shortCode = newShortCode();
+  const taken = payment(0, 20_00n);
+  const undoing = payment(90, 20_00n, { what: 'reversal', undoes: taken.receipt });
+  const last = payment(180, 1_00n);
+  await importBook(database.db, [undoing, last], { shortCode, opening: 100_00n });
+  const before = await reconcileDay(database.db, shortCode);
+  expect(before.report.breaks).toMatchObject([
+    { reference: undoing.receipt, state: 'reversed', reason: 'original_unknown' },
+    { reference: last.receipt, state: 'missing_here' },
+  ]);
+  await importBook(database.db, [taken], { shortCode, opening: 80_00n });
+  const after = await reconcileDay(database.db, shortCode);
+  expect(after.report.breaks).toMatchObject([{ reference: last.receipt, state: 'missing_here' }]);
+  expect(after.report.totals.reversed.lines).toBe(2);
+});
+
 test('a line and a movement with other receipts suggest each other by amount, payer and time, and are not matched', async () => {
   const shortCode = newShortCode();
   const [line, alone] = [payment(0, 77_00n, { phone: '25470****111' }), payment(60, 78_00n)];
