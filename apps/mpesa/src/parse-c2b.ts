@@ -61,8 +61,8 @@ export function parseC2b(body: Buffer): ParsedC2b {
   const { text } = json.value;
   const field = fieldReader(json.value);
   const receipt = readReceipt(field('TransID') ?? '');
-  if (hasConflictingKey(text, FIELDS)) {
-    const receiptIsCertain = !hasConflictingKey(text, ['TransID']);
+  if (hasConflictingKey(json.value, FIELDS)) {
+    const receiptIsCertain = !hasConflictingKey(json.value, ['TransID']);
     return { ...unreadable('duplicate_key'), receipt: receiptIsCertain && receipt.ok ? receipt.value : null };
   }
   if (!receipt.ok)

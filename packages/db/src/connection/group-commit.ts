@@ -94,12 +94,12 @@ export function createGroupCommit<Item, Result>(
   }
 
   return {
-    async submit(item) {
-      if (isClosed) throw new DaftariError('intake_closed');
-      if (items.waiting >= maxQueue) throw new DaftariError('queue_full');
-      const lane = lanes[(work.laneOf?.(item) ?? 0) % count];
-      if (lane === undefined) throw new DaftariError(work.failure);
+    submit(item) {
       return new Promise((resolve, reject) => {
+        if (isClosed) throw new DaftariError('intake_closed');
+        if (items.waiting >= maxQueue) throw new DaftariError('queue_full');
+        const lane = lanes[(work.laneOf?.(item) ?? 0) % count];
+        if (lane === undefined) throw new DaftariError(work.failure);
         lane.waiting.push({ item, resolve, reject });
         items.waiting += 1;
         schedule();

@@ -22,9 +22,10 @@ interface Damage {
 
 /** Says why a callback did not come whole; null when it did. */
 export function findDamage({ bytes, isCut, isIncomplete, size }: RawBody): Damage | null {
+  if (!isCut && !isIncomplete) return null;
   const note = `${String(bytes.length)} of ${String(size)} bytes kept`;
   if (isCut) return { reason: 'body_too_large', note, refusal: tooLarge() };
-  return isIncomplete ? { reason: 'body_incomplete', note, refusal: brokenOff() } : null;
+  return { reason: 'body_incomplete', note, refusal: brokenOff() };
 }
 
 function tooLarge(): HttpProblem {

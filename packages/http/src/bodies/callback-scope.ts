@@ -17,7 +17,7 @@ export interface CallbackScopeOptions {
 }
 
 /** Does the work that leads to an answer, now or as soon as there is room. */
-export type Admit = <Result>(answer: ServerResponse, work: () => Promise<Result>) => Promise<Result>;
+export type Admit = <Result>(answer: ServerResponse, work: () => Promise<Result> | Result) => Promise<Result>;
 
 type StrayReason = 'unknown_path' | 'method_not_post';
 
@@ -45,10 +45,10 @@ export async function addCallbackScope(
     scope.addHook('onRoute', (route) => {
       const { handler } = route;
       route.handler = function admitted(request, reply) {
-        return options.admit(reply.raw, async () => handler.call(this, request, reply));
+        return options.admit(reply.raw, () => handler.call(this, request, reply));
       };
     });
-    // The schemas describe; nothing is refused by them.
+    // The schemas describe; nothing is refused by them, and no answer is checked.
     scope.setValidatorCompiler(() => (value: unknown) => ({ value }));
     define(scope);
     for (const root of options.roots) addStrayRoutes(scope, root, options.keepStray);

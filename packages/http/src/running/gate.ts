@@ -1,7 +1,7 @@
 /** Lets so many pieces of work be under way at a time; the others wait in the order in which they came. */
 export interface Gate {
   /** Does the work as soon as there is room. Nobody is refused, and nobody's time runs out here. */
-  pass<Result>(work: () => Promise<Result>): Promise<Result>;
+  pass<Result>(work: () => Promise<Result> | Result): Promise<Result>;
   /** Work that is under way. */
   readonly inside: number;
   /** Work that waits for room. */
