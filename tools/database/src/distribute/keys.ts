@@ -9,6 +9,8 @@ export interface LaneTable {
   readonly unique: Readonly<Record<string, string>>;
   /** Foreign keys by their names, with their columns and the table that they lead to. */
   readonly foreign: Readonly<Record<string, { readonly column: string; readonly to: string }>>;
+  /** Foreign keys to rows that may lie in another lane, which PostgreSQL cannot check over nodes. */
+  readonly across?: readonly string[];
   /** Whether a row may come without a lane: then it is in lane 0. */
   readonly hasDefault?: boolean;
 }
@@ -25,10 +27,10 @@ export const KEYS: readonly LaneTable[] = [
       transactions_credit_posting_key: 'credit_wallet_id, credit_version',
     },
     foreign: {
-      transactions_debit_wallet_id_fkey: { column: 'debit_wallet_id', to: 'core.wallets' },
       transactions_credit_wallet_id_fkey: { column: 'credit_wallet_id', to: 'core.wallets' },
-      transactions_reverses_id_fkey: { column: 'reverses_id', to: 'core.transactions' },
     },
+    // A transaction lies in the lane that is credited.
+    across: ['transactions_debit_wallet_id_fkey', 'transactions_reverses_id_fkey'],
   },
   {
     name: 'core.holds',
@@ -58,10 +60,19 @@ export const KEYS: readonly LaneTable[] = [
 ];
 
 /** A foreign key from a table of no lane to one of the lanes, which PostgreSQL cannot check over nodes. */
-export const DROPPED = {
-  table: 'services.mpesa_decisions',
-  name: 'mpesa_decisions_callback_id_fkey',
-} as const;
+const DECIDED = { table: 'services.mpesa_decisions', name: 'mpesa_decisions_callback_id_fkey' } as const;
+
+/** Foreign keys that the form does not have. */
+export const DROPPED_KEYS: readonly { readonly table: string; readonly name: string }[] = [
+  DECIDED,
+  ...KEYS.flatMap(({ name: table, across = [] }) => across.map((name) => ({ table, name }))),
+];
+
+/** Triggers by which customers are told of a row: a trigger on one node may ask no other, so the functions tell them. */
+export const DROPPED_TRIGGERS: readonly { readonly table: string; readonly name: string }[] = [
+  { table: 'core.transactions', name: 'transactions_told' },
+  { table: 'core.holds', name: 'holds_told' },
+];
 
 /** The statements that give rows their lane which name no account. The guards are for what is new, and let no row be changed. */
 export function laneStatements(): string[] {
@@ -76,7 +87,8 @@ export function laneStatements(): string[] {
 /** The statements that give the keys their lane. They are plain PostgreSQL. */
 export function keyStatements(): string[] {
   return [
-    `ALTER TABLE ${DROPPED.table} DROP CONSTRAINT ${DROPPED.name}`,
+    ...DROPPED_TRIGGERS.map(({ table, name }) => `DROP TRIGGER ${name} ON ${table}`),
+    ...DROPPED_KEYS.map(({ table, name }) => `ALTER TABLE ${table} DROP CONSTRAINT ${name}`),
     // What points to a key goes before the key.
     ...KEYS.toReversed().flatMap(({ name, foreign }) =>
       Object.keys(foreign).map((key) => `ALTER TABLE ${name} DROP CONSTRAINT ${key}`),
