@@ -5,12 +5,10 @@ RETURNS numeric
 LANGUAGE plpgsql
 VOLATILE
 AS $$
-DECLARE
-    v_amount   numeric;
-    v_reversed numeric;
 BEGIN
-    SELECT t.amount INTO v_amount FROM core.transactions t WHERE t.id = p_id;
-    SELECT sum(r.amount) INTO v_reversed FROM core.transactions r WHERE r.reverses_id = p_id;
-    RETURN v_amount - coalesce(v_reversed, 0);
+    RETURN (
+        SELECT t.amount - coalesce((SELECT sum(r.amount) FROM lanes.reversals_of(ARRAY[p_id]) r), 0)
+          FROM lanes.transactions_by_id(ARRAY[p_id]) t
+    );
 END
 $$;

@@ -5,12 +5,10 @@ RETURNS numeric
 LANGUAGE plpgsql
 VOLATILE
 AS $$
-DECLARE
-    v_amount   numeric;
-    v_reversed numeric;
 BEGIN
-    SELECT t.amount INTO v_amount FROM core.transactions t WHERE t.id = p_id;
-    SELECT sum(r.amount) INTO v_reversed FROM core.transactions r WHERE r.reverses_id = p_id AND r.debit_version <= p_version;
-    RETURN v_amount - v_reversed;
+    RETURN (
+        SELECT t.amount - (SELECT sum(r.amount) FROM lanes.reversals_of(ARRAY[p_id]) r WHERE r.debit_version <= p_version)
+          FROM lanes.transactions_by_id(ARRAY[p_id]) t
+    );
 END
 $$;

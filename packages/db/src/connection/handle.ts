@@ -1,10 +1,13 @@
 import { toDaftariError } from './database-error.ts';
+import type { Form } from './form.ts';
 import type { Prisma } from '../generated/client.ts';
 
 /** One SQL statement of this package. The name is what it is prepared under, so it belongs to the text forever. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** What asks the same of a database that lies on several servers, where one query cannot join all tables. */
+  readonly overNodes?: string;
 }
 
 /** What can be sent as a parameter; lists go as PostgreSQL array literals (see array-literal.ts). */
@@ -14,6 +17,8 @@ export type Value = string | number | boolean | null | Uint8Array;
 export interface Handle {
   /** Prisma's typed client for the reads that this package has no function for. */
   readonly prisma: Prisma.TransactionClient;
+  /** Whether the database lies on one server or on several. */
+  readonly form: Form;
   run(statement: Statement, values: readonly Value[]): Promise<unknown[]>;
 }
 

@@ -24,7 +24,7 @@ export function nodeFormOf({
   name,
   definition,
 }: Pick<DeployedFunction, 'name' | 'definition'>): string | null {
-  const form = withPassages(name, definition)
+  const form = withLanes(withPassages(name, definition))
     .replaceAll(
       /PERFORM set_config\('daftari\.door', '(open|backfill|)', true\);/g,
       `PERFORM 1 FROM lanes.set_door('$1');`,
@@ -37,6 +37,29 @@ export function nodeFormOf({
         .replace(/WHERE id = (p_wallet|h\.wallet_id)/, 'WHERE lane = core.lane_of($1) AND id = $1'),
     );
   return form === definition ? null : form;
+}
+
+/**
+ * A row that is asked for by its number, its reference or its id is found by its lane as well, with which each key begins:
+ * a wallet's number says its lane, a reference is claimed in one, and holds are looked for in all.
+ */
+function withLanes(text: string): string {
+  if (!text.includes(' LANGUAGE plpgsql')) return text;
+  return text
+    .replaceAll(
+      /FROM core\.wallets( [a-z])?(\s+)WHERE ([a-z]\.)?id = ([a-z_.]+)/g,
+      'FROM core.wallets$1$2WHERE $3lane = core.lane_of($4) AND $3id = $4',
+    )
+    .replaceAll(
+      /FROM core\.transactions ([a-z])(\s+)WHERE \1\.reference = (?:ANY \(([a-z_]+)\)|((?:'[A-Z]+-' \|\| )?[a-z_.]+))/g,
+      (_, alias: string, space: string, many: string | undefined, one: string) =>
+        `FROM lanes.transactions_of(${many ?? `ARRAY[${one}]::text[]`}) ${alias}${space}WHERE ${alias}.reference = ${many === undefined ? one : `ANY (${many})`}`,
+    )
+    .replaceAll(
+      /FROM core\.holds( [a-z])?(\s+)WHERE ([a-z]\.)?id = (?:ANY \(([a-z_]+)\)|([a-z_.]+))/g,
+      (_, alias = '', space: string, dot = '', many: string | undefined, one: string) =>
+        `FROM lanes.holds_of(${many ?? `ARRAY[${one}]`})${String(alias)}${space}WHERE ${String(dot)}id = ${many === undefined ? one : `ANY (${many})`}`,
+    );
 }
 
 function withPassages(name: string, definition: string): string {
@@ -53,7 +76,10 @@ export const TELLING = {
 } as const;
 
 /** `lanes.tell_of_transaction`, which is called with the row, in place of a trigger function. Null for every other function. */
-export function callableFormOf({ name, definition }: Pick<DeployedFunction, 'name' | 'definition'>): string | null {
+export function callableFormOf({
+  name,
+  definition,
+}: Pick<DeployedFunction, 'name' | 'definition'>): string | null {
   const row = Object.entries(TELLING).find(([told]) => told === name)?.[1];
   if (row === undefined) return null;
   return withPassages(name, definition)

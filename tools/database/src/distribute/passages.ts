@@ -78,26 +78,8 @@ export const PASSAGES: readonly Passage[] = [
   // ---- Batches of operations ----
   {
     of: 'core.run_operations',
-    from: 'FROM core.holds h WHERE h.id = ANY (p_holds)',
-    to: 'FROM lanes.holds_of(p_holds) h WHERE h.id = ANY (p_holds)',
-  },
-  {
-    of: 'core.run_operations',
     from: 'JOIN core.holds h ON h.id = o.hold AND h.id = ANY (p_holds)',
     to: 'JOIN lanes.holds_of(p_holds) h ON h.id = o.hold',
-  },
-  {
-    of: 'core.run_operations',
-    from: 'FROM core.transactions t WHERE t.reference = ANY (v_reversed)',
-    to: 'FROM lanes.transactions_of(v_reversed) t',
-  },
-  {
-    of: 'core.run_operations',
-    from: `SELECT FROM core.transactions t
-             WHERE t.reference = p_originals[i]
-               AND NOT`,
-    to: `SELECT FROM lanes.transactions_of(ARRAY[p_originals[i]]) t
-             WHERE NOT`,
   },
   {
     of: 'core.run_operations',
