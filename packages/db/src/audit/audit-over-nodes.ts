@@ -64,8 +64,8 @@ const COLUMNS: Readonly<Record<string, string>> = {
 /** Waits until no node has its part of a transaction still to commit that others have committed. */
 async function untilCommitted(gate: Handle): Promise<void> {
   for (let patience = MOST_LOOKS; patience > 0; patience -= 1) {
-    const [row] = await query<{ prepared: string }>(gate, PREPARED, []);
-    if (row?.prepared === '0') return;
+    const [row] = await query<{ count: string }>(gate, UNFINISHED, []);
+    if (row?.count === '0') return;
     await sleep(PAUSE_MS);
   }
   throw new DaftariError('database_busy');
@@ -74,11 +74,10 @@ async function untilCommitted(gate: Handle): Promise<void> {
 const PAUSE_MS = 20;
 const MOST_LOOKS = 250;
 
-const PREPARED = statement(
-  'prepared',
-  `SELECT coalesce(sum(CASE WHEN n.success THEN n.result::bigint ELSE 1 END), 0)::text AS prepared
-     FROM run_command_on_all_nodes($$SELECT count(*) FROM pg_prepared_xacts WHERE gid LIKE 'citus\\_%'$$) n`,
-);
+const UNFINISHED: Statement = {
+  name: 'audit_unfinished',
+  text: `SELECT lanes.unfinished_transactions()::text AS count`,
+};
 
 function statement(name: string, text: string): Statement {
   return { name: `audit_${name}`, text };

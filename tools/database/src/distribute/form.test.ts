@@ -3,6 +3,7 @@ import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, it } from 'vitest';
 import { withConnection } from '../connection.ts';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
+import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { layOutForm } from './form.ts';
 
@@ -26,6 +27,18 @@ it(
     const logs = Number(row?.['logs']);
     expect(logs).toBeGreaterThan(0);
     expect(row).toEqual({ logs, claimed: logs, there: logs, claims: logs });
+  },
+);
+
+it(
+  'the distributed form moves money, keeps it and reads it as one machine does',
+  { timeout: 300_000 },
+  async () => {
+    await using plain = await createTestDatabase();
+    await using lanes = await createTestDatabase();
+    await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
+    await using pair = await openPair(plain.url, lanes.url);
+    await expectMoneyAlike(pair, 20);
   },
 );
 

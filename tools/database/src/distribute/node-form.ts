@@ -12,6 +12,7 @@ class NodeFormError extends Error {
  * - the door is opened by a function that opens it on every node that the transaction reaches, so that the guards there see
  *   it; set_config stays on one node;
  * - plans are made for each call: a generic plan cannot name a shard;
+ * - advisory locks, which each node has by itself, become rows that are waited for on any node;
  * - a wallet is named with its lane where a row of it is written, and the time that is written is that of the statement: a
  *   function that answers differently each time would be asked on another node;
  * - what one query cannot ask of several nodes is asked in another way (`PASSAGES`).
@@ -28,6 +29,10 @@ export function nodeFormOf({
     .replaceAll(
       /PERFORM set_config\('daftari\.door', '(open|backfill|)', true\);/g,
       `PERFORM 1 FROM lanes.set_door('$1');`,
+    )
+    .replaceAll(
+      /PERFORM pg_advisory_xact_lock\(hashtextextended\((.*), 0\)\);/g,
+      'PERFORM lanes.lock_name(p_name => $1);',
     )
     .replaceAll(` SET plan_cache_mode TO 'force_generic_plan'\n`, '')
     .replaceAll(/(INSERT INTO core\.wallets [^;]*)ON CONFLICT \(id\)/g, '$1ON CONFLICT (lane, id)')
