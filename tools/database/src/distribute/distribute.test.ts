@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
+import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 
@@ -71,11 +72,12 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     expect(stderr).toContain('it is distributed already');
   });
 
-  it('records whatever is sent as one machine does, whichever node is asked', async () => {
+  it('records, moves and reads whatever is sent as one machine does, whichever node is asked', async () => {
     await using plain = await createTestDatabase();
     await recordEarly(plain.url);
     await using pair = await openPair(plain.url, cluster.url, cluster.workerUrls[0]);
     await expectAlike(pair, 8);
+    await expectMoneyAlike(pair, 8);
   });
 
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {
@@ -101,12 +103,13 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
   });
 
   it('keeps what is no payment, on every node', async () => {
+    const kept = `SELECT count(*) AS n FROM services.mpesa_callbacks WHERE outcome = 'QUARANTINED'`;
+    const before = await numberOf(cluster.url, kept);
     for (const db of dbs) {
       const callback = { kind: 'C2B_CONFIRMATION', source: null, body: Buffer.from('not JSON') } as const;
       await storeCallback(db, { ...callback, outcome: 'QUARANTINED', error: 'not JSON', receipt: null });
     }
-    const kept = `SELECT count(*) AS n FROM services.mpesa_callbacks WHERE outcome = 'QUARANTINED'`;
-    expect(await numberOf(cluster.url, kept)).toBe(dbs.length);
+    expect(await numberOf(cluster.url, kept)).toBe(before + dbs.length);
   });
 
   it('refuses what goes past its functions, on every node', async () => {
