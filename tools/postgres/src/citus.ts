@@ -35,8 +35,13 @@ export const hasCitus = installation !== undefined;
 
 /** The folder of the programs of a PostgreSQL beside which Citus is installed. */
 function findInstallation(): string | undefined {
-  const places = [testBinaries(), ...[17, 16, 15].map((version) => `/usr/lib/postgresql/${String(version)}/bin`)];
-  return places.find((bin) => bin !== undefined && existsSync(join(bin, 'postgres')) && existsSync(controlOf(bin)));
+  const places = [
+    testBinaries(),
+    ...[17, 16, 15].map((version) => `/usr/lib/postgresql/${String(version)}/bin`),
+  ];
+  return places.find(
+    (bin) => bin !== undefined && existsSync(join(bin, 'postgres')) && existsSync(controlOf(bin)),
+  );
 }
 
 /** `lib/postgresql/15/bin` has its extensions in `share/postgresql/15/extension`. */

@@ -1,4 +1,14 @@
-import { createDb, openWallet, recordDeposit, storeCallback } from '@repo/db';
+import {
+  auditLedger,
+  createDb,
+  findDeposit,
+  openWallet,
+  recordDeposit,
+  reverseTransaction,
+  storeCallback,
+  transfer,
+  walletStatement,
+} from '@repo/db';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { expect, it } from 'vitest';
 import { withConnection } from '../connection.ts';
@@ -74,4 +84,49 @@ it('what was recorded before it is distributed is credited no second time, for w
   await distributed.close();
   const sum = `SELECT sum(balance)::text AS sum FROM core.wallets WHERE kind = 'CUSTOMER'`;
   expect(await database.query(sum)).toEqual([{ sum: '10.00' }]);
+});
+
+it('what is older than lanes, and what moved between them, is found where it belongs', async () => {
+  await using database = await createTestDatabase();
+  const db = createDb({ url: database.url, maxConnections: 2 });
+  const open = async () =>
+    (await openWallet(db, { holderName: 'Amina Otieno', phone: '254700000011' })).number;
+  const [from, to] = [await open(), await open()];
+  const deposit = depositTo(from);
+  await recordDeposit(db, deposit);
+  const suspense = depositTo('nobody');
+  await recordDeposit(db, suspense);
+  const sent = await transfer(db, { from, to, amount: '4.00', idempotencyKey: 'before' });
+  await db.close();
+  for (const table of [
+    'core.transactions',
+    'core.wallet_events',
+    'services.mpesa_logs',
+    'services.mpesa_callbacks',
+  ]) {
+    await database.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`);
+    await database.query(`UPDATE ${table} SET lane = NULL`);
+    await database.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
+  }
+
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const distributed = createDb({ url: database.url, maxConnections: 2 });
+  expect(await recordDeposit(distributed, { ...deposit, account: to })).toMatchObject({
+    outcome: 'duplicate',
+    wallet: from,
+  });
+  expect(await findDeposit(distributed, suspense.receipt)).toMatchObject({
+    outcome: 'suspense',
+    callbacks: [{ outcome: 'SUSPENSE' }],
+  });
+  await reverseTransaction(distributed, { reference: sent.reference, idempotencyKey: 'after' });
+  const { lines } = await walletStatement(distributed, { wallet: from });
+  expect(lines.map(({ type, balanceAfter }) => [type, balanceAfter])).toEqual([
+    ['DEPOSIT', '10.00'],
+    ['TRANSFER', '6.00'],
+    ['REVERSAL', '10.00'],
+  ]);
+  const { checks } = await auditLedger(distributed);
+  expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
+  await distributed.close();
 });

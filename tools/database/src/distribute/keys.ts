@@ -74,12 +74,28 @@ export const DROPPED_TRIGGERS: readonly { readonly table: string; readonly name:
   { table: 'core.holds', name: 'holds_told' },
 ];
 
-/** The statements that give rows their lane which name no account. The guards are for what is new, and let no row be changed. */
+/**
+ * Rows that are older than lanes, or name no account, and the lane that they get: a transaction that of the wallet that was
+ * credited, what was told of it the same, and what belongs to nobody lane 0. In an order in which each finds the ones before.
+ */
+const OLD_ROWS: readonly { readonly name: string; readonly lane: string }[] = [
+  { name: 'core.transactions', lane: 'core.lane_of(x.credit_wallet_id)' },
+  { name: 'core.wallet_events', lane: 'core.lane_of(x.wallet_id)' },
+  {
+    name: 'services.mpesa_logs',
+    lane: 'coalesce((SELECT t.lane FROM core.transactions t WHERE t.reference = x.mpesa_receipt), 0)',
+  },
+  {
+    name: 'services.mpesa_callbacks',
+    lane: 'coalesce((SELECT l.lane FROM services.mpesa_logs l WHERE l.mpesa_receipt = x.receipt), 0)',
+  },
+];
+
+/** The statements that give such rows their lane. The guards are for what is new, and let no row be changed. */
 export function laneStatements(): string[] {
-  const tables = KEYS.filter(({ hasDefault }) => hasDefault === true);
-  return tables.flatMap(({ name }) => [
+  return OLD_ROWS.flatMap(({ name, lane }) => [
     `ALTER TABLE ${name} DISABLE TRIGGER USER`,
-    `UPDATE ${name} SET lane = 0 WHERE lane IS NULL`,
+    `UPDATE ${name} x SET lane = ${lane} WHERE x.lane IS NULL`,
     `ALTER TABLE ${name} ENABLE TRIGGER USER`,
   ]);
 }
