@@ -50,6 +50,8 @@ function controlOf(bin: string): string {
   return join(bin, '../../../../share/postgresql', version, 'extension/citus.control');
 }
 
+export { testNodes } from './env.ts';
+
 const DATABASE = 'daftari';
 
 /** Starts the servers, with the extension in a database of each. The coordinator knows its address, and no worker yet. */
