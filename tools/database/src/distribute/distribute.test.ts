@@ -95,7 +95,7 @@ function moveMoney([one, two]: readonly [string, string], nodesAsked: readonly D
     signal.isOver = true;
     await Promise.all(callers);
   };
-  return { done, failed, end };
+  return { done, failed, end, [Symbol.asyncDispose]: end };
 }
 
 const BALANCES = 'SELECT sum(balance) AS n FROM core.wallets';
@@ -208,7 +208,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
       dbs[0] as Db,
       [...wallets, ...wallets, ...wallets].map((number) => depositTo(number)),
     );
-    const moves = moveMoney(wallets, dbs);
+    await using moves = moveMoney(wallets, dbs);
     await until('money moves', () => moves.done.length > 10);
     for (const db of dbs) expect(await findingsOf(db)).toEqual([]);
     const then = moves.done.length;
@@ -225,7 +225,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     );
     const keys = `SELECT count(*) AS n FROM core.transactions WHERE idempotency_key LIKE 'move-%'`;
     const before = await numberOf(cluster.url, keys);
-    const moves = moveMoney(wallets, dbs);
+    await using moves = moveMoney(wallets, dbs);
     await until('money moves', () => moves.done.length > 20);
     const worker = cluster.workers[0];
     await worker?.kill();
