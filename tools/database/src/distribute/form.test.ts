@@ -10,9 +10,11 @@ import {
   walletStatement,
 } from '@repo/db';
 import { createTestDatabase } from '@repo/postgres/testing';
+import { until } from '@repo/testing/until';
 import { expect, it } from 'vitest';
 import { withConnection } from '../connection.ts';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
+import { numberOf } from '../fixtures/databases.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { layOutForm } from './form.ts';
@@ -129,4 +131,26 @@ it('what is older than lanes, and what moved between them, is found where it bel
   const { checks } = await auditLedger(distributed);
   expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
   await distributed.close();
+});
+
+// Each node commits its part of a transaction by itself: the wallet of suspense may be free again before another node shows the
+// assignment. Its claim, which that node still has to commit, is what stands for it here.
+it('a payment is not sent back while an assignment of it is still being committed somewhere', async () => {
+  await using database = await createTestDatabase();
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const db = createDb({ url: database.url, maxConnections: 1 });
+  const deposit = depositTo('nobody');
+  await recordDeposit(db, deposit);
+  await database.query('BEGIN');
+  await database.query(`INSERT INTO lanes.claims (reference, lane) VALUES ('AS-${deposit.receipt}', 0)`);
+  const reversing = reverseTransaction(db, { reference: deposit.receipt, idempotencyKey: 'back' });
+  const waiting = `SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+  const first = await Promise.race([
+    reversing.then(() => 'it was sent back'),
+    until('it waits', () => numberOf(database.url, waiting), { isFit: (count) => count === 1 }),
+  ]);
+  expect(first).toBe(1);
+  await database.query('ROLLBACK');
+  expect(await reversing).toMatchObject({ type: 'REVERSAL', amount: '10.00' });
+  await db.close();
 });
