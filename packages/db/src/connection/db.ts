@@ -10,7 +10,7 @@ import type { Client, PoolConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import type { PrismaClient } from '../generated/client.ts';
 import { isDaftariError } from '../errors.ts';
-import { Form } from './form.ts';
+import { RememberedForm } from './form.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
 import { createLazyPrisma } from './lazy-prisma.ts';
@@ -96,7 +96,7 @@ export function createDb(options: DbOptions): Db {
   const named = options.pooler !== true;
   const prisma = createLazyPrisma(pool, { named, connectTimeoutMs });
   let closed: Promise<void> | null = null;
-  const form = new Form();
+  const form = new RememberedForm();
   const ask = (question: Statement): Promise<unknown[]> => run(question, []);
   async function run(given: Statement, values: readonly Value[]): Promise<unknown[]> {
     const { name, text } = given.overNodes === undefined ? given : await form.fit(given, ask);

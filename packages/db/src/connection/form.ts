@@ -1,12 +1,7 @@
-import type { Statement } from './handle.ts';
+import type { Ask, Form, Statement } from './handle.ts';
 
-type Ask = (statement: Statement) => Promise<readonly unknown[]>;
-
-/**
- * Remembers whether a database lies on one server or on several, which `db:distribute` made of it. The first statement that
- * has two texts asks; before a database is distributed its services are stopped.
- */
-export class Form {
+/** The form of one database. Before it is distributed its services are stopped, so what was answered once holds. */
+export class RememberedForm implements Form {
   #isDistributed: boolean | null = null;
 
   async isDistributed(ask: Ask): Promise<boolean> {
@@ -14,7 +9,6 @@ export class Form {
     return this.#isDistributed;
   }
 
-  /** The statement as this database can be asked it. */
   async fit(statement: Statement, ask: Ask): Promise<Statement> {
     if (statement.overNodes === undefined || !(await this.isDistributed(ask))) return statement;
     return { name: statement.name, text: statement.overNodes };

@@ -1,5 +1,4 @@
 import { toDaftariError } from './database-error.ts';
-import type { Form } from './form.ts';
 import type { Prisma } from '../generated/client.ts';
 
 /** One SQL statement of this package. The name is what it is prepared under, so it belongs to the text forever. */
@@ -8,6 +7,19 @@ export interface Statement {
   readonly text: string;
   /** What asks the same of a database that lies on several servers, where one query cannot join all tables. */
   readonly overNodes?: string;
+}
+
+/** Asks a statement without parameters. */
+export type Ask = (statement: Statement) => Promise<readonly unknown[]>;
+
+/**
+ * Whether a database lies on one server or on several, which `db:distribute` made of it. The first statement that has two texts
+ * asks it.
+ */
+export interface Form {
+  isDistributed(ask: Ask): Promise<boolean>;
+  /** The statement as this database can be asked it. */
+  fit(statement: Statement, ask: Ask): Promise<Statement>;
 }
 
 /** What can be sent as a parameter; lists go as PostgreSQL array literals (see array-literal.ts). */

@@ -1,6 +1,5 @@
 import type { Db } from './db.ts';
-import type { Form } from './form.ts';
-import type { Handle } from './handle.ts';
+import type { Form, Handle } from './handle.ts';
 import { isOfDatabase, isTransient, toDaftariError } from './database-error.ts';
 import type { Prisma } from '../generated/client.ts';
 import { retry } from './retry.ts';

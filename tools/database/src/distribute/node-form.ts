@@ -56,14 +56,20 @@ function withLanes(text: string): string {
       'FROM core.wallets$1$2WHERE $3lane = core.lane_of($4) AND $3id = $4',
     )
     .replaceAll(
-      /FROM core\.transactions ([a-z])(\s+)WHERE \1\.reference = (?:ANY \(([a-z_]+)\)|((?:'[A-Z]+-' \|\| )?[a-z_.]+))/g,
-      (_, alias: string, space: string, many: string | undefined, one: string) =>
-        `FROM lanes.transactions_of(${many ?? `ARRAY[${one}]::text[]`}) ${alias}${space}WHERE ${alias}.reference = ${many === undefined ? one : `ANY (${many})`}`,
+      /FROM core\.transactions ([a-z])(\s+)WHERE \1\.reference = ((?:'[A-Z]+-' \|\| )?[a-z_.]+)\b(?! ?\()/g,
+      'FROM lanes.transactions_of(ARRAY[$3]::text[]) $1$2WHERE $1.reference = $3',
     )
     .replaceAll(
-      /FROM core\.holds( [a-z])?(\s+)WHERE ([a-z]\.)?id = (?:ANY \(([a-z_]+)\)|([a-z_.]+))/g,
-      (_, alias = '', space: string, dot = '', many: string | undefined, one: string) =>
-        `FROM lanes.holds_of(${many ?? `ARRAY[${one}]`})${String(alias)}${space}WHERE ${String(dot)}id = ${many === undefined ? one : `ANY (${many})`}`,
+      /FROM core\.transactions ([a-z])(\s+)WHERE \1\.reference = ANY \(([a-z_]+)\)/g,
+      'FROM lanes.transactions_of($3) $1$2WHERE $1.reference = ANY ($3)',
+    )
+    .replaceAll(
+      /FROM core\.holds( [a-z])?(\s+)WHERE ([a-z]\.)?id = ([a-z_.]+)\b(?! ?\()/g,
+      'FROM lanes.holds_of(ARRAY[$4])$1$2WHERE $3id = $4',
+    )
+    .replaceAll(
+      /FROM core\.holds( [a-z])?(\s+)WHERE ([a-z]\.)?id = ANY \(([a-z_]+)\)/g,
+      'FROM lanes.holds_of($4)$1$2WHERE $3id = ANY ($4)',
     );
 }
 

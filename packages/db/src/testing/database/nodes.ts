@@ -6,7 +6,9 @@ import { createTestDatabase } from '@repo/postgres/testing';
 import type { TestDatabase } from '@repo/postgres/testing';
 import { bareEnvironment } from '@repo/testing/env';
 import { migrate } from './migrate.ts';
-import type { Sql } from './test-db.ts';
+
+/** A statement past the package. */
+type Sql = (text: string, values?: readonly unknown[]) => Promise<Readonly<Record<string, unknown>>[]>;
 
 /** Whether the tests of the ledger run over several nodes: TEST_NODES says how many workers. */
 export const isOverNodes = testNodes() > 0;

@@ -88,7 +88,11 @@ export async function throughDoor(sql: Sql, text: string, values: readonly unkno
   if (isOverNodes) {
     await sql('BEGIN');
     await sql(`SET LOCAL daftari.door = 'open'`);
-    return sql(text, values).finally(() => sql('COMMIT'));
+    try {
+      return await sql(text, values);
+    } finally {
+      await sql('COMMIT');
+    }
   }
   await sql(`SELECT set_config('daftari.door', 'open', false)`);
   try {
