@@ -23,7 +23,7 @@ const CLAIM_STATEMENTS: readonly string[] = [
 ];
 
 /** The functions of the distributed form: those of the folder, and the forms for one lane of functions that are deployed. */
-export async function formFunctions(
+async function formFunctions(
   client: Client,
   directory: string,
 ): Promise<{ name: string; text: string }[]> {

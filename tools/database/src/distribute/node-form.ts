@@ -81,7 +81,7 @@ function withPassages(name: string, definition: string): string {
 }
 
 /** Trigger functions that tell customers of a row, and the type of the row. */
-export const TELLING = {
+const TELLING = {
   'services.tell_of_transaction': 'core.transactions',
   'services.tell_of_capture': 'core.holds',
 } as const;
