@@ -54,6 +54,9 @@ const TIMEOUT_MS = 24 * 3_600_000;
  * Changes nothing and locks nothing; all checks see one moment, however long they take: about a minute for a million
  * transactions.
  *
+ * Over several servers it copies what it reads to the one that it asks, takes a second connection for that, and lets writers
+ * wait until each server shows the same moment.
+ *
  * @throws DaftariError `schema_outdated` where the ledger is not deployed
  */
 export async function auditLedger(db: Db, options: AuditOptions = {}): Promise<LedgerAudit> {

@@ -281,5 +281,6 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     expect(await numberOf(cluster.url, BALANCES)).toBe(0);
     const claimed = `SELECT count(*) AS n FROM services.mpesa_logs l WHERE l.mpesa_receipt NOT IN (SELECT reference FROM lanes.claims)`;
     expect(await numberOf(cluster.url, claimed)).toBe(0);
+    expect(await findingsOf(dbs[0] as Db)).toEqual([]);
   });
 });

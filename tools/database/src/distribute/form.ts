@@ -23,10 +23,7 @@ const CLAIM_STATEMENTS: readonly string[] = [
 ];
 
 /** The functions of the distributed form: those of the folder, and the forms for one lane of functions that are deployed. */
-async function formFunctions(
-  client: Client,
-  directory: string,
-): Promise<{ name: string; text: string }[]> {
+async function formFunctions(client: Client, directory: string): Promise<{ name: string; text: string }[]> {
   const deployed = await readFunctions(client);
   const forms = deployed
     .filter(({ name }) => (LANE_FUNCTIONS as readonly string[]).includes(name))
