@@ -10,11 +10,13 @@ import { BenchmarkError } from './lib/errors.ts';
 import { whole } from './lib/markdown.ts';
 import { showProgress } from './lib/progress.ts';
 
-const USAGE = `Usage: bench:distributed [--seconds N] [--callers N] [--rounds N]
+const USAGE = `Usage: bench:distributed [--transfers] [--seconds N] [--callers N] [--rounds N]
 
 Records deposits on one PostgreSQL, and on a Citus coordinator with one and with two workers, in turns, all on this machine:
-shards are moved while the last one works. It needs Citus beside the system's PostgreSQL, and prints its table.
+shards are moved while the last one works. It needs Citus beside the system's PostgreSQL, or beside that of
+TEST_POSTGRES_BINARIES, and prints its table.
 
+  --transfers   transfers between wallets in place of deposits
   --seconds N   how long each is measured (default: 10)
   --callers N   how many call at once, each again as soon as it has its answer (default: 1,000)
   --rounds N    how often each is measured (default: 2)
@@ -25,6 +27,7 @@ const WALLETS = 2_000;
 
 const { values } = readCommandLine(USAGE, {
   options: {
+    transfers: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '10' },
     callers: { type: 'string', default: '1000' },
     rounds: { type: 'string', default: '2' },
@@ -32,6 +35,7 @@ const { values } = readCommandLine(USAGE, {
 });
 const count = (text: string, option: string, most: number) =>
   readCount(text, { option, least: 1, most, usage: USAGE });
+const what = values.transfers ? 'transfers' : 'deposits';
 const seconds = count(values.seconds, '--seconds', 600);
 const callers = count(values.callers, '--callers', 20_000);
 const rounds = count(values.rounds, '--rounds', 20);
@@ -43,13 +47,15 @@ await runCommand(async () => {
   const customers = createCustomers(WALLETS);
   const payments = createPayments(customers, 0);
   const lines = [
-    '| place | deposits/s | p50, ms | p99, ms | server, µs a deposit | failed |',
+    `| place | ${what}/s | p50, ms | p99, ms | server, µs each | failed |`,
     '| --- | ---: | ---: | ---: | ---: | ---: |',
   ];
   for (let round = 1; round <= rounds; round += 1) {
     for (const place of PLACES) {
       progress.step(`round ${String(round)}: ${place.name}`);
-      lines.push(lineOf(place.name, await measurePlace(place, { customers, payments, callers, seconds })));
+      lines.push(
+        lineOf(place.name, await measurePlace(place, { customers, payments, what, callers, seconds })),
+      );
     }
   }
   const [load = Number.NaN] = loadavg();

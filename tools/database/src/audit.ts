@@ -36,7 +36,7 @@ if (!/^[1-9][0-9]{0,5}$/.test(values.limit)) {
 await runCommand(async () => {
   await using target = await openReadTarget(projectAt(), values.replica);
   using progress = showProgress();
-  const db = createDb({ url: target.url, maxConnections: 1, readsOnly: true });
+  const db = createDb({ url: target.url, maxConnections: 2, readsOnly: true });
   try {
     const audit = await auditLedger(db, {
       limit: Number(values.limit),

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createDatabase, execute } from './database.ts';
+import { testBinaries } from './env.ts';
 import { type Server, startServer } from './server.ts';
 
 /** A coordinator and its workers on this machine, each a server of its own, in which `name` is a database. */
@@ -25,17 +26,31 @@ export interface CitusOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Citus is an extension of the operating system's PostgreSQL: where it is not installed its tests are skipped. */
+/**
+ * Citus is an extension of a PostgreSQL that is laid out as Debian's: that of `TEST_POSTGRES_BINARIES`, or the operating
+ * system's. Where it is not installed its tests are skipped.
+ */
 const installation = findInstallation();
 export const hasCitus = installation !== undefined;
 
-/** The folder of the programs of a PostgreSQL beside which Citus is installed, as Debian lays them out. */
+/** The folder of the programs of a PostgreSQL beside which Citus is installed. */
 function findInstallation(): string | undefined {
-  return [17, 16, 15]
-    .filter((version) => existsSync(`/usr/share/postgresql/${String(version)}/extension/citus.control`))
-    .map((version) => join('/usr/lib/postgresql', String(version), 'bin'))
-    .find((directory) => existsSync(join(directory, 'postgres')));
+  const places = [
+    testBinaries(),
+    ...[17, 16, 15].map((version) => `/usr/lib/postgresql/${String(version)}/bin`),
+  ];
+  return places.find(
+    (bin) => bin !== undefined && existsSync(join(bin, 'postgres')) && existsSync(controlOf(bin)),
+  );
 }
+
+/** `lib/postgresql/15/bin` has its extensions in `share/postgresql/15/extension`. */
+function controlOf(bin: string): string {
+  const version = basename(dirname(bin));
+  return join(bin, '../../../../share/postgresql', version, 'extension/citus.control');
+}
+
+export { testNodes } from './env.ts';
 
 const DATABASE = 'daftari';
 

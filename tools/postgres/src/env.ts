@@ -15,6 +15,11 @@ export function testBinaries(): string | undefined {
   return directory === undefined || directory === '' ? undefined : directory;
 }
 
+/** How many workers of Citus the tests of the ledger shall have under them in place of one server; 0 for that. */
+export function testNodes(): number {
+  return Number(process.env['TEST_NODES'] ?? '0');
+}
+
 /** Where the cluster is, or shall be, that servers of the tests are copied from in place of running initdb for each. */
 export function testCluster(): string | undefined {
   const directory = process.env['TEST_CLUSTER'];

@@ -3,6 +3,7 @@ import type { Handle, Statement } from '../connection/handle.ts';
 import { query } from '../connection/handle.ts';
 import { transaction } from '../connection/transaction.ts';
 import type { AuditCheck } from './audit-check.ts';
+import { copyTables } from './audit-over-nodes.ts';
 import { DEPOSIT_CHECKS } from './deposit-checks.ts';
 import { LEDGER_CHECKS } from './ledger-checks.ts';
 import { REQUEST_CHECKS } from './request-checks.ts';
@@ -53,26 +54,48 @@ const TIMEOUT_MS = 24 * 3_600_000;
  * Changes nothing and locks nothing; all checks see one moment, however long they take: about a minute for a million
  * transactions.
  *
+ * Over several servers it copies what it reads to the one that it asks, takes a second connection for that, and lets writers
+ * wait until each server shows the same moment.
+ *
  * @throws DaftariError `schema_outdated` where the ledger is not deployed
  */
 export async function auditLedger(db: Db, options: AuditOptions = {}): Promise<LedgerAudit> {
-  return transaction(db, (snapshot) => auditSnapshot(snapshot, options), {
-    timeoutMs: TIMEOUT_MS,
-    isSnapshot: true,
-  });
+  const isDistributed = await db.form.isDistributed((question) => query(db, question, []));
+  const overNodes = (snapshot: Handle): Promise<Wording> =>
+    copyTables(
+      db,
+      snapshot,
+      CHECKS.map(({ sql }) => sql),
+    );
+  return transaction(
+    db,
+    async (snapshot) =>
+      auditSnapshot(snapshot, options, isDistributed ? await overNodes(snapshot) : asWritten),
+    { timeoutMs: TIMEOUT_MS, isSnapshot: true, isReadOnly: !isDistributed },
+  );
 }
 
+/** How a check is asked. */
+type Wording = (sql: string) => string;
+
+const asWritten: Wording = (sql) => sql;
+
+const CHECKS = [...LEDGER_CHECKS, ...DEPOSIT_CHECKS, ...REQUEST_CHECKS];
+
 /** The audit inside a transaction. It must be the last step there, because it changes the settings. */
-export async function auditSnapshot(handle: Handle, options: AuditOptions = {}): Promise<LedgerAudit> {
+export async function auditSnapshot(
+  handle: Handle,
+  options: AuditOptions = {},
+  worded = asWritten,
+): Promise<LedgerAudit> {
   const { limit = 20, onCheck } = options;
-  const checks = [...LEDGER_CHECKS, ...DEPOSIT_CHECKS, ...REQUEST_CHECKS];
   // Sorts of millions of rows go to disk all the same, in fewer pieces.
   await query(handle, SETTINGS, []);
-  const [size] = await query<SizeRow>(handle, SIZE, []);
+  const [size] = await query<SizeRow>(handle, { ...SIZE, text: worded(SIZE.text) }, []);
   const audited: AuditedCheck[] = [];
-  for (const [index, check] of checks.entries()) {
-    onCheck?.({ name: check.name, place: index + 1, of: checks.length });
-    audited.push(await run(handle, check, limit));
+  for (const [index, check] of CHECKS.entries()) {
+    onCheck?.({ name: check.name, place: index + 1, of: CHECKS.length });
+    audited.push(await run(handle, { ...check, sql: worded(check.sql) }, limit));
   }
   return {
     at: new Date(size?.at ?? ''),
@@ -122,6 +145,6 @@ const SETTINGS: Statement = {
 const SIZE: Statement = {
   name: 'audit_size',
   text: `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
-                (SELECT count(DISTINCT core.account_of(id)) FROM core.wallets)::text AS wallets,
-                (SELECT count(*) FROM core.transactions)::text AS transactions`,
+                (SELECT count(DISTINCT core.account_of(w.id)) FROM core.wallets w)::text AS wallets,
+                (SELECT count(*) FROM core.transactions t)::text AS transactions`,
 };

@@ -13,7 +13,8 @@ export const REQUEST_CHECKS: readonly AuditCheck[] = [
     name: 'requests',
     about: 'each request that was posted has what it made, and each transaction with a key has its request',
     advice: ASK_THE_CALLER,
-    // A request is also remembered for what is no transaction: a hold, a wallet, a key, a fee rule, a payment asked for.
+    // A request is also remembered for what is no transaction: a hold, a wallet, a key, a fee rule, a payment asked for, and
+    // a decision about a message or a payment that moved nothing.
     sql: `
       SELECT q.reference::text AS subject, 'a request was posted as ' || q.reference || ', which does not exist' AS what
         FROM core.requests q
@@ -24,6 +25,8 @@ export const REQUEST_CHECKS: readonly AuditCheck[] = [
          AND NOT EXISTS (SELECT FROM services.api_keys k WHERE k.id::text = q.reference)
          AND NOT EXISTS (SELECT FROM core.fee_rules f WHERE f.id::text = q.reference)
          AND NOT EXISTS (SELECT FROM services.mpesa_payments p WHERE p.id::text = q.reference)
+         AND NOT EXISTS (SELECT FROM services.mpesa_decisions d WHERE d.callback_id::text = q.reference)
+         AND NOT EXISTS (SELECT FROM services.mpesa_decisions d WHERE d.receipt = q.reference)
       UNION ALL
       SELECT t.reference, 'transaction ' || t.reference || ' has a key whose request ' || CASE
                  WHEN q.digest IS NULL THEN 'is not remembered'

@@ -10,6 +10,7 @@ import type { Client, PoolConfig } from 'pg';
 import { isTransient, toDaftariError } from './database-error.ts';
 import type { PrismaClient } from '../generated/client.ts';
 import { isDaftariError } from '../errors.ts';
+import { RememberedForm } from './form.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { GuardedPool } from './guarded-pool.ts';
 import { createLazyPrisma } from './lazy-prisma.ts';
@@ -95,7 +96,10 @@ export function createDb(options: DbOptions): Db {
   const named = options.pooler !== true;
   const prisma = createLazyPrisma(pool, { named, connectTimeoutMs });
   let closed: Promise<void> | null = null;
-  async function run({ name, text }: Statement, values: readonly Value[]): Promise<unknown[]> {
+  const form = new RememberedForm();
+  const ask = (question: Statement): Promise<unknown[]> => run(question, []);
+  async function run(given: Statement, values: readonly Value[]): Promise<unknown[]> {
+    const { name, text } = given.overNodes === undefined ? given : await form.fit(given, ask);
     const statement = { text, values: [...values], ...(named ? { name } : {}) };
     try {
       // One statement is one transaction: when a deadlock undid it, it can simply be retried.
@@ -116,8 +120,10 @@ export function createDb(options: DbOptions): Db {
       get prisma() {
         return prisma.open();
       },
+      form,
       run: (...call) => retry(() => run(...call), isWithoutConnection),
     },
+    form,
     schema: target.schema ?? 'public',
     async run(statement, values) {
       pool.refuseWhenFull();

@@ -5,6 +5,21 @@ import type { Prisma } from '../generated/client.ts';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** What asks the same of a database that lies on several servers, where one query cannot join all tables. */
+  readonly overNodes?: string;
+}
+
+/** Asks a statement without parameters. */
+export type Ask = (statement: Statement) => Promise<readonly unknown[]>;
+
+/**
+ * Whether a database lies on one server or on several, which `db:distribute` made of it. The first statement that has two texts
+ * asks it.
+ */
+export interface Form {
+  isDistributed(ask: Ask): Promise<boolean>;
+  /** The statement as this database can be asked it. */
+  fit(statement: Statement, ask: Ask): Promise<Statement>;
 }
 
 /** What can be sent as a parameter; lists go as PostgreSQL array literals (see array-literal.ts). */
@@ -14,6 +29,8 @@ export type Value = string | number | boolean | null | Uint8Array;
 export interface Handle {
   /** Prisma's typed client for the reads that this package has no function for. */
   readonly prisma: Prisma.TransactionClient;
+  /** Whether the database lies on one server or on several. */
+  readonly form: Form;
   run(statement: Statement, values: readonly Value[]): Promise<unknown[]>;
 }
 

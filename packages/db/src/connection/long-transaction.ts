@@ -20,8 +20,9 @@ export async function longTransaction<Result>(
 ): Promise<Result> {
   if (db.connect === null) return transaction(db, work, { timeoutMs });
   const client = await db.connect();
-  const run: Handle['run'] = async ({ name, text }, values) => {
+  const run: Handle['run'] = async (statement, values) => {
     try {
+      const { name, text } = await db.form.fit(statement, (question) => run(question, []));
       return (await client.query<Record<string, unknown>>({ name, text, values: [...values] })).rows;
     } catch (error) {
       throw toDaftariError(error);
@@ -34,6 +35,7 @@ export async function longTransaction<Result>(
       get prisma() {
         return db.prisma;
       },
+      form: db.form,
       run,
     };
     const result = await work(handle);

@@ -1,5 +1,5 @@
 import type { Db } from './db.ts';
-import type { Handle } from './handle.ts';
+import type { Form, Handle } from './handle.ts';
 import { isOfDatabase, isTransient, toDaftariError } from './database-error.ts';
 import type { Prisma } from '../generated/client.ts';
 import { retry } from './retry.ts';
@@ -7,8 +7,10 @@ import { retry } from './retry.ts';
 export interface TransactionOptions {
   /** How long the whole may take before the database rolls it back, in milliseconds. Default: 10,000. */
   readonly timeoutMs?: number;
-  /** Read only, and every statement sees the database as the first one saw it. Default: false. */
+  /** Every statement sees the database as the first one saw it. Default: false. */
   readonly isSnapshot?: boolean;
+  /** Whether a snapshot may do no more than read. Default: true. */
+  readonly isReadOnly?: boolean;
 }
 
 /**
@@ -30,10 +32,10 @@ export async function transaction<Result>(
   work: (handle: Handle) => Promise<Result>,
   options: TransactionOptions = {},
 ): Promise<Result> {
-  const { timeoutMs: timeout = 10_000, isSnapshot = false } = options;
+  const { timeoutMs: timeout = 10_000, isSnapshot = false, isReadOnly = true } = options;
   const begun = async (tx: Prisma.TransactionClient): Promise<Result> => {
-    if (isSnapshot) await tx.$executeRawUnsafe('SET TRANSACTION READ ONLY');
-    return work(handleOf(tx));
+    if (isSnapshot && isReadOnly) await tx.$executeRawUnsafe('SET TRANSACTION READ ONLY');
+    return work(handleOf(tx, db.form));
   };
   const settings = { timeout, ...(isSnapshot ? { isolationLevel: 'RepeatableRead' as const } : {}) };
   return retry(() => db.prisma.$transaction(begun, settings), isTransient).catch((error: unknown) => {
@@ -42,15 +44,14 @@ export async function transaction<Result>(
   });
 }
 
-function handleOf(prisma: Prisma.TransactionClient): Handle {
-  return {
-    prisma,
-    async run(statement, values) {
-      try {
-        return await prisma.$queryRawUnsafe<unknown[]>(statement.text, ...values);
-      } catch (error) {
-        throw toDaftariError(error);
-      }
-    },
+function handleOf(prisma: Prisma.TransactionClient, form: Form): Handle {
+  const run: Handle['run'] = async (statement, values) => {
+    try {
+      const { text } = await form.fit(statement, (question) => run(question, []));
+      return await prisma.$queryRawUnsafe<unknown[]>(text, ...values);
+    } catch (error) {
+      throw toDaftariError(error);
+    }
   };
+  return { prisma, form, run };
 }

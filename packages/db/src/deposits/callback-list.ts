@@ -1,12 +1,13 @@
 import type { CallbackKind } from './inbox.ts';
-import { read } from '../connection/handle.ts';
-import type { Handle } from '../connection/handle.ts';
+import { query, read } from '../connection/handle.ts';
+import type { Handle, Statement } from '../connection/handle.ts';
 import { decisionOf } from './find-deposit.ts';
 import type { DecisionView } from './find-deposit.ts';
 import { DaftariError } from '../errors.ts';
 import type { Prisma } from '../generated/client.ts';
 import { receiptKey } from './receipt.ts';
-import { isUuid } from '../request.ts';
+import { isUuid, requireTime } from '../request.ts';
+import { LANES as LANE_COUNT } from '../lanes.ts';
 
 export type CallbackOutcome =
   | 'CREDITED'
@@ -80,15 +81,21 @@ export async function listCallbacks(db: Handle, request: CallbackListRequest = {
     ...(from === undefined ? [] : [{ gte: firstId(from.getTime() - SLACK_MS) }]),
     ...(to === undefined ? [] : [{ lt: firstId(to.getTime() + SLACK_MS) }]),
   ];
+  const isDistributed = await liesOnNodes(db);
   const rows = await read(
     db.prisma.mpesaCallback.findMany({
-      where: {
-        AND: ids.map((id) => ({ id })),
-        ...(outcome === undefined ? {} : { outcome }),
-        ...(receipt === undefined ? {} : { receipt: receiptKey(receipt) }),
-        receivedAt: { ...(from === undefined ? {} : { gte: from }), ...(to === undefined ? {} : { lt: to }) },
-        ...(withDecided ? {} : { decisions: { none: {} } }),
-      },
+      where: isDistributed
+        ? { lane: { in: LANES }, id: { in: await idsOverNodes(db, request, limit + 1) } }
+        : {
+            AND: ids.map((id) => ({ id })),
+            ...(outcome === undefined ? {} : { outcome }),
+            ...(receipt === undefined ? {} : { receipt: receiptKey(receipt) }),
+            receivedAt: {
+              ...(from === undefined ? {} : { gte: from }),
+              ...(to === undefined ? {} : { lt: to }),
+            },
+            ...(withDecided ? {} : { decisions: { none: {} } }),
+          },
       omit: { body: true },
       include: { decisions: { orderBy: { id: 'desc' }, take: 1 } },
       orderBy: { id: 'desc' },
@@ -99,11 +106,48 @@ export async function listCallbacks(db: Handle, request: CallbackListRequest = {
   return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
 }
 
+const liesOnNodes = (db: Handle): Promise<boolean> =>
+  db.form.isDistributed((question) => query(db, question, []));
+
+/** Where the inbox lies on several servers, its keys begin with the lane. */
+const LANES = Array.from({ length: LANE_COUNT }, (_, lane) => lane);
+
+/** The page's messages where they lie on other servers than what was decided about them: a function looks at both. */
+async function idsOverNodes(db: Handle, request: CallbackListRequest, limit: number): Promise<string[]> {
+  const { outcome = null, receipt, from, to, withDecided = false, cursor } = request;
+  const first = from === undefined ? FIRST_ID : firstId(from.getTime() - SLACK_MS);
+  const behind = to === undefined ? LAST_ID : firstId(to.getTime() + SLACK_MS);
+  const rows = await query<{ id: string }>(db, PAGE_OVER_NODES, [
+    cursor !== undefined && cursor.toLowerCase() < behind ? cursor : behind,
+    first,
+    outcome,
+    receipt === undefined ? null : receiptKey(receipt),
+    from === undefined ? null : requireTime('from', from),
+    to === undefined ? null : requireTime('to', to),
+    !withDecided,
+    limit,
+  ]);
+  return rows.map(({ id }) => id);
+}
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+const PAGE_OVER_NODES: Statement = {
+  name: 'callbacks_before',
+  text: `
+SELECT i::text AS id
+  FROM lanes.callbacks_before(
+    $1::uuid, $2::uuid, $3::text, $4::text, $5::timestamp, $6::timestamp, $7::boolean, $8::integer
+  ) AS i`,
+};
+
 /** One message of the inbox with its body, or null. */
 export async function findCallback(db: Handle, id: string): Promise<CallbackDetail | null> {
   if (!isUuid(id)) return null;
   const include = { decisions: { orderBy: { id: 'desc' }, take: 1 } } as const;
-  const row = await read(db.prisma.mpesaCallback.findUnique({ where: { id }, include }));
+  const where = (await liesOnNodes(db)) ? { lane: { in: LANES }, id } : { id };
+  const row = await read(db.prisma.mpesaCallback.findFirst({ where, include }));
   return row === null ? null : { ...itemOf(row), body: row.body };
 }
 

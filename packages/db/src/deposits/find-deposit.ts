@@ -187,13 +187,11 @@ export const SUSPENSE_REASON = `
            ELSE l.reason
        END`;
 
-const FIND: Statement = {
-  name: 'deposit_find',
-  text: `
-SELECT coalesce(t.reference, l.mpesa_receipt) AS receipt, ${DEPOSIT_OUTCOME} AS outcome,
-       CASE WHEN core.account_of(t.credit_wallet_id) = 'SUSPENSE' THEN ${SUSPENSE_REASON} END AS reason,
+const findText = ({ transactions, logs, outcome, reason, assignment }: Words): string => `
+SELECT coalesce(t.reference, l.mpesa_receipt) AS receipt, ${outcome} AS outcome,
+       CASE WHEN core.account_of(t.credit_wallet_id) = 'SUSPENSE' THEN ${reason} END AS reason,
        CASE
-           WHEN core.account_of(t.credit_wallet_id) = 'SUSPENSE' AND (core.current_assignment(t.reference)).reference IS NULL
+           WHEN core.account_of(t.credit_wallet_id) = 'SUSPENSE' AND ${assignment} IS NULL
                THEN (${SUGGESTIONS})
        END AS suggestions,
        coalesce(t.amount, l.amount)::text AS amount, core.account_of(t.credit_wallet_id) AS wallet,
@@ -201,7 +199,33 @@ SELECT coalesce(t.reference, l.mpesa_receipt) AS receipt, ${DEPOSIT_OUTCOME} AS 
        (extract(epoch FROM coalesce(t.created_at, l.created_at)) * 1000)::bigint::text AS created_at_ms,
        coalesce(t.verification_hash, '') AS verification_hash
   FROM (SELECT $1::text AS receipt) AS k
-  LEFT JOIN core.transactions t ON t.reference = k.receipt AND t.type = 'DEPOSIT'
-  LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = k.receipt
- WHERE t.id IS NOT NULL OR l.id IS NOT NULL`,
+  LEFT JOIN ${transactions} t ON t.reference = k.receipt AND t.type = 'DEPOSIT'
+  LEFT JOIN ${logs} l ON l.mpesa_receipt = k.receipt
+ WHERE t.id IS NOT NULL OR l.id IS NOT NULL`;
+
+/** What the statement says in another way where the tables lie on several servers. */
+interface Words {
+  readonly transactions: string;
+  readonly logs: string;
+  readonly outcome: string;
+  readonly reason: string;
+  readonly assignment: string;
+}
+
+const FIND: Statement = {
+  name: 'deposit_find',
+  text: findText({
+    transactions: 'core.transactions',
+    logs: 'services.mpesa_logs',
+    outcome: DEPOSIT_OUTCOME,
+    reason: SUSPENSE_REASON,
+    assignment: '(core.current_assignment(t.reference)).reference',
+  }),
+  overNodes: findText({
+    transactions: 'lanes.transactions_of(ARRAY[k.receipt])',
+    logs: 'lanes.logs_of(ARRAY[k.receipt])',
+    outcome: 'lanes.deposit_outcome(l, t)',
+    reason: 'lanes.suspense_reason(l)',
+    assignment: '(SELECT a.reference FROM lanes.assignments_of(ARRAY[k.receipt]) a)',
+  }),
 };

@@ -197,13 +197,36 @@ const CURSOR = `(extract(epoch FROM p.created_at) * 1000)::bigint || '-' || p.cr
 
 // What came into suspense, in whichever stripe it waits, backwards along transactions_suspense_idx. Reversed assignments
 // come in as well; their payments stand where they first came in.
-const listOf = (which: string) => `
+const listOf = ({ payments, logs, assignments, reason }: Words) => `
 SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS remaining, p.currency::text AS currency,
        (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS paid_at_ms,
        (extract(epoch FROM p.created_at) * 1000)::bigint::text AS created_at_ms,
-       l.account, l.phone, l.payer_name, ${SUSPENSE_REASON} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
+       l.account, l.phone, l.payer_name, ${reason} AS reason, CASE WHEN p.assignment IS NULL THEN (${SUGGESTIONS}) END AS suggestions,
        p.assignment, a.credit_wallet_id AS wallet, ${CURSOR} AS place
-  FROM (
+  FROM ${payments} p
+  LEFT JOIN ${logs} l ON l.mpesa_receipt = p.reference
+  LEFT JOIN ${assignments} a ON a.reference = p.assignment
+ WHERE ($6::boolean OR (p.assignment IS NULL AND p.remaining > 0))
+   AND ($7::text IS NULL OR strpos(lower(l.account), lower($7::text)) > 0)
+   AND ($8::numeric IS NULL OR p.amount = $8::numeric)
+   AND ($9::text IS NULL OR NOT EXISTS (
+       SELECT FROM unnest(core.name_words($9::text)) AS w (word)
+        WHERE strpos(array_to_string(core.name_words(coalesce(l.payer_name, '')), ' '), w.word) = 0
+   ))
+ ORDER BY p.created_at DESC, p.credit_version DESC, p.id DESC
+ LIMIT $10::integer`;
+
+/** What the statement says in another way where the tables lie on several servers. */
+interface Words {
+  readonly payments: string;
+  readonly logs: string;
+  readonly assignments: string;
+  readonly reason: string;
+}
+
+const onOneServer = (which: string) =>
+  listOf({
+    payments: `(
     SELECT t.id, t.reference, t.amount, t.currency, t.created_at, t.credit_version,
            c.reference AS assignment, core.remaining_of(t.id) AS remaining
       FROM (
@@ -215,22 +238,34 @@ SELECT p.reference AS receipt, p.amount::text AS amount, p.remaining::text AS re
      CROSS JOIN LATERAL core.current_assignment(t.reference) c
      WHERE t.type = 'DEPOSIT'
      ORDER BY ${LATEST_FIRST}
-  ) p
-  LEFT JOIN services.mpesa_logs l ON l.mpesa_receipt = p.reference
-  LEFT JOIN core.transactions a ON a.reference = p.assignment
- WHERE ($6::boolean OR (p.assignment IS NULL AND p.remaining > 0))
-   AND ($7::text IS NULL OR strpos(lower(l.account), lower($7::text)) > 0)
-   AND ($8::numeric IS NULL OR p.amount = $8::numeric)
-   AND ($9::text IS NULL OR NOT EXISTS (
-       SELECT FROM unnest(core.name_words($9::text)) AS w (word)
-        WHERE strpos(array_to_string(core.name_words(coalesce(l.payer_name, '')), ' '), w.word) = 0
-   ))
- ORDER BY p.created_at DESC, p.credit_version DESC, p.id DESC
- LIMIT $10::integer`;
+  )`,
+    logs: 'services.mpesa_logs',
+    assignments: 'core.transactions',
+    reason: SUSPENSE_REASON,
+  });
 
-const LIST: Statement = { name: 'suspense_list', text: listOf('') };
+const overNodes = (receipt: string) =>
+  `
+WITH payments AS MATERIALIZED (
+    SELECT *
+      FROM lanes.suspense_payments(ARRAY(
+        SELECT t FROM lanes.suspense_before($1::timestamp, $2::bigint, $3::uuid, $4::integer, $5::timestamp, ${receipt}) t
+      ))
+)${listOf({
+    payments: 'payments',
+    logs: 'lanes.logs_of(ARRAY(SELECT x.reference FROM payments x))',
+    assignments:
+      'lanes.transactions_of(ARRAY(SELECT x.assignment FROM payments x WHERE x.assignment IS NOT NULL))',
+    reason: 'lanes.suspense_reason(l)',
+  })}`;
 
-const ONE: Statement = { name: 'suspense_one', text: listOf('AND reference = $11::text') };
+const LIST: Statement = { name: 'suspense_list', text: onOneServer(''), overNodes: overNodes('NULL') };
+
+const ONE: Statement = {
+  name: 'suspense_one',
+  text: onOneServer('AND reference = $11::text'),
+  overNodes: overNodes('$11::text'),
+};
 
 const REFUNDS: Statement = {
   name: 'suspense_refunds',
@@ -260,4 +295,13 @@ SELECT ${CURSOR} AS place
      WHERE ${IN_SUSPENSE} AND (created_at, credit_version, id) < (p.created_at, p.credit_version, p.id)
        AND created_at >= $5::timestamp
  )`,
+  // The last of as many, where one more is behind it.
+  overNodes: `
+WITH examined AS MATERIALIZED (
+    SELECT t.created_at, t.credit_version, t.id
+      FROM lanes.suspense_before($1::timestamp, $2::bigint, $3::uuid, $4::integer + 1, $5::timestamp) t
+)
+SELECT ${CURSOR} AS place
+  FROM (SELECT * FROM examined ORDER BY ${LATEST_FIRST} OFFSET $4::integer - 1 LIMIT 1) p
+ WHERE (SELECT count(*) FROM examined) > $4::integer`,
 };

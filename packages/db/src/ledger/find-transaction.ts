@@ -125,9 +125,9 @@ interface TransactionRow {
   readonly fee_paid_by: 'from' | 'to';
 }
 
-const FIND: Statement = {
-  name: 'transaction_find_first',
-  text: `
+const PAYMENT = `CASE t.type WHEN 'DEPOSIT' THEN t.reference WHEN 'ASSIGNMENT' THEN regexp_replace(t.reference, '^AS\\d*-', '') END`;
+
+const findText = ({ transactions, wallets, reversed, fees, logs, reversals }: Words): string => `
 SELECT t.reference, t.type, core.account_of(t.debit_wallet_id) AS debit_wallet_id, d.holder_name AS debit_name, d.kind AS debit_kind,
        d.language::text AS debit_language, c.language::text AS credit_language,
        core.account_of(t.credit_wallet_id) AS credit_wallet_id, c.holder_name AS credit_name, c.kind AS credit_kind,
@@ -137,22 +137,51 @@ SELECT t.reference, t.type, core.account_of(t.debit_wallet_id) AS debit_wallet_i
        coalesce(r.refs, '') AS reversed_by, (t.amount - coalesce(r.amount, 0))::text AS remaining,
        round(extract(epoch FROM l.paid_at) * 1000)::text AS paid_at_ms, f.amount::text AS fee,
        CASE WHEN f.debit_wallet_id = t.debit_wallet_id THEN 'from' ELSE 'to' END AS fee_paid_by
-  FROM core.transactions t
-  JOIN core.wallets d ON d.id = t.debit_wallet_id
-  JOIN core.wallets c ON c.id = t.credit_wallet_id
-  LEFT JOIN core.transactions o ON o.id = t.reverses_id
-  LEFT JOIN core.transactions f ON f.reference = t.reference || '-F' AND f.type = 'FEE'
+  FROM ${transactions} t
+  JOIN ${wallets('t.debit_wallet_id')} d ON d.id = t.debit_wallet_id
+  JOIN ${wallets('t.credit_wallet_id')} c ON c.id = t.credit_wallet_id
+  LEFT JOIN ${reversed} o ON o.id = t.reverses_id
+  LEFT JOIN ${fees} f ON f.reference = t.reference || '-F' AND f.type = 'FEE'
   -- An assignment has the receipt of the payment behind its prefix.
-  LEFT JOIN services.mpesa_logs l
-    ON l.mpesa_receipt = CASE t.type WHEN 'DEPOSIT' THEN t.reference WHEN 'ASSIGNMENT' THEN regexp_replace(t.reference, '^AS\\d*-', '') END
+  LEFT JOIN ${logs} l
+    ON l.mpesa_receipt = ${PAYMENT}
  CROSS JOIN LATERAL (
     SELECT string_agg(x.reference, ',' ORDER BY x.created_at, x.id) AS refs, sum(x.amount) AS amount
-      FROM core.transactions x
+      FROM ${reversals} x
      WHERE x.reverses_id = t.id
   ) r
  WHERE t.reference = ANY ($1::text[])
  ORDER BY array_position($1::text[], t.reference::text)
- LIMIT 1`,
+ LIMIT 1`;
+
+/** What the statement says in another way where the tables lie on several servers. */
+interface Words {
+  readonly transactions: string;
+  readonly wallets: (id: string) => string;
+  readonly reversed: string;
+  readonly fees: string;
+  readonly logs: string;
+  readonly reversals: string;
+}
+
+const FIND: Statement = {
+  name: 'transaction_find_first',
+  text: findText({
+    transactions: 'core.transactions',
+    wallets: () => 'core.wallets',
+    reversed: 'core.transactions',
+    fees: 'core.transactions',
+    logs: 'services.mpesa_logs',
+    reversals: 'core.transactions',
+  }),
+  overNodes: findText({
+    transactions: 'lanes.transactions_of($1::text[])',
+    wallets: (id) => `lanes.wallets_of(ARRAY[${id}]::text[])`,
+    reversed: 'lanes.transactions_by_id(ARRAY[t.reverses_id])',
+    fees: `lanes.transactions_of(ARRAY[t.reference || '-F'])`,
+    logs: `lanes.logs_of(ARRAY[${PAYMENT}])`,
+    reversals: 'lanes.reversals_of(ARRAY[t.id])',
+  }),
 };
 
 const FIND_HASH: Statement = {
@@ -162,6 +191,12 @@ SELECT (
     SELECT verification_hash FROM core.transactions
      WHERE reference = ANY ($1::text[])
      ORDER BY array_position($1::text[], reference::text)
+     LIMIT 1
+) AS verification_hash`,
+  overNodes: `
+SELECT (
+    SELECT t.verification_hash FROM lanes.transactions_of($1::text[]) t
+     ORDER BY array_position($1::text[], t.reference::text)
      LIMIT 1
 ) AS verification_hash`,
 };

@@ -200,16 +200,19 @@ interface HoldRow {
   readonly available: string;
 }
 
-const FIND: Statement = {
-  name: 'hold_find_with_fee',
-  text: `
+const findText = (holds: string, wallets: string): string => `
 SELECT h.id::text AS id, h.wallet_id, h.amount::text AS amount, coalesce(h.fee_held, 0)::numeric(19,2)::text AS fee_held,
        h.captured::text AS captured, h.status,
        h.capture_reference,
        (extract(epoch FROM h.expires_at) * 1000)::bigint::text AS expires_at_ms,
        (extract(epoch FROM h.created_at) * 1000)::bigint::text AS created_at_ms,
        (w.balance - w.held)::text AS available
-  FROM core.holds h
-  JOIN core.wallets w ON w.id = h.wallet_id
- WHERE h.id = $1::uuid`,
+  FROM ${holds} h
+  JOIN ${wallets} w ON w.id = h.wallet_id
+ WHERE h.id = $1::uuid`;
+
+const FIND: Statement = {
+  name: 'hold_find_with_fee',
+  text: findText('core.holds', 'core.wallets'),
+  overNodes: findText('lanes.holds_of(ARRAY[$1::uuid])', 'lanes.wallets_of(ARRAY[h.wallet_id]::text[])'),
 };

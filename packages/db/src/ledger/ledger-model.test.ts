@@ -15,6 +15,7 @@ import type { Event, PositionedIntake } from '../testing/ledger/positions.ts';
 import { learn, operationOf, steps } from '../testing/ledger/steps.ts';
 import type { Step, World } from '../testing/ledger/steps.ts';
 import { newReceipt } from '../testing/deposits/sample-deposit.ts';
+import { times } from '../testing/database/nodes.ts';
 import { useTestDb } from '../testing/database/test-db.ts';
 import { openCustomer } from '../testing/database/wallet-fixtures.ts';
 
@@ -145,7 +146,7 @@ test("whatever many connections ask at once is answered as a single clerk would 
       expect(await allFaults(sql)).toEqual([]);
     }),
     // What failed once between connections need not fail again, so a smaller example would prove nothing.
-    { numRuns: 60, endOnFailure: true },
+    { numRuns: times(60), endOnFailure: true },
   );
   expect(largest).toBeGreaterThan(2);
   const { checks } = await auditLedger(database.db);

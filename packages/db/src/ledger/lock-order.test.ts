@@ -2,12 +2,13 @@ import { expect, test } from 'vitest';
 import { hold } from './holds.ts';
 import { allFaults } from '../testing/ledger/hold-faults.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
+import { times } from '../testing/database/nodes.ts';
 import { connect, openTestDb, sqlOf } from '../testing/database/test-db.ts';
 import { openFunded } from '../testing/database/wallet-fixtures.ts';
 import { transfer } from './transfers.ts';
 
 const CONNECTIONS = 6;
-const ROUNDS = 40;
+const ROUNDS = times(40);
 
 test('transfers, captures, reversals, batches and freezes over the same wallets from both ends never wait in a circle', async () => {
   await using database = await openTestDb();
@@ -34,7 +35,10 @@ test('transfers, captures, reversals, batches and freezes over the same wallets 
       { text: 'SELECT core.set_wallet_status($1, $2, $3)', values: [to, freeze, 'the race'] },
     );
   }
-  const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(database.url)));
+  const { urls } = database;
+  const clients = await Promise.all(
+    Array.from({ length: CONNECTIONS }, (_, i) => connect(urls[i % urls.length] ?? '')),
+  );
   try {
     // Past the package, which would try again: a deadlock rejects here.
     await Promise.all(

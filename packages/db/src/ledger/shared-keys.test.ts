@@ -8,6 +8,7 @@ import { allFaults } from '../testing/ledger/hold-faults.ts';
 import { meet, useRace } from '../testing/ledger/race.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { payIntoSuspense } from '../testing/ledger/suspense.ts';
+import { times } from '../testing/database/nodes.ts';
 import { useTestDb } from '../testing/database/test-db.ts';
 import { openCustomer, openFunded } from '../testing/database/wallet-fixtures.ts';
 import { transfer } from './transfers.ts';
@@ -41,7 +42,7 @@ test.each(['capture', 'reversal', 'assignment'] as const)(
   'when a transfer and the %s of other wallets meet under one key, one is done and the other gets the reason why not',
   async (kind) => {
     const outcomes = new Set<string>();
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < times(40); round += 1) {
       const key = { idempotencyKey: newKey() };
       const [from, to] = [await openFunded(database, '50.00'), await openCustomer(database.db)];
       const { wallet, ask } = await OPERATIONS[kind]();

@@ -134,7 +134,7 @@ test('where the language orders texts, idx_wallets_number serves the prefix, whi
     await execute(url, 'VACUUM ANALYZE core.wallets');
     const plans: string[] = [];
     const explaining: Handle = {
-      prisma: english.prisma,
+      ...english,
       async run({ name: statement, text }, values) {
         const rows = await english.run({ name: `explain_${statement}`, text: `EXPLAIN ${text}` }, values);
         plans.push(JSON.stringify(rows));

@@ -170,10 +170,23 @@ SELECT w.currency::text AS currency, o.version::text AS first, e.version::text A
        coalesce(${postingAt('debit_balance_after', 'e.version')}, 0)::numeric(19,2)::text AS closing
   FROM w, o, e`;
 
-const FRAME: Statement = { name: 'statement_frame', text: frameUntil('< $3::timestamp') };
+const frameOverNodes = (isInclusive: boolean) => `
+SELECT f.currency, f.first::text AS first, f.last::text AS last, f.opening::numeric(19,2)::text AS opening,
+       f.closing::numeric(19,2)::text AS closing
+  FROM lanes.statement_frame($1::text, $2::timestamp, $3::timestamp, ${String(isInclusive)}) f`;
+
+const FRAME: Statement = {
+  name: 'statement_frame',
+  text: frameUntil('< $3::timestamp'),
+  overNodes: frameOverNodes(false),
+};
 
 // The balance at a moment has in it what happened at this very moment.
-const BALANCE_AT: Statement = { name: 'balance_at', text: frameUntil('<= $3::timestamp') };
+const BALANCE_AT: Statement = {
+  name: 'balance_at',
+  text: frameUntil('<= $3::timestamp'),
+  overNodes: frameOverNodes(true),
+};
 
 // Each side is cut to a page of its own before the two are put together.
 const LINES: Statement = {
@@ -195,6 +208,16 @@ SELECT p.version::text AS version, p.balance_after::text AS balance_after, p.ref
       WHERE credit_wallet_id = $1 AND credit_version > $2::bigint AND credit_version <= $3::bigint
       ORDER BY credit_version LIMIT $4::integer)
   ) p
+ ORDER BY p.version
+ LIMIT $4::integer`,
+  overNodes: `
+SELECT p.version::text AS version,
+       CASE WHEN p.is_debit THEN t.debit_balance_after ELSE t.credit_balance_after END::text AS balance_after,
+       t.reference, t.type, CASE WHEN p.is_debit THEN 'debit' ELSE 'credit' END AS direction,
+       core.account_of(CASE WHEN p.is_debit THEN t.credit_wallet_id ELSE t.debit_wallet_id END) AS counterparty,
+       t.amount::text AS amount, t.narrative, (extract(epoch FROM t.created_at) * 1000)::bigint::text AS created_at_ms
+  FROM lanes.legs_of($1::text, $2::bigint, $3::bigint, $4::integer) p
+ CROSS JOIN LATERAL (SELECT (p.transaction).*) t
  ORDER BY p.version
  LIMIT $4::integer`,
 };

@@ -156,6 +156,7 @@ SELECT o.outcome, o.reason AS refused_for, ${COLUMNS}
 const LOOKUP: Statement = {
   name: 'wallet_lookup',
   text: `SELECT ${COLUMNS} FROM core.wallets WHERE id = $1::varchar AND kind = 'CUSTOMER'`,
+  overNodes: `SELECT ${COLUMNS} FROM lanes.wallets_of(ARRAY[$1::text]) WHERE kind = 'CUSTOMER'`,
 };
 
 // LIKE with the wildcards of the prefix itself made plain; idx_wallets_number serves it.

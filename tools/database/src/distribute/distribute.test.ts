@@ -1,5 +1,16 @@
-import { createDb, createDepositIntake, openWallet, recordDeposits, storeCallback } from '@repo/db';
-import type { Db, Deposit } from '@repo/db';
+import {
+  assignSuspense,
+  auditLedger,
+  createDb,
+  createDepositIntake,
+  isDaftariError,
+  openWallet,
+  recordDeposits,
+  reverseTransaction,
+  storeCallback,
+  transfer,
+} from '@repo/db';
+import type { Db, Deposit, Transfer } from '@repo/db';
 import { hasCitus, startCitus } from '@repo/postgres/citus';
 import type { CitusCluster } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';
@@ -9,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
+import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 
@@ -44,6 +56,48 @@ async function walletsApart(): Promise<[string, string]> {
   }
 }
 
+/** `done`, or the code of the refusal. */
+async function codeOf(request: Promise<unknown>): Promise<string> {
+  try {
+    await request;
+    return 'done';
+  } catch (error) {
+    if (isDaftariError(error)) return error.code;
+    throw error;
+  }
+}
+
+/** What the audit of a node finds, as sentences. */
+async function findingsOf(db: Db): Promise<string[]> {
+  const { checks } = await auditLedger(db);
+  return checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
+}
+
+let moved = 0;
+
+/** Moves a little money between two wallets, both ways, by several callers of every node, until it is ended. */
+function moveMoney([one, two]: readonly [string, string], nodesAsked: readonly Db[]) {
+  const done: Transfer[] = [];
+  const failed: Transfer[] = [];
+  const signal = { isOver: false };
+  const callers = Array.from({ length: 6 }, async (_, caller) => {
+    while (!signal.isOver) {
+      moved += 1;
+      const [from, to] = (caller + moved) % 2 === 0 ? [one, two] : [two, one];
+      const request = { from, to, amount: '0.01', idempotencyKey: `move-${String(moved)}` };
+      await transfer(nodesAsked[caller % nodesAsked.length] as Db, request).then(
+        () => done.push(request),
+        () => failed.push(request),
+      );
+    }
+  });
+  const end = async () => {
+    signal.isOver = true;
+    await Promise.all(callers);
+  };
+  return { done, failed, end, [Symbol.asyncDispose]: end };
+}
+
 const BALANCES = 'SELECT sum(balance) AS n FROM core.wallets';
 
 describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { timeout: 300_000 }, () => {
@@ -71,11 +125,12 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     expect(stderr).toContain('it is distributed already');
   });
 
-  it('records whatever is sent as one machine does, whichever node is asked', async () => {
+  it('records, moves and reads whatever is sent as one machine does, whichever node is asked', async () => {
     await using plain = await createTestDatabase();
     await recordEarly(plain.url);
     await using pair = await openPair(plain.url, cluster.url, cluster.workerUrls[0]);
     await expectAlike(pair, 8);
+    await expectMoneyAlike(pair, 8);
   });
 
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {
@@ -101,12 +156,13 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
   });
 
   it('keeps what is no payment, on every node', async () => {
+    const kept = `SELECT count(*) AS n FROM services.mpesa_callbacks WHERE outcome = 'QUARANTINED'`;
+    const before = await numberOf(cluster.url, kept);
     for (const db of dbs) {
       const callback = { kind: 'C2B_CONFIRMATION', source: null, body: Buffer.from('not JSON') } as const;
       await storeCallback(db, { ...callback, outcome: 'QUARANTINED', error: 'not JSON', receipt: null });
     }
-    const kept = `SELECT count(*) AS n FROM services.mpesa_callbacks WHERE outcome = 'QUARANTINED'`;
-    expect(await numberOf(cluster.url, kept)).toBe(dbs.length);
+    expect(await numberOf(cluster.url, kept)).toBe(before + dbs.length);
   });
 
   it('refuses what goes past its functions, on every node', async () => {
@@ -116,6 +172,74 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
       });
       await expect(execute(url, `DELETE FROM core.transactions`)).rejects.toMatchObject({ code: 'DF001' });
     }
+  });
+
+  it('does one of what three nodes are asked at the same moment, and takes a key once', async () => {
+    const [one, two] = await walletsApart();
+    await recordDeposits(dbs[0] as Db, [depositTo(one), depositTo(two), depositTo(one), depositTo(two)]);
+    for (let round = 0; round < 12; round += 1) {
+      const suspense = depositTo('nobody');
+      await recordDeposits(dbs[round % 3] as Db, [suspense]);
+      const { receipt } = suspense;
+      const key = (name: string) => ({ idempotencyKey: `race-${String(round)}-${name}` });
+      const asked = [
+        (db: Db) => assignSuspense(db, { receipt, wallet: one, ...key('one') }),
+        (db: Db) => assignSuspense(db, { receipt, wallet: two, ...key('two') }),
+        (db: Db) => reverseTransaction(db, { reference: receipt, ...key('back') }),
+      ];
+      const told = await Promise.all(asked.map((ask, place) => codeOf(ask(dbs[(place + round) % 3] as Db))));
+      expect(told.filter((code) => code === 'done')).toHaveLength(1);
+
+      // One key for three requests: one of them has it.
+      const pairs = [[one, two, '1.00'] as const, [two, one, '1.00'] as const, [one, two, '0.50'] as const];
+      const paid = await Promise.all(
+        pairs.map(([from, to, amount], place) =>
+          codeOf(transfer(dbs[(place + round) % 3] as Db, { from, to, amount, ...key('paid') })),
+        ),
+      );
+      expect(paid.toSorted()).toEqual(['done', 'key_reused', 'key_reused']);
+    }
+    expect(await findingsOf(dbs[2] as Db)).toEqual([]);
+  });
+
+  it('shows its audit one moment, while money moves between the workers', async () => {
+    const wallets = await walletsApart();
+    await recordDeposits(
+      dbs[0] as Db,
+      [...wallets, ...wallets, ...wallets].map((number) => depositTo(number)),
+    );
+    await using moves = moveMoney(wallets, dbs);
+    await until('money moves', () => moves.done.length > 10);
+    for (const db of dbs) expect(await findingsOf(db)).toEqual([]);
+    const then = moves.done.length;
+    await until('money goes on moving', () => moves.done.length > then + 10);
+    await moves.end();
+    expect(moves.failed).toEqual([]);
+  });
+
+  it('loses no cent and moves none twice when a worker is killed during transfers', async () => {
+    const wallets = await walletsApart();
+    await recordDeposits(
+      dbs[0] as Db,
+      [...wallets, ...wallets, ...wallets].map((number) => depositTo(number)),
+    );
+    const keys = `SELECT count(*) AS n FROM core.transactions WHERE idempotency_key LIKE 'move-%'`;
+    const before = await numberOf(cluster.url, keys);
+    await using moves = moveMoney(wallets, dbs);
+    await until('money moves', () => moves.done.length > 20);
+    const worker = cluster.workers[0];
+    await worker?.kill();
+    await until('transfers are refused', () => moves.failed.length > 0);
+    if (worker !== undefined) await cluster.restart(worker);
+    const then = moves.done.length;
+    await until('money moves again', () => moves.done.length > then + 20);
+    await moves.end();
+    // What was prepared on one node and not yet committed is finished by the coordinator, also by itself.
+    await execute(cluster.url, 'SELECT recover_prepared_transactions()');
+    // Whoever got no answer asks again, and it is done once.
+    for (const request of moves.failed) expect(await codeOf(transfer(dbs[0] as Db, request))).toBe('done');
+    expect(await numberOf(cluster.url, keys)).toBe(before + moves.done.length + moves.failed.length);
+    expect(await findingsOf(dbs[0] as Db)).toEqual([]);
   });
 
   it('loses nothing and credits nothing twice when a worker is killed', async () => {
@@ -157,5 +281,6 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     expect(await numberOf(cluster.url, BALANCES)).toBe(0);
     const claimed = `SELECT count(*) AS n FROM services.mpesa_logs l WHERE l.mpesa_receipt NOT IN (SELECT reference FROM lanes.claims)`;
     expect(await numberOf(cluster.url, claimed)).toBe(0);
+    expect(await findingsOf(dbs[0] as Db)).toEqual([]);
   });
 });

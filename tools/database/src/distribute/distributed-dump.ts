@@ -2,7 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import type { DumpObject } from '../dump/dump-object.ts';
-import { DROPPED, KEYS } from './keys.ts';
+import { DROPPED_KEYS, DROPPED_TRIGGERS, KEYS } from './keys.ts';
 import type { LaneTable } from './keys.ts';
 import { LANES_SCHEMA } from './lane-form.ts';
 import { nodeFormOf } from './node-form.ts';
@@ -22,15 +22,21 @@ export async function distributedDump(
 ): Promise<DumpObject[]> {
   const written = await readSources(directory);
   return committed.flatMap((object) => {
-    if (object.kind === 'foreign key' && object.name === `${DROPPED.name} on ${DROPPED.table}`) return [];
+    if (isDropped(object)) return [];
     if (object.kind !== 'function') return [keyFormOf(object)];
     const source = written.get(object.name);
     const sql =
       source === undefined
-        ? (nodeFormOf({ definition: object.sql }) ?? object.sql)
+        ? (nodeFormOf({ name: object.name, definition: object.sql }) ?? object.sql)
         : writtenFormOf(object.sql, source);
     return [{ ...object, sql }];
   });
+}
+
+function isDropped({ kind, name }: DumpObject): boolean {
+  const among = (dropped: readonly { readonly table: string; readonly name: string }[]): boolean =>
+    dropped.some((each) => name === `${each.name} on ${each.table}`);
+  return (kind === 'foreign key' && among(DROPPED_KEYS)) || (kind === 'trigger' && among(DROPPED_TRIGGERS));
 }
 
 /** The sources of the distributed form by the names of their functions. */

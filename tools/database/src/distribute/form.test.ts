@@ -1,8 +1,21 @@
-import { createDb, openWallet, recordDeposit, storeCallback } from '@repo/db';
+import {
+  auditLedger,
+  createDb,
+  findDeposit,
+  openWallet,
+  recordDeposit,
+  reverseTransaction,
+  storeCallback,
+  transfer,
+  walletStatement,
+} from '@repo/db';
 import { createTestDatabase } from '@repo/postgres/testing';
+import { until } from '@repo/testing/until';
 import { expect, it } from 'vitest';
 import { withConnection } from '../connection.ts';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
+import { numberOf } from '../fixtures/databases.ts';
+import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { layOutForm } from './form.ts';
 
@@ -26,6 +39,18 @@ it(
     const logs = Number(row?.['logs']);
     expect(logs).toBeGreaterThan(0);
     expect(row).toEqual({ logs, claimed: logs, there: logs, claims: logs });
+  },
+);
+
+it(
+  'the distributed form moves money, keeps it and reads it as one machine does',
+  { timeout: 300_000 },
+  async () => {
+    await using plain = await createTestDatabase();
+    await using lanes = await createTestDatabase();
+    await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
+    await using pair = await openPair(plain.url, lanes.url);
+    await expectMoneyAlike(pair, 20);
   },
 );
 
@@ -61,4 +86,71 @@ it('what was recorded before it is distributed is credited no second time, for w
   await distributed.close();
   const sum = `SELECT sum(balance)::text AS sum FROM core.wallets WHERE kind = 'CUSTOMER'`;
   expect(await database.query(sum)).toEqual([{ sum: '10.00' }]);
+});
+
+it('what is older than lanes, and what moved between them, is found where it belongs', async () => {
+  await using database = await createTestDatabase();
+  const db = createDb({ url: database.url, maxConnections: 2 });
+  const open = async () =>
+    (await openWallet(db, { holderName: 'Amina Otieno', phone: '254700000011' })).number;
+  const [from, to] = [await open(), await open()];
+  const deposit = depositTo(from);
+  await recordDeposit(db, deposit);
+  const suspense = depositTo('nobody');
+  await recordDeposit(db, suspense);
+  const sent = await transfer(db, { from, to, amount: '4.00', idempotencyKey: 'before' });
+  await db.close();
+  for (const table of [
+    'core.transactions',
+    'core.wallet_events',
+    'services.mpesa_logs',
+    'services.mpesa_callbacks',
+  ]) {
+    await database.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`);
+    await database.query(`UPDATE ${table} SET lane = NULL`);
+    await database.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
+  }
+
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const distributed = createDb({ url: database.url, maxConnections: 2 });
+  expect(await recordDeposit(distributed, { ...deposit, account: to })).toMatchObject({
+    outcome: 'duplicate',
+    wallet: from,
+  });
+  expect(await findDeposit(distributed, suspense.receipt)).toMatchObject({
+    outcome: 'suspense',
+    callbacks: [{ outcome: 'SUSPENSE' }],
+  });
+  await reverseTransaction(distributed, { reference: sent.reference, idempotencyKey: 'after' });
+  const { lines } = await walletStatement(distributed, { wallet: from });
+  expect(lines.map(({ type, balanceAfter }) => [type, balanceAfter])).toEqual([
+    ['DEPOSIT', '10.00'],
+    ['TRANSFER', '6.00'],
+    ['REVERSAL', '10.00'],
+  ]);
+  const { checks } = await auditLedger(distributed);
+  expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
+  await distributed.close();
+});
+
+// Each node commits its part of a transaction by itself: the wallet of suspense may be free again before another node shows the
+// assignment. Its claim, which that node still has to commit, is what stands for it here.
+it('a payment is not sent back while an assignment of it is still being committed somewhere', async () => {
+  await using database = await createTestDatabase();
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const db = createDb({ url: database.url, maxConnections: 1 });
+  const deposit = depositTo('nobody');
+  await recordDeposit(db, deposit);
+  await database.query('BEGIN');
+  await database.query(`INSERT INTO lanes.claims (reference, lane) VALUES ('AS-${deposit.receipt}', 0)`);
+  const reversing = reverseTransaction(db, { reference: deposit.receipt, idempotencyKey: 'back' });
+  const waiting = `SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+  const first = await Promise.race([
+    reversing.then(() => 'it was sent back'),
+    until('it waits', () => numberOf(database.url, waiting), { isFit: (count) => count === 1 }),
+  ]);
+  expect(first).toBe(1);
+  await database.query('ROLLBACK');
+  expect(await reversing).toMatchObject({ type: 'REVERSAL', amount: '10.00' });
+  await db.close();
 });

@@ -3,7 +3,7 @@ import { inOrderOfUse } from '../new-migration/order-of-use.ts';
 import { readFunctions } from '../new-migration/deployed-functions.ts';
 import { readSources } from './distributed-dump.ts';
 import { foreignKeyStatements, keyStatements, laneStatements } from './keys.ts';
-import { nodeFormOf } from './node-form.ts';
+import { callableFormOf, nodeFormOf } from './node-form.ts';
 import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from './lane-form.ts';
 
 /** The table of what is claimed once in the world, whichever lane has it. */
@@ -32,10 +32,14 @@ async function formFunctions(client: Client, directory: string): Promise<{ name:
     const text = nodeFormOf(each);
     return text === null ? [] : [{ name: each.name, text }];
   });
+  const callable = deployed.flatMap((each) => {
+    const text = callableFormOf(each);
+    return text === null ? [] : [{ name: nameInLanes(each.name), text }];
+  });
   const written = [...(await readSources(directory))].map(([name, text]) => ({ name, text }));
   // What the folder says of a function wins.
   const names = new Set(written.map(({ name }) => name));
-  return inOrderOfUse([...forms, ...others.filter(({ name }) => !names.has(name)), ...written]);
+  return inOrderOfUse([...forms, ...callable, ...others.filter(({ name }) => !names.has(name)), ...written]);
 }
 
 /**

@@ -9,6 +9,8 @@ export interface LaneTable {
   readonly unique: Readonly<Record<string, string>>;
   /** Foreign keys by their names, with their columns and the table that they lead to. */
   readonly foreign: Readonly<Record<string, { readonly column: string; readonly to: string }>>;
+  /** Foreign keys to rows that may lie in another lane, which PostgreSQL cannot check over nodes. */
+  readonly across?: readonly string[];
   /** Whether a row may come without a lane: then it is in lane 0. */
   readonly hasDefault?: boolean;
 }
@@ -25,10 +27,10 @@ export const KEYS: readonly LaneTable[] = [
       transactions_credit_posting_key: 'credit_wallet_id, credit_version',
     },
     foreign: {
-      transactions_debit_wallet_id_fkey: { column: 'debit_wallet_id', to: 'core.wallets' },
       transactions_credit_wallet_id_fkey: { column: 'credit_wallet_id', to: 'core.wallets' },
-      transactions_reverses_id_fkey: { column: 'reverses_id', to: 'core.transactions' },
     },
+    // A transaction lies in the lane that is credited.
+    across: ['transactions_debit_wallet_id_fkey', 'transactions_reverses_id_fkey'],
   },
   {
     name: 'core.holds',
@@ -58,17 +60,42 @@ export const KEYS: readonly LaneTable[] = [
 ];
 
 /** A foreign key from a table of no lane to one of the lanes, which PostgreSQL cannot check over nodes. */
-export const DROPPED = {
-  table: 'services.mpesa_decisions',
-  name: 'mpesa_decisions_callback_id_fkey',
-} as const;
+const DECIDED = { table: 'services.mpesa_decisions', name: 'mpesa_decisions_callback_id_fkey' } as const;
 
-/** The statements that give rows their lane which name no account. The guards are for what is new, and let no row be changed. */
+/** Foreign keys that the form does not have. */
+export const DROPPED_KEYS: readonly { readonly table: string; readonly name: string }[] = [
+  DECIDED,
+  ...KEYS.flatMap(({ name: table, across = [] }) => across.map((name) => ({ table, name }))),
+];
+
+/** Triggers by which customers are told of a row: a trigger on one node may ask no other, so the functions tell them. */
+export const DROPPED_TRIGGERS: readonly { readonly table: string; readonly name: string }[] = [
+  { table: 'core.transactions', name: 'transactions_told' },
+  { table: 'core.holds', name: 'holds_told' },
+];
+
+/**
+ * Rows that are older than lanes, or name no account, and the lane that they get: a transaction that of the wallet that was
+ * credited, what was told of it the same, and what belongs to nobody lane 0. In an order in which each finds the ones before.
+ */
+const OLD_ROWS: readonly { readonly name: string; readonly lane: string }[] = [
+  { name: 'core.transactions', lane: 'core.lane_of(x.credit_wallet_id)' },
+  { name: 'core.wallet_events', lane: 'core.lane_of(x.wallet_id)' },
+  {
+    name: 'services.mpesa_logs',
+    lane: 'coalesce((SELECT t.lane FROM core.transactions t WHERE t.reference = x.mpesa_receipt), 0)',
+  },
+  {
+    name: 'services.mpesa_callbacks',
+    lane: 'coalesce((SELECT l.lane FROM services.mpesa_logs l WHERE l.mpesa_receipt = x.receipt), 0)',
+  },
+];
+
+/** The statements that give such rows their lane. The guards are for what is new, and let no row be changed. */
 export function laneStatements(): string[] {
-  const tables = KEYS.filter(({ hasDefault }) => hasDefault === true);
-  return tables.flatMap(({ name }) => [
+  return OLD_ROWS.flatMap(({ name, lane }) => [
     `ALTER TABLE ${name} DISABLE TRIGGER USER`,
-    `UPDATE ${name} SET lane = 0 WHERE lane IS NULL`,
+    `UPDATE ${name} x SET lane = ${lane} WHERE x.lane IS NULL`,
     `ALTER TABLE ${name} ENABLE TRIGGER USER`,
   ]);
 }
@@ -76,7 +103,8 @@ export function laneStatements(): string[] {
 /** The statements that give the keys their lane. They are plain PostgreSQL. */
 export function keyStatements(): string[] {
   return [
-    `ALTER TABLE ${DROPPED.table} DROP CONSTRAINT ${DROPPED.name}`,
+    ...DROPPED_TRIGGERS.map(({ table, name }) => `DROP TRIGGER ${name} ON ${table}`),
+    ...DROPPED_KEYS.map(({ table, name }) => `ALTER TABLE ${table} DROP CONSTRAINT ${name}`),
     // What points to a key goes before the key.
     ...KEYS.toReversed().flatMap(({ name, foreign }) =>
       Object.keys(foreign).map((key) => `ALTER TABLE ${name} DROP CONSTRAINT ${key}`),

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { bodyOf, readSources } from '../distribute/distributed-dump.ts';
 import { KEYS } from '../distribute/keys.ts';
+import { callableFormOf } from '../distribute/node-form.ts';
 import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from '../distribute/lane-form.ts';
 import type { DumpObject } from '../dump/dump-object.ts';
 import type { Check, Finding } from './finding.ts';
@@ -68,10 +69,14 @@ async function expectedBodies(dump: readonly DumpObject[], sources: string): Pro
       nameInLanes(name),
       bodyOf(laneFormOf({ name, definition: sql })),
     ]);
+  const callable = dump.flatMap(({ kind, name, sql }): [string, string][] => {
+    const form = kind === 'function' ? callableFormOf({ name, definition: sql }) : null;
+    return form === null ? [] : [[nameInLanes(name), bodyOf(form)]];
+  });
   const written = [...(await readSources(sources))]
     .filter(([name]) => name.startsWith(`${LANES_SCHEMA}.`))
     .map(([name, text]): [string, string] => [name, bodyOf(text)]);
-  return new Map([...forms, ...written]);
+  return new Map([...forms, ...callable, ...written]);
 }
 
 function functionFaults(

@@ -1,3 +1,6 @@
+import type { Db } from '../../connection/db.ts';
+import { releaseDeposit, resolveCallback } from '../../deposits/deposit-decisions.ts';
+import { storeCallback } from '../../deposits/inbox.ts';
 import { recordDeposit } from '../../deposits/record-deposits.ts';
 import { captureHold, hold } from '../../ledger/holds.ts';
 import { reverseTransaction } from '../../ledger/reversals.ts';
@@ -28,7 +31,18 @@ export interface AuditScenario {
   readonly active: string;
 }
 
-/** One of everything that a ledger does: two deposits (one repeated), suspense, transfers, fees, holds and SMS. */
+/** People decide that a message is nothing and that a payment above the limit is not posted: requests that moved nothing. */
+async function decide(db: Db): Promise<void> {
+  const decided = { decidedBy: 'a person', reason: 'it is nothing' };
+  const callback = { kind: 'C2B_CONFIRMATION', source: null, body: Buffer.from('not JSON') } as const;
+  const kept = { ...callback, outcome: 'QUARANTINED', error: 'not JSON', receipt: null } as const;
+  const { id } = await storeCallback(db, kept);
+  await resolveCallback(db, { ...decided, id, decision: 'keep', idempotencyKey: newKey() });
+  const { receipt } = await recordDeposit(db, sampleDeposit({ amount: '10000000.01' }));
+  await releaseDeposit(db, { ...decided, receipt, decision: 'reject', idempotencyKey: newKey() });
+}
+
+/** One of everything that a ledger does: deposits (one repeated), suspense, transfers, fees, holds, decisions and SMS. */
 export async function playEverything({ db, sql }: Pick<TestDb, 'db' | 'sql'>): Promise<AuditScenario> {
   await addFeeRule(sql, { flat: '1.00' });
   await addFeeRule(sql, { type: 'WITHDRAWAL', flat: '2.00' });
@@ -54,6 +68,7 @@ export async function playEverything({ db, sql }: Pick<TestDb, 'db' | 'sql'>): P
     amount: '20.00',
     idempotencyKey: newKey(),
   });
+  await decide(db);
   const { messages } = await claim(db);
   await settleSms(
     db,

@@ -1,8 +1,8 @@
-import { createTestDatabase } from '@repo/postgres/testing';
 import { Client } from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { createDb } from '../../connection/db.ts';
 import type { Db, DbOptions } from '../../connection/db.ts';
+import { isOverNodes, openDatabase } from './nodes.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -11,6 +11,8 @@ export type Sql = (text: string, values?: readonly unknown[]) => Promise<Row[]>;
 
 export interface TestDb extends AsyncDisposable {
   readonly url: string;
+  /** Of every node that can be asked; of one server, its own. */
+  readonly urls: readonly string[];
   readonly db: Db;
   /** Looks into the database on a connection of its own, one statement after the other. */
   readonly sql: Sql;
@@ -18,11 +20,12 @@ export interface TestDb extends AsyncDisposable {
 
 /** A migrated database of the test's own, open through the package and beside it. */
 export async function openTestDb(options: Omit<Partial<DbOptions>, 'url'> = {}): Promise<TestDb> {
-  const database = await createTestDatabase();
+  const database = await openDatabase();
   const client = await connect(database.url);
   const db = createDb({ ...options, url: database.url });
   return {
     url: database.url,
+    urls: database.urls,
     db,
     sql: sqlOf(client),
     [Symbol.asyncDispose]: async () => {
@@ -49,6 +52,9 @@ export function useTestDb(): Omit<TestDb, keyof AsyncDisposable> {
   return {
     get url() {
       return current().url;
+    },
+    get urls() {
+      return current().urls;
     },
     get db() {
       return current().db;
@@ -78,6 +84,16 @@ export function sqlOf(client: Client): Sql {
 
 /** A statement that the guards refuse, with their setting open around it: for states that no function leads to. */
 export async function throughDoor(sql: Sql, text: string, values: readonly unknown[] = []): Promise<Row[]> {
+  // What is set for a session stays on one node; what is set for a transaction goes where that goes.
+  if (isOverNodes) {
+    await sql('BEGIN');
+    await sql(`SET LOCAL daftari.door = 'open'`);
+    try {
+      return await sql(text, values);
+    } finally {
+      await sql('COMMIT');
+    }
+  }
   await sql(`SELECT set_config('daftari.door', 'open', false)`);
   try {
     return await sql(text, values);

@@ -1,3 +1,4 @@
+import { overCopies } from '../database/nodes.ts';
 import type { Sql } from '../database/test-db.ts';
 
 /**
@@ -5,7 +6,7 @@ import type { Sql } from '../database/test-db.ts';
  * none of the functions that wrote them, save the hash, which has a test of its own.
  */
 export async function ledgerFaults(sql: Sql): Promise<string[]> {
-  const rows = await sql(FAULTS);
+  const rows = await overCopies(sql)(FAULTS);
   return rows.map((row) => String(row['fault']));
 }
 

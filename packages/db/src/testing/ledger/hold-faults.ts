@@ -1,9 +1,10 @@
 import { ledgerFaults } from './faults.ts';
+import { overCopies } from '../database/nodes.ts';
 import type { Sql } from '../database/test-db.ts';
 
 /** Everything that can be wrong with a ledger that knows holds, reversals and remembered requests. */
 export async function allFaults(sql: Sql): Promise<string[]> {
-  const rows = await sql(FAULTS);
+  const rows = await overCopies(sql)(FAULTS);
   return [...(await ledgerFaults(sql)), ...rows.map((row) => String(row['fault']))];
 }
 

@@ -71,6 +71,7 @@ export function openPositionedIntake(db: Db): PositionedIntake {
   };
   const handle: Handle = {
     prisma: db.prisma,
+    form: db.form,
     async run(statement, values) {
       // What wakes the senders of messages is no operation.
       if (statement.name === 'sms_wake') return db.run(statement, values);

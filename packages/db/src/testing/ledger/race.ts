@@ -4,6 +4,7 @@ import { createDb } from '../../connection/db.ts';
 import type { Db } from '../../connection/db.ts';
 import { isDaftariError } from '../../errors.ts';
 import { untilWaiting } from '../database/lock-waiters.ts';
+import { isOverNodes } from '../database/nodes.ts';
 import { connect, sqlOf } from '../database/test-db.ts';
 
 /** What a caller got: `done`, or the code of the refusal. Anything else fails the test. */
@@ -37,6 +38,11 @@ export function useRace(database: { readonly url: string }): Race {
   return race;
 }
 
+const LOCK = 'SELECT 1 FROM core.wallets WHERE id = ANY ($1) ORDER BY id FOR UPDATE';
+
+/** Each lane is asked by itself. */
+const LOCK_OVER_NODES = 'SELECT core.lock_wallets($1)';
+
 /**
  * Starts every request on a connection of its own while the wallet (or each of several) is locked, waits until all of
  * them wait for it, and lets them go: they truly meet. Returns what each got, in the order of the requests.
@@ -52,9 +58,7 @@ export async function meet(
   const [holder, observer] = race.holders as [Client, Client];
   await holder.query('BEGIN');
   try {
-    await holder.query('SELECT 1 FROM core.wallets WHERE id = ANY ($1) ORDER BY id FOR UPDATE', [
-      [wallet].flat(),
-    ]);
+    await holder.query(isOverNodes ? LOCK_OVER_NODES : LOCK, [[wallet].flat()]);
     const told = Promise.all(requests.map((request, i) => toldOf(request(race.callers[i] as Db))));
     await untilWaiting(sqlOf(observer), requests.length);
     await holder.query('COMMIT');

@@ -3,6 +3,7 @@ import { createDb } from '../../connection/db.ts';
 import { openWallet } from '../../wallets/wallets.ts';
 import { allFaults } from './hold-faults.ts';
 import { post } from '../database/post.ts';
+import { isOverNodes } from '../database/nodes.ts';
 import type { Sql } from '../database/test-db.ts';
 
 const WALLETS = 100;
@@ -39,7 +40,7 @@ export async function ringFaults(
   return look(url, async (sql) => {
     const [row] = await sql(
       `SELECT (SELECT sum(balance)::text FROM core.wallets) AS total,
-              (SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()) AS deadlocks`,
+              ${isOverNodes ? DEADLOCKS_OVER_NODES : DEADLOCKS} AS deadlocks`,
     );
     return {
       faults: await allFaults(sql),
@@ -48,6 +49,13 @@ export async function ringFaults(
     };
   });
 }
+
+const DEADLOCKS = '(SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database())';
+
+const DEADLOCKS_OVER_NODES = `(
+  SELECT sum(n.result::integer)
+    FROM run_command_on_all_nodes('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()') n
+)`;
 
 async function look<Result>(url: string, work: (sql: Sql) => Promise<Result>): Promise<Result> {
   const client = new Client({ connectionString: url });

@@ -55,14 +55,15 @@ async function payAround(db: Db, ring: readonly string[], effort: Effort): Promi
   return tally;
 }
 
-/** Runs so many processes against one database and adds up what they say. */
+/** Runs so many processes against one database, each asking one of its nodes, and adds up what they say. */
 export async function runRing(
-  url: string,
+  urls: readonly string[],
   ring: readonly string[],
   { processes, ...effort }: Effort & { readonly processes: number },
 ): Promise<Tally> {
   const script = fileURLToPath(import.meta.url);
-  const children = Array.from({ length: processes }, () => {
+  const children = Array.from({ length: processes }, (_, place) => {
+    const url = urls[place % urls.length];
     const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
     child.stdin.end(JSON.stringify({ url, ring, effort }));
     return child;
@@ -108,7 +109,7 @@ async function command(): Promise<void> {
   const { openRing, ringFaults } = await import('./ring-wallets.ts');
   const ring = await openRing(url);
   const seconds = Number(values.seconds ?? 30);
-  const tally = await runRing(url, ring, { processes: Number(values.processes ?? 16), seconds });
+  const tally = await runRing([url], ring, { processes: Number(values.processes ?? 16), seconds });
   const report = { ...tally, perSecond: Math.round(tally.posted / seconds), ...(await ringFaults(url)) };
   process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 }
