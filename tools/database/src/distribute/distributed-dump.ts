@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Client } from 'pg';
 import type { DumpObject } from '../dump/dump-object.ts';
 import { DROPPED_KEYS, DROPPED_TRIGGERS, KEYS } from './keys.ts';
@@ -41,10 +41,10 @@ function isDropped({ kind, name }: DumpObject): boolean {
 
 /** The sources of the distributed form by the names of their functions. */
 export async function readSources(directory: string): Promise<Map<string, string>> {
-  const files = (await readdir(directory)).filter((file) => file.endsWith('.sql'));
+  const files = (await readdir(directory, { recursive: true })).filter((file) => file.endsWith('.sql'));
   const entries = files.map(async (file): Promise<[string, string]> => {
     const text = await readFile(join(directory, file), 'utf8');
-    return [file.slice(0, -'.sql'.length), text.replaceAll('\r\n', '\n')];
+    return [basename(file, '.sql'), text.replaceAll('\r\n', '\n')];
   });
   return new Map(await Promise.all(entries));
 }
