@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION services.receipt_of_payment(p_id uuid)
 RETURNS text
 LANGUAGE plpgsql
-VOLATILE
+STABLE
 AS $$
 DECLARE
     p          services.mpesa_payments;
