@@ -21,11 +21,7 @@ export async function copyTables(
   const tables = new Set(checks.flatMap((sql) => [...sql.matchAll(TABLE)].map(([table]) => table)));
   const names = [...tables].toSorted();
   await transaction(db, async (gate) => {
-    await query(
-      gate,
-      statement('lock', 'LOCK TABLE core.wallets, core.transactions, services.mpesa_logs IN SHARE MODE'),
-      [],
-    );
+    await query(gate, STOP_WRITERS, []);
     await untilCommitted(gate);
     // One row of each: every node that has rows fixes its moment.
     const looks = names.map((table) => `(SELECT count(*) FROM (SELECT 1 FROM ${table} LIMIT 1) x)`);
@@ -73,6 +69,11 @@ async function untilCommitted(gate: Handle): Promise<void> {
 
 const PAUSE_MS = 20;
 const MOST_LOOKS = 250;
+
+const STOP_WRITERS: Statement = {
+  name: 'audit_stop_writers',
+  text: `SELECT lanes.stop_writers()::text AS done`,
+};
 
 const UNFINISHED: Statement = {
   name: 'audit_unfinished',

@@ -21,6 +21,7 @@ import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
+import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 
@@ -131,6 +132,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await using pair = await openPair(plain.url, cluster.url, cluster.workerUrls[0]);
     await expectAlike(pair, 8);
     await expectMoneyAlike(pair, 8);
+    await expectPaymentsAlike(pair, 8);
   });
 
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {

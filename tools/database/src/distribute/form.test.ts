@@ -16,6 +16,7 @@ import { withConnection } from '../connection.ts';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { numberOf } from '../fixtures/databases.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
+import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { layOutForm } from './form.ts';
 
@@ -51,6 +52,18 @@ it(
     await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
     await using pair = await openPair(plain.url, lanes.url);
     await expectMoneyAlike(pair, 20);
+  },
+);
+
+it(
+  'the distributed form settles payments, flags them and tells endpoints as one machine does',
+  { timeout: 300_000 },
+  async () => {
+    await using plain = await createTestDatabase();
+    await using lanes = await createTestDatabase();
+    await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
+    await using pair = await openPair(plain.url, lanes.url);
+    await expectPaymentsAlike(pair, 30);
   },
 );
 

@@ -27,8 +27,8 @@ export function nodeFormOf({
 }: Pick<DeployedFunction, 'name' | 'definition'>): string | null {
   const form = withLanes(withPassages(name, definition))
     .replaceAll(
-      /PERFORM set_config\('daftari\.door', '(open|backfill|)', true\);/g,
-      `PERFORM 1 FROM lanes.set_door('$1');`,
+      /PERFORM set_config\('daftari\.door', ('(?:open|backfill|)'|v_door), true\);/g,
+      'PERFORM 1 FROM lanes.set_door($1);',
     )
     .replaceAll(
       /PERFORM pg_advisory_xact_lock\(hashtextextended\((.*), 0\)\);/g,
@@ -36,10 +36,11 @@ export function nodeFormOf({
     )
     .replaceAll(` SET plan_cache_mode TO 'force_generic_plan'\n`, '')
     .replaceAll(/(INSERT INTO core\.wallets [^;]*)ON CONFLICT \(id\)/g, '$1ON CONFLICT (lane, id)')
+    .replaceAll(/UPDATE [a-z]+\.[a-z_]+(?: [a-z])?\s+SET [^;]*;/g, (update) =>
+      update.replaceAll('clock_timestamp()', 'statement_timestamp()'),
+    )
     .replaceAll(/UPDATE core\.wallets\s+SET [^;]*;/g, (update) =>
-      update
-        .replaceAll('clock_timestamp()', 'statement_timestamp()')
-        .replace(/WHERE id = (p_wallet|h\.wallet_id)/, 'WHERE lane = core.lane_of($1) AND id = $1'),
+      update.replace(/WHERE id = (p_wallet|h\.wallet_id)/, 'WHERE lane = core.lane_of($1) AND id = $1'),
     );
   return form === definition ? null : form;
 }

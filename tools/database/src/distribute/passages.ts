@@ -202,4 +202,88 @@ export const PASSAGES: readonly Passage[] = [
      WHERE l.id = v_id AND w.phone IS NOT NULL;
 `,
   },
+  // ---- Payments that we asked for, and what people decide ----
+  {
+    of: 'services.refresh_flags',
+    from: `    v_door constant text := coalesce(current_setting('daftari.door', true), '');
+`,
+    to: `    v_door constant text := coalesce(current_setting('daftari.door', true), '');
+    v_open text[]; -- receipts with a message about which nobody has decided
+`,
+  },
+  {
+    of: 'services.refresh_flags',
+    from: `ORDER BY p.id FOR UPDATE;
+`,
+    to: `ORDER BY p.id FOR UPDATE;
+    v_open := lanes.undecided_receipts(ARRAY(
+        SELECT e.receipt::text
+          FROM services.mpesa_payment_events e
+         WHERE e.payment_id = ANY (p_ids) AND e.kind IN ('CONFLICT', 'UNPROVEN')
+    ));
+`,
+  },
+  {
+    of: 'services.refresh_flags',
+    from: `AND EXISTS (
+                        SELECT FROM services.mpesa_callbacks c
+                         WHERE c.receipt = e.receipt AND c.outcome IN ('CONFLICT', 'QUARANTINED')
+                           AND NOT EXISTS (SELECT FROM services.mpesa_decisions d WHERE d.callback_id = c.id)
+                    )
+`,
+    to: `AND e.receipt = ANY (v_open)
+`,
+  },
+  {
+    of: 'services.correct_payment',
+    from: '    v_post     record;\n',
+    to: '    v_post     record;\n    v_is_reversed boolean;\n    v_is_changed  boolean;\n',
+  },
+  {
+    of: 'services.correct_payment',
+    from: '    reason := CASE\n',
+    to: `    v_is_reversed := core.remaining_of(t.id) < t.amount;
+    v_is_changed := EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || v_receipt);
+    reason := CASE
+`,
+  },
+  {
+    of: 'services.correct_payment',
+    from: `WHEN core.remaining_of(t.id) < t.amount THEN 'already_reversed'
+        WHEN EXISTS (SELECT FROM core.transactions x WHERE x.reference = 'CR-' || v_receipt) THEN`,
+    to: `WHEN v_is_reversed THEN 'already_reversed'
+        WHEN v_is_changed THEN`,
+  },
+  // ---- Events for endpoints ----
+  {
+    of: 'services.queue_change_webhook',
+    from: `
+                     FROM core.transactions t
+                    WHERE t.reference IN (p_receipt, 'CR-' || p_receipt) AND t.type = 'DEPOSIT'
+`,
+    to: `
+                     FROM lanes.transactions_of(ARRAY[p_receipt, 'CR-' || p_receipt]) t
+                    WHERE t.type = 'DEPOSIT'
+`,
+  },
+  {
+    of: 'services.queue_change_webhook',
+    from: 'LEFT JOIN services.mpesa_logs l ON',
+    to: 'LEFT JOIN lanes.logs_of(ARRAY[p_receipt]) l ON',
+  },
+  {
+    of: 'services.queue_movement_webhook',
+    from: 'FROM core.transactions t WHERE t.id = p_movement.reverses_id;',
+    to: 'FROM lanes.transactions_by_id(ARRAY[p_movement.reverses_id]) t;',
+  },
+  {
+    of: 'services.queue_movement_webhook',
+    from: 'FROM core.wallets w WHERE w.id = v_to AND',
+    to: 'FROM lanes.wallets_of(ARRAY[v_to]) w WHERE',
+  },
+  {
+    of: 'services.queue_movement_webhook',
+    from: 'FROM core.wallets w WHERE w.id = v_from AND',
+    to: 'FROM lanes.wallets_of(ARRAY[v_from]) w WHERE',
+  },
 ];
