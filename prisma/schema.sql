@@ -2027,6 +2027,7 @@ DECLARE
     v_until timestamp;
     v_now   timestamp;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_statements ' || p_short_code, 0));
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || p_short_code, 0));
     SELECT max(p.to_at) INTO v_until FROM services.mpesa_periods p WHERE p.short_code = p_short_code AND p.status = 'CLOSED';
     outcome := 'refused';
@@ -2827,6 +2828,9 @@ CREATE OR REPLACE FUNCTION services.end_mpesa_period(p_id uuid, p_report uuid, p
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || p.short_code, 0))
+       FROM services.mpesa_periods p
+      WHERE p.id = p_id;
     PERFORM set_config('daftari.door', 'open', true);
     UPDATE services.mpesa_periods p
        SET status = CASE WHEN p_report IS NULL THEN 'REFUSED' ELSE 'CLOSED' END,

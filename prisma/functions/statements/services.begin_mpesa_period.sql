@@ -1,7 +1,8 @@
 -- Begins to close the books of a period: from here on whatever is posted belongs to the day on which it is posted.
 --
 -- Periods of a short code are closed in order and without gaps, the first one wherever it begins.
--- Before: nothing is locked.
+-- Before: nothing is locked. An import of the short code's statements that is under way is waited for: a later one finds the
+--         period and is refused.
 -- After:  whatever moved the float before closed_at is committed, for the float was locked when the clock was read. outcome
 --         'begun' with the row's id, or 'refused' with reason: period_in_future, period_closed (it, or one that it overlaps, is
 --         closed), or periods_out_of_order. A row that was left CLOSING is given up.
@@ -17,6 +18,7 @@ DECLARE
     v_until timestamp;
     v_now   timestamp;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_statements ' || p_short_code, 0));
     PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || p_short_code, 0));
     SELECT max(p.to_at) INTO v_until FROM services.mpesa_periods p WHERE p.short_code = p_short_code AND p.status = 'CLOSED';
     outcome := 'refused';

@@ -4,6 +4,40 @@ DROP INDEX services.mpesa_payment_events_receipt_idx;
 
 DROP FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_merchant_request_id text, p_checkout_request_id text);
 
+CREATE OR REPLACE FUNCTION services.begin_mpesa_period(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_by text, OUT outcome text, OUT reason text, OUT id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_until timestamp;
+    v_now   timestamp;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || p_short_code, 0));
+    SELECT max(p.to_at) INTO v_until FROM services.mpesa_periods p WHERE p.short_code = p_short_code AND p.status = 'CLOSED';
+    outcome := 'refused';
+    reason := CASE
+        WHEN p_from < v_until THEN 'period_closed'
+        WHEN p_from > v_until THEN 'periods_out_of_order'
+        WHEN p_to > clock_timestamp() AT TIME ZONE 'UTC' THEN 'period_in_future'
+    END;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM core.lock_wallets(ARRAY(
+        SELECT core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => s.lane::smallint) FROM generate_series(0, 15) AS s (lane)
+    ));
+    v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_periods p SET status = 'REFUSED' WHERE p.short_code = p_short_code AND p.status = 'CLOSING';
+    INSERT INTO services.mpesa_periods AS p (short_code, from_at, to_at, closed_at, closed_by)
+    VALUES (p_short_code, p_from, p_to, v_now, coalesce(p_by, session_user))
+    RETURNING p.id INTO id;
+    PERFORM set_config('daftari.door', '', true);
+    outcome := 'begun';
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION services.correct_payment(p_id uuid, p_receipt text, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipt text, OUT reference text, OUT source text, OUT target text, OUT amount numeric)
  RETURNS record
  LANGUAGE plpgsql
@@ -108,6 +142,22 @@ BEGIN
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.end_mpesa_period(p_id uuid, p_report uuid, p_closing numeric, p_float numeric, p_items text, OUT is_closed boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_periods p
+       SET status = CASE WHEN p_report IS NULL THEN 'REFUSED' ELSE 'CLOSED' END,
+           report_id = p_report, closing = p_closing, "float" = p_float, items = p_items
+     WHERE p.id = p_id AND p.status = 'CLOSING';
+    is_closed := FOUND AND p_report IS NOT NULL;
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;

@@ -11,6 +11,52 @@ CREATE INDEX mpesa_payment_events_receipt_idx ON services.mpesa_payment_events (
 
 DROP FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text, p_merchant_request_id text, p_checkout_request_id text);
 
+-- Begins to close the books of a period: from here on whatever is posted belongs to the day on which it is posted.
+--
+-- Periods of a short code are closed in order and without gaps, the first one wherever it begins.
+-- Before: nothing is locked. An import of the short code's statements that is under way is waited for: a later one finds the
+--         period and is refused.
+-- After:  whatever moved the float before closed_at is committed, for the float was locked when the clock was read. outcome
+--         'begun' with the row's id, or 'refused' with reason: period_in_future, period_closed (it, or one that it overlaps, is
+--         closed), or periods_out_of_order. A row that was left CLOSING is given up.
+CREATE OR REPLACE FUNCTION services.begin_mpesa_period(
+    p_short_code text, p_from timestamp, p_to timestamp, p_by text,
+    OUT outcome text, OUT reason text, OUT id uuid
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_until timestamp;
+    v_now   timestamp;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_statements ' || p_short_code, 0));
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || p_short_code, 0));
+    SELECT max(p.to_at) INTO v_until FROM services.mpesa_periods p WHERE p.short_code = p_short_code AND p.status = 'CLOSED';
+    outcome := 'refused';
+    reason := CASE
+        WHEN p_from < v_until THEN 'period_closed'
+        WHEN p_from > v_until THEN 'periods_out_of_order'
+        WHEN p_to > clock_timestamp() AT TIME ZONE 'UTC' THEN 'period_in_future'
+    END;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM core.lock_wallets(ARRAY(
+        SELECT core.stripe_of(p_account => 'MPESA-FLOAT', p_lane => s.lane::smallint) FROM generate_series(0, 15) AS s (lane)
+    ));
+    v_now := date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC');
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_periods p SET status = 'REFUSED' WHERE p.short_code = p_short_code AND p.status = 'CLOSING';
+    INSERT INTO services.mpesa_periods AS p (short_code, from_at, to_at, closed_at, closed_by)
+    VALUES (p_short_code, p_from, p_to, v_now, coalesce(p_by, session_user))
+    RETURNING p.id INTO id;
+    PERFORM set_config('daftari.door', '', true);
+    outcome := 'begun';
+END
+$$;
+
 -- The payments that a message with this receipt contradicted, for services.refresh_flags.
 CREATE OR REPLACE FUNCTION services.contradicted_payments(p_receipt text)
 RETURNS uuid[]
@@ -166,6 +212,33 @@ BEGIN
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, v_receipt));
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Ends the closing that services.begin_mpesa_period began.
+--
+-- p_report: the report with which the period is closed; NULL when its totals do not agree.
+-- Locks: the periods of the short code, as services.begin_mpesa_period does; else one that begins meanwhile, and has seen no
+--        closed period, closes it a second time.
+-- After: is_closed. The period is CLOSED or REFUSED; one that somebody else has given up meanwhile stays what it is.
+CREATE OR REPLACE FUNCTION services.end_mpesa_period(
+    p_id uuid, p_report uuid, p_closing numeric, p_float numeric, p_items text, OUT is_closed boolean
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('services.mpesa_periods ' || p.short_code, 0))
+       FROM services.mpesa_periods p
+      WHERE p.id = p_id;
+    PERFORM set_config('daftari.door', 'open', true);
+    UPDATE services.mpesa_periods p
+       SET status = CASE WHEN p_report IS NULL THEN 'REFUSED' ELSE 'CLOSED' END,
+           report_id = p_report, closing = p_closing, "float" = p_float, items = p_items
+     WHERE p.id = p_id AND p.status = 'CLOSING';
+    is_closed := FOUND AND p_report IS NOT NULL;
     PERFORM set_config('daftari.door', '', true);
 END
 $$;

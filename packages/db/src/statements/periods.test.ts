@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { BookEntry } from '@repo/statements/testing/statement-file';
+import { query } from '../connection/handle.ts';
 import type { Handle } from '../connection/handle.ts';
 import { transaction } from '../connection/transaction.ts';
 import { recordDeposit } from '../deposits/record-deposits.ts';
@@ -13,6 +14,13 @@ import { reconcile } from './reconcile.ts';
 const database = useTestDb();
 
 const NEXT_DAY = { from: BOOK_DAY.to, to: new Date(BOOK_DAY.to.getTime() + 86_400_000) };
+
+const BEGIN_IMPORT = {
+  name: 'test_begin_import',
+  text: `
+SELECT is_known FROM services.begin_mpesa_statement(
+    p_sha256 => $1::text, p_short_code => $2::text, p_form => 'A', p_account => NULL, p_by => NULL)`,
+} as const;
 
 function entry(facts: Partial<BookEntry> = {}): BookEntry {
   return { receipt: newReceipt(), at: noonPlus(0), what: 'payment', cents: 150_00n, ...facts };
@@ -209,6 +217,53 @@ test('periods are closed in order, and reopened from the last, with a name and a
   expect(again.id).not.toBe(first.id);
   expect(await findPeriod(database.db, first.id)).toMatchObject({ status: 'REOPENED' });
   await expect(findPeriod(database.db, 'x')).rejects.toMatchObject({ code: 'unknown_period' });
+});
+
+test('the books wait for a statement that is being imported', async () => {
+  const shortCode = newShortCode();
+  const paid = entry();
+  await importBook(database.db, [paid], { shortCode });
+  await report(database.db, paid, shortCode);
+  const closing = await transaction(database.db, async (handle) => {
+    await query(handle, BEGIN_IMPORT, ['0'.repeat(64), shortCode]);
+    const started = closeDay(shortCode);
+    await untilWaiting(database.url, 1);
+    // What it adds now is in time.
+    expect(await listPeriods(database.db, shortCode)).toEqual([]);
+    return { started };
+  });
+  expect(await closing.started).toMatchObject({ status: 'CLOSED' });
+});
+
+test('of two who close a period one closes it, also when one begins while the other ends', async () => {
+  const shortCode = newShortCode();
+  const paid = entry();
+  await importBook(database.db, [paid], { shortCode });
+  await report(database.db, paid, shortCode);
+  const { report: agreed } = await reconcileDay(database.db, shortCode);
+  const { from, to } = BOOK_DAY;
+  const [begun] = await database.sql(
+    `SELECT id::text AS id FROM services.begin_mpesa_period(
+         p_short_code => $1, p_from => $2::timestamptz AT TIME ZONE 'UTC', p_to => $3::timestamptz AT TIME ZONE 'UTC',
+         p_by => 'Baraka')`,
+    [shortCode, from, to],
+  );
+  const race = await transaction(database.db, async (handle) => {
+    // Whoever begins reads the clock under the float's lock, and has looked for closed periods before that.
+    await report(handle, entry(), newShortCode());
+    const begins = closeDay(shortCode);
+    await untilWaiting(database.url, 1);
+    const ends = database.sql(
+      `SELECT services.end_mpesa_period(
+           p_id => $1::uuid, p_report => $2::uuid, p_closing => 150, p_float => 150, p_items => '[]') AS is_closed`,
+      [begun?.['id'], agreed.id],
+    );
+    await Promise.race([ends, untilWaiting(database.url, 2)]);
+    return { begins, ends };
+  });
+  expect(await race.ends).toEqual([{ is_closed: false }]);
+  expect(await race.begins).toMatchObject({ status: 'CLOSED', closedBy: 'Akinyi' });
+  expect(await listPeriods(database.db, shortCode)).toHaveLength(1);
 });
 
 test('two who close a period at the same time close it once', async () => {
