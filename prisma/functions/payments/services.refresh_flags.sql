@@ -1,4 +1,4 @@
--- Says anew of payments whether they wait for a person: for whatever decides about one of their contradictions.
+-- Updates which payments wait for a person, after a decision about one of their contradictions.
 --
 -- A wallet that differs is settled by a correction, and what proved nothing, or was recorded otherwise, by the decision about its
 -- message. The rest stays: two receipts of one payment are two, whatever is done about them.

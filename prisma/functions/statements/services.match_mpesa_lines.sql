@@ -1,7 +1,7 @@
 -- Writes down which movement of the ledger each line of a period explains. The receipt decides, and nothing else does.
 --
--- A payment explains the deposit with its receipt, short code and amount; a log from before the ledger has no short code. A reversal explains the reversal of the deposit
--- that it names, with its amount.
+-- A payment explains the deposit with its receipt, short code and amount; a log from before the ledger has no short
+-- code. A reversal explains the reversal of the deposit that it names, with its amount.
 -- After: a line explains at most one movement and a movement is explained by at most one line, whoever runs this at the
 --        same time: the keys of services.mpesa_matches see to it. matched: how many this call added.
 CREATE OR REPLACE FUNCTION services.match_mpesa_lines(

@@ -68,7 +68,7 @@ AS $$
      WHERE e.receipt = p_receipt AND e.kind IN ('CONFLICT', 'UNPROVEN')
 $$;
 
--- Says anew of payments whether they wait for a person: for whatever decides about one of their contradictions.
+-- Updates which payments wait for a person, after a decision about one of their contradictions.
 --
 -- A wallet that differs is settled by a correction, and what proved nothing, or was recorded otherwise, by the decision about its
 -- message. The rest stays: two receipts of one payment are two, whatever is done about them.
@@ -410,8 +410,8 @@ $$;
 
 -- Writes down which movement of the ledger each line of a period explains. The receipt decides, and nothing else does.
 --
--- A payment explains the deposit with its receipt, short code and amount; a log from before the ledger has no short code. A reversal explains the reversal of the deposit
--- that it names, with its amount.
+-- A payment explains the deposit with its receipt, short code and amount; a log from before the ledger has no short
+-- code. A reversal explains the reversal of the deposit that it names, with its amount.
 -- After: a line explains at most one movement and a movement is explained by at most one line, whoever runs this at the
 --        same time: the keys of services.mpesa_matches see to it. matched: how many this call added.
 CREATE OR REPLACE FUNCTION services.match_mpesa_lines(

@@ -104,10 +104,11 @@ test('a second receipt whose confirmation names another wallet flags its payment
       // The money of the receipt is in one of the two, and a person can move it to the other one.
       const at = (await balanceOf(sql, other)) === '150.00' ? other : payment.wallet;
       await expectCorrected(contradicted, at);
-      const moved = at === other ? [150, 0] : [0, 150];
-      const balances = [(moved[0] ?? 0) + (told.includes('first') ? 150 : 0), moved[1] ?? 0];
-      expect([Number(await balanceOf(sql, payment.wallet)), Number(await balanceOf(sql, other))]).toEqual(
-        balances,
+      const earlier = told.includes('first') ? 1 : 0;
+      const [own, others] = at === other ? [earlier + 1, 0] : [earlier, 1];
+      const ofPayments = (count: number) => ['0.00', '150.00', '300.00'][count];
+      expect([await balanceOf(sql, payment.wallet), await balanceOf(sql, other)]).toEqual(
+        [own, others].map(ofPayments),
       );
     }),
     { numRuns: 40 },

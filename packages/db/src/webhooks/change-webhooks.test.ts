@@ -45,7 +45,7 @@ async function toldOf(receipt: string): Promise<Told[]> {
     `SELECT type, data FROM services.webhook_events WHERE data ->> 'receipt' = $1 ORDER BY id`,
     [receipt],
   );
-  return rows as unknown as Told[];
+  return rows.map(({ type, data }) => ({ type: String(type), data: data as Told['data'] }));
 }
 
 const decided = () => ({ decidedBy: 'ann', reason: 'the payer says so', idempotencyKey: newKey() });
