@@ -861,7 +861,13 @@ CREATE OR REPLACE FUNCTION core.new_id()
  RETURNS uuid
  LANGUAGE sql
 AS $function$
-    SELECT core.uuid_v7(p_milliseconds => (extract(epoch FROM clock_timestamp()) * 1000)::bigint, p_sequence => 0)
+    -- Each volatile part stands here once, so that PostgreSQL writes the function into the statement that calls it:
+    -- 48 bits of milliseconds and 12 of their fraction, between them the version; the variant and 62 random bits.
+    SELECT (
+        overlay(
+            lpad(to_hex((extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') PLACING '7' FROM 13 FOR 0
+        ) || encode(substring(uuid_send(gen_random_uuid()) FROM 9), 'hex')
+    )::uuid
 $function$;
 
 -- ==== function: core.normalize_phone ====
@@ -879,10 +885,15 @@ CREATE OR REPLACE FUNCTION core.note_wallet_change(p_wallet text, p_column text,
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    v_last timestamp := (SELECT max(e.created_at) FROM core.wallet_events e WHERE e.wallet_id = p_wallet);
 BEGIN
     PERFORM set_config('daftari.door', 'open', true);
-    INSERT INTO core.wallet_events (wallet_id, lane, changed, old_value, new_value, actor, reason)
-    VALUES (p_wallet, core.lane_of(p_wallet), p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
+    INSERT INTO core.wallet_events (wallet_id, lane, changed, old_value, new_value, actor, reason, created_at)
+    VALUES (
+        p_wallet, core.lane_of(p_wallet), p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason,
+        greatest(clock_timestamp() AT TIME ZONE 'UTC', v_last + interval '1 millisecond')
+    );
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -5218,6 +5229,8 @@ CREATE OR REPLACE FUNCTION services.set_sms_template(p_key text, p_language text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    v_at timestamp;
 BEGIN
     IF coalesce(btrim(p_by), '') = '' OR coalesce(btrim(p_reason), '') = '' THEN
         RAISE EXCEPTION 'who changes a text, and why, must be named' USING ERRCODE = '22023';
@@ -5232,9 +5245,12 @@ BEGIN
     INSERT INTO services.sms_templates AS t (key, language, text, formats, changed_at)
     VALUES (p_key, p_language, p_text, services.compile_sms_template(p_text), clock_timestamp() AT TIME ZONE 'UTC')
         ON CONFLICT (key, language) DO UPDATE
-       SET text = EXCLUDED.text, formats = EXCLUDED.formats, changed_at = EXCLUDED.changed_at;
-    INSERT INTO services.sms_template_changes (key, language, text, changed_by, reason)
-    VALUES (p_key, p_language, p_text, p_by, p_reason);
+       SET text = EXCLUDED.text, formats = EXCLUDED.formats,
+           changed_at = greatest(t.changed_at + interval '1 millisecond', clock_timestamp() AT TIME ZONE 'UTC')
+    RETURNING t.changed_at INTO v_at;
+    -- Of two people who change one text, whoever waited for the other is the later in the history, too.
+    INSERT INTO services.sms_template_changes (key, language, text, changed_by, reason, created_at)
+    VALUES (p_key, p_language, p_text, p_by, p_reason, v_at);
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;

@@ -4,6 +4,26 @@ DROP INDEX services.mpesa_payment_events_receipt_idx;
 
 DROP FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_merchant_request_id text, p_checkout_request_id text);
 
+CREATE OR REPLACE FUNCTION core.new_id()
+ RETURNS uuid
+ LANGUAGE sql
+AS $function$
+    SELECT core.uuid_v7(p_milliseconds => (extract(epoch FROM clock_timestamp()) * 1000)::bigint, p_sequence => 0)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_wallet_change(p_wallet text, p_column text, p_from text, p_to text, p_reason text, p_actor text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.wallet_events (wallet_id, lane, changed, old_value, new_value, actor, reason)
+    VALUES (p_wallet, core.lane_of(p_wallet), p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason);
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION services.begin_mpesa_period(p_short_code text, p_from timestamp without time zone, p_to timestamp without time zone, p_by text, OUT outcome text, OUT reason text, OUT id uuid)
  RETURNS record
  LANGUAGE plpgsql
@@ -800,6 +820,32 @@ BEGIN
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION services.set_sms_template(p_key text, p_language text, p_text text, p_by text, p_reason text, OUT fault text, OUT detail text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF coalesce(btrim(p_by), '') = '' OR coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'who changes a text, and why, must be named' USING ERRCODE = '22023';
+    END IF;
+    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(
+        p_key => p_key, p_language => p_language, p_text => p_text
+    ) AS f;
+    IF fault IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.sms_templates AS t (key, language, text, formats, changed_at)
+    VALUES (p_key, p_language, p_text, services.compile_sms_template(p_text), clock_timestamp() AT TIME ZONE 'UTC')
+        ON CONFLICT (key, language) DO UPDATE
+       SET text = EXCLUDED.text, formats = EXCLUDED.formats, changed_at = EXCLUDED.changed_at;
+    INSERT INTO services.sms_template_changes (key, language, text, changed_by, reason)
+    VALUES (p_key, p_language, p_text, p_by, p_reason);
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;

@@ -11,6 +11,49 @@ CREATE INDEX mpesa_payment_events_receipt_idx ON services.mpesa_payment_events (
 
 DROP FUNCTION services.settle_payment(p_id uuid, p_receipt text, p_outcome text, p_original text, p_wallet text, p_merchant_request_id text, p_checkout_request_id text);
 
+-- The default of every id: a UUID version 7 of this moment, to a quarter of a microsecond (RFC 9562, section 6.2, method
+-- 3). Of two rows that are written one after the other, in one millisecond too, the later has the higher id: what was
+-- decided last about a payment is read by it.
+CREATE OR REPLACE FUNCTION core.new_id()
+RETURNS uuid
+LANGUAGE sql
+VOLATILE
+AS $$
+    -- Each volatile part stands here once, so that PostgreSQL writes the function into the statement that calls it:
+    -- 48 bits of milliseconds and 12 of their fraction, between them the version; the variant and 62 random bits.
+    SELECT (
+        overlay(
+            lpad(to_hex((extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') PLACING '7' FROM 13 FOR 0
+        ) || encode(substring(uuid_send(gen_random_uuid()) FROM 9), 'hex')
+    )::uuid
+$$;
+
+-- Writes down what changed of a wallet, who wanted it and why. p_actor: NULL for the database role of the session.
+--
+-- Before: the wallet is locked.
+-- After:  the event is later than every other of its wallet, as the change is: a transaction that began first and waited
+--         for the lock changes the wallet last. A clock that was set back does not turn them round.
+CREATE OR REPLACE FUNCTION core.note_wallet_change(
+    p_wallet text, p_column text, p_from text, p_to text, p_reason text, p_actor text
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_last timestamp := (SELECT max(e.created_at) FROM core.wallet_events e WHERE e.wallet_id = p_wallet);
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO core.wallet_events (wallet_id, lane, changed, old_value, new_value, actor, reason, created_at)
+    VALUES (
+        p_wallet, core.lane_of(p_wallet), p_column, p_from, p_to, coalesce(p_actor, session_user), p_reason,
+        greatest(clock_timestamp() AT TIME ZONE 'UTC', v_last + interval '1 millisecond')
+    );
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
 -- Begins to close the books of a period: from here on whatever is posted belongs to the day on which it is posted.
 --
 -- Periods of a short code are closed in order and without gaps, the first one wherever it begins.
@@ -1194,6 +1237,43 @@ BEGIN
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));
+    PERFORM set_config('daftari.door', '', true);
+END
+$$;
+
+-- Changes the text of a message, and writes down who wanted it and why.
+--
+-- After: fault NULL and the text is used from the next message on; or nothing is changed, and fault and detail say what
+--        is wrong (services.sms_template_fault).
+CREATE OR REPLACE FUNCTION services.set_sms_template(
+    p_key text, p_language text, p_text text, p_by text, p_reason text, OUT fault text, OUT detail text
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_at timestamp;
+BEGIN
+    IF coalesce(btrim(p_by), '') = '' OR coalesce(btrim(p_reason), '') = '' THEN
+        RAISE EXCEPTION 'who changes a text, and why, must be named' USING ERRCODE = '22023';
+    END IF;
+    SELECT f.fault, f.detail INTO fault, detail FROM services.sms_template_fault(
+        p_key => p_key, p_language => p_language, p_text => p_text
+    ) AS f;
+    IF fault IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.sms_templates AS t (key, language, text, formats, changed_at)
+    VALUES (p_key, p_language, p_text, services.compile_sms_template(p_text), clock_timestamp() AT TIME ZONE 'UTC')
+        ON CONFLICT (key, language) DO UPDATE
+       SET text = EXCLUDED.text, formats = EXCLUDED.formats,
+           changed_at = greatest(t.changed_at + interval '1 millisecond', clock_timestamp() AT TIME ZONE 'UTC')
+    RETURNING t.changed_at INTO v_at;
+    -- Of two people who change one text, whoever waited for the other is the later in the history, too.
+    INSERT INTO services.sms_template_changes (key, language, text, changed_by, reason, created_at)
+    VALUES (p_key, p_language, p_text, p_by, p_reason, v_at);
     PERFORM set_config('daftari.door', '', true);
 END
 $$;

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { recordDeposit } from '../deposits/record-deposits.ts';
 import { findSmsTemplate, listSmsTemplates, previewSmsTemplate, setSmsTemplate } from './templates.ts';
 import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
-import { useTestDb } from '../testing/database/test-db.ts';
+import { connect, useTestDb } from '../testing/database/test-db.ts';
 import { openCustomer } from '../testing/database/wallet-fixtures.ts';
 
 const database = useTestDb();
@@ -36,6 +36,24 @@ test('a text that is changed is used by the next message, and who changed it and
     `SELECT key, language, text, changed_by, reason FROM services.sms_template_changes ORDER BY created_at DESC, id DESC LIMIT 1`,
   );
   expect(change).toEqual({ ...DEPOSIT, text, changed_by: 'Achieng', reason: 'shorter' });
+});
+
+test('the last text of the history is the one in use, also when that change began first', async () => {
+  const texts = ['1', '2', '3'].map((end) => `{reference} {amount} {wallet} ${end}`);
+  const first = await connect(database.url);
+  try {
+    await first.query('BEGIN');
+    await first.query('SELECT now()'); // stands still in it from here on
+    for (const text of texts.slice(0, 2)) await setSmsTemplate(database.db, { ...DEPOSIT, text, ...WHO });
+    await first.query(`SELECT services.set_sms_template('deposit', 'en', $1, 'Achieng', 'x')`, [texts[2]]);
+    await first.query('COMMIT');
+  } finally {
+    await first.end();
+  }
+  const rows = await database.sql(
+    `SELECT text FROM services.sms_template_changes ORDER BY created_at DESC LIMIT 3`,
+  );
+  expect(rows.map((row) => row['text']).toReversed()).toEqual(texts);
 });
 
 test('a name that looks like a placeholder is not filled in', async () => {

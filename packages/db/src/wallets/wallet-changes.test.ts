@@ -5,7 +5,7 @@ import { hold } from '../ledger/holds.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
-import { useTestDb, valueOf } from '../testing/database/test-db.ts';
+import { connect, useTestDb, valueOf } from '../testing/database/test-db.ts';
 import { newPhone, openCustomer, openFunded } from '../testing/database/wallet-fixtures.ts';
 import { transfer } from '../ledger/transfers.ts';
 import { setWalletFloor, updateWallet } from './wallet-changes.ts';
@@ -100,8 +100,8 @@ test('who a wallet belongs to changes with a trace of what, who and why', async 
   const trace = { actor: 'back office', reason: 'married' };
   expect(await eventsOf(number)).toEqual([
     { changed: 'holder_name', old_value: 'Wanjiku Kamau', new_value: 'Wanjiku Njeri', ...trace },
-    { changed: 'language', old_value: 'en', new_value: 'sw', ...trace },
     { changed: 'phone', old_value: '254712000001', new_value: '254712000002', ...trace },
+    { changed: 'language', old_value: 'en', new_value: 'sw', ...trace },
   ]);
 });
 
@@ -216,6 +216,22 @@ test('of a floor and a payment at the same time the wallet never ends below its 
   const isSound = `SELECT balance - held >= min_balance FROM core.wallets WHERE id = $1`;
   expect(await valueOf(sql, isSound, [number])).toBe(true);
   const last = `SELECT new_value = (SELECT min_balance::text FROM core.wallets WHERE id = $1)
-    FROM core.wallet_events WHERE wallet_id = $1 ORDER BY id DESC LIMIT 1`;
+    FROM core.wallet_events WHERE wallet_id = $1 ORDER BY created_at DESC LIMIT 1`;
   expect(await valueOf(sql, last, [number])).toBe(true);
+});
+
+test('the last event of a wallet is the last change of it, also when that transaction began first', async () => {
+  const number = await openCustomer(database.db);
+  const first = await connect(database.url);
+  try {
+    await first.query('BEGIN');
+    await first.query('SELECT now()'); // stands still in it from here on
+    await setWalletFloor(database.db, { number, floor: '-1.00', reason: 'x' });
+    await setWalletFloor(database.db, { number, floor: '-2.00', reason: 'x' });
+    await first.query(`SELECT core.set_wallet_floor($1, -3, 'x')`, [number]);
+    await first.query('COMMIT');
+  } finally {
+    await first.end();
+  }
+  expect((await eventsOf(number)).map((event) => event['new_value'])).toEqual(['-1.00', '-2.00', '-3.00']);
 });

@@ -33,7 +33,7 @@ async function changeFunctions(temporary: TemporaryProject): Promise<void> {
   const read = (name: string): Promise<string> =>
     readFile(join(temporary.project.functions, `${name}.sql`), 'utf8');
   const newId = await read('ids/core.new_id');
-  await temporary.write('functions/ids/core.new_id.sql', newId.replace(', 0)', ', 1)'));
+  await temporary.write('functions/ids/core.new_id.sql', newId.replace('4096000', '4095999'));
   const known = await read('ledger/core.find_request');
   await temporary.write(
     'functions/ledger/core.find_request.sql',
