@@ -3,12 +3,11 @@
 --
 -- p_payers, p_hashes: who paid, as services.mpesa_logs has it in phone and phone_hash.
 -- After: the arrays have one element an account: the wallet's number, NULL with the reason why none was found, the numbers
---        that may have been meant, joined by commas, and the lane of the wallet or else of what was typed; the payer's phone,
---        where the hash is that of a customer's; and the phone and the language of the wallet's holder.
+--        that may have been meant, joined by commas, and the lane of the wallet or else of what was typed; and the payer's
+--        phone, where the hash is that of a customer's.
 CREATE OR REPLACE FUNCTION lanes.route_deposits(
     p_accounts text[], p_payers text[], p_hashes text[],
-    OUT wallets text[], OUT reasons text[], OUT suggestions text[], OUT lanes smallint[], OUT phones text[],
-    OUT holders text[], OUT languages text[]
+    OUT wallets text[], OUT reasons text[], OUT suggestions text[], OUT lanes smallint[], OUT phones text[]
 )
 LANGUAGE plpgsql
 STABLE
@@ -18,8 +17,6 @@ DECLARE
     v_lanes  smallint[];
     v_hashes text[];
     v_known  text[];
-    v_phones text[];
-    v_langs  text[];
     r        record;
 BEGIN
     SELECT array_agg(core.lane_of(coalesce(t.account, '')) ORDER BY t.ord)
@@ -29,14 +26,14 @@ BEGIN
 
     -- ---- 1. Nearly all are a wallet's number exactly ----
 
-    SELECT array_agg(w.id::text), array_agg(w.phone::text), array_agg(w.language::text)
-      INTO v_known, v_phones, v_langs
+    SELECT array_agg(w.id::text)
+      INTO v_known
       FROM core.wallets w
      WHERE w.lane = ANY (v_lanes) AND w.id = ANY (p_accounts) AND w.kind = 'CUSTOMER';
-    SELECT array_agg(k.id ORDER BY t.ord), array_agg(k.phone ORDER BY t.ord), array_agg(k.language ORDER BY t.ord)
-      INTO wallets, holders, languages
+    SELECT array_agg(k.id ORDER BY t.ord)
+      INTO wallets
       FROM unnest(p_accounts) WITH ORDINALITY AS t (account, ord)
-      LEFT JOIN unnest(v_known, v_phones, v_langs) AS k (id, phone, language) ON k.id = t.account;
+      LEFT JOIN unnest(v_known) AS k (id) ON k.id = t.account;
 
     -- ---- 2. Payers whose number came as its hash ----
 
@@ -72,9 +69,6 @@ BEGIN
             suggestions[i] := array_to_string(r.names, ',');
         ELSE
             lanes[i] := core.lane_of(wallets[i]);
-            SELECT w.phone, w.language INTO r FROM core.wallets w WHERE w.lane = lanes[i] AND w.id = wallets[i];
-            holders[i] := r.phone;
-            languages[i] := r.language;
         END IF;
     END LOOP;
 END

@@ -44,8 +44,6 @@ DECLARE
     v_suggestions text[];
     v_lanes       smallint[];
     v_phones      text[];
-    v_holders     text[]; -- phones of the wallets' holders
-    v_languages   text[];
     v_lane        smallint;
     d             record; -- the payments of a lane, one array a column
     a             record; -- what became of them
@@ -64,8 +62,8 @@ DECLARE
 BEGIN
     -- ---- 1. Routing and claims, whichever lanes they concern ----
 
-    SELECT r.wallets, r.reasons, r.suggestions, r.lanes, r.phones, r.holders, r.languages
-      INTO v_wallets, v_reasons, v_suggestions, v_lanes, v_phones, v_holders, v_languages
+    SELECT r.wallets, r.reasons, r.suggestions, r.lanes, r.phones
+      INTO v_wallets, v_reasons, v_suggestions, v_lanes, v_phones
       FROM lanes.route_deposits(p_accounts => p_accounts, p_payers => p_phones, p_hashes => p_phone_hashes) AS r;
     v_lanes := lanes.claim_references(p_references => p_receipts, p_lanes => v_lanes);
 
@@ -108,25 +106,17 @@ BEGIN
         v_times := v_times || a.times; v_hashes := v_hashes || a.hashes; v_codes := v_codes || a.codes;
     END LOOP;
 
-    -- ---- 3. What no lane has: messages to customers, claims that came to nothing, further messages of a receipt, events ----
+    -- ---- 3. What no lane has: claims that came to nothing, further messages of a receipt, events ----
 
     SELECT array_agg(CASE WHEN v_outcomes[i] IN ('credited', 'suspense') THEN v_ids[i] END ORDER BY i) AS ids,
            array_agg(p_receipts[v_ords[i]] ORDER BY i) AS receipts, array_agg(p_amounts[v_ords[i]] ORDER BY i) AS amounts,
-           array_agg(v_phones[v_ords[i]] ORDER BY i) AS phones, array_agg(p_phone_hashes[v_ords[i]] ORDER BY i) AS hashes,
-           array_agg(p_names[v_ords[i]] ORDER BY i) AS names, array_agg(v_holders[v_ords[i]] ORDER BY i) AS holders,
-           array_agg(v_languages[v_ords[i]] ORDER BY i) AS languages, array_agg(v_lanes[v_ords[i]] ORDER BY i) AS lanes,
+           array_agg(p_phone_hashes[v_ords[i]] ORDER BY i) AS hashes,
            array_agg(p_kinds[v_ords[i]] ORDER BY i) AS kinds, array_agg(p_short_codes[v_ords[i]] ORDER BY i) AS short_codes,
            array_agg(p_accounts[v_ords[i]] ORDER BY i) AS accounts, array_agg(p_paid_at[v_ords[i]] ORDER BY i) AS paid_at,
            array_agg(p_phones[v_ords[i]] ORDER BY i) AS told
       INTO d
       FROM generate_series(1, n) AS i;
     PERFORM 1 FROM lanes.set_door('open');
-    PERFORM lanes.queue_deposit_sms(
-        p_now => (SELECT max(t.at) FROM unnest(v_times) AS t (at)), p_ids => d.ids, p_receipts => d.receipts,
-        p_amounts => d.amounts, p_payer_phones => d.phones, p_phone_hashes => d.hashes, p_payer_names => d.names,
-        p_holder_phones => d.holders, p_languages => d.languages, p_credited => v_credited, p_balances => v_balances,
-        p_lanes => d.lanes
-    );
     PERFORM services.settle_by_deposits(
         p_ids => d.ids, p_receipts => d.receipts, p_kinds => d.kinds, p_amounts => d.amounts,
         p_short_codes => d.short_codes, p_accounts => d.accounts, p_paid_at => d.paid_at, p_phones => d.told,

@@ -9,7 +9,7 @@ LANGUAGE plpgsql
 VOLATILE
 AS $$
 BEGIN
-    LOCK TABLE core.transactions, core.wallets, services.mpesa_logs IN SHARE MODE;
+    LOCK TABLE core.transactions, core.wallets, services.mpesa_logs, services.sms_logs IN SHARE MODE;
 EXCEPTION
     WHEN internal_error THEN
         RAISE EXCEPTION 'writers on another node and the audit waited for each other' USING ERRCODE = '40001';

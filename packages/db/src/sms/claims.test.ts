@@ -7,6 +7,7 @@ import { recordOptOut } from './opt-outs.ts';
 import { settleSms } from './settlements.ts';
 import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
 import { accepted, claim, claimNew, drain, endLeases, queueOne } from '../testing/sms/messages.ts';
+import { isOverNodes } from '../testing/database/nodes.ts';
 import { connect, sqlOf, throughDoor, useTestDb, valueOf } from '../testing/database/test-db.ts';
 import { newPhone, openCustomer } from '../testing/database/wallet-fixtures.ts';
 
@@ -91,9 +92,7 @@ test('the important goes first, and of equals the longest due', async () => {
 
 test('a message whose attempts cannot be counted any further fails, and stops no other', async () => {
   const [tired, fresh] = [await queueOne(database.db), await queueOne(database.db)];
-  await sql('SET session_replication_role = replica');
-  await sql('UPDATE services.sms_logs SET attempts = 32767 WHERE id = $1', [tired]);
-  await sql('RESET session_replication_role');
+  await throughDoor(sql, 'UPDATE services.sms_logs SET attempts = 32767 WHERE id = $1', [tired]);
   await age(tired, '1 hour');
   const { messages, failed } = await claim(database.db, { limit: 5 });
   expect({ ids: messages.map(({ id }) => id), failed }).toEqual({ ids: [fresh], failed: 1 });
@@ -181,8 +180,11 @@ test('a message that another session has just locked is no reason to ask again a
   const id = await queueOne(database.db);
   const other = await connect(database.url);
   try {
+    // Over nodes only rows of one lane can be locked.
+    const laneOf = 'SELECT lane::integer FROM services.sms_logs WHERE id = $1';
+    const there = isOverNodes ? `lane = ${String(Number(await valueOf(sql, laneOf, [id])))} AND` : '';
     await other.query('BEGIN');
-    await other.query('SELECT 1 FROM services.sms_logs WHERE id = $1 FOR UPDATE', [id]);
+    await other.query(`SELECT 1 FROM services.sms_logs WHERE ${there} id = $1 FOR UPDATE`, [id]);
     expect(await claim(database.db)).toMatchObject({ messages: [], nextDueMs: null });
   } finally {
     await other.end();
@@ -191,10 +193,13 @@ test('a message that another session has just locked is no reason to ask again a
 
 test('four senders that claim at once never get the same message, and none is left', async () => {
   const ids = await sql(
-    `INSERT INTO services.sms_logs (recipient, message)
-     SELECT '2547' || lpad(n::text, 8, '0'), 'x' FROM generate_series(1, 2000) n RETURNING id::text AS id`,
+    `INSERT INTO services.sms_logs (recipient, message, lane)
+     SELECT '2547' || lpad(n::text, 8, '0'), 'x', n % 16 FROM generate_series(1, 2000) n RETURNING id::text AS id`,
   );
-  const dbs = Array.from({ length: 4 }, () => createDb({ url: database.url, maxConnections: 2 }));
+  const { urls } = database;
+  const dbs = Array.from({ length: 4 }, (_, i) =>
+    createDb({ url: urls[i % urls.length] ?? '', maxConnections: 2 }),
+  );
   try {
     const claimed = await Promise.all(
       dbs.flatMap((db, i) => [claimAll(db, `sender-${String(i)}`), claimAll(db, `sender-${String(i)}b`)]),

@@ -3,6 +3,7 @@ import { settleSms } from './settlements.ts';
 import { smsAttemptsOf, smsOutbox } from './outbox.ts';
 import { accepted, claim, claimNew, drain, endLeases, queueOne } from '../testing/sms/messages.ts';
 import { expireSmsLeases } from './claims.ts';
+import { isOverNodes } from '../testing/database/nodes.ts';
 import { throughDoor, useTestDb } from '../testing/database/test-db.ts';
 
 const database = useTestDb();
@@ -53,15 +54,19 @@ test("a sender finds its own attempts under way, and nobody else's", async () =>
   expect(await smsAttemptsOf(database.db, { sender: 'sender-1' })).toEqual([{ id: mine.id, attempt: 1 }]);
 });
 
-test('a look at them reads what is under way, however many messages are done', async () => {
-  await sql(
-    `INSERT INTO services.sms_logs (recipient, message, status) SELECT '254700000001', 'x', 'SENT' FROM generate_series(1, 50000)`,
-  );
-  await sql('ANALYZE services.sms_logs');
-  await claim(database.db);
-  const plan = await sql(
-    `EXPLAIN SELECT id, attempts FROM services.sms_logs
+// Over nodes each shard has a plan of its own, and EXPLAIN shows that of one.
+test.skipIf(isOverNodes)(
+  'a look at them reads what is under way, however many messages are done',
+  async () => {
+    await sql(
+      `INSERT INTO services.sms_logs (recipient, message, status) SELECT '254700000001', 'x', 'SENT' FROM generate_series(1, 50000)`,
+    );
+    await sql('ANALYZE services.sms_logs');
+    await claim(database.db);
+    const plan = await sql(
+      `EXPLAIN SELECT id, attempts FROM services.sms_logs
       WHERE phase = 'SENDING' AND lease_until IS NOT NULL AND claimed_by = 'sender-1'`,
-  );
-  expect(JSON.stringify(plan)).toContain('sms_logs_lease_idx');
-});
+    );
+    expect(JSON.stringify(plan)).toContain('sms_logs_lease_idx');
+  },
+);

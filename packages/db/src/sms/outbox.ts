@@ -59,9 +59,11 @@ interface OutboxRow {
   readonly oldest_unimportant_ms: string | null;
 }
 
+const MOST = '100000';
+
 const countOf = (phase: string) => `(
     SELECT count(*)::integer FROM (
-        SELECT 1 FROM services.sms_logs WHERE phase = '${phase}' LIMIT 100000
+        SELECT 1 FROM services.sms_logs WHERE phase = '${phase}' LIMIT ${MOST}
     ) l
 )`;
 
@@ -78,6 +80,9 @@ const OUTBOX: Statement = {
 SELECT ${countOf('QUEUED')} AS queued, ${countOf('SENDING')} AS sending, ${countOf('UNKNOWN')} AS unknown,
        ${oldestOf(0)} AS oldest_ms, ${oldestOf(1)} AS oldest_unimportant_ms
   FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now) n`,
+  overNodes: `
+SELECT queued, sending, unknown, oldest_ms::text AS oldest_ms, oldest_unimportant_ms::text AS oldest_unimportant_ms
+  FROM lanes.sms_outbox(${MOST})`,
 };
 
 const ATTEMPTS: Statement = {

@@ -137,6 +137,12 @@ WITH queued AS (
     RETURNING id, status
 )
 SELECT id::text AS id, status, pg_notify('daftari_sms', '') IS NULL AS woken FROM queued`,
+  overNodes: `
+SELECT id::text AS id, status
+  FROM lanes.queue_sms(
+    p_recipient => $1::text, p_hash => $2::text, p_is_masked => $3::boolean, p_message => $4::text, p_template => $5::text,
+    p_language => $6::text, p_priority => $7::smallint, p_reference => $8::text, p_id => $9::uuid, p_digest => $10::text
+  )`,
 };
 
 const FIND_QUEUED: Statement = {

@@ -168,6 +168,14 @@ SELECT l.id::text AS id, (extract(epoch FROM l.claimed_at) * 1000)::bigint::text
          WHERE o.provider_message_id = r.provider_message_id AND o.provider = r.provider
        )
  ORDER BY l.claimed_at, l.id, r.received_at`,
+  overNodes: `
+SELECT u.id::text AS id, (extract(epoch FROM u.claimed_at) * 1000)::bigint::text AS claimed_ms,
+       u.report_id::text AS report_id, u.message_id AS report_message_id, u.status AS report_status,
+       u.reason AS report_reason, (extract(epoch FROM u.received_at) * 1000)::bigint::text AS report_at_ms
+  FROM lanes.unknown_sms(
+    p_limit => $1::integer, p_after => timestamp 'epoch' + $2::bigint * interval '1 millisecond', p_id => $3::uuid
+  ) u
+ ORDER BY u.claimed_at, u.id, u.received_at`,
 };
 
 const DECIDE: Statement = {

@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
 import { withConnection } from '../connection.ts';
 import { MigrateError } from '../errors.ts';
-import { CLAIMS, layOutForm } from './form.ts';
-import { KEYS } from './keys.ts';
-import { LANES_SCHEMA } from './lane-form.ts';
+import { CLAIMS, MESSAGE_TABLES, layOutForm } from './form.ts';
+import { EVERYWHERE, KEYS } from './keys.ts';
+import { LANES_SCHEMA, LANE_ENTRIES, nameInLanes } from './lane-form.ts';
 import { readNodes } from './nodes.ts';
 import type { Node } from './nodes.ts';
 
@@ -129,7 +129,7 @@ async function distributeTables(client: Client): Promise<void> {
   await client.query(
     `SELECT create_distributed_table('${String(wallets)}', 'lane', colocate_with => 'none')`,
   );
-  for (const name of others) {
+  for (const name of [...others, ...MESSAGE_TABLES]) {
     await client.query(
       `SELECT create_distributed_table('${name}', 'lane', colocate_with => '${String(wallets)}')`,
     );
@@ -137,6 +137,7 @@ async function distributeTables(client: Client): Promise<void> {
   await client.query(
     `SELECT create_distributed_table('${CLAIMS}', 'reference', shard_count => ${String(CLAIM_SHARDS)}, colocate_with => 'none')`,
   );
+  for (const name of EVERYWHERE) await client.query(`SELECT create_reference_table('${name}')`);
   const { rows } = await client.query<{ name: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -164,10 +165,13 @@ async function distributeFunctions(client: Client): Promise<void> {
 
 /** A call that names a lane runs on the node that has it, also within a transaction that reaches others. */
 async function delegate(client: Client): Promise<void> {
-  await client.query(
-    `SELECT create_distributed_function(p.oid::regprocedure, 'p_lane', colocate_with => 'core.wallets', force_delegation => true)
-       FROM pg_proc p WHERE p.oid = '${LANES_SCHEMA}.record_deposits'::regproc`,
-  );
+  for (const name of Object.keys(LANE_ENTRIES)) {
+    await client.query(
+      `SELECT create_distributed_function(p.oid::regprocedure, 'p_lane', colocate_with => 'core.wallets', force_delegation => true)
+         FROM pg_proc p WHERE p.oid = $1::regproc`,
+      [nameInLanes(name)],
+    );
+  }
 }
 
 /**

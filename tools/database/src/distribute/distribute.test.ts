@@ -1,16 +1,21 @@
 import {
   assignSuspense,
   auditLedger,
+  claimSms,
   createDb,
   createDepositIntake,
+  createSmsSettler,
+  findSms,
   isDaftariError,
   openWallet,
+  queueSms,
+  recordDeliveryReport,
   recordDeposits,
   reverseTransaction,
   storeCallback,
   transfer,
 } from '@repo/db';
-import type { Db, Deposit, Transfer } from '@repo/db';
+import type { ClaimedSms, Db, Deposit, Transfer } from '@repo/db';
 import { hasCitus, startCitus } from '@repo/postgres/citus';
 import type { CitusCluster } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';
@@ -20,6 +25,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
+import { expectMessagesAlike } from '../fixtures/messages-in-both-forms.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
@@ -72,6 +78,49 @@ async function codeOf(request: Promise<unknown>): Promise<string> {
 async function findingsOf(db: Db): Promise<string[]> {
   const { checks } = await auditLedger(db);
   return checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
+}
+
+const DELIVERED = {
+  provider: 'trial',
+  state: 'delivered',
+  status: 'Ok',
+  reason: null,
+  explanation: null,
+  network: null,
+  retryCount: null,
+  phone: null,
+  body: Buffer.from('x'),
+} as const;
+
+/** Claims until nothing is due, a few at a time. */
+async function claimAll(db: Db, sender: string): Promise<ClaimedSms[]> {
+  const claimed: ClaimedSms[] = [];
+  for (;;) {
+    const request = { sender, provider: 'trial', limit: 20, leaseMs: 3_600_000, maxAgeMs: 86_400_000 };
+    const { messages } = await claimSms(db, request);
+    if (messages.length === 0) return claimed;
+    claimed.push(...messages);
+  }
+}
+
+async function settleAll(db: Db, messages: readonly ClaimedSms[], providerMessageId?: string): Promise<void> {
+  const settler = createSmsSettler(db);
+  await Promise.all(
+    messages.map(({ id, attempt }) =>
+      settler.settle({
+        id,
+        attempt,
+        outcome: 'accepted',
+        providerMessageId: providerMessageId ?? `AT-${id}`,
+      }),
+    ),
+  );
+  await settler.close();
+}
+
+/** Takes what other tests left out of the queue. */
+async function sendWhatWaits(): Promise<void> {
+  await settleAll(dbs[0] as Db, await claimAll(dbs[0] as Db, 'before'));
 }
 
 let moved = 0;
@@ -133,6 +182,42 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await expectAlike(pair, 8);
     await expectMoneyAlike(pair, 8);
     await expectPaymentsAlike(pair, 8);
+    await expectMessagesAlike(pair, 8);
+  });
+
+  it('gives each message to one sender, whichever nodes senders ask at the same moment', async () => {
+    await sendWhatWaits();
+    await execute(
+      cluster.url,
+      `INSERT INTO services.sms_logs (recipient, message, lane)
+       SELECT '2547' || lpad(n::text, 8, '0'), 'x', n % 16 FROM generate_series(1, 300) AS n`,
+    );
+    const claimed = await Promise.all([...dbs, ...dbs].map((db, sender) => claimAll(db, String(sender))));
+    const ids = claimed.flat().map(({ id }) => id);
+    expect(ids.length).toBe(300);
+    expect(new Set(ids).size).toBe(300);
+    expect(claimed.filter((each) => each.length > 0).length).toBeGreaterThan(1);
+    await settleAll(dbs[0] as Db, claimed.flat());
+  });
+
+  it('joins a report to its message, whichever of report and answer comes first on two nodes', async () => {
+    await sendWhatWaits();
+    for (let round = 0; round < 100; round += 1) {
+      const [asked, other] = [dbs[round % 3] as Db, dbs[(round + 1) % 3] as Db];
+      const { id } = await queueSms(asked, { recipient: '254700000022', message: `round ${String(round)}` });
+      const [message] = await claimAll(asked, 'one');
+      const providerMessageId = `AT-${id}`;
+      const report = { ...DELIVERED, providerMessageId };
+      await Promise.all([
+        settleAll(asked, message === undefined ? [] : [message], providerMessageId),
+        recordDeliveryReport(other, report),
+      ]);
+      expect(await findSms(asked, id)).toMatchObject({
+        phase: 'DONE',
+        status: 'SENT',
+        deliveryState: 'delivered',
+      });
+    }
   });
 
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {
@@ -247,6 +332,8 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
   it('loses nothing and credits nothing twice when a worker is killed', async () => {
     const wallets = await walletsApart();
     const before = await numberOf(cluster.url, `SELECT count(*) AS n FROM services.mpesa_logs`);
+    const told = `SELECT count(*) AS n FROM services.sms_logs`;
+    const toldBefore = await numberOf(cluster.url, told);
     const intake = createDepositIntake(dbs[0] as Db, { lanes: 2, maxBatch: 20 });
     const acknowledged: string[] = [];
     const unanswered: Deposit[] = [];
@@ -280,6 +367,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     expect(recorded).toEqual([
       { logs: before + acknowledged.length, receipts: before + acknowledged.length },
     ]);
+    expect(await numberOf(cluster.url, told)).toBe(toldBefore + acknowledged.length);
     expect(await numberOf(cluster.url, BALANCES)).toBe(0);
     const claimed = `SELECT count(*) AS n FROM services.mpesa_logs l WHERE l.mpesa_receipt NOT IN (SELECT reference FROM lanes.claims)`;
     expect(await numberOf(cluster.url, claimed)).toBe(0);

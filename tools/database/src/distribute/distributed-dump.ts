@@ -2,7 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Client } from 'pg';
 import type { DumpObject } from '../dump/dump-object.ts';
-import { DROPPED_KEYS, DROPPED_TRIGGERS, KEYS } from './keys.ts';
+import { DROPPED_KEYS, DROPPED_TRIGGERS, KEYS, keyColumns } from './keys.ts';
 import type { LaneTable } from './keys.ts';
 import { LANES_SCHEMA } from './lane-form.ts';
 import { nodeFormOf } from './node-form.ts';
@@ -80,17 +80,16 @@ function keyFormOf(object: DumpObject): DumpObject {
 }
 
 function changeOf({ kind, name, sql }: DumpObject, table: LaneTable): string | null {
-  const { name: owner, primaryKey, unique, foreign, hasDefault = false } = table;
+  const { name: owner, primaryKey, unique, foreign, hasDefault = false, addsLane = false } = table;
   const [own, of] = name.split(' on ');
   if (kind === 'table' && name === owner) {
-    return sql.replace(
-      /^ {4}lane smallint(,?)$/m,
-      `    lane smallint${hasDefault ? ' DEFAULT 0' : ''} NOT NULL$1`,
-    );
+    const lane = `    lane smallint${hasDefault ? ' DEFAULT 0' : ''} NOT NULL`;
+    if (addsLane) return sql.replace(/\n\)/, `,\n${lane}\n)`);
+    return sql.replace(/^ {4}lane smallint(,?)$/m, `${lane}$1`);
   }
   if (of !== owner || own === undefined) return null;
   if (kind === 'constraint' && own === primaryKey)
-    return sql.replace('PRIMARY KEY (id)', 'PRIMARY KEY (lane, id)');
+    return sql.replace('PRIMARY KEY (id)', `PRIMARY KEY (${keyColumns(table)})`);
   if (kind === 'index' && own in unique) return sql.replace('USING btree (', 'USING btree (lane, ');
   if (kind === 'foreign key' && own in foreign) {
     return sql.replace('FOREIGN KEY (', 'FOREIGN KEY (lane, ').replace('(id)', '(lane, id)');

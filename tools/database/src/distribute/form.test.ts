@@ -1,20 +1,29 @@
 import {
   auditLedger,
+  claimSms,
   createDb,
+  createSmsSettler,
   findDeposit,
+  findSms,
   openWallet,
+  queueSms,
+  recordDeliveryReport,
   recordDeposit,
   reverseTransaction,
+  smsHistory,
+  smsSpend,
   storeCallback,
   transfer,
   walletStatement,
 } from '@repo/db';
+import type { Db, DeliveryReport, SettledSms, SmsSettlement } from '@repo/db';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { until } from '@repo/testing/until';
 import { expect, it } from 'vitest';
 import { withConnection } from '../connection.ts';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { numberOf } from '../fixtures/databases.ts';
+import { expectMessagesAlike } from '../fixtures/messages-in-both-forms.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
 import { repository } from '../fixtures/temporary-project.ts';
@@ -64,6 +73,18 @@ it(
     await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
     await using pair = await openPair(plain.url, lanes.url);
     await expectPaymentsAlike(pair, 30);
+  },
+);
+
+it(
+  'the distributed form queues, sends, settles and reports messages as one machine does',
+  { timeout: 300_000 },
+  async () => {
+    await using plain = await createTestDatabase();
+    await using lanes = await createTestDatabase();
+    await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
+    await using pair = await openPair(plain.url, lanes.url);
+    await expectMessagesAlike(pair, 30);
   },
 );
 
@@ -145,6 +166,64 @@ it('what is older than lanes, and what moved between them, is found where it bel
   expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
   await distributed.close();
 });
+
+it('messages from before it is distributed go on as if nothing had happened', async () => {
+  await using database = await createTestDatabase();
+  const db = createDb({ url: database.url, maxConnections: 1 });
+  const keyed = { recipient: '254700000012', message: 'of a key', idempotencyKey: 'before' };
+  const { id } = await queueSms(db, keyed);
+  const claim = { sender: 'one', provider: 'trial', limit: 10, leaseMs: 3_600_000, maxAgeMs: 86_400_000 };
+  const [first] = (await claimSms(db, claim)).messages;
+  const sent = {
+    id,
+    attempt: 1,
+    outcome: 'accepted',
+    providerMessageId: 'AT-1',
+    cost: '0.8000',
+    currency: 'KES',
+  } as const;
+  await settleWith(db, { ...sent, outcome: 'unknown', providerMessageId: null });
+  const early = await recordDeliveryReport(db, reportOf('AT-2'));
+  await queueSms(db, { recipient: '254700000013', message: 'it waits' });
+  await db.close();
+  expect(first?.id).toBe(id);
+  expect(early.outcome).toBe('PARKED');
+
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const distributed = createDb({ url: database.url, maxConnections: 1 });
+  expect(await queueSms(distributed, keyed)).toMatchObject({ id, replayed: true });
+  expect((await smsHistory(distributed, id)).map(({ kind }) => kind)).toEqual(['UNKNOWN']);
+  expect(await settleWith(distributed, sent)).toMatchObject({ result: 'late', status: 'SENT' });
+  expect(await recordDeliveryReport(distributed, reportOf('AT-1'))).toMatchObject({
+    outcome: 'APPLIED',
+    smsId: id,
+  });
+  const [waiting] = (await claimSms(distributed, claim)).messages;
+  expect(waiting?.message).toBe('it waits');
+  await settleWith(distributed, { ...sent, id: waiting?.id ?? '', providerMessageId: 'AT-2' });
+  expect(await findSms(distributed, waiting?.id ?? '')).toMatchObject({ deliveryState: 'delivered' });
+  expect(await smsSpend(distributed)).toMatchObject([{ messages: 2, cost: '1.6000' }]);
+  await distributed.close();
+});
+
+async function settleWith(db: Db, settlement: SmsSettlement): Promise<SettledSms> {
+  const settler = createSmsSettler(db);
+  const settled = await settler.settle(settlement);
+  await settler.close();
+  return settled;
+}
+
+function reportOf(providerMessageId: string): DeliveryReport {
+  const nothing = { reason: null, explanation: null, network: null, retryCount: null, phone: null };
+  return {
+    provider: 'trial',
+    providerMessageId,
+    state: 'delivered',
+    status: 'Ok',
+    ...nothing,
+    body: Buffer.from('x'),
+  };
+}
 
 // Each node commits its part of a transaction by itself: the wallet of suspense may be free again before another node shows the
 // assignment. Its claim, which that node still has to commit, is what stands for it here.

@@ -9,10 +9,20 @@ import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from './lane-fo
 /** The table of what is claimed once in the world, whichever lane has it. */
 export const CLAIMS = `${LANES_SCHEMA}.claims`;
 
+/** Which message a provider's id is of, in the lane of the id; and who comes first where a report and an answer name one id. */
+export const MESSAGE_TABLES = [`${LANES_SCHEMA}.message_ids`, `${LANES_SCHEMA}.message_locks`] as const;
+
 /** Makes the schema of the distributed form, and the table of claims. */
 const SCHEMA_STATEMENTS: readonly string[] = [
   `CREATE SCHEMA ${LANES_SCHEMA}`,
   `CREATE TABLE ${CLAIMS} (reference varchar(50) NOT NULL CONSTRAINT claims_pkey PRIMARY KEY, lane smallint NOT NULL)`,
+  `CREATE TABLE ${MESSAGE_TABLES[0]} (
+       lane smallint NOT NULL, provider_message_id varchar(255) NOT NULL, sms_lane smallint NOT NULL, sms_id uuid NOT NULL
+   )`,
+  `CREATE INDEX message_ids_idx ON ${MESSAGE_TABLES[0]} (provider_message_id)`,
+  `CREATE TABLE ${MESSAGE_TABLES[1]} (lane smallint NOT NULL, class smallint NOT NULL, PRIMARY KEY (lane, class))`,
+  // As many classes as one machine has locks for.
+  `INSERT INTO ${MESSAGE_TABLES[1]} SELECT l, c FROM generate_series(0, 15) AS l, generate_series(0, 31) AS c`,
 ];
 
 /** What was recorded before is claimed, or a repeat for an account of another lane would be credited once more. */
@@ -20,6 +30,9 @@ const CLAIM_STATEMENTS: readonly string[] = [
   `INSERT INTO ${CLAIMS} (reference, lane) SELECT t.reference, t.lane FROM core.transactions t`,
   `INSERT INTO ${CLAIMS} (reference, lane) SELECT l.mpesa_receipt, l.lane FROM services.mpesa_logs l
        ON CONFLICT (reference) DO NOTHING`,
+  `INSERT INTO ${MESSAGE_TABLES[0]} (lane, provider_message_id, sms_lane, sms_id)
+       SELECT core.lane_of(l.provider_message_id), l.provider_message_id, l.lane, l.id
+         FROM services.sms_logs l WHERE l.provider_message_id IS NOT NULL`,
 ];
 
 /** The functions of the distributed form: those of the folder, and the forms for one lane of functions that are deployed. */

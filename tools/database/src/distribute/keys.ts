@@ -13,6 +13,12 @@ export interface LaneTable {
   readonly across?: readonly string[];
   /** Whether a row may come without a lane: then it is in lane 0. */
   readonly hasDefault?: boolean;
+  /** Whether rows are asked for by their id where nobody knows their lane: then the primary key begins with the id. */
+  readonly isFoundById?: boolean;
+  /** Whether the table of one machine has no lane. */
+  readonly addsLane?: boolean;
+  /** Which rows a unique index is about, by the name of the index, where it is not about all. */
+  readonly partial?: Readonly<Record<string, string>>;
 }
 
 /** In the order in which they are distributed: what others point to comes first. */
@@ -57,7 +63,37 @@ export const KEYS: readonly LaneTable[] = [
     foreign: {},
     hasDefault: true,
   },
+  // A message lies in the lane of the wallet that it tells of, what happened to it beside it.
+  {
+    name: 'services.sms_logs',
+    primaryKey: 'sms_logs_pkey',
+    unique: {},
+    foreign: {},
+    hasDefault: true,
+    isFoundById: true,
+  },
+  {
+    name: 'services.sms_events',
+    primaryKey: 'sms_events_pkey',
+    unique: { sms_events_late_answer_key: 'sms_id, attempt' },
+    partial: { sms_events_late_answer_key: `kind = 'LATE_ANSWER'` },
+    foreign: {},
+    hasDefault: true,
+    addsLane: true,
+  },
+  // What reports say lies in the lane of the provider's id, by which it is asked for.
+  {
+    name: 'services.sms_delivery_reports',
+    primaryKey: 'sms_delivery_reports_pkey',
+    unique: {},
+    foreign: {},
+    hasDefault: true,
+    addsLane: true,
+  },
 ];
+
+/** Tables that every node has whole, because each lane asks them and they are seldom written. */
+export const EVERYWHERE: readonly string[] = ['services.sms_templates', 'services.sms_opt_outs'];
 
 /** A foreign key from a table of no lane to one of the lanes, which PostgreSQL cannot check over nodes. */
 const DECIDED = { table: 'services.mpesa_decisions', name: 'mpesa_decisions_callback_id_fkey' } as const;
@@ -89,15 +125,27 @@ const OLD_ROWS: readonly { readonly name: string; readonly lane: string }[] = [
     name: 'services.mpesa_callbacks',
     lane: 'coalesce((SELECT l.lane FROM services.mpesa_logs l WHERE l.mpesa_receipt = x.receipt), 0)',
   },
+  // A message that is about no wallet has a lane by its id, which is made of the caller's key.
+  { name: 'services.sms_logs', lane: 'core.lane_of(x.id::text)' },
+  {
+    name: 'services.sms_events',
+    lane: 'coalesce((SELECT l.lane FROM services.sms_logs l WHERE l.id = x.sms_id), 0)',
+  },
+  { name: 'services.sms_delivery_reports', lane: `core.lane_of(coalesce(x.provider_message_id, ''))` },
 ];
 
 /** The statements that give such rows their lane. The guards are for what is new, and let no row be changed. */
 export function laneStatements(): string[] {
-  return OLD_ROWS.flatMap(({ name, lane }) => [
-    `ALTER TABLE ${name} DISABLE TRIGGER USER`,
-    `UPDATE ${name} x SET lane = ${lane} WHERE x.lane IS NULL`,
-    `ALTER TABLE ${name} ENABLE TRIGGER USER`,
-  ]);
+  return [
+    ...KEYS.filter(({ addsLane = false }) => addsLane).map(
+      ({ name }) => `ALTER TABLE ${name} ADD COLUMN lane smallint`,
+    ),
+    ...OLD_ROWS.flatMap(({ name, lane }) => [
+      `ALTER TABLE ${name} DISABLE TRIGGER USER`,
+      `UPDATE ${name} x SET lane = ${lane} WHERE x.lane IS NULL`,
+      `ALTER TABLE ${name} ENABLE TRIGGER USER`,
+    ]),
+  ];
 }
 
 /** The statements that give the keys their lane. They are plain PostgreSQL. */
@@ -113,16 +161,22 @@ export function keyStatements(): string[] {
   ];
 }
 
-function ownKeyStatements({ name, primaryKey, unique, hasDefault = false }: LaneTable): string[] {
+/** The columns of a primary key. */
+export function keyColumns({ isFoundById = false }: LaneTable): string {
+  return isFoundById ? 'id, lane' : 'lane, id';
+}
+
+function ownKeyStatements(table: LaneTable): string[] {
+  const { name, primaryKey, unique, partial = {}, hasDefault = false } = table;
   const schema = name.slice(0, name.indexOf('.'));
   return [
     ...(hasDefault ? [`ALTER TABLE ${name} ALTER COLUMN lane SET DEFAULT 0`] : []),
     `ALTER TABLE ${name} ALTER COLUMN lane SET NOT NULL`,
     `ALTER TABLE ${name} DROP CONSTRAINT ${primaryKey}`,
-    `ALTER TABLE ${name} ADD CONSTRAINT ${primaryKey} PRIMARY KEY (lane, id)`,
+    `ALTER TABLE ${name} ADD CONSTRAINT ${primaryKey} PRIMARY KEY (${keyColumns(table)})`,
     ...Object.entries(unique).flatMap(([index, columns]) => [
       `DROP INDEX ${schema}.${index}`,
-      `CREATE UNIQUE INDEX ${index} ON ${name} (lane, ${columns})`,
+      `CREATE UNIQUE INDEX ${index} ON ${name} (lane, ${columns})${partial[index] === undefined ? '' : ` WHERE ${partial[index]}`}`,
     ]),
   ];
 }

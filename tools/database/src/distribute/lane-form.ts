@@ -1,5 +1,7 @@
 import { KEYS } from './keys.ts';
 import type { DeployedFunction } from '../new-migration/deployed-functions.ts';
+import type { LaneEntry } from './passage.ts';
+import { SMS_ENTRIES } from './sms-passages.ts';
 
 /** The schema that holds what only the distributed form of a database has. */
 export const LANES_SCHEMA = 'lanes';
@@ -14,6 +16,10 @@ export const LANE_FUNCTIONS = [
   'core.lock_batch',
   'core.known_references',
   'core.known_keys',
+  'services.claim_sms',
+  'services.settle_sms',
+  'services.settle_late_sms',
+  'services.expire_sms_leases',
 ] as const;
 
 /** What a function does not say, though its form for a lane depends on it. */
@@ -33,10 +39,12 @@ export function laneFormOf({ name, definition }: Pick<DeployedFunction, 'name' |
   const { head, body } = partsOf(name, definition);
   const inLanes = LANE_FUNCTIONS.reduce(
     (text, each) => text.replaceAll(`${each}(`, `${nameInLanes(each)}(`),
-    body.replaceAll(PHONE_OF_HASH, 'NULL::text'),
+    body.replaceAll(PHONE_OF_HASH, 'NULL::text').replaceAll(TEMPLATES, TEMPLATES_IN_LANES),
   );
-  const form = name === ENTRY ? entryFormOf({ head, body: inLanes }) : { head, body: inLanes };
-  const lane = name === ENTRY ? 'p_lane' : CURRENT_LANE;
+  const entry = LANE_ENTRIES[name];
+  const form =
+    entry === undefined ? { head, body: inLanes } : entryFormOf(name, entry, { head, body: inLanes });
+  const lane = entry === undefined ? CURRENT_LANE : 'p_lane';
   const renamed = form.head.replace(`${name}(`, `${nameInLanes(name)}(`).replace(GENERIC_PLAN, '');
   return `${renamed}${DOLLARS}${declared(restricted(name, form.body), lane)}${DOLLARS}\n`;
 }
@@ -46,14 +54,16 @@ export function nameInLanes(name: string): string {
   return `${LANES_SCHEMA}.${name.slice(name.indexOf('.') + 1)}`;
 }
 
-const ENTRY: (typeof LANE_FUNCTIONS)[number] = 'services.record_deposits';
-
 const DOLLARS = '$function$';
 
 const GENERIC_PLAN = ` SET plan_cache_mode TO 'force_generic_plan'\n`;
 
 /** Every lane must be asked for it, so the node that was asked has done so, and the phone is there if there is one. */
 const PHONE_OF_HASH = 'core.phone_of_hash(p_phone_hashes[i])';
+
+/** A table that every node has whole can be read there, but joined with none of the lanes. */
+const TEMPLATES = 'LEFT JOIN services.sms_templates m\n';
+const TEMPLATES_IN_LANES = `LEFT JOIN lanes.sms_templates_of(ARRAY['deposit', 'deposit_suspense']) m\n`;
 
 const CURRENT_LANE = `current_setting('daftari.lane')::smallint`;
 
@@ -83,26 +93,35 @@ function restrictedTo(name: string, body: string, table: string): string {
     String.raw`\b(?<kind>FROM|JOIN|UPDATE) ${table.replace('.', String.raw`\.`)} (?:AS )?(?<alias>[a-z])\b`,
     'g',
   );
-  const pieces: string[] = [];
-  let from = 0;
-  for (const reading of body.matchAll(readings)) {
+  const places = [...body.matchAll(readings)].map((reading) => {
     const { kind = '', alias = '' } = reading.groups ?? {};
-    const word = kind === 'JOIN' ? /\bON / : /\bWHERE /;
-    const end = reading.index + reading[0].length;
-    const condition = word.exec(body.slice(end));
-    const place = end + (condition?.index ?? 0) + (condition?.[0].length ?? 0);
-    if (condition === null || body.slice(end, place).includes(';')) {
-      throw new LaneFormError(`${name} reads ${table} without a condition`);
-    }
-    pieces.push(body.slice(from, place), `${alias}.lane = v_lane AND `);
-    from = place;
-  }
-  const text = pieces.join('') + body.slice(from);
+    const place = placeBehind(kind === 'JOIN' ? 'ON ' : 'WHERE ', body, reading.index + reading[0].length);
+    if (place === null) throw new LaneFormError(`${name} reads ${table} without a condition`);
+    return { place, condition: `${alias}.lane = v_lane AND ` };
+  });
+  const text = places
+    .toSorted((one, other) => other.place - one.place)
+    .reduce(
+      (current, { place, condition }) => current.slice(0, place) + condition + current.slice(place),
+      body,
+    );
   const unread = new RegExp(
     String.raw`\b(?:FROM|JOIN|UPDATE) ${table.replace('.', String.raw`\.`)}\b(?! (?:AS )?[a-z]\b)`,
   );
   if (unread.test(text)) throw new LaneFormError(`${name} reads ${table} without a short name`);
   return text;
+}
+
+/** The place behind a word of the query in which `from` is: not of one within it, nor of one that it is within. */
+function placeBehind(word: string, body: string, from: number): number | null {
+  let depth = 0;
+  for (let place = from; place < body.length && depth >= 0 && body[place] !== ';'; place += 1) {
+    if (body[place] === '(') depth += 1;
+    if (body[place] === ')') depth -= 1;
+    const isWord = depth === 0 && body.startsWith(word, place) && /\s/.test(body[place - 1] ?? '');
+    if (isWord) return place + word.length;
+  }
+  return null;
 }
 
 /** What comes instead of the routing: the node that was asked has found the wallets, whichever lanes they are in. */
@@ -121,23 +140,34 @@ const ENTRY_ROUTING = `
 
     `;
 
-const ENTRY_PARAMETERS = 'p_lane smallint, p_wallets text[], p_reasons text[], p_suggestions text[], ';
+/** The functions of the lanes that any node calls, each of which names its lane and runs whole where that lies. */
+export const LANE_ENTRIES: Readonly<Record<string, LaneEntry>> = {
+  'services.record_deposits': {
+    parameters: 'p_lane smallint, p_wallets text[], p_reasons text[], p_suggestions text[], ',
+    steps: [
+      [/(-- ---- 1\. Routing[^\n]*\n)[\s\S]*?(?=-- ---- 2\.)/, `$1${ENTRY_ROUTING}`],
+      // What is written into tables of no lane, by the node that was asked.
+      [/\n {4}PERFORM services\.follow_deposits\([\s\S]*?\n {4}\);/, ''],
+    ],
+  },
+  ...SMS_ENTRIES,
+};
 
-/** What is written into tables of no lane, by the node that was asked. */
-const ELSEWHERE = [
-  /\n {4}PERFORM lanes\.queue_deposit_sms\([\s\S]*?\n {4}\);/,
-  /\n {4}PERFORM services\.follow_deposits\([\s\S]*?\n {4}\);/,
-];
-
-function entryFormOf({ head, body }: { head: string; body: string }): { head: string; body: string } {
-  const routing = /(-- ---- 1\. Routing[^\n]*\n)[\s\S]*?(?=-- ---- 2\.)/;
-  const steps = [
-    [routing, `$1${ENTRY_ROUTING}`] as const,
-    ...ELSEWHERE.map((pattern) => [pattern, ''] as const),
-  ];
-  const text = steps.reduce((current, [pattern, put]) => {
-    if (!pattern.test(current)) throw new LaneFormError(`${ENTRY} has no passage ${String(pattern)}`);
-    return current.replace(pattern, put);
-  }, body);
-  return { head: head.replace(`${ENTRY}(`, `${ENTRY}(${ENTRY_PARAMETERS}`), body: text };
+function entryFormOf(
+  name: string,
+  { parameters, steps }: LaneEntry,
+  { head, body }: { head: string; body: string },
+): { head: string; body: string } {
+  // Steps may concern what the function returns.
+  const joined = steps.reduce(
+    (current, [pattern, put]) => {
+      if (!pattern.test(current)) throw new LaneFormError(`${name} has no passage ${String(pattern)}`);
+      return current.replace(pattern, put);
+    },
+    `${head.replace(`${name}(`, `${name}(${parameters}`)}${DOLLARS}${body}`,
+  );
+  return {
+    head: joined.slice(0, joined.indexOf(DOLLARS)),
+    body: joined.slice(joined.indexOf(DOLLARS) + DOLLARS.length),
+  };
 }

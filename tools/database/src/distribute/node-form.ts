@@ -87,11 +87,20 @@ const TELLING = {
   'services.tell_of_capture': 'core.holds',
 } as const;
 
-/** `lanes.tell_of_transaction`, which is called with the row, in place of a trigger function. Null for every other function. */
+const FOLDING = 'services.fold_delivery';
+
+/**
+ * What is called in place of another function by who knows more than that one is told: `lanes.tell_of_transaction` with the row,
+ * in place of a trigger function, and `lanes.fold_delivery` with the lanes of the messages. Null for every other function.
+ */
 export function callableFormOf({
   name,
   definition,
 }: Pick<DeployedFunction, 'name' | 'definition'>): string | null {
+  if (name === FOLDING) {
+    const form = nodeFormOf({ name, definition }) ?? definition;
+    return form.replace(`${name}(p_ids uuid[])`, `lanes.fold_delivery(p_ids uuid[], p_lanes smallint[])`);
+  }
   const row = Object.entries(TELLING).find(([told]) => told === name)?.[1];
   if (row === undefined) return null;
   return withPassages(name, definition)

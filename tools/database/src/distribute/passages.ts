@@ -1,9 +1,5 @@
-/** What a function of one machine says and its form over nodes says instead. */
-export interface Passage {
-  readonly of: string;
-  readonly from: string;
-  readonly to: string;
-}
+import type { Passage } from './passage.ts';
+import { SMS_PASSAGES } from './sms-passages.ts';
 
 /**
  * Passages of functions that any node runs. What joins tables of several nodes joins what functions answer that ask one
@@ -286,4 +282,6 @@ export const PASSAGES: readonly Passage[] = [
     from: 'FROM core.wallets w WHERE w.id = v_from AND',
     to: 'FROM lanes.wallets_of(ARRAY[v_from]) w WHERE',
   },
+  // ---- What becomes of messages ----
+  ...SMS_PASSAGES,
 ];

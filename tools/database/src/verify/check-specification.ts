@@ -48,7 +48,7 @@ interface IndexRow {
 /**
  * The specification of the feature migration, on the live database.
  *
- * @param isDistributed keys have the lane in front of what is specified
+ * @param isDistributed keys have the lane beside what is specified
  */
 export async function checkSpecification(client: Client, { isDistributed = false } = {}): Promise<Check> {
   const columns = await readColumns(client);
@@ -73,11 +73,9 @@ export async function checkSpecification(client: Client, { isDistributed = false
   };
 }
 
-/** A unique index without the lane that the distributed form puts first. */
+/** A unique index without the lane that the distributed form adds. */
 function withoutLane(index: IndexRow): IndexRow {
-  return index.isUnique && index.columns[0] === 'lane'
-    ? { ...index, columns: index.columns.slice(1) }
-    : index;
+  return index.isUnique ? { ...index, columns: index.columns.filter((column) => column !== 'lane') } : index;
 }
 
 async function readColumns(client: Client): Promise<Map<string, Columns>> {

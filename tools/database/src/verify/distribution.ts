@@ -1,8 +1,15 @@
 import type { Client } from 'pg';
 import { bodyOf, readSources } from '../distribute/distributed-dump.ts';
-import { KEYS } from '../distribute/keys.ts';
+import { MESSAGE_TABLES } from '../distribute/form.ts';
+import { EVERYWHERE, KEYS } from '../distribute/keys.ts';
 import { callableFormOf } from '../distribute/node-form.ts';
-import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from '../distribute/lane-form.ts';
+import {
+  LANES_SCHEMA,
+  LANE_ENTRIES,
+  LANE_FUNCTIONS,
+  laneFormOf,
+  nameInLanes,
+} from '../distribute/lane-form.ts';
 import type { DumpObject } from '../dump/dump-object.ts';
 import type { Check, Finding } from './finding.ts';
 
@@ -23,9 +30,9 @@ const FUNCTIONS = `
    WHERE n.nspname = $1`;
 
 const DELEGATED = `
-  SELECT coalesce(bool_or(o.force_delegation AND o.distribution_argument_index = 0), false) AS is
-    FROM pg_catalog.pg_dist_object o
-   WHERE o.classid = 'pg_proc'::regclass AND o.objid = to_regproc('${LANES_SCHEMA}.record_deposits')`;
+  SELECT n.nspname || '.' || p.proname AS name
+    FROM pg_catalog.pg_dist_object o JOIN pg_proc p ON p.oid = o.objid JOIN pg_namespace n ON n.oid = p.pronamespace
+   WHERE o.classid = 'pg_proc'::regclass AND o.force_delegation AND o.distribution_argument_index = 0`;
 
 /** Whether tables and functions of a distributed database are where they belong. */
 export async function checkDistribution(
@@ -34,11 +41,15 @@ export async function checkDistribution(
 ): Promise<Check> {
   const { rows: placed } = await client.query<Placed>(PLACES);
   const { rows: functions } = await client.query<{ name: string; body: string }>(FUNCTIONS, [LANES_SCHEMA]);
-  const { rows: delegated } = await client.query<{ is: boolean }>(DELEGATED);
+  const { rows: delegated } = await client.query<{ name: string }>(DELEGATED);
+  const whole = new Set(delegated.map(({ name }) => name));
   const messages = [
     ...placeFaults(placed),
     ...functionFaults(functions, await expectedBodies(dump, sources)),
-    ...(delegated[0]?.is === true ? [] : ['a lane is not recorded on the node that has it']),
+    ...Object.keys(LANE_ENTRIES)
+      .map(nameInLanes)
+      .filter((name) => !whole.has(name))
+      .map((name) => `${name} does not run on the node that has the lane`),
   ];
   const remedy =
     'Nobody changes this by hand: make the database again from its backup, and distribute it with db:distribute.';
@@ -55,6 +66,12 @@ function placeFaults(placed: readonly Placed[]): string[] {
   return [
     ...KEYS.filter(({ name }) => of(name)?.column !== 'lane' || of(name)?.colocation !== together).map(
       ({ name }) => `${name} is not distributed by its lane, together with the wallets`,
+    ),
+    ...MESSAGE_TABLES.filter((name) => of(name)?.colocation !== together).map(
+      (name) => `${name} is not distributed by its lane, together with the wallets`,
+    ),
+    ...EVERYWHERE.filter((name) => of(name) === undefined || of(name)?.column !== null).map(
+      (name) => `${name} is not on every node`,
     ),
     ...(of(`${LANES_SCHEMA}.claims`)?.column === 'reference'
       ? []
