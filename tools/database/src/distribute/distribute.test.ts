@@ -257,7 +257,10 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
       await expect(execute(url, `UPDATE core.wallets SET balance = 1`)).rejects.toMatchObject({
         code: 'DF003',
       });
-      await expect(execute(url, `DELETE FROM core.transactions`)).rejects.toMatchObject({ code: 'DF001' });
+      for (const table of ['core.transactions', 'core.requests', 'services.sms_logs', 'services.sms_spend']) {
+        await expect(execute(url, `DELETE FROM ${table}`)).rejects.toMatchObject({ code: 'DF001' });
+        await expect(execute(url, `TRUNCATE ${table}`)).rejects.toMatchObject({ code: 'DF001' });
+      }
     }
   });
 

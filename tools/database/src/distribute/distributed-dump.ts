@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { Client } from 'pg';
 import type { DumpObject } from '../dump/dump-object.ts';
 import { DROPPED_KEYS, DROPPED_TRIGGERS, KEYS, keyColumns } from './keys.ts';
+import { splitGuard, wholeName } from './local-guards.ts';
 import type { LaneTable } from './keys.ts';
 import { LANES_SCHEMA } from './lane-form.ts';
 import { nodeFormOf } from './node-form.ts';
@@ -23,6 +24,7 @@ export async function distributedDump(
   const written = await readSources(directory);
   return committed.flatMap((object) => {
     if (isDropped(object)) return [];
+    if (object.kind === 'trigger') return guardsOf(object);
     if (object.kind !== 'function') return [keyFormOf(object)];
     const source = written.get(object.name);
     const sql =
@@ -69,6 +71,16 @@ function writtenFormOf(sql: string, source: string): string {
       return name === undefined || settings.has(name);
     })
     .join('\n');
+}
+
+function guardsOf(object: DumpObject): DumpObject[] {
+  const guards = splitGuard(object.sql);
+  if (guards === null) return [object];
+  const [name = '', table = ''] = object.name.split(' on ');
+  return [
+    { ...object, sql: guards.rows },
+    { ...object, name: `${wholeName(name)} on ${table}`, sql: guards.whole },
+  ];
 }
 
 function keyFormOf(object: DumpObject): DumpObject {

@@ -3,6 +3,7 @@ import { inOrderOfUse } from '../new-migration/order-of-use.ts';
 import { readFunctions } from '../new-migration/deployed-functions.ts';
 import { readSources } from './distributed-dump.ts';
 import { foreignKeyStatements, keyStatements, laneStatements } from './keys.ts';
+import { splitGuards } from './local-guards.ts';
 import { callableFormOf, nodeFormOf } from './node-form.ts';
 import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from './lane-form.ts';
 
@@ -66,6 +67,7 @@ export async function layOutForm(
 ): Promise<void> {
   const statements = [...SCHEMA_STATEMENTS, ...laneStatements(), ...CLAIM_STATEMENTS, ...keyStatements()];
   for (const statement of statements) await client.query(statement);
+  await splitGuards(client);
   await spread();
   for (const statement of foreignKeyStatements()) await client.query(statement);
   for (const { text } of await formFunctions(client, sources)) await client.query(text);
