@@ -39,14 +39,21 @@ interface Row {
 async function readRows(databaseUrl: string): Promise<readonly Row[]> {
   const rows = await execute(
     databaseUrl,
-    `SELECT l.recipient, l.status, l.phase, l.cost::text AS cost,
-            (SELECT count(*)::int FROM services.sms_events e
-              WHERE e.sms_id = l.id AND e.kind = 'DECIDED' AND e.detail LIKE 'send_again:%') AS repeats,
-            (SELECT count(*)::int FROM services.sms_events e
-              WHERE e.sms_id = l.id AND e.kind = 'UNKNOWN') AS unknowns
-       FROM services.sms_logs l`,
+    `SELECT id::text AS id, recipient, status, phase, cost::text AS cost FROM services.sms_logs`,
   );
-  return rows as unknown[] as Row[];
+  const events = await execute(
+    databaseUrl,
+    `SELECT sms_id::text AS id, count(*) FILTER (WHERE kind = 'DECIDED' AND detail LIKE 'send_again:%')::int AS repeats,
+            count(*) FILTER (WHERE kind = 'UNKNOWN')::int AS unknowns
+       FROM services.sms_events GROUP BY sms_id`,
+  );
+  const counts = new Map(events.map(({ id, ...count }) => [id, count]));
+  return rows.map(({ id, ...row }) => ({
+    repeats: 0,
+    unknowns: 0,
+    ...row,
+    ...counts.get(id),
+  })) as unknown as Row[];
 }
 
 /** Compares every row with the provider's book. */

@@ -15,6 +15,8 @@ import type { TrialProcess } from './processes.ts';
 export interface TrialOptions {
   /** A migrated database without messages. */
   readonly databaseUrl: string;
+  /** What senders connect to, in turns: the nodes of a distributed database. Default: the database. */
+  readonly nodes?: readonly string[];
   readonly messages: number;
   /** For so long two senders are killed every second. */
   readonly seconds: number;
@@ -59,8 +61,16 @@ export async function runKillTrial(options: TrialOptions): Promise<TrialReport> 
     const provider = startProvider({ delayMs: options.delayMs, reportUrl });
     running.push(desk, provider);
     const [serviceUrl, providerUrl] = await Promise.all([desk.url, provider.url]);
-    const { concurrency, carelessOneIn } = options;
-    const start = () => startSms({ databaseUrl, providerUrl, concurrency });
+    const { concurrency, carelessOneIn, nodes = [databaseUrl] } = options;
+    let started = 0;
+    const start = () => {
+      started += 1;
+      return startSms({
+        databaseUrl: nodes[started % nodes.length] ?? databaseUrl,
+        providerUrl,
+        concurrency,
+      });
+    };
     const senders = Array.from({ length: options.senders }, start);
     running.push(...senders);
     await Promise.all(senders.map((sender) => sender.url));
@@ -85,8 +95,9 @@ export async function runKillTrial(options: TrialOptions): Promise<TrialReport> 
 async function queueMessages(databaseUrl: string, messages: number): Promise<void> {
   await execute(
     databaseUrl,
-    `INSERT INTO services.sms_logs (recipient, message, status, template)
-     SELECT '2547' || lpad(i::text, 8, '0'), 'KES ' || i || '.00 received. Reference T' || i || '.', 'PENDING', 'trial'
+    `INSERT INTO services.sms_logs (recipient, message, status, template, lane)
+     SELECT '2547' || lpad(i::text, 8, '0'), 'KES ' || i || '.00 received. Reference T' || i || '.', 'PENDING', 'trial',
+            i % 16
        FROM generate_series(1, ${String(messages)}) AS i`,
   );
 }
