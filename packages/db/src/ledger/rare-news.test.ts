@@ -8,7 +8,8 @@ import { addFeeRule, clearFeeRules } from '../testing/ledger/fees.ts';
 import { openHeld } from '../testing/database/held-wallet.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
 import { sampleDeposit } from '../testing/deposits/sample-deposit.ts';
-import { useTestDb } from '../testing/database/test-db.ts';
+import { useTestDb, valueOf } from '../testing/database/test-db.ts';
+import { withWallets } from '../testing/sms/news.ts';
 import { openCustomer, openFunded } from '../testing/database/wallet-fixtures.ts';
 import { transfer } from './transfers.ts';
 
@@ -16,12 +17,12 @@ const database = useTestDb();
 
 /** The messages about a movement: to whom, and what they say. */
 async function newsOf(reference: string) {
-  return database.sql(
-    `SELECT w.id AS wallet, s.template, s.priority, s.status, s.message
-       FROM services.sms_logs s JOIN core.wallets w ON w.phone = s.recipient
-      WHERE s.transaction_reference = $1 ORDER BY s.id`,
+  const told = await database.sql(
+    `SELECT recipient, template, priority, status, message
+       FROM services.sms_logs WHERE transaction_reference = $1 ORDER BY id`,
     [reference],
   );
+  return withWallets(database.sql, told);
 }
 
 test.for(['by itself', 'through the intake'] as const)(
@@ -137,11 +138,8 @@ test('a hold that pays another customer is told to both, once however often it i
 
 test('a hold that is placed, refused its capture or given back is told to nobody', async () => {
   const wallet = await openFunded(database, '100.00');
-  const told = () =>
-    database.sql(
-      'SELECT 1 FROM services.sms_logs s JOIN core.wallets w ON w.phone = s.recipient WHERE w.id = $1',
-      [wallet],
-    );
+  const phone = await valueOf(database.sql, 'SELECT phone FROM core.wallets WHERE id = $1', [wallet]);
+  const told = () => database.sql('SELECT 1 FROM services.sms_logs WHERE recipient = $1', [phone]);
   const before = await told();
   const { id: holdId } = await hold(database.db, { wallet, amount: '40.00', idempotencyKey: newKey() });
   const capture = { holdId, to: 'MPESA-FLOAT', amount: '41.00', idempotencyKey: newKey() };

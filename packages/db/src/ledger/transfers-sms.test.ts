@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { addFeeRule, clearFeeRules } from '../testing/ledger/fees.ts';
 import { newKey, sampleTransfer } from '../testing/ledger/requests.ts';
+import { withWallets } from '../testing/sms/news.ts';
 import { connect, throughDoor, useTestDb } from '../testing/database/test-db.ts';
 import { newPhone, openCustomer, openFunded, setStatus } from '../testing/database/wallet-fixtures.ts';
 import { transfer, transfers } from './transfers.ts';
@@ -10,12 +11,13 @@ const { sql } = database;
 
 /** The messages to these wallets' holders about transfers, oldest first. */
 async function newsTo(...wallets: readonly string[]) {
-  return sql(
-    `SELECT w.id AS wallet, s.template, s.language, s.priority, s.status, s.transaction_reference AS reference, s.message
-       FROM services.sms_logs s JOIN core.wallets w ON w.phone = s.recipient
-      WHERE w.id = ANY ($1) AND s.template LIKE 'transfer%' ORDER BY s.id`,
-    [wallets],
+  const phones = await sql('SELECT phone FROM core.wallets WHERE id = ANY ($1)', [wallets]);
+  const news = await sql(
+    `SELECT recipient, template, language, priority, status, transaction_reference AS reference, message
+       FROM services.sms_logs WHERE recipient = ANY ($1) AND template LIKE 'transfer%' ORDER BY id`,
+    [phones.map(({ phone }) => phone)],
   );
+  return withWallets(sql, news);
 }
 
 test('both sides of a transfer are told, each with the other’s name and the balance that is left', async () => {
