@@ -167,3 +167,24 @@ it('a payment is not sent back while an assignment of it is still being committe
   expect(await reversing).toMatchObject({ type: 'REVERSAL', amount: '10.00' });
   await db.close();
 });
+
+// Citus refuses such an UPDATE where it runs, and only there: "non-IMMUTABLE functions are not allowed in CASE or COALESCE".
+it('no UPDATE of the distributed form asks for the time or the session within CASE or COALESCE', async () => {
+  await using database = await createTestDatabase();
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const functions = await database.query(
+    `SELECT p.oid::regproc::text AS name, p.prosrc AS body FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE n.nspname IN ('core', 'services', 'lanes')`,
+  );
+  const found = functions.flatMap(({ name, body }) =>
+    [...String(body).matchAll(UPDATE)]
+      .filter(([update]) => [...update.matchAll(CHOICE)].some(([choice]) => CHANGING.test(choice)))
+      .map(() => name),
+  );
+  expect(functions.length).toBeGreaterThan(100);
+  expect(found).toEqual([]);
+});
+
+const UPDATE = /\bUPDATE [a-z]+\.[a-z_]+(?: (?:AS )?[a-z])?\s+SET [^;]*;/g;
+const CHOICE = /\bCASE\b[\s\S]*?\bEND\b|\bcoalesce\((?:[^()]|\([^()]*\))*\)/gi;
+const CHANGING = /_timestamp\(\)|\bnow\(\)|session_user|current_user|current_setting\(|new_id\(|random/i;

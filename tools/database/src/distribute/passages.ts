@@ -286,4 +286,33 @@ export const PASSAGES: readonly Passage[] = [
     from: 'FROM core.wallets w WHERE w.id = v_from AND',
     to: 'FROM lanes.wallets_of(ARRAY[v_from]) w WHERE',
   },
+  // ---- Trials: an UPDATE asks no function of the time or of the session within CASE or COALESCE ----
+  {
+    of: 'services.store_daraja_token',
+    from: `
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+`,
+    to: `
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+`,
+  },
+  {
+    of: 'services.store_daraja_token',
+    from: `ELSE (clock_timestamp() AT TIME ZONE 'UTC') + p_valid_ms`,
+    to: 'ELSE v_now + p_valid_ms',
+  },
+  {
+    of: 'services.reopen_mpesa_period',
+    from: '    v_period services.mpesa_periods;\n',
+    to: '    v_period services.mpesa_periods;\n    v_by     constant text := coalesce(p_by, session_user);\n',
+  },
+  {
+    of: 'services.reopen_mpesa_period',
+    from: 'reopened_by = coalesce(p_by, session_user)',
+    to: 'reopened_by = v_by',
+  },
 ];
