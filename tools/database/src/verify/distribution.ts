@@ -1,7 +1,9 @@
 import type { Client } from 'pg';
 import { bodyOf, readSources } from '../distribute/distributed-dump.ts';
+import { HISTORY_GUARD } from '../distribute/form.ts';
 import { KEYS } from '../distribute/keys.ts';
 import { callableFormOf } from '../distribute/node-form.ts';
+import { strayTables } from '../distribute/placement.ts';
 import { LANES_SCHEMA, LANE_FUNCTIONS, laneFormOf, nameInLanes } from '../distribute/lane-form.ts';
 import type { DumpObject } from '../dump/dump-object.ts';
 import type { Check, Finding } from './finding.ts';
@@ -27,6 +29,14 @@ const DELEGATED = `
     FROM pg_catalog.pg_dist_object o
    WHERE o.classid = 'pg_proc'::regclass AND o.objid = to_regproc('${LANES_SCHEMA}.record_deposits')`;
 
+const GUARDED = `
+  SELECT count(*) > 0 AS is FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+   WHERE c.relname = '_prisma_migrations' AND t.tgname = '${HISTORY_GUARD}' AND t.tgenabled = 'O'`;
+
+const MADE_AGAIN =
+  'Nobody changes this by hand: make the database again from its backup, and distribute it with db:distribute.';
+const BROUGHT_UP_TO_DATE = 'Run db:distribute: it brings the form up to date with this release.';
+
 /** Whether tables and functions of a distributed database are where they belong. */
 export async function checkDistribution(
   client: Client,
@@ -35,17 +45,20 @@ export async function checkDistribution(
   const { rows: placed } = await client.query<Placed>(PLACES);
   const { rows: functions } = await client.query<{ name: string; body: string }>(FUNCTIONS, [LANES_SCHEMA]);
   const { rows: delegated } = await client.query<{ is: boolean }>(DELEGATED);
-  const messages = [
-    ...placeFaults(placed),
+  const { rows: guards } = await client.query<{ is: boolean }>(GUARDED);
+  const outdated = [
     ...functionFaults(functions, await expectedBodies(dump, sources)),
     ...(delegated[0]?.is === true ? [] : ['a lane is not recorded on the node that has it']),
+    ...(guards[0]?.is === true ? [] : ['migrations may come past db:deploy']),
+    ...(await strayTables(client)).map((name) => `only the coordinator knows the table ${name}`),
   ];
-  const remedy =
-    'Nobody changes this by hand: make the database again from its backup, and distribute it with db:distribute.';
   return {
     name: 'distribution',
     summary: `${String(KEYS.length)} tables by their lane, ${String(functions.length)} functions of the lanes`,
-    findings: messages.map((what): Finding => ({ severity: 'wrong', what, remedy })),
+    findings: [
+      ...placeFaults(placed).map((what): Finding => ({ severity: 'wrong', what, remedy: MADE_AGAIN })),
+      ...outdated.map((what): Finding => ({ severity: 'wrong', what, remedy: BROUGHT_UP_TO_DATE })),
+    ],
   };
 }
 

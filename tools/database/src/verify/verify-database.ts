@@ -78,7 +78,7 @@ async function checkObjects(
   { dump, state, isDistributed, isCurrent: current }: ObjectOptions,
 ): Promise<Check[]> {
   const schemas = [...schemasOf(dump), ...(isDistributed ? [LANES_SCHEMA] : [])];
-  const drift = current ? await checkDrift(client, dump) : notCompared();
+  const drift = current ? await checkDrift(client, { committed: dump, isDistributed }) : notCompared();
   const surroundings = await checkSurroundings(client, schemas);
   return [
     await checkSpecification(client, { isDistributed }),
