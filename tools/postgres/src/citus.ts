@@ -13,8 +13,8 @@ export interface CitusCluster extends AsyncDisposable {
   readonly workerUrls: readonly string[];
   readonly coordinator: Server;
   readonly workers: readonly Server[];
-  /** Starts a worker again that was killed. */
-  readonly restart: (worker: Server) => Promise<void>;
+  /** Starts a node again that was killed. */
+  readonly restart: (node: Server) => Promise<Server>;
   readonly stop: () => Promise<void>;
 }
 
@@ -73,8 +73,10 @@ export async function startCitus({
     const [coordinator, ...others] = servers;
     if (coordinator === undefined) throw new Error('no server was started');
     await execute(url, `SELECT citus_set_coordinator_host('127.0.0.1', ${String(coordinator.port)})`);
-    const restart = async ({ dataDirectory, port }: Server): Promise<void> => {
-      servers.push(await startNode({ durable, settings, dataDirectory, port }));
+    const restart = async ({ dataDirectory, port }: Server): Promise<Server> => {
+      const server = await startNode({ durable, settings, dataDirectory, port });
+      servers.push(server);
+      return server;
     };
     return { url, workerUrls, coordinator, workers: others, restart, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {

@@ -2,23 +2,24 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startCitus } from './citus.ts';
+import type { CitusCluster } from './citus.ts';
 import { commandEnvironment } from './env.ts';
 import { migrateDatabase } from './migrations.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
-/** A migrated database that is distributed over a coordinator and so many workers, each a server of its own. */
-export async function startTestNodes(workers: number): Promise<{
-  readonly url: string;
+/** A migrated database that is distributed over a coordinator and workers. */
+export interface TestNodes extends CitusCluster {
   /** Of the coordinator and of each worker. */
-  readonly urls: readonly string[];
-  readonly stop: () => Promise<void>;
-}> {
-  // Who waits in a circle over nodes waits until the statement's time is up, and is not found and set free before.
-  const cluster = await startCitus({
-    workers,
-    settings: { 'citus.distributed_deadlock_detection_factor': '-1' },
-  });
+  readonly urls: readonly [string, ...string[]];
+}
+
+/** Starts a server for each node, and distributes a migrated database over them. */
+export async function startTestNodes(
+  workers: number,
+  settings: Readonly<Record<string, string>> = NO_SEARCH,
+): Promise<TestNodes> {
+  const cluster = await startCitus({ workers, settings });
   try {
     await migrateDatabase(ROOT, cluster.url);
     await promisify(execFile)(process.execPath, [join(ROOT, 'tools/database/src/distribute.ts')], {
@@ -32,5 +33,8 @@ export async function startTestNodes(workers: number): Promise<{
     await cluster.stop();
     throw error;
   }
-  return { url: cluster.url, urls: [cluster.url, ...cluster.workerUrls], stop: cluster.stop };
+  return { ...cluster, urls: [cluster.url, ...cluster.workerUrls] };
 }
+
+/** Who waits in a circle over nodes waits until the statement's time is up, and is not found and set free before. */
+const NO_SEARCH = { 'citus.distributed_deadlock_detection_factor': '-1' };

@@ -51,7 +51,7 @@ async function createOverNodes(workers: number): Promise<TestDatabase> {
     await session[Symbol.asyncDispose]();
     await stop();
   };
-  return { url, urls: [url, ...urls.slice(1)], query: session.query, drop, [Symbol.asyncDispose]: drop };
+  return { url, urls, query: session.query, drop, [Symbol.asyncDispose]: drop };
 }
 
 /** The one of this process, in which databases are made and dropped. */
