@@ -19,7 +19,7 @@ export interface MoneyTrialOptions {
   readonly count: number;
   /** Between two kills of a process, at least and at most. */
   readonly pauseMs: readonly [number, number];
-  /** What befalls the database once a third of the transfers are done. */
+  /** What befalls the database once a third of the transfers are done; they go on until it is over. */
   readonly disturb?: () => Promise<void>;
 }
 
@@ -101,11 +101,15 @@ async function openWallets(db: Db): Promise<Some<string>> {
 
 type Some<T> = readonly [T, ...T[]];
 
-/** Does something so many times, by several callers at once. */
-async function repeat(count: number, work: (place: number) => Promise<void>): Promise<void> {
+/** Does something so many times, and on while `goesOn`, by several callers at once. */
+async function repeat(
+  count: number,
+  work: (place: number) => Promise<void>,
+  goesOn = () => false,
+): Promise<void> {
   let next = 0;
   const callers = Array.from({ length: CALLERS }, async () => {
-    for (let place = next++; place < count; place = next++) await work(place);
+    for (let place = next++; place < count || goesOn(); place = next++) await work(place);
   });
   await Promise.all(callers);
 }
@@ -168,9 +172,20 @@ async function makeTransfers(
   const random = createRandom(`${seed} transfers`);
   const caller = openCaller(service.route, FRONT);
   const { moved } = transfers;
-  const disturbed: Promise<void>[] = [];
+  let isDisturbing = false;
+  let failure: unknown = null;
+  const disturbOnce = async (): Promise<void> => {
+    isDisturbing = true;
+    try {
+      await disturb?.();
+    } catch (error) {
+      failure = error;
+    } finally {
+      isDisturbing = false;
+    }
+  };
   try {
-    await repeat(count, async (place) => {
+    const move = async (place: number) => {
       const from = random.pick(wallets);
       const to = random.pick(wallets.filter((wallet) => wallet !== from) as [string, ...string[]]);
       const cents = BigInt(1 + random.integer(99));
@@ -184,9 +199,11 @@ async function makeTransfers(
       moved.set(from, (moved.get(from) ?? 0n) - cents);
       moved.set(to, (moved.get(to) ?? 0n) + cents);
       transfers.done += 1;
-      if (disturb !== undefined && transfers.done === Math.ceil(count / 3)) disturbed.push(disturb());
-    });
-    await Promise.all(disturbed);
+      // Its failure is looked at in the end.
+      if (transfers.done === Math.ceil(count / 3)) void disturbOnce();
+    };
+    await repeat(count, move, () => isDisturbing);
+    if (failure !== null) throw failure;
   } finally {
     await caller.close();
   }

@@ -148,7 +148,7 @@ describe.skipIf(!hasCitus)('a release over a distributed database', { timeout: 3
       recordDeposits(dbs[1] as Db, [depositTo(one, receipt)]),
       recordDeposits(dbs[2] as Db, [depositTo(two, receipt)]),
     ]);
-    expect(answers.map(([first]) => first?.outcome).toSorted()).toEqual(['credited', 'duplicate']);
+    expect(new Set(answers.map(([first]) => first?.outcome))).toEqual(new Set(['credited', 'duplicate']));
     await transfer(dbs[2] as Db, { from: one, to: two, amount: '1.00', idempotencyKey: 'after-the-release' });
     expect(await findingsOf(dbs[1] as Db)).toEqual([]);
 

@@ -1,9 +1,15 @@
 import {
   assignSuspense,
+  breakHistory,
+  changeBreaks,
+  claimPayments,
   createDb,
   createDepositIntake,
+  listBreaks,
+  notePaymentAnswer,
   openWallet,
   recordDeposits,
+  requestPayment,
   reverseTransaction,
   storeCallback,
   transfer,
@@ -145,6 +151,73 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
       expect(paid.toSorted()).toEqual(['done', 'key_reused', 'key_reused']);
     }
     expect(await findingsOf(dbs[2] as Db)).toEqual([]);
+  });
+
+  it('gives each payment that is due to one of those who ask for them on three nodes', async () => {
+    const [wallet] = await walletsApart();
+    const count = 24;
+    for (let place = 0; place < count; place += 1) {
+      const name = `due-${String(place)}`;
+      const db = dbs[place % 3] as Db;
+      const { payment } = await requestPayment(db, {
+        wallet,
+        amount: '10.00',
+        phone: '0700000020',
+        shortCode: '600100',
+        idempotencyKey: name,
+        leaseMs: 600_000,
+      });
+      const answer = {
+        kind: 'ACCEPTED',
+        merchantRequestId: null,
+        checkoutRequestId: name,
+        dueMs: 0,
+      } as const;
+      await notePaymentAnswer(db, { id: payment.id, attempt: 1, answer });
+    }
+    const claimed: string[] = [];
+    await until(
+      'all to be claimed',
+      async () => {
+        const tasks = await Promise.all(dbs.map((db) => claimPayments(db, { limit: 5, leaseMs: 600_000 })));
+        claimed.push(...tasks.flat().map(({ id }) => id));
+        return numberOf(
+          cluster.url,
+          `SELECT count(*) AS n FROM services.mpesa_payments WHERE due_at <= now() AT TIME ZONE 'UTC'`,
+        );
+      },
+      { isFit: (left) => left === 0 },
+    );
+    expect(claimed).toHaveLength(count);
+    expect(new Set(claimed).size).toBe(count);
+  });
+
+  it('changes a break on any node, and of two who approve at the same time one does', async () => {
+    await execute(
+      cluster.url,
+      `BEGIN; SET LOCAL daftari.door = 'open';
+       INSERT INTO services.mpesa_breaks (short_code, subject_id, side, state, reference, kind, amount, happened_at, due_at)
+       SELECT '600100', gen_random_uuid(), 'statement', 'missing', 'R' || n, 'payment', 100, now(), now() FROM generate_series(1, 8) AS n;
+       COMMIT`,
+    );
+    const steps = [
+      { action: 'assign', by: 'Akinyi', assignee: 'Baraka' },
+      { action: 'propose', by: 'Baraka', reason: 'timing' },
+    ] as const;
+    for (const { id } of await listBreaks(dbs[1] as Db)) {
+      for (const [place, step] of steps.entries()) {
+        expect(await changeBreaks(dbs[place + 1] as Db, { ...step, breaks: [{ id }] })).toMatchObject({
+          changed: 1,
+        });
+      }
+      const approve = { action: 'approve', breaks: [{ id }] } as const;
+      const answers = await Promise.all([
+        changeBreaks(dbs[1] as Db, { ...approve, by: 'Akinyi' }),
+        changeBreaks(dbs[2] as Db, { ...approve, by: 'Chege' }),
+      ]);
+      expect(new Set(answers.map(({ changed }) => changed))).toEqual(new Set([0, 1]));
+      expect((await breakHistory(dbs[0] as Db, id)).map(({ version }) => version)).toEqual([2, 3, 4]);
+    }
   });
 
   it('shows its audit one moment, while money moves between the workers', async () => {
