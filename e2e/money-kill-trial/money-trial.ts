@@ -2,6 +2,7 @@ import { auditLedger, createDb, openWallet } from '@repo/db';
 import type { Db } from '@repo/db';
 import { execute } from '@repo/postgres/database';
 import { createRandom } from '@repo/simulator';
+import type { BookedEvent } from '@repo/simulator';
 import { until } from '@repo/testing/until';
 import { centsOf } from '../day-trial/check.ts';
 import { followOrders, startMpesa } from '../day-trial/day.ts';
@@ -80,6 +81,11 @@ export async function runMoneyTrial(options: MoneyTrialOptions): Promise<MoneyTr
     await until('every payment to be settled', () => countOf(url, OPEN_PAYMENTS), {
       isFit: (open) => open === 0,
     });
+    for (const node of urls) {
+      await until('what was prepared to be finished by itself', () => countOf(node, PREPARED), {
+        isFit: (count) => count === 0,
+      });
+    }
     return { kills, faults: await faultsOf(db, { url, mpesa, wallets, transfers, options }) };
   } finally {
     await db.close();
@@ -214,6 +220,14 @@ function isRefused(error: unknown): false {
   throw error;
 }
 
+/** What M-PESA heard of a payment. */
+function toldOf(events: readonly BookedEvent[]): string {
+  const answers = events.flatMap((event) => event.answers);
+  const heard = [...new Set(answers.map((status) => String(status)))].join(', ');
+  const last = events.map(({ said }) => said).at(-1) ?? '';
+  return `; ${String(answers.length)} sendings were answered ${heard}: ${last}`;
+}
+
 interface Judged {
   readonly url: string;
   readonly mpesa: Mpesa;
@@ -246,6 +260,10 @@ async function faultsOf(db: Db, { url, mpesa, wallets, transfers, options }: Jud
     url,
     `SELECT count(*)::int AS n FROM services.mpesa_payments WHERE status = 'PAID'`,
   );
+  const kept = await countOf(
+    url,
+    `SELECT count(*)::int AS n FROM services.mpesa_callbacks WHERE outcome IN ('FAILED', 'QUARANTINED', 'CONFLICT')`,
+  );
   const flagged = await countOf(
     url,
     `SELECT count(*)::int AS n FROM services.mpesa_payments WHERE is_flagged`,
@@ -254,16 +272,22 @@ async function faultsOf(db: Db, { url, mpesa, wallets, transfers, options }: Jud
     ...wallets
       .filter((wallet) => balances.get(wallet) !== due(wallet))
       .map(() => 'a wallet has another balance'),
-    ...payments.filter(({ receipt }) => !once.has(receipt)).map(() => 'a payment is not recorded once'),
+    ...payments
+      .filter(({ receipt }) => !once.has(receipt))
+      .map(({ events }) => `a payment is not recorded once${toldOf(events)}`),
     ...(recorded.length === payments.length ? [] : ['deposits are recorded that nobody paid']),
     ...(moved === transfers.done
       ? []
       : [`${String(transfers.done)} transfers were answered, and ${String(moved)} made`]),
     ...(paid === options.count ? [] : [`of ${String(options.count)} payments ${String(paid)} are settled`]),
+    ...(kept === 0 ? [] : [`${String(kept)} callbacks wait for people`]),
     ...(flagged === 0 ? [] : [`${String(flagged)} payments are flagged`]),
     ...checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`)),
   ];
 }
+
+/** Transactions of a node that are prepared, acknowledged perhaps, and wait for the node that began them. */
+const PREPARED = 'SELECT count(*)::int AS n FROM pg_prepared_xacts';
 
 const OPEN_PAYMENTS = `
   SELECT count(*)::int AS n FROM services.mpesa_payments WHERE status IN ('REQUESTED', 'PENDING') AND checkout_request_id IS NOT NULL`;
