@@ -9,10 +9,29 @@ import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
 import { codeOf, findingsOf, moveMoney, openWalletsApart } from '../fixtures/over-nodes.ts';
 import { repository } from '../fixtures/temporary-project.ts';
+import { withConnection } from '../connection.ts';
+import { checkNodes } from '../verify/nodes.ts';
 import { distributeDatabase } from './distribute-database.ts';
 
 const PREPARED = 'SELECT count(*) AS n FROM pg_prepared_xacts';
 const MOVES = `SELECT count(*) AS n FROM core.transactions WHERE idempotency_key LIKE 'move-%'`;
+
+describe.skipIf(!hasCitus)('what was prepared and is never finished', { timeout: 300_000 }, () => {
+  it('is found by db:verify on the node where it is', async () => {
+    await using cluster = await startCitus({ workers: 1 });
+    const [worker] = cluster.workers;
+    const [url = ''] = cluster.workerUrls;
+    await execute(cluster.url, `SELECT citus_add_node('127.0.0.1', ${String(worker?.port)})`);
+    const look = () => withConnection(cluster.url, (client) => checkNodes(client, '0 seconds'));
+    expect((await look()).findings).toEqual([]);
+    await execute(url, `BEGIN; CREATE TABLE half_done (); PREPARE TRANSACTION 'half'`);
+    expect((await look()).findings.map(({ what }) => what)).toEqual([
+      `on the node 127.0.0.1:${String(worker?.port)} 1 transactions were prepared long ago, and hold their locks`,
+    ]);
+    await execute(url, `ROLLBACK PREPARED 'half'`);
+    expect((await look()).findings).toEqual([]);
+  });
+});
 
 describe.skipIf(!hasCitus)('a worker whose standby takes over', { timeout: 300_000 }, () => {
   it('takes nothing back that was acknowledged, and leaves nothing half done', async () => {
@@ -39,6 +58,9 @@ describe.skipIf(!hasCitus)('a worker whose standby takes over', { timeout: 300_0
       });
       await lost.kill();
       await until('transfers are refused', () => moves.failed.length > 0);
+      expect(await faultsOf(cluster.url)).toEqual([
+        `the node 127.0.0.1:${String(lost.port)} does not answer`,
+      ]);
       await standby.promote();
       await execute(
         cluster.url,
