@@ -192,5 +192,14 @@ describe.skipIf(!hasCitus)('a form that is not the one of the release', { timeou
     expect(stdout).toContain('Its form is that of this release');
     await execute(nodes.url, 'DROP TABLE services.forgotten');
     expect(await faultsOf(nodes.url)).toEqual([]);
+
+    // A table that the release keeps by lane, and the database does not, is nothing that can be mended.
+    await execute(
+      nodes.url,
+      `SET citus.enable_unsafe_triggers = on; SELECT undistribute_table('services.mpesa_callbacks')`,
+    );
+    await expect(deployOverNodes({ url: nodes.url, project: repository, lock: LOCK })).rejects.toThrow(
+      'this release keeps services.mpesa_callbacks by lane, where this database does not',
+    );
   });
 });
