@@ -22,6 +22,7 @@ import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
+import { expectStatementsAlike } from '../fixtures/statements-in-both-forms.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 
@@ -133,6 +134,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await expectAlike(pair, 8);
     await expectMoneyAlike(pair, 8);
     await expectPaymentsAlike(pair, 8);
+    await expectStatementsAlike(pair, 6);
   });
 
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {

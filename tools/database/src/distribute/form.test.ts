@@ -17,6 +17,7 @@ import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { numberOf } from '../fixtures/databases.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
+import { expectStatementsAlike } from '../fixtures/statements-in-both-forms.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { layOutForm } from './form.ts';
 
@@ -64,6 +65,18 @@ it(
     await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
     await using pair = await openPair(plain.url, lanes.url);
     await expectPaymentsAlike(pair, 30);
+  },
+);
+
+it(
+  'the distributed form compares statements with payments, heals, posts and closes periods as one machine does',
+  { timeout: 300_000 },
+  async () => {
+    await using plain = await createTestDatabase();
+    await using lanes = await createTestDatabase();
+    await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
+    await using pair = await openPair(plain.url, lanes.url);
+    await expectStatementsAlike(pair, 20);
   },
 );
 
