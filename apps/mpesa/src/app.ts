@@ -77,6 +77,7 @@ export async function createApp(
     trustProxy: settings.trustProxy,
     callbackRoots: [...C2B_ROOTS, ...STK_ROOTS],
     ...(settings.maxCallbacks === undefined ? {} : { maxCallbacks: settings.maxCallbacks }),
+    ...(settings.maxClients === undefined ? {} : { maxClients: settings.maxClients }),
     ...log,
   });
   const { app, metrics, requireKey } = server;

@@ -19,6 +19,8 @@ export interface AppSettings {
   readonly trustProxy: readonly string[];
   /** Callbacks that are worked on at the same time; at most what the intake's queue takes. Default: 2,000. */
   readonly maxCallbacks?: number;
+  /** Requests of clients that are under way at the same time; others get 503. Default: 2,000. */
+  readonly maxClients?: number;
   readonly logLevel: string;
   /**
    * Where M-PESA reaches this service, such as `https://pay.example.co.ke`. Default: where it listens, for development.

@@ -35,6 +35,7 @@ const server = await createApp({
     sourceCheck: { mode: environment.MPESA_SOURCE_CHECK, allowlist: environment.MPESA_SOURCE_ALLOWLIST },
     trustProxy: environment.TRUST_PROXY,
     maxCallbacks: environment.QUEUE_LIMIT,
+    maxClients: environment.QUEUE_LIMIT,
     logLevel: environment.LOG_LEVEL,
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
     ...(pullMinutes === undefined ? {} : { pullMinutes }),

@@ -54,6 +54,7 @@ export async function createApp(
     },
     callbackRoots: CALLBACK_ROOTS,
     ...(settings.maxCallbacks === undefined ? {} : { maxCallbacks: settings.maxCallbacks }),
+    ...(settings.maxClients === undefined ? {} : { maxClients: settings.maxClients }),
     ...log,
   });
   const metrics = createSmsMetrics(server.metrics);

@@ -12,6 +12,8 @@ export interface AppSettings {
   readonly keyCacheMs?: number;
   /** Callbacks that are worked on at the same time. Default: 2,000. */
   readonly maxCallbacks?: number;
+  /** Requests of clients that are under way at the same time; others get 503. Default: 2,000. */
+  readonly maxClients?: number;
   readonly logLevel: string;
 }
 

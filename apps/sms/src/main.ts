@@ -23,6 +23,7 @@ const { server, metrics } = await createApp({
     apiKey: environment.API_KEY,
     callbackToken: environment.SMS_CALLBACK_TOKEN,
     maxCallbacks: environment.QUEUE_LIMIT,
+    maxClients: environment.QUEUE_LIMIT,
     logLevel: environment.LOG_LEVEL,
   },
 });

@@ -63,6 +63,7 @@ export async function createApp(
     mapError: mapAmount,
     problems: RECEIPT_PROBLEMS,
     ...(settings.trustProxy === undefined ? {} : { trustProxy: settings.trustProxy }),
+    ...(settings.maxClients === undefined ? {} : { maxClients: settings.maxClients }),
     ...log,
   });
   const { app, requireKey } = server;

@@ -20,6 +20,8 @@ export interface AppSettings {
   readonly trustProxy?: readonly string[];
   /** How long a key that was found is believed, in milliseconds. Default: 5,000. */
   readonly keyCacheMs?: number;
+  /** Requests that are under way at the same time; others get 503. Default: 2,000. */
+  readonly maxClients?: number;
   readonly logLevel: string;
 }
 

@@ -27,6 +27,7 @@ const server = await createApp({
       : { issuer: { name: environment.ISSUER_NAME, contact: environment.ISSUER_CONTACT ?? null } }),
     lookupRate: environment.LOOKUP_RATE,
     verifyRate: environment.VERIFY_RATE,
+    maxClients: environment.QUEUE_LIMIT,
     trustProxy: environment.TRUST_PROXY,
     logLevel: environment.LOG_LEVEL,
   },

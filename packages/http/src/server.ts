@@ -10,6 +10,7 @@ import { createKeyGuard } from './callers/api-key.ts';
 import type { ApiKey, FindKey, KeyGuard } from './callers/api-key.ts';
 import { isCallbackUrl, tidyCallbackPath } from './bodies/callback-scope.ts';
 import type { Admit } from './bodies/callback-scope.ts';
+import { limitClients } from './running/client-limit.ts';
 import { answerClientError, answerConnect, answerExpectation } from './problems/client-error.ts';
 import { commonHeaders } from './common-headers.ts';
 import { followConnections } from './running/connections.ts';
@@ -68,6 +69,11 @@ export interface ServerOptions extends ErrorRules {
   readonly bodyLimit?: number;
   /** Callbacks that are worked on at the same time; others wait, with their bodies read. Default: 2,000. */
   readonly maxCallbacks?: number;
+  /**
+   * Requests of clients that are under way at the same time; others are refused at once. Callbacks, health and metrics
+   * are none. Default: 2,000.
+   */
+  readonly maxClients?: number;
   /** Requests that are read and not answered; at that number nothing more is read. Default: 8,000. */
   readonly maxUnderWay?: number;
   /** Time for a request to arrive as a whole, in milliseconds. Default: 30,000. */
@@ -91,6 +97,9 @@ export interface Server {
 
 /** How often requests are looked for that take too long to arrive; milliseconds. */
 const LATE_SWEEP_MS = 1_000;
+
+/** What tells operators how the service is, above all when it has too much to do. */
+const ALWAYS_ANSWERED = new Set<string | undefined>(['/health/live', '/health/ready', '/metrics']);
 
 /** Time for a request to arrive as a whole: long for a phone network, too short to hold sockets for free. */
 const USUAL_REQUEST_TIMEOUT_MS = 30_000;
@@ -122,6 +131,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   app.setNotFoundHandler(() => {
     // A route with a wildcard, such as the files of the documentation, has looked for itself and found nothing.
     throw httpProblem('not_found');
+  });
+  limitClients(app, {
+    most: options.maxClients ?? 2_000,
+    isExempt: ({ url, routeOptions }) =>
+      isCallbackUrl(callbackRoots, url) || ALWAYS_ANSWERED.has(routeOptions.url),
   });
   addRequestHooks(app, followPaths(app), callbackRoots);
   addLifecycleHooks(app, lifecycle);

@@ -109,7 +109,7 @@ export const SERVICE_SETTINGS = {
     .describe('transaction when DATABASE_URL leads to a pooler in transaction mode (PgBouncer), else none'),
   QUEUE_LIMIT: wholeNumber({ min: 1, max: 20_000 })
     .default(2_000)
-    .describe('requests that may wait for the database; callbacks beyond it wait outside, others get 503'),
+    .describe('requests under way at a time, callbacks and others each; more callbacks wait, others get 503'),
   DATABASE_READ_URL: databaseUrl()
     .optional()
     .describe('a standby for lists, statements and reports; the primary answers them when absent'),
