@@ -176,7 +176,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await expectAlike(pair, 8);
     await expectMoneyAlike(pair, 8);
     await expectPaymentsAlike(pair, 8);
-    await expectStatementsAlike(pair, 6);
+    await expectStatementsAlike(pair, 5);
   });
 
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {
