@@ -1,24 +1,33 @@
 import {
   assignSuspense,
+  auditLedger,
   breakHistory,
   changeBreaks,
   claimPayments,
+  closePeriod,
   createDb,
   createDepositIntake,
+  importStatement,
+  isDaftariError,
   listBreaks,
+  listPeriods,
   notePaymentAnswer,
   openWallet,
+  reconcile,
   recordDeposits,
   requestPayment,
   reverseTransaction,
   storeCallback,
   transfer,
 } from '@repo/db';
-import type { Db, Deposit } from '@repo/db';
+import type { Db, Deposit, Reconciliation, Transfer } from '@repo/db';
 import { hasCitus, startCitus } from '@repo/postgres/citus';
 import type { CitusCluster } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
+import { statementFile } from '@repo/statements/testing/statement-file';
+import type { BookEntry } from '@repo/statements/testing/statement-file';
+import { temporaryFile } from '@repo/testing/temporary-file';
 import { until } from '@repo/testing/until';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
@@ -27,6 +36,7 @@ import { faultsOf } from '../fixtures/faults.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { codeOf, findingsOf, moveMoney, openWalletsApart } from '../fixtures/over-nodes.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
+import { expectStatementsAlike } from '../fixtures/statements-in-both-forms.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 
@@ -48,6 +58,40 @@ const nodes = () => [cluster.url, ...cluster.workerUrls];
 const walletsApart = () => openWalletsApart(dbs[0] as Db, cluster.url);
 
 const BALANCES = 'SELECT sum(balance) AS n FROM core.wallets';
+
+/** A day of M-PESA's books. */
+const BOOKS = { from: new Date('2026-02-28T21:00:00Z'), to: new Date('2026-03-01T21:00:00Z') };
+
+const sinceToday = () => ({ from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 3_600_000) });
+
+/** A line of KES 10.00 that came in some minutes after noon. */
+function lineOf(account: string, minute: number): BookEntry {
+  const { receipt } = depositTo(account);
+  return { receipt, at: Date.UTC(2026, 2, 1, 9, minute), what: 'payment', cents: 10_00n, account };
+}
+
+async function importLines(db: Db, shortCode: string, lines: readonly BookEntry[]): Promise<void> {
+  await using file = await temporaryFile(await statementFile(lines, { shortCode }));
+  await importStatement(db, file.path, { shortCode });
+}
+
+/** Posts the lines of a short code, each in a transaction of its own, until it is ended. */
+function postOneByOne(db: Db, shortCode: string) {
+  const signal = { isOver: false, count: 0 };
+  const text = `SELECT posted FROM services.post_mpesa_lines($1::text, $2::timestamp, $3::timestamp, NULL, NULL, 1)`;
+  const values = [shortCode, ...[BOOKS.from, BOOKS.to].map((time) => time.toISOString().slice(0, -1))];
+  const posting = (async () => {
+    while (!signal.isOver) {
+      await db.run({ name: 'test_post_a_line', text }, values);
+      signal.count += 1;
+    }
+  })();
+  const end = async () => {
+    signal.isOver = true;
+    await posting;
+  };
+  return { count: () => signal.count, [Symbol.asyncDispose]: end };
+}
 
 describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { timeout: 300_000 }, () => {
   beforeAll(async () => {
@@ -82,6 +126,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await expectAlike(pair, 8);
     await expectMoneyAlike(pair, 8);
     await expectPaymentsAlike(pair, 8);
+    await expectStatementsAlike(pair, 5);
   });
 
   it('credits a receipt once that names wallets of two workers, on two nodes at the same moment', async () => {
@@ -233,6 +278,68 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await until('money goes on moving', () => moves.done.length > then + 10);
     await moves.end();
     expect(moves.failed).toEqual([]);
+  });
+
+  it('credits, posts and closes once what three nodes reconcile at the same moment', async () => {
+    const [one, two] = await walletsApart();
+    for (let round = 0; round < 3; round += 1) {
+      const shortCode = String(800_001 + round);
+      const paid = Array.from({ length: 6 }, (_, place) => lineOf(place % 2 === 0 ? one : two, place));
+      // The first one is known, and M-PESA takes it back.
+      const known = { ...depositTo(one, paid[0]?.receipt), shortCode };
+      await recordDeposits(dbs[1] as Db, [known]);
+      await importLines(dbs[round % 3] as Db, shortCode, [
+        ...paid,
+        ...paid.map((line) => ({ ...line, what: 'charge' as const, cents: 1_00n })),
+        { ...lineOf(one, 20), what: 'reversal' as const, undoes: known.receipt },
+      ]);
+      const done = await Promise.all(
+        dbs.map((db) => reconcile(db, { shortCode, ...BOOKS, heal: true, runBy: 'a person' })),
+      );
+      const sum = (count: (each: Reconciliation) => number) =>
+        done.reduce((total, each) => total + count(each), 0);
+      expect([sum(({ healed }) => healed), sum(({ posted }) => posted)]).toEqual([5, 7]);
+      expect(await listBreaks(dbs[0] as Db, { shortCode })).toEqual([]);
+
+      const closed = await Promise.allSettled(dbs.map((db) => closePeriod(db, { shortCode, ...BOOKS })));
+      expect(closed.map(({ status }) => status)).toContain('fulfilled');
+      for (const db of dbs) {
+        expect(await listPeriods(db, shortCode)).toMatchObject([{ status: 'CLOSED', float: '44.00' }]);
+      }
+      // What three nodes are told of afterwards is late, and none of it counts in the closed period.
+      const late = dbs.map(() => ({ ...depositTo(round % 2 === 0 ? one : two), shortCode }));
+      await Promise.all(dbs.map((db, place) => recordDeposits(db, [late[place] as Deposit])));
+      const { report } = await reconcile(dbs[round % 3] as Db, { shortCode, ...sinceToday() });
+      expect(report.controls.late.map(({ reference }) => reference).toSorted()).toEqual(
+        late.map(({ receipt }) => receipt).toSorted(),
+      );
+    }
+    expect(await findingsOf(dbs[1] as Db)).toEqual([]);
+  });
+
+  it('shows in a report one moment, while charges are posted on other nodes', async () => {
+    const shortCode = '800010';
+    const [one] = await walletsApart();
+    await importLines(
+      dbs[0] as Db,
+      shortCode,
+      Array.from({ length: 900 }, (_, place) => ({
+        ...lineOf(one, place),
+        what: 'charge' as const,
+        cents: 1_00n,
+      })),
+    );
+    // Or each of them is compared with each other.
+    await execute(cluster.url, 'ANALYZE services.mpesa_statement_lines');
+    await using posting = postOneByOne(dbs[2] as Db, shortCode);
+    await until('charges are posted', () => posting.count() > 5);
+    // A movement that is seen without its line would be a break.
+    for (let count = 0; count < 20; count += 1) {
+      const { report } = await reconcile(dbs[count % 2] as Db, { shortCode, ...sinceToday() });
+      expect(report.breaks.filter(({ reference }) => reference.startsWith('MC-'))).toEqual([]);
+    }
+    const then = posting.count();
+    await until('charges go on being posted', () => posting.count() > then + 5);
   });
 
   it('loses no cent and moves none twice when a worker is killed during transfers', async () => {

@@ -1,9 +1,12 @@
 import {
   auditLedger,
+  closePeriod,
   createDb,
   findDeposit,
   openWallet,
+  reconcile,
   recordDeposit,
+  recordDeposits,
   reverseTransaction,
   storeCallback,
   transfer,
@@ -17,6 +20,7 @@ import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { numberOf } from '../fixtures/databases.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
+import { expectStatementsAlike } from '../fixtures/statements-in-both-forms.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 import { layOutForm } from './form.ts';
 
@@ -64,6 +68,18 @@ it(
     await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
     await using pair = await openPair(plain.url, lanes.url);
     await expectPaymentsAlike(pair, 30);
+  },
+);
+
+it(
+  'the distributed form compares statements with payments, heals, posts and closes periods as one machine does',
+  { timeout: 300_000 },
+  async () => {
+    await using plain = await createTestDatabase();
+    await using lanes = await createTestDatabase();
+    await withConnection(lanes.url, (client) => layOutForm(client, repository.distributed));
+    await using pair = await openPair(plain.url, lanes.url);
+    await expectStatementsAlike(pair, 20);
   },
 );
 
@@ -144,6 +160,38 @@ it('what is older than lanes, and what moved between them, is found where it bel
   const { checks } = await auditLedger(distributed);
   expect(checks.flatMap(({ findings }) => findings)).toEqual([]);
   await distributed.close();
+});
+
+// Each node has a clock of its own. The time of a wallet stands here for one that is ahead of that of the node that posts.
+it('what is posted after a period was closed is late for it, also where a clock is behind that of another node', async () => {
+  await using database = await createTestDatabase();
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const db = createDb({ url: database.url, maxConnections: 2 });
+  const wallets: string[] = [];
+  for (let count = 0; count < 8; count += 1)
+    wallets.push((await openWallet(db, { holderName: 'Amina Otieno', phone: '254700000011' })).number);
+  const ahead = new Date(Date.now() + 3_600_000);
+  await withConnection(database.url, async (client) => {
+    await client.query('SET session_replication_role = replica');
+    await client.query(`UPDATE core.wallets SET updated_at = $1::timestamp WHERE id = 'MPESA-FLOAT.5'`, [
+      ahead.toISOString(),
+    ]);
+  });
+  const day = { from: new Date('2026-02-28T21:00:00Z'), to: new Date('2026-03-01T21:00:00Z') };
+  const items = (['statement', 'float'] as const).map((control) => ({
+    control,
+    amount: '0.00',
+    note: 'no statement',
+  }));
+  const { id, closedAt } = await closePeriod(db, { shortCode: '600123', ...day, items });
+  expect(closedAt).toEqual(ahead);
+  const late = wallets.map((number) => depositTo(number));
+  await recordDeposits(db, late);
+  const after = { from: new Date(Date.now() - 3_600_000), to: new Date(ahead.getTime() + 3_600_000) };
+  const { report } = await reconcile(db, { shortCode: '600123', ...after });
+  const told = new Map(report.controls.late.map(({ reference, period }) => [reference, period]));
+  expect(told).toEqual(new Map(late.map(({ receipt }) => [receipt, id])));
+  await db.close();
 });
 
 // Each node commits its part of a transaction by itself: the wallet of suspense may be free again before another node shows the

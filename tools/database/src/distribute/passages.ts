@@ -305,14 +305,4 @@ BEGIN
     from: `ELSE (clock_timestamp() AT TIME ZONE 'UTC') + p_valid_ms`,
     to: 'ELSE v_now + p_valid_ms',
   },
-  {
-    of: 'services.reopen_mpesa_period',
-    from: '    v_period services.mpesa_periods;\n',
-    to: '    v_period services.mpesa_periods;\n    v_by     constant text := coalesce(p_by, session_user);\n',
-  },
-  {
-    of: 'services.reopen_mpesa_period',
-    from: 'reopened_by = coalesce(p_by, session_user)',
-    to: 'reopened_by = v_by',
-  },
 ];
