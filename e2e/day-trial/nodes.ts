@@ -9,7 +9,9 @@ export const TRIAL_TOKEN = 'trial-token-of-24-letters';
 /** Where M-PESA and the shops think that the service is: in front of the processes, as a load balancer is. */
 export const FRONT = 'http://127.0.0.1:1';
 
-/** Processes of the M-PESA service behind one address. */
+type Environment = Readonly<Record<string, string>>;
+
+/** Processes of a service behind one address. */
 export interface Nodes extends AsyncDisposable {
   /** Leads a URL of the front to one of the processes that live, to each in turn. */
   readonly route: (url: string) => string;
@@ -24,26 +26,32 @@ export interface Killing {
 }
 
 interface Node {
+  readonly start: () => TrialProcess;
   process: TrialProcess;
   /** Null while it is down. */
   url: string | null;
 }
 
-export async function startNodes(environment: Readonly<Record<string, string>>): Promise<Nodes> {
+/** Starts a process for each environment, by default of the M-PESA service. */
+export async function startNodes(
+  environments: readonly [Environment, ...Environment[]],
+  path = 'apps/mpesa/src/main.ts',
+): Promise<Nodes> {
   const started: TrialProcess[] = [];
-  const start = (): TrialProcess => {
-    const program = startProgram({ path: 'apps/mpesa/src/main.ts', parameters: [], environment });
-    started.push(program);
-    return program;
+  const open = (environment: Environment): Node => {
+    const start = (): TrialProcess => {
+      const program = startProgram({ path, parameters: [], environment });
+      started.push(program);
+      return program;
+    };
+    return { start, process: start(), url: null };
   };
-  const nodes: readonly [Node, Node] = [
-    { process: start(), url: null },
-    { process: start(), url: null },
-  ];
+  const [first, ...others] = environments;
+  const nodes: readonly [Node, ...Node[]] = [open(first), ...others.map(open)];
   const dispose = async () => void (await Promise.all(started.map((each) => each.kill())));
   const untilUp = async (node: Node): Promise<void> => {
     const url = await node.process.url;
-    if (url === '') throw new Error('a process of the M-PESA service did not start');
+    if (url === '') throw new Error(`a process of ${path} did not start`);
     node.url = url;
   };
   try {
@@ -58,7 +66,7 @@ export async function startNodes(environment: Readonly<Record<string, string>>):
     // The balancer notices only when connections break: what is under way is sent again to the other one.
     await node.process.kill();
     node.url = null;
-    node.process = start();
+    node.process = node.start();
     await untilUp(node);
   }
 

@@ -89,7 +89,7 @@ export async function playRound(options: RoundOptions): Promise<Round> {
   await using mpesa = await startMpesa({ ...options, route: (url) => nodes?.route(url) ?? url });
   const environment = serviceEnvironment({ databaseUrl, darajaUrl: mpesa.paybill.url });
   const customers = await openWallets(databaseUrl, options.customers);
-  await using running = await startNodes(environment);
+  await using running = await startNodes([environment, environment]);
   nodes = running;
   await using shop = openShop(mpesa.paybill, running.route, FRONT);
   const steps = planDay({ ...options, customers });

@@ -75,8 +75,8 @@ export function openShop(daraja: DarajaSimulator, route: (url: string) => string
   };
 }
 
-/** Calls the service until one of its processes answers. */
-function openCaller(route: (url: string) => string, front: string) {
+/** Calls the service until one of its processes answers; with a body it needs a key, too. */
+export function openCaller(route: (url: string) => string, front: string) {
   const agent = new Agent({ connections: AT_ONCE });
 
   async function call(

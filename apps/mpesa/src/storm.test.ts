@@ -71,7 +71,9 @@ async function startBoth() {
   const accounts: string[] = [];
   for (let i = 0; i < WALLETS; i += 1) accounts.push(await openCustomerWallet(db));
   await db.close();
-  const processes = await Promise.all([startProcess(database.url), startProcess(database.url)]);
+  // Over nodes each asks another one, and neither the coordinator.
+  const [one = '', other = one] = database.urls.toReversed();
+  const processes = await Promise.all([startProcess(one), startProcess(other)]);
   return {
     account: accounts[0] ?? '',
     accounts,

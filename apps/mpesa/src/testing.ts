@@ -47,7 +47,8 @@ export async function startTestService(
   { daraja: account, timings, ...pool }: TestOptions = {},
 ): Promise<TestService> {
   const database = await createTestDatabase();
-  const network = await startDatabaseProxy(database.url);
+  // Over nodes it asks a worker.
+  const network = await startDatabaseProxy(database.urls.at(-1) ?? database.url);
   const db = createDb({ url: network.url, connectTimeoutMs: 60_000, ...pool });
   const intake = createDepositIntake(db.patient);
   const payments = createPaymentIntake(db.patient);

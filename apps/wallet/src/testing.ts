@@ -51,7 +51,8 @@ export async function startTestService(
   queue: GroupCommitOptions = {},
 ): Promise<TestService> {
   const database = await createTestDatabase();
-  const db = wrap(createDb({ url: database.url }));
+  // Over nodes it asks a worker.
+  const db = wrap(createDb({ url: database.urls.at(-1) ?? database.url }));
   const transfers = createTransferIntake(db, queue);
   const ledger = createLedgerIntake(db, queue);
   const { keys } = await readReceiptKeys(undefined);

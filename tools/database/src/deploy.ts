@@ -2,6 +2,7 @@
 import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand, sayWaiting, waitOption } from './command.ts';
 import { deploy } from './deployment.ts';
+import { deployOverNodes, isDistributed } from './distribute/deploy-over-nodes.ts';
 import { findObstacles, renderObstacles } from './preflight/preflight.ts';
 import { projectAt } from './project.ts';
 import { openTarget } from './target.ts';
@@ -11,7 +12,8 @@ import { verifyDatabase } from './verify/verify-database.ts';
 const USAGE = `Usage: db:deploy [--wait <seconds>]
 
 Looks for rows that would be in the way, brings the database to the newest migration with \`prisma migrate deploy\`, and
-then checks the whole database as db:verify does.
+then checks the whole database as db:verify does. A distributed database it brings there by itself, its form included, in one
+transaction.
 
   --wait <seconds>   how long to wait for another deploy or rollback, for whom it says (default: 900)
 
@@ -29,13 +31,9 @@ await runCommand(async () => {
   const obstacles = await findObstacles({ url: target.url, migrations: project.migrations });
   for (const line of renderObstacles(obstacles)) print(line);
   if (obstacles.length > 0) return 1;
-  const { exitCode, output } = await deploy({
-    project,
-    url: target.url,
-    output: 'pass',
-    onWait: sayWaiting,
-    patienceMilliseconds,
-  });
+  const { exitCode, output } = (await isDistributed(target.url))
+    ? await bringOverNodes(target.url)
+    : await deploy({ project, url: target.url, output: 'pass', onWait: sayWaiting, patienceMilliseconds });
   // After a failure the CLI has already given the reason, such as a missing database.
   if (exitCode !== 0) {
     if (output.includes('P3005'))
@@ -48,3 +46,11 @@ await runCommand(async () => {
   for (const line of faultLines(checks)) print(line);
   return exitCode;
 });
+
+async function bringOverNodes(url: string): Promise<{ exitCode: number; output: string }> {
+  const lock = { waitMilliseconds: patienceMilliseconds, onWait: sayWaiting };
+  const applied = await deployOverNodes({ url, project: projectAt(), lock });
+  for (const name of applied) print(`applied over the nodes: ${name}`);
+  print('The form of the distributed database is that of this release.');
+  return { exitCode: 0, output: '' };
+}

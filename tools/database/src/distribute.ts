@@ -1,6 +1,7 @@
 // db:distribute: spreads a database over the nodes of Citus.
 import { readCommandLine } from '@repo/command/command-line';
 import { print, runCommand } from './command.ts';
+import { deployOverNodes, isDistributed } from './distribute/deploy-over-nodes.ts';
 import { distributeDatabase } from './distribute/distribute-database.ts';
 import { parseNodes } from './distribute/nodes.ts';
 import { readEnvironment } from './env.ts';
@@ -12,15 +13,15 @@ import { showProgress } from './terminal/progress.ts';
 const USAGE = `Usage: db:distribute
 
 Gives the database of a Citus coordinator its distributed form: wallets and what belongs to them lie on the workers, by their
-lanes, and each lane is recorded where it lies. All or nothing, and once: there is no way back. docs/scaling.md says from
-where on it pays, and what the form does not have.
+lanes, and each lane is recorded where it lies. All or nothing: there is no way back. Run again, it brings the form up to date with
+this release. docs/scaling.md says from where on it pays, and what the form does not have.
 
 Settings, from the environment or .env:
   DATABASE_URL    the coordinator's database, migrated, with the extension citus
   CITUS_WORKERS   workers to add first: host:port, with commas between them; each has the same database, empty, with the
                   extension
 
-Exit codes: 0 done, 1 refused or failed; nothing was distributed, 2 the command line cannot be used.`;
+Exit codes: 0 done, 1 refused or failed; nothing was changed, 2 the command line cannot be used.`;
 
 readCommandLine(USAGE);
 
@@ -33,6 +34,13 @@ await runCommand(async () => {
   await using target = await openTarget(project);
   using progress = showProgress();
   const { url } = target;
+  if (await isDistributed(url)) {
+    progress.step('bringing the form up to date');
+    await deployOverNodes({ url, project, lock: { waitMilliseconds: 120_000 }, isFormAlone: true });
+    progress.end();
+    print('It is distributed already. Its form is that of this release.');
+    return 0;
+  }
   const onStep = (what: string) => progress.step(what);
   const distribution = await distributeDatabase({ url, sources: project.distributed, workers, onStep });
   progress.end();

@@ -51,6 +51,18 @@ export async function forgetAttempt(place: HistoryPlace, { id }: Attempt): Promi
   await place.client.query(`DELETE FROM ${tableOf(place)} WHERE id = $1`, [id]);
 }
 
+/** Writes down a migration that was applied, as Prisma does. */
+export async function noteApplied(
+  place: HistoryPlace,
+  { id, name, checksum }: Pick<Attempt, 'id' | 'name' | 'checksum'>,
+): Promise<void> {
+  await place.client.query(
+    `INSERT INTO ${tableOf(place)} (id, migration_name, checksum, finished_at, applied_steps_count)
+     VALUES ($1, $2, $3, clock_timestamp(), 1)`,
+    [id, name, checksum],
+  );
+}
+
 function tableOf({ schema }: HistoryPlace): string {
   return `${escapeIdentifier(schema)}._prisma_migrations`;
 }

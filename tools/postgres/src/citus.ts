@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { createDatabase, execute } from './database.ts';
 import { testBinaries } from './env.ts';
 import { type Server, startServer } from './server.ts';
+import { type Standby, startStandby } from './standby.ts';
 
 /** A coordinator and its workers on this machine, each a server of its own, in which `name` is a database. */
 export interface CitusCluster extends AsyncDisposable {
@@ -13,8 +14,10 @@ export interface CitusCluster extends AsyncDisposable {
   readonly workerUrls: readonly string[];
   readonly coordinator: Server;
   readonly workers: readonly Server[];
-  /** Starts a worker again that was killed. */
-  readonly restart: (worker: Server) => Promise<void>;
+  /** Starts a node again that was killed. */
+  readonly restart: (node: Server) => Promise<Server>;
+  /** Starts a standby of a worker, for which the worker waits at each commit. */
+  readonly startStandby: (worker: Server) => Promise<Standby>;
   readonly stop: () => Promise<void>;
 }
 
@@ -73,10 +76,30 @@ export async function startCitus({
     const [coordinator, ...others] = servers;
     if (coordinator === undefined) throw new Error('no server was started');
     await execute(url, `SELECT citus_set_coordinator_host('127.0.0.1', ${String(coordinator.port)})`);
-    const restart = async ({ dataDirectory, port }: Server): Promise<void> => {
-      servers.push(await startNode({ durable, settings, dataDirectory, port }));
+    const restart = async ({ dataDirectory, port }: Server): Promise<Server> => {
+      const server = await startNode({ durable, settings, dataDirectory, port });
+      servers.push(server);
+      return server;
     };
-    return { url, workerUrls, coordinator, workers: others, restart, stop, [Symbol.asyncDispose]: stop };
+    const startStandbyOf = async (worker: Server): Promise<Standby> => {
+      const own = workerUrls[others.indexOf(worker)] ?? '';
+      const standby = await startStandby(
+        { ...worker, url: own },
+        { durable, isSynchronous: true, ...programs(), settings: nodeSettings(settings) },
+      );
+      servers.push(standby);
+      return standby;
+    };
+    return {
+      url,
+      workerUrls,
+      coordinator,
+      workers: others,
+      restart,
+      startStandby: startStandbyOf,
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -89,20 +112,24 @@ interface NodeOptions extends Required<Pick<CitusOptions, 'durable' | 'settings'
 }
 
 function startNode({ settings, ...options }: NodeOptions): Promise<Server> {
-  return startServer({
-    ...options,
-    ...(installation === undefined ? {} : { binaries: installation }),
-    settings: {
-      shared_preload_libraries: 'citus',
-      // Transactions over several nodes are prepared on each.
-      max_prepared_transactions: '200',
-      'citus.local_hostname': '127.0.0.1',
-      // Otherwise the servers would tell its makers that they run.
-      'citus.enable_statistics_collection': 'off',
-      'citus.node_conninfo': 'sslmode=disable',
-      ...settings,
-    },
-  });
+  return startServer({ ...options, ...programs(), settings: nodeSettings(settings) });
+}
+
+function programs(): { readonly binaries?: string } {
+  return installation === undefined ? {} : { binaries: installation };
+}
+
+function nodeSettings(settings: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    shared_preload_libraries: 'citus',
+    // Transactions over several nodes are prepared on each.
+    max_prepared_transactions: '200',
+    'citus.local_hostname': '127.0.0.1',
+    // Otherwise the servers would tell its makers that they run.
+    'citus.enable_statistics_collection': 'off',
+    'citus.node_conninfo': 'sslmode=disable',
+    ...settings,
+  };
 }
 
 /** The nodes reach each other with one password. Returns the URL of the node's database. */

@@ -15,6 +15,8 @@ export interface StandbyOptions {
   /** As for the primary; default: true. */
   readonly durable?: boolean;
   readonly binaries?: string;
+  /** Those that the primary was started with. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A hot standby that streams from a server of ours. `stop` removes its data. */
@@ -32,7 +34,7 @@ const PROMOTE_SECONDS = 60;
 export async function startStandby(primary: Server, options: StandbyOptions = {}): Promise<Standby> {
   const name = `standby_${randomBytes(4).toString('hex')}`;
   const dataDirectory = await chooseTemporaryDirectory();
-  const { binaries, durable = true, isSynchronous = false } = options;
+  const { binaries, durable = true, isSynchronous = false, settings = {} } = options;
   const client = await connectTo(primary.url);
   let server: Server;
   try {
@@ -41,6 +43,7 @@ export async function startStandby(primary: Server, options: StandbyOptions = {}
     server = await startServer({
       dataDirectory,
       durable,
+      settings,
       ...(binaries === undefined ? {} : { binaries }),
     });
     await untilStreaming(client, name);
@@ -56,9 +59,13 @@ export async function startStandby(primary: Server, options: StandbyOptions = {}
     await server.stop();
     await removeTemporaryDirectory(dataDirectory);
   };
-  const ask = async (sql: string): Promise<void> => void (await execute(server.url, sql));
+  // Who may connect is what the primary says.
+  const url = new URL(primary.url);
+  url.port = String(server.port);
+  const ask = async (sql: string): Promise<void> => void (await execute(url.href, sql));
   return {
     ...server,
+    url: url.href,
     stop,
     promote: () => ask(`SELECT pg_promote(true, ${String(PROMOTE_SECONDS)})`),
     pause: () => ask('SELECT pg_wal_replay_pause()'),

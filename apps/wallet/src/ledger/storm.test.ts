@@ -13,8 +13,13 @@ async function startBoth(wallets: number) {
   const numbers: string[] = [];
   for (let count = 0; count < wallets; count += 1) numbers.push(await openCustomer(db, '100.00'));
   await db.close();
-  const env = { DATABASE_URL: database.url, API_KEY: TEST_KEY, LOG_LEVEL: 'info' };
-  const processes = await Promise.all([startProcess(env), startProcess(env)]);
+  const env = { API_KEY: TEST_KEY, LOG_LEVEL: 'info' };
+  // Over nodes each asks another one, and neither the coordinator.
+  const [one = '', other = one] = database.urls.toReversed();
+  const processes = await Promise.all([
+    startProcess({ ...env, DATABASE_URL: one }),
+    startProcess({ ...env, DATABASE_URL: other }),
+  ]);
   const { query } = database;
   return {
     numbers,

@@ -240,3 +240,24 @@ test('of several addresses that all refused the first gives the code', () => {
   const refused = Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
   expect(databaseCode(new AggregateError([refused, new Error('y')]))).toBe('ECONNREFUSED');
 });
+
+/** What one node says of another that it has lost, as Citus 13.2 words it. */
+const LOST_NODES = [
+  { code: '08006', message: 'connection to the remote node 127.0.0.1:5432 failed' },
+  { code: '08001', message: 'could not connect to server' },
+  { code: 'XX000', message: 'failure on connection marked as essential: 127.0.0.1:5432' },
+  { code: 'XX000', message: 'postmaster was shut down, exiting' },
+];
+
+test.each(LOST_NODES)(
+  'a node that lost another ($code, $message) leaves the outcome unknown',
+  async (lost) => {
+    const raise = `DO $$ BEGIN RAISE EXCEPTION '${lost.message}' USING ERRCODE = '${lost.code}'; END $$`;
+    expect(await errorOf(inTransaction((tx) => run(tx, raise)))).toMatchObject({ code: 'outcome_unknown' });
+  },
+);
+
+test('an internal error of the server itself is none of a lost node', async () => {
+  const raise = `DO $$ BEGIN RAISE EXCEPTION 'cache lookup failed' USING ERRCODE = 'XX000'; END $$`;
+  expect(await errorOf(inTransaction((tx) => run(tx, raise)))).toMatchObject({ code: 'database_error' });
+});

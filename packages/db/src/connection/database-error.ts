@@ -57,6 +57,13 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '3D000': 'database_unavailable',
   '57P01': 'outcome_unknown',
   '57P02': 'outcome_unknown',
+  // One node of a distributed database has lost another: what it had prepared there may be finished later.
+  '08000': 'outcome_unknown',
+  '08001': 'outcome_unknown',
+  '08003': 'outcome_unknown',
+  '08004': 'outcome_unknown',
+  '08006': 'outcome_unknown',
+  '08007': 'outcome_unknown',
   DF001: 'append_only',
   DF002: 'around_the_door',
   DF003: 'around_the_door',
@@ -84,13 +91,17 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
 const LOST_CONNECTION =
   /^(Connection terminated|Client has encountered a connection error|Query read timeout)/;
 
+// One node of a distributed database lost another, and says so as an internal error (XX000).
+const LOST_NODE = /failure on connection marked as essential|postmaster was shut down/;
+
 /** Turns whatever the driver or Prisma threw into an error of the catalogue. */
 export function toDaftariError(error: unknown, fallback: ErrorCode = 'database_error'): DaftariError {
   if (isDaftariError(error)) return error;
   if (!(error instanceof Error)) return new DaftariError(fallback);
   const code = databaseCode(error);
   const known = code === null ? undefined : BY_SQLSTATE[code];
-  const spoken = LOST_CONNECTION.test(error.message) ? 'outcome_unknown' : undefined;
+  const isLost = LOST_CONNECTION.test(error.message) || (code === 'XX000' && LOST_NODE.test(error.message));
+  const spoken = isLost ? 'outcome_unknown' : undefined;
   const cause = new ScrubbedCause(error, code);
   if (isOfPooler(error, code))
     return new DaftariError('database_unavailable', { advice: POOLER_UNSET, cause });

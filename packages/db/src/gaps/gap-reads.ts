@@ -118,6 +118,15 @@ SELECT l.short_code, l.mpesa_receipt AS receipt, (extract(epoch FROM l.paid_at) 
  CROSS JOIN LATERAL (SELECT ${reportedBalance('l')} AS balance) p
  WHERE ${IN_PERIOD}
  ORDER BY l.short_code, l.paid_at, l.mpesa_receipt`,
+  overNodes: `
+WITH payments AS MATERIALIZED (
+    SELECT l.* FROM lanes.payments_between($1::timestamp, $2::timestamp, $3::timestamp, $4::timestamp, $5::text) l
+)
+SELECT l.short_code, l.receipt, (extract(epoch FROM l.paid_at) * 1000)::bigint::text AS at_ms,
+       (l.amount * 100)::bigint::text AS cents, (p.balance::numeric * 100)::bigint::text AS balance
+  FROM payments l
+  JOIN lanes.reported_balances(ARRAY(SELECT x.receipt FROM payments x)) p ON p.receipt = l.receipt
+ ORDER BY l.short_code, l.paid_at, l.receipt`,
 };
 
 const HOURS: Statement = {
@@ -129,19 +138,23 @@ SELECT l.short_code, floor(extract(epoch FROM l.paid_at) / 3600)::bigint::text A
  GROUP BY 1, floor(extract(epoch FROM l.paid_at) / 3600)`,
 };
 
-const MISSED: Statement = {
-  name: 'gap_missed',
-  text: `
+const missedText = (ofLane: (alias: string) => string): string => `
 SELECT coalesce(l.short_code, '') AS short_code, c.receipt, l.amount::text AS amount, c.kind,
        (extract(epoch FROM coalesce(l.paid_at, l.created_at)) * 1000)::bigint::text AS paid_at_ms,
        (extract(epoch FROM c.received_at) * 1000)::bigint::text AS found_at_ms
   FROM services.mpesa_callbacks c
-  JOIN services.mpesa_logs l ON l.mpesa_receipt = c.receipt
+  JOIN services.mpesa_logs l ON l.mpesa_receipt = c.receipt${ofLane('l')}
  WHERE c.id >= $1::uuid AND c.id < $2::uuid AND c.received_at >= $3::timestamp AND c.received_at < $4::timestamp
    AND c.kind IN ('PULL', 'STATEMENT') AND c.outcome IN ('CREDITED', 'SUSPENSE', 'HELD')
    AND ($5::text IS NULL OR l.short_code = $5::text)
    AND NOT EXISTS (
        SELECT FROM services.mpesa_callbacks o
-        WHERE o.receipt = c.receipt AND o.kind IN ('C2B_CONFIRMATION', 'STK_CALLBACK', 'STATUS_RESULT')
-   )`,
+        WHERE o.receipt = c.receipt${ofLane('o')} AND o.kind IN ('C2B_CONFIRMATION', 'STK_CALLBACK', 'STATUS_RESULT')
+   )`;
+
+// What was told of a payment lies in the lane of its log.
+const MISSED: Statement = {
+  name: 'gap_missed',
+  text: missedText(() => ''),
+  overNodes: missedText((alias) => ` AND ${alias}.lane = c.lane`),
 };

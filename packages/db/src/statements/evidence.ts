@@ -124,16 +124,27 @@ interface LedgerRow {
   readonly paid_ms: string | null;
 }
 
-const FIND: Statement = {
-  name: 'mpesa_evidence_find',
-  text: `
+const findText = ({ amount, sources }: { readonly amount: string; readonly sources: string }): string => `
 SELECT g.mpesa_receipt AS receipt, g.short_code, t.id IS NOT NULL AS is_posted,
        CASE
            WHEN t.id IS NULL THEN g.amount
-           ELSE services.deposit_amount(p_receipt => g.mpesa_receipt, p_amount => t.amount)
+           ELSE ${amount}
        END::numeric(19,2)::text AS amount,
        (extract(epoch FROM g.paid_at) * 1000)::bigint::text AS paid_ms
-  FROM services.mpesa_logs g
+  FROM ${sources}`;
+
+const FIND: Statement = {
+  name: 'mpesa_evidence_find',
+  text: findText({
+    amount: 'services.deposit_amount(p_receipt => g.mpesa_receipt, p_amount => t.amount)',
+    sources: `services.mpesa_logs g
   LEFT JOIN core.transactions t ON t.reference = g.mpesa_receipt AND t.type = 'DEPOSIT'
  WHERE g.mpesa_receipt = ANY ($1::text[])`,
+  }),
+  overNodes: findText({
+    amount: 't.amount + coalesce(c.amount, 0)',
+    sources: `lanes.logged_of($1::text[]) g
+  LEFT JOIN lanes.entries_of($1::text[]) t ON t.reference = g.mpesa_receipt AND t.type = 'DEPOSIT'
+  LEFT JOIN lanes.corrections_of($1::text[]) c ON c.receipt = g.mpesa_receipt`,
+  }),
 };

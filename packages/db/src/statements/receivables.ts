@@ -47,4 +47,22 @@ SELECT r.reference, d.reference AS receipt, coalesce(a.credit_wallet_id, d.credi
  WHERE r.debit_wallet_id = 'RECEIVABLES' AND r.type = 'REVERSAL'
  ORDER BY r.debit_version DESC
  LIMIT 1000`,
+  overNodes: `
+WITH owed AS MATERIALIZED (
+    SELECT r.* FROM lanes.receivables(1000) r
+), paid AS MATERIALIZED (
+    SELECT d.* FROM lanes.transactions_by_id(ARRAY(SELECT r.reverses_id FROM owed r)) d
+), assigned AS MATERIALIZED (
+    SELECT c.*
+      FROM lanes.assignments_of(
+          ARRAY(SELECT d.reference::text FROM paid d WHERE core.account_of(d.credit_wallet_id) = 'SUSPENSE')
+      ) c
+)
+SELECT r.reference, d.reference AS receipt, coalesce(a.credit_wallet_id, d.credit_wallet_id) AS wallet,
+       r.amount::text AS amount, (extract(epoch FROM r.created_at) * 1000)::bigint::text AS at_ms
+  FROM owed r
+  JOIN paid d ON d.id = r.reverses_id
+  LEFT JOIN assigned c ON c.receipt = d.reference
+  LEFT JOIN lanes.transactions_of(ARRAY(SELECT x.reference FROM assigned x)) a ON a.reference = c.reference
+ ORDER BY r.debit_version DESC`,
 };

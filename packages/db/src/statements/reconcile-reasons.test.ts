@@ -3,9 +3,11 @@ import { expect, test } from 'vitest';
 import type { BookEntry } from '@repo/statements/testing/statement-file';
 import { releaseDeposit } from '../deposits/deposit-decisions.ts';
 import { recordDeposit } from '../deposits/record-deposits.ts';
+import { laneOf } from '../lanes.ts';
 import { captureHold, hold } from '../ledger/holds.ts';
 import { reverseTransaction } from '../ledger/reversals.ts';
 import { newReceipt, sampleDeposit } from '../testing/deposits/sample-deposit.ts';
+import { isOverNodes } from '../testing/database/nodes.ts';
 import { openTestDb, throughDoor, useTestDb } from '../testing/database/test-db.ts';
 import { balanceOf, openCustomer } from '../testing/database/wallet-fixtures.ts';
 import { newKey } from '../testing/ledger/requests.ts';
@@ -159,16 +161,20 @@ test('a payment that was logged before there was a ledger waits for its release,
   const shortCode = newShortCode();
   const wallet = await openCustomer(database.db);
   const [bare, whole] = [payment(0, 75_00n), payment(1, 76_00n)];
-  const rows = [
-    // The log as it was then, and one that was kept by hand.
-    ['INSERT INTO services.mpesa_logs (mpesa_receipt, amount, account) VALUES ($1, 75, $2)', bare, []],
-    [
-      'INSERT INTO services.mpesa_logs (mpesa_receipt, amount, account, short_code) VALUES ($1, 76, $2, $3)',
-      whole,
-      [shortCode],
-    ],
-  ] as const;
-  for (const [text, { receipt }, more] of rows) await throughDoor(sql, text, [receipt, wallet, ...more]);
+  // The log as it was then, and one that was kept by hand. Over several nodes each lies in a lane, which its receipt names.
+  const lane = isOverNodes ? laneOf(wallet) : null;
+  for (const [{ receipt }, amount, told] of [
+    [bare, 75, null],
+    [whole, 76, shortCode],
+  ] as const) {
+    if (isOverNodes) await sql('INSERT INTO lanes.claims (reference, lane) VALUES ($1, $2)', [receipt, lane]);
+    await throughDoor(
+      sql,
+      `INSERT INTO services.mpesa_logs (mpesa_receipt, amount, account, short_code, lane)
+       VALUES ($1, $2, $3, $4, $5)`,
+      [receipt, amount, wallet, told, lane],
+    );
+  }
   await importBook(database.db, [bare, whole], { shortCode });
   const waiting = await reconcileDay(database.db, shortCode, true);
   const why = { state: 'missing_here', reason: 'logged_without_posting' };

@@ -1,6 +1,7 @@
 import type { Db } from '../connection/db.ts';
 import { query } from '../connection/handle.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
+import { fixMoment } from '../connection/moment-over-nodes.ts';
 import { transaction } from '../connection/transaction.ts';
 import { DaftariError } from '../errors.ts';
 import { isUuid, requireText, requireTime } from '../request.ts';
@@ -36,6 +37,12 @@ export interface Reconciliation {
 
 const TIMEOUT_MS = 15 * 60_000;
 
+/** Statements lie on one node, the ledger on the others. */
+const MOMENT = {
+  name: 'mpesa_reconciliation_moment',
+  tables: ['core.transactions', 'core.wallets', 'services.mpesa_statement_lines'],
+} as const;
+
 /**
  * Compares the statements of a short code with the ledger, for a period: every line and every movement gets exactly one
  * state. The report and the run are kept.
@@ -69,18 +76,22 @@ export async function reconcile(db: Db, request: ReconciliationRequest): Promise
   return { report, text, healed, posted };
 }
 
-/** The report of a period as files and ledger are now, in one snapshot. */
+/** The report of a period as files and ledger are now, in one snapshot, on one server or over several. */
 export async function compare(
   db: Db,
   period: Pick<ReconciliationRequest, 'shortCode' | 'from' | 'to'>,
 ): Promise<{ readonly report: ReconciliationReport; readonly text: string }> {
   const frame = frameOf(period);
-  const read = async (handle: Handle) => ({
-    items: await readItems(handle, frame),
-    inputs: await readInputs(handle, frame),
-    balances: await readBalances(handle, frame),
-    late: await readLate(handle, frame),
-  });
+  const isDistributed = await db.form.isDistributed((question) => query(db, question, []));
+  const read = async (handle: Handle) => {
+    if (isDistributed) await fixMoment(db, handle, MOMENT);
+    return {
+      items: await readItems(handle, frame),
+      inputs: await readInputs(handle, frame),
+      balances: await readBalances(handle, frame),
+      late: await readLate(handle, frame),
+    };
+  };
   const { balances, ...facts } = await transaction(db, read, { isSnapshot: true, timeoutMs: TIMEOUT_MS });
   const [balance] = balances;
   if (balance === undefined) throw new DaftariError('database_error');

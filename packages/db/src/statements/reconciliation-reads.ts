@@ -99,9 +99,7 @@ export async function readClosed(db: Handle, { shortCode, from, to }: Frame): Pr
 }
 
 // Times and receipts decide the order, and for equal ones the identity of the line, which is the same in every database.
-const ITEMS: Statement = {
-  name: 'mpesa_reconciliation_items',
-  text: `
+const itemsText = ({ payer, payers }: { readonly payer: string; readonly payers: string }): string => `
 WITH items AS MATERIALIZED (
     SELECT l.state, l.reason, l.is_open, 'statement' AS side, l.receipt AS reference, l.kind, l.amount, l.ledger_amount,
            l.statement_net, l.ledger_net, l.happened_at, l.line_id::text AS place
@@ -120,11 +118,8 @@ WITH items AS MATERIALIZED (
      GROUP BY i.state
     UNION ALL
     SELECT 1, i.state, 1, i.amount, 0, 0, 0, 0, i.side, i.reference, i.kind, i.ledger_amount, i.happened_at, i.reason, i.place,
-           CASE i.side
-               WHEN 'statement' THEN (SELECT s.phone FROM services.mpesa_statement_lines s WHERE s.id = i.place::uuid)
-               ELSE (SELECT g.phone FROM services.mpesa_logs g WHERE g.mpesa_receipt = i.reference)
-           END
-      FROM items i
+           ${payer}
+      FROM items i${payers}
      WHERE i.is_open
 )
 SELECT a.state, a.lines, a.amount::numeric(19,2)::text AS amount, a.difference::numeric(19,2)::text AS difference,
@@ -132,7 +127,25 @@ SELECT a.state, a.lines, a.amount::numeric(19,2)::text AS amount, a.difference::
        a.ledger_net::numeric(19,2)::text AS ledger_net, a.side, a.reference, a.kind, a.ledger_amount::text AS ledger_amount,
        (extract(epoch FROM a.happened_at) * 1000)::bigint::text AS at_ms, a.reason, a.payer
   FROM answer a
- ORDER BY a.part, a.happened_at, a.reference COLLATE "C", a.side COLLATE "C", a.amount, a.place COLLATE "C"`,
+ ORDER BY a.part, a.happened_at, a.reference COLLATE "C", a.side COLLATE "C", a.amount, a.place COLLATE "C"`;
+
+const ITEMS: Statement = {
+  name: 'mpesa_reconciliation_items',
+  text: itemsText({
+    payer: `CASE i.side
+               WHEN 'statement' THEN (SELECT s.phone FROM services.mpesa_statement_lines s WHERE s.id = i.place::uuid)
+               ELSE (SELECT g.phone FROM services.mpesa_logs g WHERE g.mpesa_receipt = i.reference)
+           END`,
+    payers: '',
+  }),
+  overNodes: itemsText({
+    payer: `CASE i.side WHEN 'statement' THEN s.phone ELSE g.phone END`,
+    payers: `
+      LEFT JOIN lanes.lines_of(ARRAY(SELECT x.place::uuid FROM items x WHERE x.is_open AND x.side = 'statement')) s
+        ON i.side = 'statement' AND s.id::text = i.place
+      LEFT JOIN lanes.logged_of(ARRAY(SELECT x.reference FROM items x WHERE x.is_open AND x.side = 'ledger')) g
+        ON i.side = 'ledger' AND g.mpesa_receipt = i.reference`,
+  }),
 };
 
 const INPUTS: Statement = {
@@ -152,21 +165,11 @@ SELECT s.sha256, s.form::text AS form, s.account, s.balance_breaks, s.first_brea
 
 // The float now, without what happened since; see services.mpesa_float for when a movement counts. M-PESA's balance of a
 // callback is that after the payment and before its charge, as the balance of the line is.
-const BALANCES: Statement = {
-  name: 'mpesa_reconciliation_position',
-  text: `
-SELECT (
+const balancesText = ({ sources, moved, held, compared }: BalanceWords): string => `
+${sources}SELECT (
            coalesce((
-               SELECT sum(CASE WHEN core.account_of(t.debit_wallet_id) = 'MPESA-FLOAT' THEN -t.amount ELSE t.amount END)
-                 FROM core.transactions t
-                 LEFT JOIN services.mpesa_matches m ON m.transaction_id = t.id
-                 LEFT JOIN services.mpesa_statement_lines s ON s.id = m.line_id
-                 LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = t.reference
-                WHERE t.id >= (lpad(to_hex((extract(epoch FROM $3::timestamp - interval '1 day') * 1000)::bigint), 12, '0')
-                               || repeat('0', 20))::uuid
-                  AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
-                  AND coalesce(s.completed_at, g.paid_at, t.created_at) >= $3::timestamp
-           ), 0) - (SELECT sum(w.balance) FROM core.wallets w WHERE w.kind = 'SYSTEM' AND core.account_of(w.id) = 'MPESA-FLOAT')
+               ${moved}
+           ), 0) - (${held})
        )::numeric(19,2)::text AS float,
        services.mpesa_float(p_short_code => $1::text, p_at => $3::timestamp)::text AS own_float,
        b.opening::text AS opening, b.paid_in::text AS paid_in, b.withdrawn::text AS withdrawn, b.closing::text AS closing,
@@ -177,13 +180,59 @@ SELECT (
  CROSS JOIN (
     SELECT count(*)::int AS compared, (count(*) FILTER (WHERE l.balance <> p.balance::numeric))::int AS different,
            coalesce(sum(l.balance - p.balance::numeric), 0)::numeric(19,2) AS callback_difference
-      FROM services.mpesa_statement_lines l
-      JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
-     CROSS JOIN LATERAL (SELECT ${reportedBalance('g')} AS balance) p
-     WHERE l.short_code = $1::text AND l.completed_at >= $2::timestamp AND l.completed_at < $3::timestamp
+      FROM ${compared}
        AND l.kind = 'payment' AND l.is_completed AND l.account_key = '' AND l.balance IS NOT NULL
        AND p.balance IS NOT NULL
-  ) c`,
+  ) c`;
+
+/** What the statement says in another way where the tables lie on several servers. */
+interface BalanceWords {
+  readonly sources: string;
+  /** What moved the float since. */
+  readonly moved: string;
+  readonly held: string;
+  /** Lines `l`, and `p`, which has the balance that was reported, up to a condition. */
+  readonly compared: string;
+}
+
+const FIRST_ID = `(lpad(to_hex((extract(epoch FROM $3::timestamp - interval '1 day') * 1000)::bigint), 12, '0')
+                               || repeat('0', 20))::uuid`;
+
+const BALANCES: Statement = {
+  name: 'mpesa_reconciliation_position',
+  text: balancesText({
+    sources: '',
+    moved: `SELECT sum(CASE WHEN core.account_of(t.debit_wallet_id) = 'MPESA-FLOAT' THEN -t.amount ELSE t.amount END)
+                 FROM core.transactions t
+                 LEFT JOIN services.mpesa_matches m ON m.transaction_id = t.id
+                 LEFT JOIN services.mpesa_statement_lines s ON s.id = m.line_id
+                 LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = t.reference
+                WHERE t.id >= ${FIRST_ID}
+                  AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
+                  AND coalesce(s.completed_at, g.paid_at, t.created_at) >= $3::timestamp`,
+    held: `SELECT sum(w.balance) FROM core.wallets w WHERE w.kind = 'SYSTEM' AND core.account_of(w.id) = 'MPESA-FLOAT'`,
+    compared: `services.mpesa_statement_lines l
+      JOIN services.mpesa_logs g ON g.mpesa_receipt = l.receipt AND g.short_code = l.short_code
+     CROSS JOIN LATERAL (SELECT ${reportedBalance('g')} AS balance) p
+     WHERE l.short_code = $1::text AND l.completed_at >= $2::timestamp AND l.completed_at < $3::timestamp`,
+  }),
+  overNodes: balancesText({
+    sources: `WITH moved AS MATERIALIZED (
+    SELECT t.* FROM lanes.float_moved(${FIRST_ID}) t
+), lines AS MATERIALIZED (
+    SELECT l.* FROM lanes.statement_lines($1::text, $2::timestamp, $3::timestamp) l
+)
+`,
+    moved: `SELECT sum(t.amount)
+                 FROM moved t
+                 LEFT JOIN lanes.matched_lines(ARRAY(SELECT x.id FROM moved x)) s ON s.transaction_id = t.id
+                WHERE coalesce(s.completed_at, t.at) >= $3::timestamp`,
+    held: `SELECT lanes.account_balance('MPESA-FLOAT')`,
+    compared: `lines l
+      JOIN lanes.reported_balances(ARRAY(SELECT x.receipt FROM lines x WHERE x.kind = 'payment')) p
+        ON p.receipt = l.receipt AND p.short_code = l.short_code
+     WHERE true`,
+  }),
 };
 
 const LATE: Statement = {

@@ -3,15 +3,9 @@ import { withConnection } from '../connection.ts';
 import { MigrateError } from '../errors.ts';
 import { CLAIMS, MESSAGE_TABLES, layOutForm } from './form.ts';
 import { EVERYWHERE, KEYS } from './keys.ts';
-import { LANES_SCHEMA, LANE_ENTRIES, nameInLanes } from './lane-form.ts';
 import { readNodes } from './nodes.ts';
 import type { Node } from './nodes.ts';
-
-/**
- * How many shards a table of the lanes has. Lanes are hashed to shards: with 24 of them, placed in turns, two workers have eight
- * lanes each.
- */
-const SHARDS = 24;
+import { delegate, distributeFunctions, inForm, keepOnCoordinator } from './placement.ts';
 
 /** Every batch reaches nearly all shards of the claims, so these are few. */
 const CLAIM_SHARDS = 8;
@@ -37,7 +31,7 @@ export interface Distribution {
  * Gives a database its distributed form, in one transaction: keys with their lane, tables over the workers by lane, and the
  * functions that record deposits where the lane is.
  *
- * @throws {MigrateError} NOT_DISTRIBUTABLE when the extension, a worker or the lane of a row is missing, or it is done already
+ * @throws {MigrateError} NOT_DISTRIBUTABLE when the extension, a worker or the lane of a row is missing
  */
 export async function distributeDatabase(options: DistributeOptions): Promise<Distribution> {
   const { url, workers, onStep = () => undefined } = options;
@@ -48,15 +42,7 @@ export async function distributeDatabase(options: DistributeOptions): Promise<Di
       await client.query('SELECT citus_add_node($1, $2)', [host, port]);
     }
     const count = await requireWorkers(client);
-    await client.query('BEGIN');
-    try {
-      // Tables that point to each other are made over one connection to each node.
-      await client.query(`SET LOCAL citus.multi_shard_modify_mode = 'sequential'`);
-      // The guards are triggers, and look at nothing but their row and a setting.
-      await client.query('SET LOCAL citus.enable_unsafe_triggers = on');
-      await client.query('SET LOCAL client_min_messages = warning');
-      await client.query(`SET LOCAL citus.propagate_set_commands = 'local'`);
-      await client.query(`SET LOCAL citus.shard_count = ${String(SHARDS)}`);
+    await inForm(client, async () => {
       await requireLanes(client);
       onStep('giving the keys their lane');
       await layOutForm(client, options.sources, async () => {
@@ -69,20 +55,15 @@ export async function distributeDatabase(options: DistributeOptions): Promise<Di
         await distributeFunctions(client);
       });
       await delegate(client);
-      await client.query('COMMIT');
-    } catch (error) {
-      await client.query('ROLLBACK');
-      throw error;
-    }
+    });
     await setSessions(client);
     return { workers: count, tables: KEYS.length, lanes: await readLanes(client) };
   });
 }
 
 async function requireExtension(client: Client): Promise<void> {
-  const { rows } = await client.query<{ citus: boolean; done: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS citus,
-            EXISTS (SELECT FROM pg_namespace WHERE nspname = '${LANES_SCHEMA}') AS done`,
+  const { rows } = await client.query<{ citus: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS citus`,
   );
   if (rows[0]?.citus !== true) {
     throw new MigrateError(
@@ -90,7 +71,6 @@ async function requireExtension(client: Client): Promise<void> {
       'the extension is missing. Run CREATE EXTENSION citus on every node.',
     );
   }
-  if (rows[0].done) throw new MigrateError('NOT_DISTRIBUTABLE', 'it is distributed already.');
 }
 
 async function requireWorkers(client: Client): Promise<number> {
@@ -138,40 +118,7 @@ async function distributeTables(client: Client): Promise<void> {
     `SELECT create_distributed_table('${CLAIMS}', 'reference', shard_count => ${String(CLAIM_SHARDS)}, colocate_with => 'none')`,
   );
   for (const name of EVERYWHERE) await client.query(`SELECT create_reference_table('${name}')`);
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT format('%I.%I', n.nspname, c.relname) AS name
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE (n.nspname IN ('core', 'services') OR c.relname = '_prisma_migrations') AND c.relkind = 'r'
-        AND NOT EXISTS (SELECT FROM pg_dist_partition p WHERE p.logicalrelid = c.oid)
-      ORDER BY 1`,
-  );
-  // The rest stays on the coordinator, where every node finds it.
-  for (const { name } of rows) {
-    await client.query(
-      `SELECT citus_add_local_table_to_metadata('${name}', cascade_via_foreign_keys => true)`,
-    );
-  }
-}
-
-/** Every node has every function. */
-async function distributeFunctions(client: Client): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT p.oid::regprocedure::text AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-      WHERE n.nspname IN ('core', 'services') AND p.prokind = 'f' ORDER BY 1`,
-  );
-  for (const { name } of rows)
-    await client.query('SELECT create_distributed_function($1::regprocedure)', [name]);
-}
-
-/** A call that names a lane runs on the node that has it, also within a transaction that reaches others. */
-async function delegate(client: Client): Promise<void> {
-  for (const name of Object.keys(LANE_ENTRIES)) {
-    await client.query(
-      `SELECT create_distributed_function(p.oid::regprocedure, 'p_lane', colocate_with => 'core.wallets', force_delegation => true)
-         FROM pg_proc p WHERE p.oid = $1::regproc`,
-      [nameInLanes(name)],
-    );
-  }
+  await keepOnCoordinator(client);
 }
 
 /**

@@ -1,25 +1,38 @@
 import {
   assignSuspense,
   auditLedger,
+  breakHistory,
+  changeBreaks,
+  claimPayments,
   claimSms,
+  closePeriod,
   createDb,
   createDepositIntake,
   createSmsSettler,
   findSms,
+  importStatement,
   isDaftariError,
+  listBreaks,
+  listPeriods,
+  notePaymentAnswer,
   openWallet,
   queueSms,
+  reconcile,
   recordDeliveryReport,
   recordDeposits,
+  requestPayment,
   reverseTransaction,
   storeCallback,
   transfer,
 } from '@repo/db';
-import type { ClaimedSms, Db, Deposit, Transfer } from '@repo/db';
+import type { ClaimedSms, Db, Deposit, Reconciliation, Transfer } from '@repo/db';
 import { hasCitus, startCitus } from '@repo/postgres/citus';
 import type { CitusCluster } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';
 import { createTestDatabase } from '@repo/postgres/testing';
+import { statementFile } from '@repo/statements/testing/statement-file';
+import type { BookEntry } from '@repo/statements/testing/statement-file';
+import { temporaryFile } from '@repo/testing/temporary-file';
 import { until } from '@repo/testing/until';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
@@ -27,7 +40,9 @@ import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
 import { expectMessagesAlike } from '../fixtures/messages-in-both-forms.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
+import { codeOf, findingsOf, moveMoney, openWalletsApart } from '../fixtures/over-nodes.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
+import { expectStatementsAlike } from '../fixtures/statements-in-both-forms.ts';
 import { runCommandLine } from '../fixtures/run-command.ts';
 import { repository } from '../fixtures/temporary-project.ts';
 
@@ -46,39 +61,7 @@ async function recordEarly(url: string): Promise<void> {
 /** Of the coordinator and of each worker. */
 const nodes = () => [cluster.url, ...cluster.workerUrls];
 
-/** A new wallet on each worker. */
-async function walletsApart(): Promise<[string, string]> {
-  const shard = `SELECT nodeport AS n FROM citus_shards WHERE shardid = get_shard_id_for_distribution_column('core.wallets', core.lane_of`;
-  const { number: first } = await openWallet(dbs[0] as Db, {
-    holderName: 'Amina Otieno',
-    phone: '254700000020',
-  });
-  const home = await numberOf(cluster.url, `${shard}('${first}'))`);
-  for (;;) {
-    const { number: second } = await openWallet(dbs[0] as Db, {
-      holderName: 'Amina Otieno',
-      phone: '254700000020',
-    });
-    if ((await numberOf(cluster.url, `${shard}('${second}'))`)) !== home) return [first, second];
-  }
-}
-
-/** `done`, or the code of the refusal. */
-async function codeOf(request: Promise<unknown>): Promise<string> {
-  try {
-    await request;
-    return 'done';
-  } catch (error) {
-    if (isDaftariError(error)) return error.code;
-    throw error;
-  }
-}
-
-/** What the audit of a node finds, as sentences. */
-async function findingsOf(db: Db): Promise<string[]> {
-  const { checks } = await auditLedger(db);
-  return checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
-}
+const walletsApart = () => openWalletsApart(dbs[0] as Db, cluster.url);
 
 const DELIVERED = {
   provider: 'trial',
@@ -123,32 +106,41 @@ async function sendWhatWaits(): Promise<void> {
   await settleAll(dbs[0] as Db, await claimAll(dbs[0] as Db, 'before'));
 }
 
-let moved = 0;
+const BALANCES = 'SELECT sum(balance) AS n FROM core.wallets';
 
-/** Moves a little money between two wallets, both ways, by several callers of every node, until it is ended. */
-function moveMoney([one, two]: readonly [string, string], nodesAsked: readonly Db[]) {
-  const done: Transfer[] = [];
-  const failed: Transfer[] = [];
-  const signal = { isOver: false };
-  const callers = Array.from({ length: 6 }, async (_, caller) => {
-    while (!signal.isOver) {
-      moved += 1;
-      const [from, to] = (caller + moved) % 2 === 0 ? [one, two] : [two, one];
-      const request = { from, to, amount: '0.01', idempotencyKey: `move-${String(moved)}` };
-      await transfer(nodesAsked[caller % nodesAsked.length] as Db, request).then(
-        () => done.push(request),
-        () => failed.push(request),
-      );
-    }
-  });
-  const end = async () => {
-    signal.isOver = true;
-    await Promise.all(callers);
-  };
-  return { done, failed, end, [Symbol.asyncDispose]: end };
+/** A day of M-PESA's books. */
+const BOOKS = { from: new Date('2026-02-28T21:00:00Z'), to: new Date('2026-03-01T21:00:00Z') };
+
+const sinceToday = () => ({ from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 3_600_000) });
+
+/** A line of KES 10.00 that came in some minutes after noon. */
+function lineOf(account: string, minute: number): BookEntry {
+  const { receipt } = depositTo(account);
+  return { receipt, at: Date.UTC(2026, 2, 1, 9, minute), what: 'payment', cents: 10_00n, account };
 }
 
-const BALANCES = 'SELECT sum(balance) AS n FROM core.wallets';
+async function importLines(db: Db, shortCode: string, lines: readonly BookEntry[]): Promise<void> {
+  await using file = await temporaryFile(await statementFile(lines, { shortCode }));
+  await importStatement(db, file.path, { shortCode });
+}
+
+/** Posts the lines of a short code, each in a transaction of its own, until it is ended. */
+function postOneByOne(db: Db, shortCode: string) {
+  const signal = { isOver: false, count: 0 };
+  const text = `SELECT posted FROM services.post_mpesa_lines($1::text, $2::timestamp, $3::timestamp, NULL, NULL, 1)`;
+  const values = [shortCode, ...[BOOKS.from, BOOKS.to].map((time) => time.toISOString().slice(0, -1))];
+  const posting = (async () => {
+    while (!signal.isOver) {
+      await db.run({ name: 'test_post_a_line', text }, values);
+      signal.count += 1;
+    }
+  })();
+  const end = async () => {
+    signal.isOver = true;
+    await posting;
+  };
+  return { count: () => signal.count, [Symbol.asyncDispose]: end };
+}
 
 describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { timeout: 300_000 }, () => {
   beforeAll(async () => {
@@ -170,9 +162,10 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
 
   it('is what db:verify expects, and is not distributed twice', async () => {
     expect(await faultsOf(cluster.url)).toEqual([]);
-    const { exitCode, stderr } = await runCommandLine('distribute', cluster.url);
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain('it is distributed already');
+    const { exitCode, stdout } = await runCommandLine('distribute', cluster.url);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('It is distributed already');
+    expect(await faultsOf(cluster.url)).toEqual([]);
   });
 
   it('records, moves and reads whatever is sent as one machine does, whichever node is asked', async () => {
@@ -183,6 +176,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await expectMoneyAlike(pair, 8);
     await expectPaymentsAlike(pair, 8);
     await expectMessagesAlike(pair, 8);
+    await expectStatementsAlike(pair, 5);
   });
 
   it('gives each message to one sender, whichever nodes senders ask at the same moment', async () => {
@@ -292,6 +286,73 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     expect(await findingsOf(dbs[2] as Db)).toEqual([]);
   });
 
+  it('gives each payment that is due to one of those who ask for them on three nodes', async () => {
+    const [wallet] = await walletsApart();
+    const count = 24;
+    for (let place = 0; place < count; place += 1) {
+      const name = `due-${String(place)}`;
+      const db = dbs[place % 3] as Db;
+      const { payment } = await requestPayment(db, {
+        wallet,
+        amount: '10.00',
+        phone: '0700000020',
+        shortCode: '600100',
+        idempotencyKey: name,
+        leaseMs: 600_000,
+      });
+      const answer = {
+        kind: 'ACCEPTED',
+        merchantRequestId: null,
+        checkoutRequestId: name,
+        dueMs: 0,
+      } as const;
+      await notePaymentAnswer(db, { id: payment.id, attempt: 1, answer });
+    }
+    const claimed: string[] = [];
+    await until(
+      'all to be claimed',
+      async () => {
+        const tasks = await Promise.all(dbs.map((db) => claimPayments(db, { limit: 5, leaseMs: 600_000 })));
+        claimed.push(...tasks.flat().map(({ id }) => id));
+        return numberOf(
+          cluster.url,
+          `SELECT count(*) AS n FROM services.mpesa_payments WHERE due_at <= now() AT TIME ZONE 'UTC'`,
+        );
+      },
+      { isFit: (left) => left === 0 },
+    );
+    expect(claimed).toHaveLength(count);
+    expect(new Set(claimed).size).toBe(count);
+  });
+
+  it('changes a break on any node, and of two who approve at the same time one does', async () => {
+    await execute(
+      cluster.url,
+      `BEGIN; SET LOCAL daftari.door = 'open';
+       INSERT INTO services.mpesa_breaks (short_code, subject_id, side, state, reference, kind, amount, happened_at, due_at)
+       SELECT '600100', gen_random_uuid(), 'statement', 'missing', 'R' || n, 'payment', 100, now(), now() FROM generate_series(1, 8) AS n;
+       COMMIT`,
+    );
+    const steps = [
+      { action: 'assign', by: 'Akinyi', assignee: 'Baraka' },
+      { action: 'propose', by: 'Baraka', reason: 'timing' },
+    ] as const;
+    for (const { id } of await listBreaks(dbs[1] as Db)) {
+      for (const [place, step] of steps.entries()) {
+        expect(await changeBreaks(dbs[place + 1] as Db, { ...step, breaks: [{ id }] })).toMatchObject({
+          changed: 1,
+        });
+      }
+      const approve = { action: 'approve', breaks: [{ id }] } as const;
+      const answers = await Promise.all([
+        changeBreaks(dbs[1] as Db, { ...approve, by: 'Akinyi' }),
+        changeBreaks(dbs[2] as Db, { ...approve, by: 'Chege' }),
+      ]);
+      expect(new Set(answers.map(({ changed }) => changed))).toEqual(new Set([0, 1]));
+      expect((await breakHistory(dbs[0] as Db, id)).map(({ version }) => version)).toEqual([2, 3, 4]);
+    }
+  });
+
   it('shows its audit one moment, while money moves between the workers', async () => {
     const wallets = await walletsApart();
     await recordDeposits(
@@ -305,6 +366,68 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
     await until('money goes on moving', () => moves.done.length > then + 10);
     await moves.end();
     expect(moves.failed).toEqual([]);
+  });
+
+  it('credits, posts and closes once what three nodes reconcile at the same moment', async () => {
+    const [one, two] = await walletsApart();
+    for (let round = 0; round < 3; round += 1) {
+      const shortCode = String(800_001 + round);
+      const paid = Array.from({ length: 6 }, (_, place) => lineOf(place % 2 === 0 ? one : two, place));
+      // The first one is known, and M-PESA takes it back.
+      const known = { ...depositTo(one, paid[0]?.receipt), shortCode };
+      await recordDeposits(dbs[1] as Db, [known]);
+      await importLines(dbs[round % 3] as Db, shortCode, [
+        ...paid,
+        ...paid.map((line) => ({ ...line, what: 'charge' as const, cents: 1_00n })),
+        { ...lineOf(one, 20), what: 'reversal' as const, undoes: known.receipt },
+      ]);
+      const done = await Promise.all(
+        dbs.map((db) => reconcile(db, { shortCode, ...BOOKS, heal: true, runBy: 'a person' })),
+      );
+      const sum = (count: (each: Reconciliation) => number) =>
+        done.reduce((total, each) => total + count(each), 0);
+      expect([sum(({ healed }) => healed), sum(({ posted }) => posted)]).toEqual([5, 7]);
+      expect(await listBreaks(dbs[0] as Db, { shortCode })).toEqual([]);
+
+      const closed = await Promise.allSettled(dbs.map((db) => closePeriod(db, { shortCode, ...BOOKS })));
+      expect(closed.map(({ status }) => status)).toContain('fulfilled');
+      for (const db of dbs) {
+        expect(await listPeriods(db, shortCode)).toMatchObject([{ status: 'CLOSED', float: '44.00' }]);
+      }
+      // What three nodes are told of afterwards is late, and none of it counts in the closed period.
+      const late = dbs.map(() => ({ ...depositTo(round % 2 === 0 ? one : two), shortCode }));
+      await Promise.all(dbs.map((db, place) => recordDeposits(db, [late[place] as Deposit])));
+      const { report } = await reconcile(dbs[round % 3] as Db, { shortCode, ...sinceToday() });
+      expect(report.controls.late.map(({ reference }) => reference).toSorted()).toEqual(
+        late.map(({ receipt }) => receipt).toSorted(),
+      );
+    }
+    expect(await findingsOf(dbs[1] as Db)).toEqual([]);
+  });
+
+  it('shows in a report one moment, while charges are posted on other nodes', async () => {
+    const shortCode = '800010';
+    const [one] = await walletsApart();
+    await importLines(
+      dbs[0] as Db,
+      shortCode,
+      Array.from({ length: 900 }, (_, place) => ({
+        ...lineOf(one, place),
+        what: 'charge' as const,
+        cents: 1_00n,
+      })),
+    );
+    // Or each of them is compared with each other.
+    await execute(cluster.url, 'ANALYZE services.mpesa_statement_lines');
+    await using posting = postOneByOne(dbs[2] as Db, shortCode);
+    await until('charges are posted', () => posting.count() > 5);
+    // A movement that is seen without its line would be a break.
+    for (let count = 0; count < 20; count += 1) {
+      const { report } = await reconcile(dbs[count % 2] as Db, { shortCode, ...sinceToday() });
+      expect(report.breaks.filter(({ reference }) => reference.startsWith('MC-'))).toEqual([]);
+    }
+    const then = posting.count();
+    await until('charges go on being posted', () => posting.count() > then + 5);
   });
 
   it('loses no cent and moves none twice when a worker is killed during transfers', async () => {

@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
-import { inOrderOfUse } from '../new-migration/order-of-use.ts';
 import { readFunctions } from '../new-migration/deployed-functions.ts';
+import type { DeployedFunction } from '../new-migration/deployed-functions.ts';
+import { inOrderOfUse } from '../new-migration/order-of-use.ts';
+import type { NamedText } from '../new-migration/order-of-use.ts';
 import { readSources } from './distributed-dump.ts';
 import { foreignKeyStatements, keyStatements, laneStatements } from './keys.ts';
 import { splitGuards } from './local-guards.ts';
@@ -36,9 +38,11 @@ const CLAIM_STATEMENTS: readonly string[] = [
          FROM services.sms_logs l WHERE l.provider_message_id IS NOT NULL`,
 ];
 
-/** The functions of the distributed form: those of the folder, and the forms for one lane of functions that are deployed. */
-async function formFunctions(client: Client, directory: string): Promise<{ name: string; text: string }[]> {
-  const deployed = await readFunctions(client);
+/** The functions of the distributed form: those of the folder, and the forms of the functions of one machine. */
+export async function formFunctions(
+  deployed: readonly Pick<DeployedFunction, 'name' | 'definition'>[],
+  directory: string,
+): Promise<NamedText[]> {
   const forms = deployed
     .filter(({ name }) => (LANE_FUNCTIONS as readonly string[]).includes(name))
     .map((each) => ({ name: nameInLanes(each.name), text: laneFormOf(each) }));
@@ -70,5 +74,27 @@ export async function layOutForm(
   await splitGuards(client);
   await spread();
   for (const statement of foreignKeyStatements()) await client.query(statement);
-  for (const { text } of await formFunctions(client, sources)) await client.query(text);
+  for (const { text } of await formFunctions(await readFunctions(client), sources)) await client.query(text);
+  await guardHistory(client);
 }
+
+/**
+ * Has the history of migrations refuse what does not know the form: Prisma writes a migration down before it runs it, and one
+ * that makes functions would make those of one machine, which claim no receipt.
+ */
+export async function guardHistory(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relname = '_prisma_migrations' AND c.relkind = 'r'
+        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '${HISTORY_GUARD}')`,
+  );
+  for (const { name } of rows) {
+    await client.query(
+      `CREATE TRIGGER ${HISTORY_GUARD} BEFORE INSERT ON ${name} FOR EACH ROW EXECUTE FUNCTION ${LANES_SCHEMA}.guard_history()`,
+    );
+  }
+}
+
+/** The trigger on the history of migrations. */
+export const HISTORY_GUARD = 'history_through_the_form';

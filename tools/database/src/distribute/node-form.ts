@@ -1,5 +1,10 @@
 import type { DeployedFunction } from '../new-migration/deployed-functions.ts';
 import { PASSAGES } from './passages.ts';
+import { REPORT_PASSAGES } from './report-passages.ts';
+import { SMS_PASSAGES } from './sms-passages.ts';
+import { STATEMENT_PASSAGES } from './statement-passages.ts';
+
+const ALL_PASSAGES = [...PASSAGES, ...STATEMENT_PASSAGES, ...REPORT_PASSAGES, ...SMS_PASSAGES];
 
 /** What the form of a function depends on, and the function does not say. */
 class NodeFormError extends Error {
@@ -75,7 +80,7 @@ function withLanes(text: string): string {
 }
 
 function withPassages(name: string, definition: string): string {
-  return PASSAGES.filter(({ of }) => of === name).reduce((text, { from, to }) => {
+  return ALL_PASSAGES.filter(({ of }) => of === name).reduce((text, { from, to }) => {
     if (!text.includes(from)) throw new NodeFormError(`${name} has no passage "${from.trim()}"`);
     return text.replaceAll(from, () => to);
   }, definition);

@@ -1,5 +1,4 @@
 import type { Passage } from './passage.ts';
-import { SMS_PASSAGES } from './sms-passages.ts';
 
 /**
  * Passages of functions that any node runs. What joins tables of several nodes joins what functions answer that ask one
@@ -282,6 +281,23 @@ export const PASSAGES: readonly Passage[] = [
     from: 'FROM core.wallets w WHERE w.id = v_from AND',
     to: 'FROM lanes.wallets_of(ARRAY[v_from]) w WHERE',
   },
-  // ---- What becomes of messages ----
-  ...SMS_PASSAGES,
+  // ---- Trials: an UPDATE asks no function of the time or of the session within CASE or COALESCE ----
+  {
+    of: 'services.store_daraja_token',
+    from: `
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+`,
+    to: `
+DECLARE
+    v_now constant timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+BEGIN
+    PERFORM set_config('daftari.door', 'open', true);
+`,
+  },
+  {
+    of: 'services.store_daraja_token',
+    from: `ELSE (clock_timestamp() AT TIME ZONE 'UTC') + p_valid_ms`,
+    to: 'ELSE v_now + p_valid_ms',
+  },
 ];

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { withConnection, historySchema } from '../connection.ts';
+import { hasDistributedForm } from '../distribute/distributed-dump.ts';
 import { MigrateError, codeOf } from '../errors.ts';
 import { forgetAttempt, readHistory } from '../history.ts';
 import type { HistoryPlace } from '../history.ts';
@@ -62,6 +63,12 @@ export async function rollBack(options: RollbackOptions): Promise<RollbackReport
     const place = { client, schema: historySchema(options.url) };
     const steps = planRollback(migrations, await readHistory(place), options.to);
     if (steps.length === 0) return { steps: [], losses: [] };
+    if (await hasDistributedForm(client)) {
+      throw new MigrateError(
+        'DOWN_NOT_TRANSACTIONAL',
+        'the database is distributed, and the ways back are for one machine. Go forward with a migration, or back to a copy.',
+      );
+    }
     return withoutDeadlock(() => walkBack(place, steps, options));
   });
 }

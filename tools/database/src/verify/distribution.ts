@@ -1,8 +1,9 @@
 import type { Client } from 'pg';
 import { bodyOf, readSources } from '../distribute/distributed-dump.ts';
-import { MESSAGE_TABLES } from '../distribute/form.ts';
+import { HISTORY_GUARD, MESSAGE_TABLES } from '../distribute/form.ts';
 import { EVERYWHERE, KEYS } from '../distribute/keys.ts';
 import { callableFormOf } from '../distribute/node-form.ts';
+import { strayTables } from '../distribute/placement.ts';
 import {
   LANES_SCHEMA,
   LANE_ENTRIES,
@@ -34,6 +35,14 @@ const DELEGATED = `
     FROM pg_catalog.pg_dist_object o JOIN pg_proc p ON p.oid = o.objid JOIN pg_namespace n ON n.oid = p.pronamespace
    WHERE o.classid = 'pg_proc'::regclass AND o.force_delegation AND o.distribution_argument_index = 0`;
 
+const GUARDED = `
+  SELECT count(*) > 0 AS is FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+   WHERE c.relname = '_prisma_migrations' AND t.tgname = '${HISTORY_GUARD}' AND t.tgenabled = 'O'`;
+
+const MADE_AGAIN =
+  'Nobody changes this by hand: make the database again from its backup, and distribute it with db:distribute.';
+const BROUGHT_UP_TO_DATE = 'Run db:distribute: it brings the form up to date with this release.';
+
 /** Whether tables and functions of a distributed database are where they belong. */
 export async function checkDistribution(
   client: Client,
@@ -43,20 +52,23 @@ export async function checkDistribution(
   const { rows: functions } = await client.query<{ name: string; body: string }>(FUNCTIONS, [LANES_SCHEMA]);
   const { rows: delegated } = await client.query<{ name: string }>(DELEGATED);
   const whole = new Set(delegated.map(({ name }) => name));
-  const messages = [
-    ...placeFaults(placed),
+  const { rows: guards } = await client.query<{ is: boolean }>(GUARDED);
+  const outdated = [
     ...functionFaults(functions, await expectedBodies(dump, sources)),
     ...Object.keys(LANE_ENTRIES)
       .map(nameInLanes)
       .filter((name) => !whole.has(name))
       .map((name) => `${name} does not run on the node that has the lane`),
+    ...(guards[0]?.is === true ? [] : ['migrations may come past db:deploy']),
+    ...(await strayTables(client)).map((name) => `only the coordinator knows the table ${name}`),
   ];
-  const remedy =
-    'Nobody changes this by hand: make the database again from its backup, and distribute it with db:distribute.';
   return {
     name: 'distribution',
     summary: `${String(KEYS.length)} tables by their lane, ${String(functions.length)} functions of the lanes`,
-    findings: messages.map((what): Finding => ({ severity: 'wrong', what, remedy })),
+    findings: [
+      ...placeFaults(placed).map((what): Finding => ({ severity: 'wrong', what, remedy: MADE_AGAIN })),
+      ...outdated.map((what): Finding => ({ severity: 'wrong', what, remedy: BROUGHT_UP_TO_DATE })),
+    ],
   };
 }
 

@@ -9,7 +9,13 @@ import { readDump } from '../dump/read-dump.ts';
 import type { Check, Finding } from './finding.ts';
 
 /** What was changed by hand: the live database against the committed dump, in the schemas of the dump. */
-export async function checkDrift(client: Client, committed: readonly DumpObject[]): Promise<Check> {
+export async function checkDrift(
+  client: Client,
+  {
+    committed,
+    isDistributed = false,
+  }: { readonly committed: readonly DumpObject[]; readonly isDistributed?: boolean },
+): Promise<Check> {
   const found = await readDump(client, schemasOf(committed));
   const differences = compareDumps(committed, found).filter(
     // An extension that the operator has installed is their own affair.
@@ -18,13 +24,22 @@ export async function checkDrift(client: Client, committed: readonly DumpObject[
   return {
     name: 'drift',
     summary: `${committed.length} objects as in prisma/schema.sql`,
-    findings: differences.map(findingOf),
+    findings: differences.map((difference) => findingOf(difference, isDistributed)),
   };
 }
 
-function findingOf(difference: Difference): Finding {
+function findingOf(difference: Difference, isDistributed: boolean): Finding {
   const what = describeDifference(difference);
-  return { severity: 'wrong', what, remedy: remedyFor(difference), object: titleOf(difference) };
+  const remedy = isDistributed ? remedyOverNodes(difference) : remedyFor(difference);
+  return { severity: 'wrong', what, remedy, object: titleOf(difference) };
+}
+
+/** The sources and the dump say what one machine has. */
+function remedyOverNodes({ kind, change }: Difference): string {
+  if (kind === 'function' && change !== 'extra') {
+    return 'Run db:distribute: it brings the form up to date with this release.';
+  }
+  return 'Bring it to what db:distribute makes of prisma/schema.sql, on the coordinator.';
 }
 
 function remedyFor(difference: Difference): string {

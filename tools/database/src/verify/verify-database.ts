@@ -12,7 +12,9 @@ import type { Project } from '../project.ts';
 import { checkSpecification } from './check-specification.ts';
 import { checkDistribution } from './distribution.ts';
 import { checkDrift, withoutKnown } from './drift.ts';
+import { isWrong } from './finding.ts';
 import type { Check } from './finding.ts';
+import { checkNodes } from './nodes.ts';
 import { checkHistory, pendingOf } from './history.ts';
 import { checkPrivileges } from './privileges.ts';
 import { checkServer } from './server.ts';
@@ -35,6 +37,10 @@ export interface Verification {
 export async function verifyDatabase({ url, project }: VerifyOptions): Promise<Verification> {
   const migrations = await readMigrations(project.migrations);
   return withConnection(url, async (client) => {
+    const isDistributed = await hasDistributedForm(client);
+    const nodes = isDistributed ? await checkNodes(client) : null;
+    // What else there is to look at lies on all of them.
+    if (nodes !== null && isWrong(nodes)) return { place: placeOf(client), checks: [nodes] };
     const attempts = await readHistory({ client, schema: historySchema(url) });
     const state = await checkState(client);
     const checks = [
@@ -42,10 +48,10 @@ export async function verifyDatabase({ url, project }: VerifyOptions): Promise<V
       await checkSettings(client),
       checkHistory(migrations, attempts),
       state,
+      ...(nodes === null ? [] : [nodes]),
     ];
     // A database that nothing was deployed to needs no further checks.
     if (appliedOf(attempts).length > 0) {
-      const isDistributed = await hasDistributedForm(client);
       const committed = await readDumpFile(project.dump);
       const dump = isDistributed ? await distributedDump(committed, project.distributed) : committed;
       checks.push(
@@ -78,7 +84,7 @@ async function checkObjects(
   { dump, state, isDistributed, isCurrent: current }: ObjectOptions,
 ): Promise<Check[]> {
   const schemas = [...schemasOf(dump), ...(isDistributed ? [LANES_SCHEMA] : [])];
-  const drift = current ? await checkDrift(client, dump) : notCompared();
+  const drift = current ? await checkDrift(client, { committed: dump, isDistributed }) : notCompared();
   const surroundings = await checkSurroundings(client, schemas);
   return [
     await checkSpecification(client, { isDistributed }),

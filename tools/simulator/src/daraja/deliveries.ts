@@ -59,6 +59,9 @@ interface OpenEvent extends BookedEvent {
 /** How much of an answer's body the book keeps. */
 const MOST_SAID = 200;
 
+/** Between two attempts to send an event. */
+const AGAIN_MS = 20;
+
 /** Whether what happens so many times in 10,000 happens now. */
 export function happens(random: Random, in10000: number): boolean {
   return random.integer(10_000) < in10000;
@@ -88,6 +91,8 @@ export function createDeliveries(options: {
       booked.answers.push(answer?.status ?? null);
       booked.said = (answer?.body ?? '').slice(0, MOST_SAID);
       if (answer !== null && answer.status >= 200 && answer.status < 300) return;
+      // A service that refuses at once would otherwise be asked a thousand times a second.
+      if (left > 1) await wait(AGAIN_MS);
     }
   }
 

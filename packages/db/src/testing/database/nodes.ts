@@ -1,11 +1,4 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { startCitus, testNodes } from '@repo/postgres/citus';
-import { createTestDatabase } from '@repo/postgres/testing';
-import type { TestDatabase } from '@repo/postgres/testing';
-import { bareEnvironment } from '@repo/testing/env';
-import { migrate } from './migrate.ts';
+import { testNodes } from '@repo/postgres/citus';
 
 /** A statement past the package. */
 type Sql = (text: string, values?: readonly unknown[]) => Promise<Readonly<Record<string, unknown>>[]>;
@@ -17,34 +10,6 @@ export const isOverNodes = testNodes() > 0;
 export function times(count: number): number {
   return isOverNodes ? Math.ceil(count / 12) : count;
 }
-
-/** A migrated database of the test's own, on one server or distributed over nodes, and every node that can be asked. */
-export async function openDatabase(): Promise<
-  Pick<TestDatabase, 'url' | 'drop'> & { readonly urls: readonly string[] }
-> {
-  if (isOverNodes) return openNodes();
-  const { url, drop } = await createTestDatabase();
-  return { url, drop, urls: [url] };
-}
-
-async function openNodes() {
-  // Who waits in a circle over nodes waits until the statement's time is up, and is not found and set free before.
-  const cluster = await startCitus({
-    workers: testNodes(),
-    settings: { 'citus.distributed_deadlock_detection_factor': '-1' },
-  });
-  await migrate(cluster.url);
-  await promisify(execFile)(process.execPath, [DISTRIBUTE], {
-    env: {
-      ...bareEnvironment(),
-      DATABASE_URL: cluster.url,
-      CITUS_WORKERS: cluster.workers.map(({ port }) => `127.0.0.1:${String(port)}`).join(),
-    },
-  });
-  return { url: cluster.url, urls: [cluster.url, ...cluster.workerUrls], drop: cluster.stop };
-}
-
-const DISTRIBUTE = join(import.meta.dirname, '../../../../../tools/database/src/distribute.ts');
 
 /**
  * Asks copies of the ledger's tables, which one query can join as it likes. On one server it asks the tables.

@@ -1,8 +1,9 @@
+import { createTestDatabase } from '@repo/postgres/testing';
 import { Client } from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { createDb } from '../../connection/db.ts';
 import type { Db, DbOptions } from '../../connection/db.ts';
-import { isOverNodes, openDatabase } from './nodes.ts';
+import { isOverNodes } from './nodes.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -20,7 +21,7 @@ export interface TestDb extends AsyncDisposable {
 
 /** A migrated database of the test's own, open through the package and beside it. */
 export async function openTestDb(options: Omit<Partial<DbOptions>, 'url'> = {}): Promise<TestDb> {
-  const database = await openDatabase();
+  const database = await createTestDatabase();
   const client = await connect(database.url);
   const db = createDb({ ...options, url: database.url });
   return {
