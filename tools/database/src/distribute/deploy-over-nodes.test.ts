@@ -35,6 +35,12 @@ async function releaseWith(name: string, sql: string): Promise<TemporaryProject>
 const NEW_THINGS = `
   ALTER TABLE core.wallets ADD COLUMN nickname varchar(40);
   CREATE TABLE services.reminders (id uuid PRIMARY KEY, wallet_id varchar(20) NOT NULL, note text NOT NULL);
+  CREATE TRIGGER reminders_kept BEFORE DELETE OR UPDATE OR TRUNCATE ON services.reminders
+    FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('They are kept.');
+  DROP TRIGGER requests_append_only ON core.requests;
+  CREATE TRIGGER requests_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON core.requests
+    FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('Of this release.');
+  ALTER TABLE services.sms_events ADD COLUMN noted_by varchar(40);
   CREATE FUNCTION services.remind(p_wallet text) RETURNS void LANGUAGE sql AS
     'INSERT INTO services.reminders (id, wallet_id, note) VALUES (core.new_id(), p_wallet, ''of this release'')';
 `;
@@ -136,6 +142,10 @@ describe.skipIf(!hasCitus)('a release over a distributed database', { timeout: 3
       expect(await changedOn(url)).toEqual(names);
       await execute(url, `SELECT services.remind('${wallets[0]}')`);
       expect(await execute(url, 'SELECT count(nickname)::int AS n FROM core.wallets')).toEqual([{ n: 0 }]);
+      for (const table of ['services.reminders', 'core.requests']) {
+        await expect(execute(url, `DELETE FROM ${table}`)).rejects.toMatchObject({ code: 'DF001' });
+        await expect(execute(url, `TRUNCATE ${table}`)).rejects.toMatchObject({ code: 'DF001' });
+      }
     }
     expect(await execute(cluster.url, 'SELECT count(*)::int AS n FROM services.reminders')).toEqual([
       { n: 3 },
@@ -178,6 +188,10 @@ describe.skipIf(!hasCitus)('a form that is not the one of the release', { timeou
     );
     await execute(nodes.url, 'DROP TRIGGER history_through_the_form ON _prisma_migrations');
     await execute(nodes.url, 'CREATE TABLE services.forgotten (id integer)');
+    await execute(
+      nodes.url,
+      `SET citus.enable_unsafe_triggers = on; SELECT undistribute_table('services.sms_opt_outs')`,
+    );
     const found = await verificationOf(nodes.url);
     const outdated = found.filter(({ remedy }) => remedy.startsWith('Run db:distribute'));
     expect(outdated.map(({ what }) => what.split('\n')[0])).toEqual([
@@ -185,6 +199,7 @@ describe.skipIf(!hasCitus)('a form that is not the one of the release', { timeou
       'function lanes.set_door differs',
       'function lanes.write_balances is missing',
       'migrations may come past db:deploy',
+      'services.sms_opt_outs is not on every node',
       'only the coordinator knows the table services.forgotten',
     ]);
     const { exitCode, stdout, stderr } = await runCommandLine('distribute', nodes.url);

@@ -2,10 +2,10 @@ import type { Client } from 'pg';
 import { withConnection } from '../connection.ts';
 import { MigrateError } from '../errors.ts';
 import { CLAIMS, MESSAGE_TABLES, layOutForm } from './form.ts';
-import { EVERYWHERE, KEYS } from './keys.ts';
+import { KEYS } from './keys.ts';
 import { readNodes } from './nodes.ts';
 import type { Node } from './nodes.ts';
-import { delegate, distributeFunctions, inForm, keepOnCoordinator } from './placement.ts';
+import { copyEverywhere, delegate, distributeFunctions, inForm, keepOnCoordinator } from './placement.ts';
 
 /** Every batch reaches nearly all shards of the claims, so these are few. */
 const CLAIM_SHARDS = 8;
@@ -117,7 +117,7 @@ async function distributeTables(client: Client): Promise<void> {
   await client.query(
     `SELECT create_distributed_table('${CLAIMS}', 'reference', shard_count => ${String(CLAIM_SHARDS)}, colocate_with => 'none')`,
   );
-  for (const name of EVERYWHERE) await client.query(`SELECT create_reference_table('${name}')`);
+  await copyEverywhere(client);
   await keepOnCoordinator(client);
 }
 

@@ -1,6 +1,5 @@
 import {
   assignSuspense,
-  auditLedger,
   breakHistory,
   changeBreaks,
   claimPayments,
@@ -11,7 +10,6 @@ import {
   createSmsSettler,
   findSms,
   importStatement,
-  isDaftariError,
   listBreaks,
   listPeriods,
   notePaymentAnswer,
@@ -25,7 +23,7 @@ import {
   storeCallback,
   transfer,
 } from '@repo/db';
-import type { ClaimedSms, Db, Deposit, Reconciliation, Transfer } from '@repo/db';
+import type { ClaimedSms, Db, Deposit, Reconciliation } from '@repo/db';
 import { hasCitus, startCitus } from '@repo/postgres/citus';
 import type { CitusCluster } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';

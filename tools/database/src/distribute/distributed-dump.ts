@@ -35,6 +35,21 @@ export async function distributedDump(
   });
 }
 
+/**
+ * What was found in a database, with the lane behind all columns where the form adds it: a column that a release brought after
+ * the database was distributed stands behind the lane, one that it brought before stands in front of it.
+ */
+export function withLanesLast(found: readonly DumpObject[]): DumpObject[] {
+  const adding = new Set(KEYS.filter(({ addsLane = false }) => addsLane).map(({ name }) => name));
+  return found.map((object) =>
+    object.kind === 'table' && adding.has(object.name)
+      ? { ...object, sql: object.sql.replace(LANE_AMID, '$<others>,\n$<lane>') }
+      : object,
+  );
+}
+
+const LANE_AMID = /^(?<lane> {4}lane smallint[^\n]*),\n(?<others>[\s\S]*?)(?=\n\))/m;
+
 function isDropped({ kind, name }: DumpObject): boolean {
   const among = (dropped: readonly { readonly table: string; readonly name: string }[]): boolean =>
     dropped.some((each) => name === `${each.name} on ${each.table}`);

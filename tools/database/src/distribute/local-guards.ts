@@ -16,20 +16,28 @@ export function splitGuard(statement: string): { readonly rows: string; readonly
 
 /** What the guard against TRUNCATE is called. */
 export function wholeName(guard: string): string {
-  return `${guard}_whole`;
+  return `${guard}${WHOLE}`;
 }
 
-/** Replaces each such guard of a database. */
+/** Replaces each such guard of a database, also one that a release has put in the place of two, and drops halves without the other. */
 export async function splitGuards(client: Client): Promise<void> {
   const { rows } = await client.query<{ name: string; table: string; statement: string }>(GUARDS);
+  const names = new Set(rows.map(({ name, table }) => `${name} on ${table}`));
+  for (const { name, table } of rows) {
+    if (!name.endsWith(WHOLE) || names.has(`${name.slice(0, -WHOLE.length)} on ${table}`)) continue;
+    await client.query(`DROP TRIGGER ${name} ON ${table}`);
+  }
   for (const { name, table, statement } of rows) {
     const guards = splitGuard(statement);
     if (guards === null) continue;
     await client.query(`DROP TRIGGER ${name} ON ${table}`);
+    await client.query(`DROP TRIGGER IF EXISTS ${wholeName(name)} ON ${table}`);
     await client.query(guards.rows);
     await client.query(guards.whole);
   }
 }
+
+const WHOLE = '_whole';
 
 const GUARD = /^CREATE TRIGGER (\w+) BEFORE (.+) OR TRUNCATE ON (\S+) ([\s\S]+)$/;
 

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { EVERYWHERE } from './keys.ts';
 import { LANE_ENTRIES, nameInLanes } from './lane-form.ts';
 
 /**
@@ -30,6 +31,21 @@ export async function inForm(client: Client, work: () => Promise<void>): Promise
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** Each lane asks what every node has whole. */
+export async function copyEverywhere(client: Client): Promise<void> {
+  for (const name of await missingSomewhere(client))
+    await client.query('SELECT create_reference_table($1::regclass)', [name]);
+}
+
+/** Tables that every node should have whole, and has not. */
+export async function missingSomewhere(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT table_name::text AS name FROM citus_tables WHERE citus_table_type = 'reference'`,
+  );
+  const whole = new Set(rows.map(({ name }) => name));
+  return EVERYWHERE.filter((name) => !whole.has(name));
 }
 
 /** What belongs to no lane stays on the coordinator, where every node finds it. */

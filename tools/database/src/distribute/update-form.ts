@@ -5,10 +5,11 @@ import { readFunctions } from '../new-migration/deployed-functions.ts';
 import type { NamedText } from '../new-migration/order-of-use.ts';
 import { inOrderOfUse } from '../new-migration/order-of-use.ts';
 import { distributedDump } from './distributed-dump.ts';
-import { formFunctions, guardHistory } from './form.ts';
+import { MESSAGE_TABLES, formFunctions, guardHistory } from './form.ts';
 import { KEYS } from './keys.ts';
 import { LANES_SCHEMA } from './lane-form.ts';
-import { delegate, distributeFunctions, keepOnCoordinator } from './placement.ts';
+import { splitGuards } from './local-guards.ts';
+import { copyEverywhere, delegate, distributeFunctions, keepOnCoordinator } from './placement.ts';
 
 /** What a release says of its database. */
 export interface Release {
@@ -20,12 +21,14 @@ export interface Release {
 
 /**
  * Brings the form of a distributed database to what a release says of it, after its migrations and in their transaction: its
- * functions become those of the form, on every node, and new tables are kept where every node finds them.
+ * functions become those of the form, on every node, and new tables and guards are kept where every node finds them.
  *
  * @throws {MigrateError} NOT_DISTRIBUTABLE when the release puts a table by its lane that lies elsewhere
  */
 export async function updateForm(client: Client, { dump, sources }: Release): Promise<void> {
   await requirePlaces(client);
+  await splitGuards(client);
+  await copyEverywhere(client);
   await keepOnCoordinator(client);
   for (const { text } of await outdatedFunctions(client, { dump, sources })) await replace(client, text);
   await dropOthers(client, await formsOf({ dump, sources }));
@@ -39,7 +42,7 @@ async function requirePlaces(client: Client): Promise<void> {
     `SELECT table_name::text AS name FROM citus_tables WHERE distribution_column = 'lane'`,
   );
   const placed = new Set(rows.map(({ name }) => name));
-  const astray = KEYS.map(({ name }) => name).filter((name) => !placed.has(name));
+  const astray = [...KEYS.map(({ name }) => name), ...MESSAGE_TABLES].filter((name) => !placed.has(name));
   if (astray.length === 0) return;
   throw new MigrateError(
     'NOT_DISTRIBUTABLE',

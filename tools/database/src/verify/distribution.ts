@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
 import { bodyOf, readSources } from '../distribute/distributed-dump.ts';
 import { HISTORY_GUARD, MESSAGE_TABLES } from '../distribute/form.ts';
-import { EVERYWHERE, KEYS } from '../distribute/keys.ts';
+import { KEYS } from '../distribute/keys.ts';
 import { callableFormOf } from '../distribute/node-form.ts';
-import { strayTables } from '../distribute/placement.ts';
+import { missingSomewhere, strayTables } from '../distribute/placement.ts';
 import {
   LANES_SCHEMA,
   LANE_ENTRIES,
@@ -53,6 +53,7 @@ export async function checkDistribution(
   const { rows: delegated } = await client.query<{ name: string }>(DELEGATED);
   const whole = new Set(delegated.map(({ name }) => name));
   const { rows: guards } = await client.query<{ is: boolean }>(GUARDED);
+  const missing = await missingSomewhere(client);
   const outdated = [
     ...functionFaults(functions, await expectedBodies(dump, sources)),
     ...Object.keys(LANE_ENTRIES)
@@ -60,7 +61,10 @@ export async function checkDistribution(
       .filter((name) => !whole.has(name))
       .map((name) => `${name} does not run on the node that has the lane`),
     ...(guards[0]?.is === true ? [] : ['migrations may come past db:deploy']),
-    ...(await strayTables(client)).map((name) => `only the coordinator knows the table ${name}`),
+    ...missing.map((name) => `${name} is not on every node`),
+    ...(await strayTables(client))
+      .filter((name) => !missing.includes(name))
+      .map((name) => `only the coordinator knows the table ${name}`),
   ];
   return {
     name: 'distribution',
@@ -81,9 +85,6 @@ function placeFaults(placed: readonly Placed[]): string[] {
     ),
     ...MESSAGE_TABLES.filter((name) => of(name)?.colocation !== together).map(
       (name) => `${name} is not distributed by its lane, together with the wallets`,
-    ),
-    ...EVERYWHERE.filter((name) => of(name) === undefined || of(name)?.column !== null).map(
-      (name) => `${name} is not on every node`,
     ),
     ...(of(`${LANES_SCHEMA}.claims`)?.column === 'reference'
       ? []

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { withLanesLast } from '../distribute/distributed-dump.ts';
 import { compareDumps, describeDifference } from '../dump/compare-dumps.ts';
 import type { Difference } from '../dump/compare-dumps.ts';
 import { titleOf } from '../dump/dump-object.ts';
@@ -16,7 +17,8 @@ export async function checkDrift(
     isDistributed = false,
   }: { readonly committed: readonly DumpObject[]; readonly isDistributed?: boolean },
 ): Promise<Check> {
-  const found = await readDump(client, schemasOf(committed));
+  const dump = await readDump(client, schemasOf(committed));
+  const found = isDistributed ? withLanesLast(dump) : dump;
   const differences = compareDumps(committed, found).filter(
     // An extension that the operator has installed is their own affair.
     ({ kind, change }) => !(change === 'extra' && kind === 'extension'),
