@@ -42,7 +42,7 @@ export async function copyEverywhere(client: Client): Promise<void> {
 /** Tables that every node should have whole, and has not. */
 export async function missingSomewhere(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    `SELECT table_name::text AS name FROM citus_tables WHERE citus_table_type = 'reference'`,
+    `SELECT p.logicalrelid::text AS name FROM pg_dist_partition p WHERE p.partmethod = 'n' AND p.repmodel = 't'`,
   );
   const whole = new Set(rows.map(({ name }) => name));
   return EVERYWHERE.filter((name) => !whole.has(name));
