@@ -1,6 +1,5 @@
 import {
   assignSuspense,
-  auditLedger,
   breakHistory,
   changeBreaks,
   claimPayments,
@@ -8,7 +7,6 @@ import {
   createDb,
   createDepositIntake,
   importStatement,
-  isDaftariError,
   listBreaks,
   listPeriods,
   notePaymentAnswer,
@@ -20,7 +18,7 @@ import {
   storeCallback,
   transfer,
 } from '@repo/db';
-import type { Db, Deposit, Reconciliation, Transfer } from '@repo/db';
+import type { Db, Deposit, Reconciliation } from '@repo/db';
 import { hasCitus, startCitus } from '@repo/postgres/citus';
 import type { CitusCluster } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';
