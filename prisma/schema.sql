@@ -3386,10 +3386,11 @@ AS $function$
                g.id AS logged, g.outcome AS log_outcome,
                -- A log from before the ledger does not say.
                CASE WHEN g.id IS NOT NULL THEN coalesce(g.short_code, l.short_code) END AS log_short_code,
+               -- Other lines are found by their receipts: see services.post_mpesa_lines.
                CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines r
-                    WHERE l.kind = 'payment' AND r.short_code = l.short_code AND r.kind = 'reversal' AND r.is_completed
+                    WHERE l.kind = 'payment' AND r.short_code || '' = l.short_code AND r.kind = 'reversal' AND r.is_completed
                       AND r.linked_receipt = l.receipt AND r.withdrawn = l.paid_in
                ) AS is_taken_back,
                EXISTS (
@@ -3397,7 +3398,7 @@ AS $function$
                ) AS original_is_here,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines p
-                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code = l.short_code
+                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code || '' = l.short_code
                ) AS original_is_shown
           FROM lines l
           LEFT JOIN services.mpesa_matches m ON m.line_id = l.id
@@ -3511,16 +3512,17 @@ AS $function$
                     WHERE r.reverses_id = m.original AND r.reference NOT LIKE 'CR-%'
                ), 0) = m.original_amount AND NOT EXISTS (
                    SELECT FROM services.mpesa_statement_lines p
-                    WHERE p.receipt = m.receipt AND p.short_code = p_short_code AND p.kind = 'payment' AND p.is_completed
+                    WHERE p.receipt = m.receipt AND p.short_code || '' = p_short_code AND p.kind = 'payment' AND p.is_completed
                ) AS is_undone
           FROM movements m
           LEFT JOIN services.mpesa_matches x ON x.transaction_id = m.id
           LEFT JOIN services.mpesa_statement_lines own ON own.id = x.line_id
-          -- Each of the two by an index of its own: one condition for both would read every line for each movement.
+          -- Each of the two by an index of its own: one condition for both would read every line for each movement. By the
+          -- receipt: see services.post_mpesa_lines.
           LEFT JOIN LATERAL (
             SELECT p.completed_at, p.paid_in
               FROM services.mpesa_statement_lines p
-             WHERE x.line_id IS NULL AND m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code = p_short_code
+             WHERE x.line_id IS NULL AND m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code || '' = p_short_code
                AND p.kind = 'payment' AND p.is_completed AND p.account_key = ''
              ORDER BY p.id
              LIMIT 1
@@ -3878,10 +3880,12 @@ BEGIN
            AND (p_after_at IS NULL OR (l.completed_at, l.id) > (p_after_at, p_after_id))
            AND l.kind IN ('charge', 'sweep') AND l.is_completed AND l.account_key = '' AND l.paid_in + l.withdrawn > 0
            AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = l.id)
-           -- A file without balances may show what another file shows with them: that is one charge, and two lines.
+           -- A file without balances may show what another file shows with them: that is one charge, and two lines. They are
+           -- found by the receipt: || keeps the planner, who knows nothing of the table right after an import, from reading
+           -- all lines of the short code for each.
            AND NOT EXISTS (
                SELECT FROM services.mpesa_statement_lines o
-                WHERE o.receipt = l.receipt AND o.short_code = l.short_code AND o.account_key = '' AND o.kind = l.kind
+                WHERE o.receipt = l.receipt AND o.short_code || '' = l.short_code AND o.account_key = '' AND o.kind = l.kind
                   AND o.is_completed AND o.paid_in = l.paid_in AND o.withdrawn = l.withdrawn
                   AND (o.balance IS NULL) <> (l.balance IS NULL)
                   AND (l.balance IS NULL OR EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = o.id))

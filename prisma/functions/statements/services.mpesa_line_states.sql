@@ -24,10 +24,11 @@ AS $$
                g.id AS logged, g.outcome AS log_outcome,
                -- A log from before the ledger does not say.
                CASE WHEN g.id IS NOT NULL THEN coalesce(g.short_code, l.short_code) END AS log_short_code,
+               -- Other lines are found by their receipts: see services.post_mpesa_lines.
                CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines r
-                    WHERE l.kind = 'payment' AND r.short_code = l.short_code AND r.kind = 'reversal' AND r.is_completed
+                    WHERE l.kind = 'payment' AND r.short_code || '' = l.short_code AND r.kind = 'reversal' AND r.is_completed
                       AND r.linked_receipt = l.receipt AND r.withdrawn = l.paid_in
                ) AS is_taken_back,
                EXISTS (
@@ -35,7 +36,7 @@ AS $$
                ) AS original_is_here,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines p
-                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code = l.short_code
+                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code || '' = l.short_code
                ) AS original_is_shown
           FROM lines l
           LEFT JOIN services.mpesa_matches m ON m.line_id = l.id

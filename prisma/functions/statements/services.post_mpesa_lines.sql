@@ -43,10 +43,12 @@ BEGIN
            AND (p_after_at IS NULL OR (l.completed_at, l.id) > (p_after_at, p_after_id))
            AND l.kind IN ('charge', 'sweep') AND l.is_completed AND l.account_key = '' AND l.paid_in + l.withdrawn > 0
            AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = l.id)
-           -- A file without balances may show what another file shows with them: that is one charge, and two lines.
+           -- A file without balances may show what another file shows with them: that is one charge, and two lines. They are
+           -- found by the receipt: || keeps the planner, who knows nothing of the table right after an import, from reading
+           -- all lines of the short code for each.
            AND NOT EXISTS (
                SELECT FROM services.mpesa_statement_lines o
-                WHERE o.receipt = l.receipt AND o.short_code = l.short_code AND o.account_key = '' AND o.kind = l.kind
+                WHERE o.receipt = l.receipt AND o.short_code || '' = l.short_code AND o.account_key = '' AND o.kind = l.kind
                   AND o.is_completed AND o.paid_in = l.paid_in AND o.withdrawn = l.withdrawn
                   AND (o.balance IS NULL) <> (l.balance IS NULL)
                   AND (l.balance IS NULL OR EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = o.id))

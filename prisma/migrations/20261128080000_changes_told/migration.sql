@@ -536,10 +536,11 @@ AS $$
                g.id AS logged, g.outcome AS log_outcome,
                -- A log from before the ledger does not say.
                CASE WHEN g.id IS NOT NULL THEN coalesce(g.short_code, l.short_code) END AS log_short_code,
+               -- Other lines are found by their receipts: see services.post_mpesa_lines.
                CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines r
-                    WHERE l.kind = 'payment' AND r.short_code = l.short_code AND r.kind = 'reversal' AND r.is_completed
+                    WHERE l.kind = 'payment' AND r.short_code || '' = l.short_code AND r.kind = 'reversal' AND r.is_completed
                       AND r.linked_receipt = l.receipt AND r.withdrawn = l.paid_in
                ) AS is_taken_back,
                EXISTS (
@@ -547,7 +548,7 @@ AS $$
                ) AS original_is_here,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines p
-                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code = l.short_code
+                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code || '' = l.short_code
                ) AS original_is_shown
           FROM lines l
           LEFT JOIN services.mpesa_matches m ON m.line_id = l.id
@@ -603,6 +604,111 @@ AS $$
            END,
            e.completed_at::timestamp
       FROM explained e
+$$;
+
+-- The state of each movement of the float in a period that no line of the period explains: exactly one row a movement.
+--
+-- Movements are those of the short code's deposits, by the time when they were paid, and those that go out of the ledger or
+-- back, by the time when they were posted. The latter have no short code unless they reverse a deposit, and belong to each.
+-- A correction belongs to its deposit (services.deposit_amount). What came too late for a closed period is in the period in
+-- which it was posted, and closed_period names the other one.
+-- state: matched or amount_differs, by a line outside the period; reversed, posted and undone without a line; missing_there.
+CREATE OR REPLACE FUNCTION services.mpesa_movement_states(p_short_code text, p_from timestamp, p_to timestamp)
+RETURNS TABLE (
+    transaction_id uuid, state text, reason text, is_open boolean, reference text, amount numeric, ledger_net numeric,
+    happened_at timestamp, closed_period uuid
+)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH movements AS (
+        SELECT t.id, t.reference, t.type, t.id AS original, t.reference AS receipt,
+               services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS amount,
+               services.deposit_amount(p_receipt => t.reference, p_amount => t.amount) AS original_amount,
+               1 AS sign, p.at AS happened_at, c.closed
+          FROM services.mpesa_logs g
+          JOIN core.transactions t ON t.reference = g.mpesa_receipt AND t.type = 'DEPOSIT'
+         CROSS JOIN LATERAL (
+            SELECT services.closed_mpesa_period(
+                p_short_code => p_short_code, p_happened_at => coalesce(g.paid_at, g.created_at), p_posted_at => t.created_at
+            ) AS closed
+         ) c
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN c.closed IS NULL THEN coalesce(g.paid_at, g.created_at) ELSE t.created_at END AS at
+         ) p
+         -- Nobody reports a payment long before it was made, so the index of the log says where to begin.
+         WHERE g.short_code = p_short_code AND g.created_at >= p_from - interval '1 day' AND p.at >= p_from AND p.at < p_to
+        UNION ALL
+        SELECT t.id, t.reference, t.type, coalesce(o.id, t.id), o.reference, t.amount,
+               CASE
+                   WHEN o.type = 'DEPOSIT' THEN services.deposit_amount(p_receipt => o.reference, p_amount => o.amount)
+                   ELSE coalesce(o.amount, t.amount)
+               END,
+               CASE WHEN core.account_of(t.credit_wallet_id) = 'MPESA-FLOAT' THEN -1 ELSE 1 END, t.created_at, NULL
+          FROM core.transactions t
+          LEFT JOIN core.transactions o ON o.id = t.reverses_id
+          LEFT JOIN services.mpesa_logs g ON g.mpesa_receipt = o.reference
+         -- The ids sort by time; see core.uuid_v7.
+         WHERE t.id >= (lpad(to_hex((extract(epoch FROM p_from) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+           AND t.id < (lpad(to_hex((extract(epoch FROM p_to) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+           AND t.type <> 'DEPOSIT' AND t.reference NOT LIKE 'CR-%'
+           AND 'MPESA-FLOAT' IN (core.account_of(t.debit_wallet_id), core.account_of(t.credit_wallet_id))
+           AND (o.type IS DISTINCT FROM 'DEPOSIT' OR g.short_code = p_short_code)
+           -- What was posted from a line is in the state of that line.
+           AND t.debit_wallet_id <> 'RECEIVABLES'
+           AND NOT (
+               t.type <> 'REVERSAL'
+               AND ('BANK' IN (t.debit_wallet_id, t.credit_wallet_id) OR 'CHARGES' IN (t.debit_wallet_id, t.credit_wallet_id))
+               AND EXISTS (SELECT FROM services.mpesa_matches p WHERE p.transaction_id = t.id)
+           )
+    ), seen AS (
+        SELECT m.*, x.line_id AS explained, coalesce(own.completed_at, l.completed_at) AS completed_at,
+               coalesce(own.paid_in, l.paid_in) AS paid_in,
+               coalesce((
+                   SELECT sum(r.amount)
+                     FROM core.transactions r
+                    WHERE r.reverses_id = m.original AND r.reference NOT LIKE 'CR-%'
+               ), 0) = m.original_amount AND NOT EXISTS (
+                   SELECT FROM services.mpesa_statement_lines p
+                    WHERE p.receipt = m.receipt AND p.short_code || '' = p_short_code AND p.kind = 'payment' AND p.is_completed
+               ) AS is_undone
+          FROM movements m
+          LEFT JOIN services.mpesa_matches x ON x.transaction_id = m.id
+          LEFT JOIN services.mpesa_statement_lines own ON own.id = x.line_id
+          -- Each of the two by an index of its own: one condition for both would read every line for each movement. By the
+          -- receipt: see services.post_mpesa_lines.
+          LEFT JOIN LATERAL (
+            SELECT p.completed_at, p.paid_in
+              FROM services.mpesa_statement_lines p
+             WHERE x.line_id IS NULL AND m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code || '' = p_short_code
+               AND p.kind = 'payment' AND p.is_completed AND p.account_key = ''
+             ORDER BY p.id
+             LIMIT 1
+          ) l ON true
+    ), judged AS (
+        SELECT s.*,
+               CASE
+                   WHEN s.completed_at IS NOT NULL AND s.type <> 'DEPOSIT' THEN 'reversed'
+                   WHEN s.completed_at IS NOT NULL AND s.paid_in = s.amount THEN 'matched'
+                   WHEN s.completed_at IS NOT NULL THEN 'amount_differs'
+                   WHEN s.is_undone THEN 'reversed'
+                   ELSE 'missing_there'
+               END AS state
+          FROM seen s
+         WHERE s.completed_at IS NULL OR s.completed_at < p_from OR s.completed_at >= p_to
+    )
+    SELECT j.id, j.state,
+           CASE
+               WHEN j.closed IS NOT NULL THEN 'late_for_closed_period'
+               WHEN j.state IN ('matched', 'amount_differs') THEN 'line_outside_period'
+               WHEN j.state = 'reversed' AND j.completed_at IS NULL THEN 'undone_here'
+               WHEN j.state = 'missing_there' AND j.type <> 'DEPOSIT' THEN lower(j.type)
+           END,
+           j.state IN ('missing_there', 'amount_differs'),
+           j.reference::text, j.amount, CASE WHEN j.completed_at IS NULL OR j.closed IS NOT NULL THEN j.sign * j.amount ELSE 0 END,
+           j.happened_at::timestamp, j.closed
+      FROM judged j
 $$;
 
 -- Keeps what is open in a period of a short code, so that people can work on it.
@@ -795,6 +901,91 @@ BEGIN
         -- Flagging has closed it, and the caller has more to write.
         PERFORM set_config('daftari.door', 'open', true);
     END IF;
+END
+$$;
+
+-- Posts M-PESA's charges and what was settled to the bank, as its statements show them, each line once.
+--
+-- A charge moves between MPESA-FLOAT and CHARGES, a sweep between MPESA-FLOAT and BANK: what M-PESA no longer holds has been
+-- paid to it, or is at the bank. Both wallets stand for the world outside and have no floor.
+--
+-- p_after_at, p_after_id: where the page before this one ended; p_limit: lines of a page.
+-- After: each line of the page has its movement, and explains it. The movement's reference comes from the line's identity, so
+--        that whoever posts at the same time finds it taken. posted: how many this call made. last_at, last_id: where the page
+--        ends; NULL when it was the last one.
+CREATE OR REPLACE FUNCTION services.post_mpesa_lines(
+    p_short_code text, p_from timestamp, p_to timestamp, p_after_at timestamp, p_after_id uuid, p_limit integer,
+    OUT posted integer, OUT last_at timestamp, OUT last_id uuid
+)
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n            integer;
+    v_ids        uuid[];
+    v_times      timestamp[];
+    v_references text[];
+    v_types      text[];
+    v_debits     text[];
+    v_credits    text[];
+    v_amounts    numeric[];
+    v_narratives text[];
+    v_outcomes   text[];
+BEGIN
+    SELECT count(*), array_agg(x.id), array_agg(x.completed_at), array_agg(x.reference), array_agg(x.type),
+           array_agg(CASE WHEN x.withdrawn > 0 THEN x.other ELSE 'MPESA-FLOAT' END),
+           array_agg(CASE WHEN x.withdrawn > 0 THEN 'MPESA-FLOAT' ELSE x.other END),
+           array_agg(x.withdrawn + x.paid_in), array_agg(x.narrative)
+      INTO n, v_ids, v_times, v_references, v_types, v_debits, v_credits, v_amounts, v_narratives
+      FROM (
+        SELECT l.id, l.completed_at, l.withdrawn, l.paid_in,
+               CASE l.kind WHEN 'charge' THEN 'MC-' ELSE 'MS-' END || upper(replace(l.id::text, '-', '')) AS reference,
+               CASE l.kind WHEN 'charge' THEN 'FEE' ELSE 'TRANSFER' END AS type,
+               CASE l.kind WHEN 'charge' THEN 'CHARGES' ELSE 'BANK' END AS other,
+               'M-PESA ' || l.kind || ' ' || l.receipt AS narrative
+          FROM services.mpesa_statement_lines l
+         WHERE l.short_code = p_short_code AND l.completed_at >= greatest(p_from, p_after_at) AND l.completed_at < p_to
+           AND (p_after_at IS NULL OR (l.completed_at, l.id) > (p_after_at, p_after_id))
+           AND l.kind IN ('charge', 'sweep') AND l.is_completed AND l.account_key = '' AND l.paid_in + l.withdrawn > 0
+           AND NOT EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = l.id)
+           -- A file without balances may show what another file shows with them: that is one charge, and two lines. They are
+           -- found by the receipt: || keeps the planner, who knows nothing of the table right after an import, from reading
+           -- all lines of the short code for each.
+           AND NOT EXISTS (
+               SELECT FROM services.mpesa_statement_lines o
+                WHERE o.receipt = l.receipt AND o.short_code || '' = l.short_code AND o.account_key = '' AND o.kind = l.kind
+                  AND o.is_completed AND o.paid_in = l.paid_in AND o.withdrawn = l.withdrawn
+                  AND (o.balance IS NULL) <> (l.balance IS NULL)
+                  AND (l.balance IS NULL OR EXISTS (SELECT FROM services.mpesa_matches m WHERE m.line_id = o.id))
+           )
+         ORDER BY l.completed_at, l.id
+         LIMIT p_limit
+      ) x;
+    posted := 0;
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+    IF n = p_limit THEN
+        last_at := v_times[n];
+        last_id := v_ids[n];
+    END IF;
+
+    SELECT p.outcomes INTO v_outcomes
+      FROM core.post_transactions(
+          p_references => v_references, p_types => v_types, p_debits => v_debits, p_credits => v_credits,
+          p_fallbacks => NULL, p_amounts => v_amounts, p_currencies => array_fill('KES'::text, ARRAY[n]),
+          p_narratives => v_narratives
+      ) AS p;
+    posted := cardinality(array_positions(v_outcomes, 'created'));
+    PERFORM set_config('daftari.door', 'open', true);
+    INSERT INTO services.mpesa_matches (line_id, transaction_id)
+    SELECT x.line, t.id
+      FROM unnest(v_ids, v_references) AS x (line, reference)
+      JOIN core.transactions t ON t.reference = x.reference AND t.reference = ANY (v_references)
+     ORDER BY x.line
+    ON CONFLICT DO NOTHING;
+    PERFORM set_config('daftari.door', '', true);
 END
 $$;
 

@@ -37,7 +37,7 @@ export const REPORT_PASSAGES: readonly Passage[] = [
                CASE WHEN t.id IS NOT NULL THEN services.deposit_amount(p_receipt => l.receipt, p_amount => t.amount) END AS due,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines r
-                    WHERE l.kind = 'payment' AND r.short_code = l.short_code AND r.kind = 'reversal' AND r.is_completed
+                    WHERE l.kind = 'payment' AND r.short_code || '' = l.short_code AND r.kind = 'reversal' AND r.is_completed
                       AND r.linked_receipt = l.receipt AND r.withdrawn = l.paid_in
                ) AS is_taken_back,
                EXISTS (
@@ -45,7 +45,7 @@ export const REPORT_PASSAGES: readonly Passage[] = [
                ) AS original_is_here,
                EXISTS (
                    SELECT FROM services.mpesa_statement_lines p
-                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code = l.short_code
+                    WHERE l.kind = 'reversal' AND p.receipt = l.linked_receipt AND p.short_code || '' = l.short_code
                ) AS original_is_shown
           FROM lines l
           LEFT JOIN services.mpesa_matches m ON m.line_id = l.id
@@ -190,16 +190,17 @@ export const REPORT_PASSAGES: readonly Passage[] = [
                     WHERE r.reverses_id = m.original AND r.reference NOT LIKE 'CR-%'
                ), 0) = m.original_amount AND NOT EXISTS (
                    SELECT FROM services.mpesa_statement_lines p
-                    WHERE p.receipt = m.receipt AND p.short_code = p_short_code AND p.kind = 'payment' AND p.is_completed
+                    WHERE p.receipt = m.receipt AND p.short_code || '' = p_short_code AND p.kind = 'payment' AND p.is_completed
                ) AS is_undone
           FROM movements m
           LEFT JOIN services.mpesa_matches x ON x.transaction_id = m.id
           LEFT JOIN services.mpesa_statement_lines own ON own.id = x.line_id
-          -- Each of the two by an index of its own: one condition for both would read every line for each movement.
+          -- Each of the two by an index of its own: one condition for both would read every line for each movement. By the
+          -- receipt: see services.post_mpesa_lines.
           LEFT JOIN LATERAL (
             SELECT p.completed_at, p.paid_in
               FROM services.mpesa_statement_lines p
-             WHERE x.line_id IS NULL AND m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code = p_short_code
+             WHERE x.line_id IS NULL AND m.type = 'DEPOSIT' AND p.receipt = m.receipt AND p.short_code || '' = p_short_code
                AND p.kind = 'payment' AND p.is_completed AND p.account_key = ''
              ORDER BY p.id
              LIMIT 1
