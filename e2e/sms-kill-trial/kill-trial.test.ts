@@ -1,13 +1,6 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { hasCitus, startCitus } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';
-import { migrateDatabase } from '@repo/postgres/migrations';
 import { createTestDatabase } from '@repo/postgres/testing';
-import { bareEnvironment } from '@repo/testing/env';
 import { expect, test } from 'vitest';
-import { ROOT } from '../env.ts';
 import { runKillTrial } from './kill-trial.ts';
 
 const OPTIONS = { senders: 4, delayMs: 40, concurrency: 8, seed: 'kill-trial.test' };
@@ -35,42 +28,6 @@ test('senders that are killed again and again send nothing twice, forget nothing
   expect(audit.attemptsLeftUnknown).toBeGreaterThan(0);
   expect(endedInOrder).toBe(4);
 });
-
-test.skipIf(!hasCitus)(
-  'the same over a coordinator and two workers, with senders on each of them',
-  { timeout: 300_000 },
-  async () => {
-    await using cluster = await startCitus({ workers: 2 });
-    await migrateDatabase(ROOT, cluster.url);
-    await promisify(execFile)(process.execPath, [join(ROOT, 'tools/database/src/distribute.ts')], {
-      env: {
-        ...bareEnvironment(),
-        DATABASE_URL: cluster.url,
-        CITUS_WORKERS: cluster.workers.map(({ port }) => `127.0.0.1:${String(port)}`).join(),
-      },
-    });
-    const { audit, kills, endedInOrder } = await runKillTrial({
-      ...OPTIONS,
-      databaseUrl: cluster.url,
-      nodes: [cluster.url, ...cluster.workerUrls],
-      messages: 500,
-      seconds: 6,
-      carelessOneIn: 5,
-    });
-    expect(kills).toBe(12);
-    expect(audit).toMatchObject({
-      rows: 500,
-      sent: 500,
-      forgotten: 0,
-      repeatedByNobody: 0,
-      strangers: 0,
-      wrongCosts: 0,
-      costsAgree: true,
-    });
-    expect(audit.attemptsLeftUnknown).toBeGreaterThan(0);
-    expect(endedInOrder).toBe(4);
-  },
-);
 
 test('the trial finds a service that sends again what was under way when its sender died', async () => {
   await using database = await createTestDatabase();
