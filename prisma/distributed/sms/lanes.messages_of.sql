@@ -19,12 +19,14 @@ BEGIN
          WHERE m.lane = v_home AND m.provider_message_id = p_message_id
       ) k;
     FOR i IN 1 .. coalesce(cardinality(v_ids), 0) LOOP
+        -- By its key alone, and only then by what it says: its node may still have to commit the id that is noted here, and
+        -- who asks for a row with that id does not wait for one that does not show it yet.
+        PERFORM 1 FROM services.sms_logs s WHERE s.lane = v_lanes[i] AND s.id = v_ids[i] FOR NO KEY UPDATE;
         -- Another attempt may have got another id since.
         RETURN QUERY
         SELECT s.*
           FROM services.sms_logs s
-         WHERE s.lane = v_lanes[i] AND s.id = v_ids[i] AND s.provider_message_id = p_message_id
-           FOR NO KEY UPDATE;
+         WHERE s.lane = v_lanes[i] AND s.id = v_ids[i] AND s.provider_message_id = p_message_id;
     END LOOP;
 END
 $$;

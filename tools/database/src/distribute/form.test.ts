@@ -295,6 +295,51 @@ it('a payment is not sent back while an assignment of it is still being committe
   await db.close();
 });
 
+it('a report waits for its message where the id of the provider is still being committed', async () => {
+  await using database = await createTestDatabase();
+  await withConnection(database.url, (client) => layOutForm(client, repository.distributed));
+  const db = createDb({ url: database.url, maxConnections: 1 });
+  const { id } = await queueSms(db, { recipient: '254700000022', message: 'Hello' });
+  await claimSms(db, {
+    sender: 'one',
+    provider: 'trial',
+    limit: 1,
+    leaseMs: 3_600_000,
+    maxAgeMs: 86_400_000,
+  });
+  const settler = createSmsSettler(db);
+  await settler.settle({ id, attempt: 1, outcome: 'accepted', providerMessageId: 'AT-1' });
+  await settler.close();
+  // The node of the ids has committed; the one of the message has prepared.
+  await database.query(`SET session_replication_role = replica`);
+  await database.query(`UPDATE services.sms_logs SET provider_message_id = NULL`);
+  await database.query('BEGIN');
+  await database.query(`UPDATE services.sms_logs SET provider_message_id = 'AT-1'`);
+  const reporting = recordDeliveryReport(db, { ...DELIVERED, providerMessageId: 'AT-1' });
+  const waiting = `SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+  const first = await Promise.race([
+    reporting.then(() => 'it was parked'),
+    until('it waits', () => numberOf(database.url, waiting), { isFit: (count) => count === 1 }),
+  ]);
+  expect(first).toBe(1);
+  await database.query('COMMIT');
+  expect(await reporting).toMatchObject({ outcome: 'APPLIED' });
+  expect(await findSms(db, id)).toMatchObject({ deliveryState: 'delivered' });
+  await db.close();
+});
+
+const DELIVERED: Omit<DeliveryReport, 'providerMessageId'> = {
+  provider: 'trial',
+  state: 'delivered',
+  status: 'Ok',
+  reason: null,
+  explanation: null,
+  network: null,
+  retryCount: null,
+  phone: null,
+  body: Buffer.from('x'),
+};
+
 // Citus refuses such an UPDATE where it runs, and only there: "non-IMMUTABLE functions are not allowed in CASE or COALESCE".
 it('no UPDATE of the distributed form asks for the time or the session within CASE or COALESCE', async () => {
   await using database = await createTestDatabase();
