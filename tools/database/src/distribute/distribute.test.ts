@@ -287,6 +287,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
   it('gives each payment that is due to one of those who ask for them on three nodes', async () => {
     const [wallet] = await walletsApart();
     const count = 24;
+    const own = new Set<string>();
     for (let place = 0; place < count; place += 1) {
       const name = `due-${String(place)}`;
       const db = dbs[place % 3] as Db;
@@ -298,6 +299,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
         idempotencyKey: name,
         leaseMs: 600_000,
       });
+      own.add(payment.id);
       const answer = {
         kind: 'ACCEPTED',
         merchantRequestId: null,
@@ -311,7 +313,8 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
       'all to be claimed',
       async () => {
         const tasks = await Promise.all(dbs.map((db) => claimPayments(db, { limit: 5, leaseMs: 600_000 })));
-        claimed.push(...tasks.flat().map(({ id }) => id));
+        // The law of payments leaves some that are due as well.
+        claimed.push(...tasks.flat().flatMap(({ id }) => (own.has(id) ? [id] : [])));
         return numberOf(
           cluster.url,
           `SELECT count(*) AS n FROM services.mpesa_payments WHERE due_at <= now() AT TIME ZONE 'UTC'`,
@@ -320,7 +323,7 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
       { isFit: (left) => left === 0 },
     );
     expect(claimed).toHaveLength(count);
-    expect(new Set(claimed).size).toBe(count);
+    expect(new Set(claimed)).toEqual(own);
   });
 
   it('changes a break on any node, and of two who approve at the same time one does', async () => {
