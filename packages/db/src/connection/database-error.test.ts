@@ -257,7 +257,7 @@ test.each(LOST_NODES)(
   },
 );
 
-test('an internal error of the server itself is none of a lost node', async () => {
+test('an internal error of the server itself does not mean that a node was lost', async () => {
   const raise = `DO $$ BEGIN RAISE EXCEPTION 'cache lookup failed' USING ERRCODE = 'XX000'; END $$`;
   expect(await errorOf(inTransaction((tx) => run(tx, raise)))).toMatchObject({ code: 'database_error' });
 });

@@ -36,7 +36,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { applyPending, numberOf } from '../fixtures/databases.ts';
 import { faultsOf } from '../fixtures/faults.ts';
-import { expectMessagesAlike } from '../fixtures/messages-in-both-forms.ts';
+import { DELIVERED, expectMessagesAlike } from '../fixtures/messages-in-both-forms.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { codeOf, findingsOf, moveMoney, openWalletsApart } from '../fixtures/over-nodes.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
@@ -60,18 +60,6 @@ async function recordEarly(url: string): Promise<void> {
 const nodes = () => [cluster.url, ...cluster.workerUrls];
 
 const walletsApart = () => openWalletsApart(dbs[0] as Db, cluster.url);
-
-const DELIVERED = {
-  provider: 'trial',
-  state: 'delivered',
-  status: 'Ok',
-  reason: null,
-  explanation: null,
-  network: null,
-  retryCount: null,
-  phone: null,
-  body: Buffer.from('x'),
-} as const;
 
 /** Claims until nothing is due, a few at a time. */
 async function claimAll(db: Db, sender: string): Promise<ClaimedSms[]> {

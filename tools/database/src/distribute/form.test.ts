@@ -26,7 +26,7 @@ import { expect, it } from 'vitest';
 import { withConnection } from '../connection.ts';
 import { depositTo, expectAlike, openPair } from '../fixtures/both-forms.ts';
 import { numberOf } from '../fixtures/databases.ts';
-import { expectMessagesAlike } from '../fixtures/messages-in-both-forms.ts';
+import { DELIVERED, expectMessagesAlike } from '../fixtures/messages-in-both-forms.ts';
 import { expectMoneyAlike } from '../fixtures/money-in-both-forms.ts';
 import { expectPaymentsAlike } from '../fixtures/payments-in-both-forms.ts';
 import { expectStatementsAlike } from '../fixtures/statements-in-both-forms.ts';
@@ -327,18 +327,6 @@ it('a report waits for its message where the id of the provider is still being c
   expect(await findSms(db, id)).toMatchObject({ deliveryState: 'delivered' });
   await db.close();
 });
-
-const DELIVERED: Omit<DeliveryReport, 'providerMessageId'> = {
-  provider: 'trial',
-  state: 'delivered',
-  status: 'Ok',
-  reason: null,
-  explanation: null,
-  network: null,
-  retryCount: null,
-  phone: null,
-  body: Buffer.from('x'),
-};
 
 // Citus refuses such an UPDATE where it runs, and only there: "non-IMMUTABLE functions are not allowed in CASE or COALESCE".
 it('no UPDATE of the distributed form asks for the time or the session within CASE or COALESCE', async () => {
