@@ -192,7 +192,7 @@ test('when the primary is killed under load, the pool finds the new one, and no 
   const ended = new AbortController();
   const pay = async (sender: number): Promise<void> => {
     for (let i = 0; !ended.signal.aborted; i += 1) {
-      const receipt = `F${sender.toString(36)}${i.toString(36)}`.toUpperCase().padEnd(10, '0');
+      const receipt = `F${sender.toString(36)}${i.toString(36).padStart(7, '0')}`.toUpperCase();
       const answer = await intake.record(sampleDeposit({ receipt })).catch((error: unknown) => error);
       if (!(answer instanceof Error)) acknowledged.push(receipt);
     }
