@@ -4765,10 +4765,13 @@ BEGIN
        SET is_flagged = EXISTS (
                SELECT FROM services.mpesa_payment_events e
                 WHERE e.payment_id = p.id AND (
-                    e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'NOT_ASSIGNED')
-                    OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                    e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'OTHER_WALLET', 'NOT_ASSIGNED') AND NOT EXISTS (
                         SELECT FROM services.mpesa_payment_events c
-                         WHERE c.payment_id = p.id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                         WHERE c.payment_id = p.id AND c.receipt = e.receipt
+                           AND (
+                               c.kind = 'REVIEWED' AND c.place > e.place
+                               OR c.kind = 'CORRECTED' AND e.kind = 'OTHER_WALLET'
+                           )
                     )
                     OR e.kind IN ('CONFLICT', 'UNPROVEN') AND EXISTS (
                         SELECT FROM services.mpesa_callbacks c
@@ -5145,6 +5148,61 @@ BEGIN
     END IF;
     INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
     VALUES (p_key, p_digest, 'POSTED', coalesce(reference, p_id::text));
+    PERFORM set_config('daftari.door', '', true);
+END
+$function$;
+
+-- ==== function: services.review_payment ====
+CREATE OR REPLACE FUNCTION services.review_payment(p_id uuid, p_by text, p_reason text, p_key text, p_digest text, OUT outcome text, OUT reason text, OUT receipts text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    v_receipt text;
+BEGIN
+    PERFORM FROM services.mpesa_payments x WHERE x.id = p_id FOR UPDATE;
+    reason := CASE WHEN NOT FOUND THEN 'unknown_payment' END;
+    outcome := core.find_request(p_key => p_key, p_digest => p_digest);
+    IF outcome = 'replayed' THEN
+        SELECT q.reason INTO reason FROM core.requests q WHERE q.idempotency_key = p_key;
+    END IF;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    receipts := ARRAY(
+        SELECT DISTINCT e.receipt::text
+          FROM services.mpesa_payment_events e
+         WHERE e.payment_id = p_id
+           AND e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'OTHER_WALLET', 'NOT_ASSIGNED')
+           AND NOT EXISTS (
+               SELECT FROM services.mpesa_payment_events c
+                WHERE c.payment_id = p_id AND c.receipt = e.receipt
+                  AND (c.kind = 'REVIEWED' AND c.place > e.place OR c.kind = 'CORRECTED' AND e.kind = 'OTHER_WALLET')
+           )
+         ORDER BY 1
+    );
+    IF reason IS NULL AND cardinality(receipts) = 0 THEN
+        reason := 'nothing_to_review';
+    END IF;
+    IF reason IS NOT NULL THEN
+        outcome := 'refused';
+        PERFORM core.refuse_request(p_key => p_key, p_digest => p_digest, p_reason => reason);
+        RETURN;
+    END IF;
+
+    outcome := 'reviewed';
+    FOREACH v_receipt IN ARRAY receipts LOOP
+        PERFORM services.note_payment(p_id => p_id, p_kind => 'REVIEWED', p_receipt => v_receipt);
+        PERFORM set_config('daftari.door', 'open', true);
+        INSERT INTO services.mpesa_decisions (receipt, decision, reason, decided_by)
+        VALUES (v_receipt, 'REVIEWED', p_reason, p_by);
+    END LOOP;
+    PERFORM services.refresh_flags(ARRAY[p_id]);
+    INSERT INTO core.requests (idempotency_key, digest, outcome, reference)
+    VALUES (p_key, p_digest, 'POSTED', p_id::text);
     PERFORM set_config('daftari.door', '', true);
 END
 $function$;
@@ -6658,7 +6716,7 @@ ALTER TABLE services.mpesa_callbacks
 
 -- ==== constraint: mpesa_decisions_decision_check on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions
-    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('REPLAYED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text, ('REFUND'::character varying)::text, ('NO_REFUND'::character varying)::text, ('ASSIGNED'::character varying)::text, ('MOVED'::character varying)::text])));
+    ADD CONSTRAINT mpesa_decisions_decision_check CHECK (((decision)::text = ANY (ARRAY[('KEPT'::character varying)::text, ('CORRECTED'::character varying)::text, ('REPLAYED'::character varying)::text, ('RELEASED'::character varying)::text, ('REJECTED'::character varying)::text, ('REFUND'::character varying)::text, ('NO_REFUND'::character varying)::text, ('ASSIGNED'::character varying)::text, ('MOVED'::character varying)::text, ('REVIEWED'::character varying)::text])));
 
 -- ==== constraint: mpesa_decisions_pkey on services.mpesa_decisions ====
 ALTER TABLE services.mpesa_decisions

@@ -25,6 +25,7 @@ import { createPaymentDesk } from './payments/payment-desk.ts';
 import type { PaymentDesk } from './payments/payment-desk.ts';
 import { createPaymentMetrics } from './payments/payment-metrics.ts';
 import { addCorrectionRoutes } from './payments/correction-routes.ts';
+import { addReviewRoutes } from './payments/review-routes.ts';
 import { PAYMENT_PROBLEMS } from './payments/payment-problems.ts';
 import { addPaymentRoutes } from './payments/payment-routes.ts';
 import { startPaymentRunner } from './payments/payment-runner.ts';
@@ -95,6 +96,7 @@ export async function createApp(
   addCallbackListRoutes(app, context);
   addReplayRoutes(app, deps, requireKey);
   addCorrectionRoutes(app, deps, requireKey);
+  addReviewRoutes(app, deps, requireKey);
   addSuspenseRoutes(app, context);
   await addStatementRoutes(app, deps, requireKey);
   await addEvidenceRoutes(app, deps, requireKey);

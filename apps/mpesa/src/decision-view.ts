@@ -16,9 +16,10 @@ export const decisionSchema = z
         'no_refund',
         'assigned',
         'moved',
+        'reviewed',
       ])
       .describe(
-        'refund and no_refund mark a payment in suspense that goes back to its payer, or not, and no money moves; moved: from the wallet that was credited to the one whose payment was asked for',
+        'refund and no_refund mark a payment in suspense that goes back to its payer, or not, and no money moves; moved: from the wallet that was credited to the one whose payment was asked for; reviewed: a flag of the payment that was asked for has been dealt with',
       ),
     decidedBy: z.string().describe('the name of the key that decided'),
     reason: z

@@ -69,6 +69,8 @@ export {
   notePaymentVerdict,
 } from './payments/payment-answers.ts';
 export type { PaymentAnswer, PaymentTask, PaymentVerdict } from './payments/payment-answers.ts';
+export { reviewPayment } from './payments/review-payment.ts';
+export type { PaymentReview, ReviewedPayment } from './payments/review-payment.ts';
 export { createPaymentIntake, recordPayments } from './payments/payment-intake.ts';
 export type { PaymentIntake, PaymentReceipt } from './payments/payment-intake.ts';
 export { recordPaymentFailure, recordUnproven } from './payments/payment-reports.ts';

@@ -1,7 +1,7 @@
 -- Updates which payments wait for a person, after a decision about one of their contradictions.
 --
--- A wallet that differs is settled by a correction, and what proved nothing, or was recorded otherwise, by the decision about its
--- message. The rest stays: two receipts of one payment are two, whatever is done about them.
+-- What proved nothing, or was recorded otherwise, is settled by the decision about its message; a wallet that differs by a
+-- correction; and everything but those messages by the review of the payment, if it came later (services.review_payment).
 CREATE OR REPLACE FUNCTION services.refresh_flags(p_ids uuid[])
 RETURNS void
 LANGUAGE plpgsql
@@ -16,10 +16,13 @@ BEGIN
        SET is_flagged = EXISTS (
                SELECT FROM services.mpesa_payment_events e
                 WHERE e.payment_id = p.id AND (
-                    e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'NOT_ASSIGNED')
-                    OR e.kind = 'OTHER_WALLET' AND NOT EXISTS (
+                    e.kind IN ('SECOND_RECEIPT', 'OTHER_PAYMENT', 'OTHER_WALLET', 'NOT_ASSIGNED') AND NOT EXISTS (
                         SELECT FROM services.mpesa_payment_events c
-                         WHERE c.payment_id = p.id AND c.kind = 'CORRECTED' AND c.receipt = e.receipt
+                         WHERE c.payment_id = p.id AND c.receipt = e.receipt
+                           AND (
+                               c.kind = 'REVIEWED' AND c.place > e.place
+                               OR c.kind = 'CORRECTED' AND e.kind = 'OTHER_WALLET'
+                           )
                     )
                     OR e.kind IN ('CONFLICT', 'UNPROVEN') AND EXISTS (
                         SELECT FROM services.mpesa_callbacks c

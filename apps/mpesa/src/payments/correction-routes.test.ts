@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { createApiKey, transfer } from '@repo/db';
 import type { Scope } from '@repo/db';
-import { confirmationOf, createPayment, createRandom, sendConfirmation } from '@repo/simulator';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { getDeposit, openCustomerWallet, TEST_KEY } from '../testing.ts';
-import { eventKinds, getPayment, postPayment, startPaymentService } from './testing.ts';
-import type { PaymentService } from './testing.ts';
+import { getDeposit, openCustomerWallet } from '../testing.ts';
+import {
+  eventKinds,
+  getPayment,
+  payContradicted,
+  postDecision,
+  postPayment,
+  startPaymentService,
+} from './testing.ts';
+import type { AskedDecision, PaymentService } from './testing.ts';
 
 const PHONE = '254700000126';
-const random = createRandom('correction-routes.test');
 
 let service: PaymentService;
 let wallet: string;
@@ -22,46 +27,11 @@ beforeEach(async () => {
   [wallet, other] = [await openCustomerWallet(service.db), await openCustomerWallet(service.db)];
 });
 
-/** A payment that is paid, and whose confirmation names another wallet. */
-async function payContradicted(): Promise<{ readonly id: string; readonly receipt: string }> {
-  const { body } = await postPayment(service, { wallet });
-  await service.daraja.answerPrompt(PHONE, 'paid');
-  const receipt = service.daraja.book().payments.at(-1)?.receipt ?? '';
-  const { shortCode } = service.daraja;
-  const payment = createPayment(random, {
-    account: other,
-    amount: '150.00',
-    receipt,
-    phone: PHONE,
-    shortCode,
-  });
-  await sendConfirmation(service.target, confirmationOf(payment, 'masked'));
-  return { id: String(body['id']), receipt };
-}
-
-interface Asked {
-  readonly body?: unknown;
-  readonly authorization?: string | null;
-  readonly idempotencyKey?: string | null;
-}
-
-async function correct(id: string, asked: Asked = {}) {
-  const { body = { reason: 'The payer says so.' }, authorization = TEST_KEY } = asked;
-  const { idempotencyKey = randomUUID() } = asked;
-  const response = await fetch(`${service.url}/payments/${id}/correction`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(authorization === null ? {} : { authorization: `Bearer ${authorization}` }),
-      ...(idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey }),
-    },
-    body: JSON.stringify(body),
-  });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
+const correct = (id: string, asked?: AskedDecision) =>
+  postDecision(service, `/payments/${id}/correction`, asked);
 
 test('the money goes to the other wallet, once, and the deposit says who moved it and why', async () => {
-  const { id, receipt } = await payContradicted();
+  const { id, receipt } = await payContradicted(service, { wallet, other });
   expect(await getPayment(service, id)).toMatchObject({ status: 'paid', flagged: true });
   const idempotencyKey = randomUUID();
   const moved = { id, receipt, reference: `AS-${receipt}`, from: wallet, wallet: other, amount: '150.00' };
@@ -86,7 +56,7 @@ test('the money goes to the other wallet, once, and the deposit says who moved i
 });
 
 test('what was spent is not taken, and the answer says so', async () => {
-  const { id } = await payContradicted();
+  const { id } = await payContradicted(service, { wallet, other });
   await transfer(service.db, { from: wallet, to: other, amount: '100', idempotencyKey: randomUUID() });
   expect(await correct(id)).toMatchObject({ status: 422, body: { code: 'insufficient_funds' } });
   expect(await getPayment(service, id)).toMatchObject({ flagged: true });

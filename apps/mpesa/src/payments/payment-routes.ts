@@ -14,60 +14,21 @@ import {
 import type { HttpServer } from '@repo/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { customerMessageOf } from '../daraja/result-codes.ts';
 import { receiverOf } from '../daraja/settings.ts';
 import type { AppDependencies, RouteContext } from '../dependencies.ts';
 import { KEY_PROBLEMS } from '../key-problems.ts';
-import { maskPhone, seesPayers } from '../personal-data.ts';
+import { seesPayers } from '../personal-data.ts';
+import { PAYMENT_FIELDS, paymentBody, paymentSchema, STATUSES } from './payment-body.ts';
 import { notConfigured } from './payment-problems.ts';
 import { requireFound } from './payment-desk.ts';
 import type { PaymentDesk } from './payment-desk.ts';
-
-const STATUSES = [
-  'requested',
-  'pending',
-  'paid',
-  'failed',
-  'unknown',
-] as const satisfies readonly Lowercase<PaymentStatus>[];
-
-const FIELDS = {
-  id: z.string(),
-  status: z
-    .enum(STATUSES)
-    .describe(
-      'requested: not accepted yet; pending: the prompt was sent; paid: a receipt came; failed: refused, cancelled or not answered, though a late receipt makes it paid; unknown: nobody knows, and it is not sent again',
-    ),
-  wallet: z.string(),
-  amount: z.string().describe('KES, two decimals'),
-  phone: z.string().describe('masked'),
-  reference: z.string(),
-  description: z.string(),
-  checkoutRequestId: z
-    .string()
-    .optional()
-    .describe(
-      "M-PESA's name for the request, for support; it holds the phone number and is no key for money",
-    ),
-  receipt: z.string().optional().describe('the first receipt that settled it'),
-  reason: z.string().optional().describe('why it failed or is unknown'),
-  resultCode: z.string().optional().describe("M-PESA's own code"),
-  customerMessage: z.string().optional().describe('what the payer can be told'),
-  flagged: z
-    .boolean()
-    .describe('whether something contradicts something else: see `events`; a person should look'),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
-};
-
-const paymentSchema = z.object(FIELDS).meta({ id: 'Payment' });
 
 const event = z
   .object({
     kind: z
       .string()
       .describe(
-        'requested, accepted, refused, retry, lost, asked, paid, failed, unknown, assigned, corrected; flagged: second_receipt, other_payment, other_wallet, conflict, unproven, not_assigned',
+        'requested, accepted, refused, retry, lost, asked, paid, failed, unknown, assigned, corrected, reviewed; flagged: second_receipt, other_payment, other_wallet, conflict, unproven, not_assigned',
       ),
     status: z.enum(STATUSES).describe('afterwards'),
     reason: z.string().optional(),
@@ -77,7 +38,7 @@ const event = z
   })
   .meta({ id: 'PaymentEvent' });
 
-const withEvents = z.object({ ...FIELDS, events: z.array(event) }).meta({ id: 'PaymentWithEvents' });
+const withEvents = z.object({ ...PAYMENT_FIELDS, events: z.array(event) }).meta({ id: 'PaymentWithEvents' });
 
 const SECURITY = [{ apiKey: [] }];
 const TAGS = ['payments'];
@@ -238,27 +199,4 @@ function listRequestOf({
 /** Whether the caller may see what M-PESA calls a request, which holds the payer's number. */
 function mayName(request: FastifyRequest): boolean {
   return seesPayers(request) || (callerOf(request)?.scopes.some((scope) => scope === 'transact') ?? false);
-}
-
-function paymentBody(payment: Payment, namesRequest: boolean) {
-  const { id, status, wallet, amount, phone, reference, description, isFlagged } = payment;
-  const { checkoutRequestId, receipt, reason, resultCode, createdAt, updatedAt } = payment;
-  const message = status === 'FAILED' ? customerMessageOf(reason) : null;
-  return {
-    id,
-    status: lowerCase(status),
-    wallet,
-    amount,
-    phone: maskPhone(phone),
-    reference,
-    description,
-    ...(checkoutRequestId === null || !namesRequest ? {} : { checkoutRequestId }),
-    ...(receipt === null ? {} : { receipt }),
-    ...(reason === null ? {} : { reason }),
-    ...(resultCode === null ? {} : { resultCode }),
-    ...(message === null ? {} : { customerMessage: message }),
-    flagged: isFlagged,
-    createdAt: createdAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-  };
 }

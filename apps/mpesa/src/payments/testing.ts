@@ -1,4 +1,5 @@
-import { startDaraja } from '@repo/simulator';
+import { randomUUID } from 'node:crypto';
+import { confirmationOf, createPayment, createRandom, sendConfirmation, startDaraja } from '@repo/simulator';
 import type { DarajaOptions, DarajaSimulator } from '@repo/simulator';
 import { until } from '@repo/testing/until';
 import type { DarajaSettings } from '../daraja/settings.ts';
@@ -101,4 +102,56 @@ export async function untilStatus(
 /** The kinds of the events of a payment. */
 export function eventKinds(payment: Readonly<Record<string, unknown>>): unknown[] {
   return (payment['events'] as { kind: string }[]).map(({ kind }) => kind);
+}
+
+/** The phone that `postPayment` asks. */
+const PHONE = '254700000126';
+
+const random = createRandom('payments/testing');
+
+/** A payment that is paid, and whose confirmation names another wallet. */
+export async function payContradicted(
+  service: PaymentService,
+  { wallet, other }: { readonly wallet: string; readonly other: string },
+): Promise<{ readonly id: string; readonly receipt: string }> {
+  const { body } = await postPayment(service, { wallet });
+  await service.daraja.answerPrompt(PHONE, 'paid');
+  const receipt = service.daraja.book().payments.at(-1)?.receipt ?? '';
+  const { shortCode } = service.daraja;
+  const payment = createPayment(random, {
+    account: other,
+    amount: '150.00',
+    receipt,
+    phone: PHONE,
+    shortCode,
+  });
+  await sendConfirmation(service.target, confirmationOf(payment, 'masked'));
+  return { id: String(body['id']), receipt };
+}
+
+/** What a test may say of a decision; the rest is ordinary. Null: without it. */
+export interface AskedDecision {
+  readonly body?: unknown;
+  readonly authorization?: string | null;
+  readonly idempotencyKey?: string | null;
+}
+
+/** Posts what a person decides about a payment. */
+export async function postDecision(
+  service: Pick<TestService, 'url'>,
+  path: string,
+  asked: AskedDecision = {},
+): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+  const { body = { reason: 'The payer says so.' }, authorization = TEST_KEY } = asked;
+  const { idempotencyKey = randomUUID() } = asked;
+  const response = await fetch(`${service.url}${path}`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(authorization === null ? {} : { authorization: `Bearer ${authorization}` }),
+      ...(idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey }),
+    },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }

@@ -26,7 +26,8 @@ export interface DecisionView {
     | 'REFUND'
     | 'NO_REFUND'
     | 'ASSIGNED'
-    | 'MOVED';
+    | 'MOVED'
+    | 'REVIEWED';
   /** Null for an assignment that nobody gave a reason for. */
   readonly reason: string | null;
   readonly decidedBy: string;

@@ -52,6 +52,12 @@ export const DEPOSIT_ERRORS = {
     title: 'This payment has no money in another wallet.',
     advice: 'No receipt of this payment was credited to another wallet. Look at its events; nothing moved.',
   },
+  nothing_to_review: {
+    kind: 'refused',
+    title: 'This payment has no flag that a review ends.',
+    advice:
+      'Nothing about this payment waits for a review. It is not flagged, or a decision about a callback ends its flag: see its events.',
+  },
   not_correctable: {
     kind: 'refused',
     title: 'This deposit cannot be corrected by its difference.',
