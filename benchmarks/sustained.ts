@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
-import { readCommandLine, readCount } from '@repo/command/command-line';
+import { readCommandLine, readCount, refuse } from '@repo/command/command-line';
 import { runCommand } from '@repo/command/run-command';
 import { createDb, createDepositIntake } from '@repo/db';
 import { auditDeposits } from './audit/deposits.ts';
@@ -20,12 +20,14 @@ import { drawSeconds } from './sustained/picture.ts';
 import { endure } from './sustained/load.ts';
 import { sustainedValues } from './sustained/report.ts';
 
-const USAGE = `Usage: bench:sustained [--seconds N] [--callers N] [--lanes N] [--defaults] [--output FOLDER]
+const USAGE = `Usage: bench:sustained [--seconds N] [--callers N] [--lanes N] [--defaults] [--set NAME=VALUE]...
+                       [--output FOLDER]
 
   --seconds N      how long deposits are recorded (default: 600)
   --callers N      how many call at once, each again as soon as it has its answer (default: 2,000)
   --lanes N        lanes of the intake, 1 to 16 (default: those of the intake itself)
   --defaults       PostgreSQL's default settings instead of those in docs/operating.md
+  --set NAME=VALUE a setting of PostgreSQL, which wins over those; repeat the option for several
   --output FOLDER  where sustained.md and sustained.svg go (default: benchmarks/results; a run of less than
                    60 seconds is printed only)
 
@@ -44,6 +46,7 @@ const { values } = readCommandLine(USAGE, {
     callers: { type: 'string', default: '2000' },
     lanes: { type: 'string' },
     defaults: { type: 'boolean', default: false },
+    set: { type: 'string', multiple: true, default: [] },
     output: { type: 'string' },
   },
 });
@@ -52,7 +55,12 @@ const count = (text: string, option: string, most: number) =>
 const seconds = count(values.seconds, '--seconds', 86_400);
 const callers = count(values.callers, '--callers', 20_000);
 const lanes = values.lanes === undefined ? {} : { lanes: count(values.lanes, '--lanes', 16) };
-const settings = values.defaults ? {} : ADVISED_SETTINGS;
+const set = values.set.map((text): [string, string] => {
+  const [, name, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [name, value];
+  return refuse(`--set takes the name of a setting and its value, as in --set wal_compression=pglz.`, USAGE);
+});
+const settings = { ...(values.defaults ? {} : ADVISED_SETTINGS), ...Object.fromEntries(set) };
 
 await runCommand(async () => {
   using progress = showProgress();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { median, percentile } from './percentiles.ts';
+import { median, percentile, percentileOfCounts } from './percentiles.ts';
 
 const values = fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 300 });
 const percents = fc.integer({ min: 1, max: 100 });
@@ -13,6 +13,18 @@ test('a percentile is one of the values, which so many per cent do not exceed an
       expect(numbers).toContain(found);
       expect(numbers.filter((value) => value <= found).length).toBeGreaterThanOrEqual(wanted);
       expect(numbers.filter((value) => value < found).length).toBeLessThan(wanted);
+    }),
+  );
+});
+
+test('a percentile of counts is that of the values that were counted', () => {
+  const counted = fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 300 });
+  fc.assert(
+    fc.property(counted, percents, (numbers, percent) => {
+      const counts = new Uint32Array(51);
+      for (const number of numbers) counts[number] = (counts[number] ?? 0) + 1;
+      const sorted = Float64Array.from(numbers).toSorted();
+      expect(percentileOfCounts(counts, percent)).toBe(percentile(sorted, percent));
     }),
   );
 });
@@ -37,4 +49,5 @@ test('the known cases come out right', () => {
   expect(median([4, 1, 2, 8])).toBe(3);
   expect(median([])).toBeNaN();
   expect(percentile(new Float64Array(), 99)).toBeNaN();
+  expect(percentileOfCounts(new Uint32Array(3), 99)).toBeNaN();
 });

@@ -16,3 +16,15 @@ export function median(values: readonly number[]): number {
   const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
   return (lower + upper) / 2;
 }
+
+/** The same of whole numbers of which only is known how often each occurs: `counts[7]` sevens. NaN when there are none. */
+export function percentileOfCounts(counts: Uint32Array, percent: number): number {
+  const all = counts.reduce((sum, times) => sum + times, 0);
+  const wanted = Math.max(Math.ceil((all * percent) / 100), 1);
+  let seen = 0;
+  for (const [value, times] of counts.entries()) {
+    seen += times;
+    if (seen >= wanted) return value;
+  }
+  return Number.NaN;
+}

@@ -2,7 +2,6 @@
 export const ADVISED_SETTINGS = {
   max_wal_size: '16GB',
   checkpoint_timeout: '15min',
-  wal_compression: 'pglz',
   shared_buffers: '2GB',
 } as const;
 

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kindOf } from '../lib/errors.ts';
-import { percentile } from '../lib/percentiles.ts';
+import { percentile, percentileOfCounts } from '../lib/percentiles.ts';
+
+/** Milliseconds. What takes longer counts as this. */
+const LONGEST = 60_000;
 
 /** What was answered in one second. */
 export interface Second {
@@ -12,6 +15,8 @@ export interface Second {
 
 export interface Endured {
   readonly seconds: readonly Second[];
+  /** Milliseconds, rounded up: of all answers. */
+  readonly p99: number;
   /** From the first call to the last answer. */
   readonly acknowledged: number;
   readonly failed: number;
@@ -30,6 +35,7 @@ export async function endure(
 ): Promise<Endured> {
   const errors: Record<string, number> = {};
   const record: Second[] = [];
+  const counts = new Uint32Array(LONGEST + 1);
   let latencies: number[] = [];
   let place = 0;
   let acknowledged = 0;
@@ -43,7 +49,10 @@ export async function endure(
         place += 1;
         await work(place - 1);
         acknowledged += 1;
-        latencies.push(performance.now() - begun);
+        const took = performance.now() - begun;
+        latencies.push(took);
+        const milliseconds = Math.min(Math.ceil(took), LONGEST);
+        counts[milliseconds] = (counts[milliseconds] ?? 0) + 1;
       } catch (error) {
         failed += 1;
         errors[kindOf(error)] = (errors[kindOf(error)] ?? 0) + 1;
@@ -70,5 +79,5 @@ export async function endure(
   }
   end.abort();
   await calling;
-  return { seconds: record, acknowledged, failed, errors };
+  return { seconds: record, p99: percentileOfCounts(counts, 99), acknowledged, failed, errors };
 }

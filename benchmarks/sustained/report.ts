@@ -26,15 +26,16 @@ export function sustainedValues(
   { endured, before, after, sizes, loadAfter }: Sustained,
   { callers, settings }: Terms,
 ) {
-  const { seconds, acknowledged, errors } = endured;
+  const { seconds, p99, acknowledged, errors } = endured;
   const rates = seconds.map(({ answers }) => answers);
   const average = mean(rates);
   const worst = Math.min(...rates);
+  const slow = rates.filter((rate) => rate < average / 2).length;
   const failures = Object.entries(errors).map(([code, times]) => `${code}: ${whole(times)}`);
   return {
     headline: `${whole(callers)} callers for ${whole(seconds.length)} seconds: **${whole(acknowledged)} deposits**, on average ${rounded(average)} a second; the
-worst second has ${whole(worst)} (${rounded(worst / average)} of the mean), the median of the seconds' p99 is ${rounded(median(seconds.map(({ p99 }) => p99)))} ms and the
-largest ${rounded(Math.max(...seconds.map(({ p99 }) => p99)))} ms.`,
+worst second has ${whole(worst)} (${rounded(worst / average)} of the mean), and ${whole(slow)} have less than half of the mean. The p99 of all answers is
+${whole(p99)} ms; that of single seconds is ${rounded(median(seconds.map((each) => each.p99)))} ms in the median and at most ${rounded(Math.max(...seconds.map((each) => each.p99)))} ms.`,
     minutes: minuteTable(seconds),
     server: `${whole(after.checkpoints - before.checkpoints)} checkpoints began and autovacuum worked ${whole(after.vacuums - before.vacuums)} times on a table;
 ${rounded((after.walBytes - before.walBytes) / acknowledged)} bytes of log and ${rounded((after.databaseBytes - before.databaseBytes) / acknowledged)} bytes of tables and indexes for each deposit. Load average at the end: ${rounded(loadAfter)}.`,
