@@ -17,6 +17,9 @@ DECLARE
 BEGIN
     LOOP
         next_reference := 'AS' || CASE WHEN v_time > 1 THEN v_time::text ELSE '' END || '-' || v_name;
+        IF next_reference IS NULL THEN
+            RETURN; -- asked about no payment
+        END IF;
         SELECT * INTO a FROM core.transactions x WHERE x.reference = next_reference;
         EXIT WHEN a.id IS NULL;
         IF a.type = 'ASSIGNMENT' AND core.remaining_of(a.id) > 0 THEN

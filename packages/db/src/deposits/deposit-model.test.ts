@@ -111,8 +111,7 @@ async function expectModel(
     `SELECT (SELECT count(*)::int FROM core.transactions WHERE reference LIKE $1) AS transactions,
             (SELECT count(*)::int FROM services.mpesa_logs WHERE mpesa_receipt LIKE $1) AS logs,
             (SELECT count(*)::int FROM services.mpesa_callbacks WHERE receipt LIKE $1) AS messages,
-            (SELECT count(*)::int FROM services.sms_logs s JOIN core.transactions t USING (id)
-              WHERE t.reference LIKE $1) AS sms`,
+            (SELECT count(*)::int FROM services.sms_logs WHERE transaction_reference LIKE $1) AS sms`,
     [`${start.prefix}%`],
   );
   expect(counts).toEqual({

@@ -196,6 +196,8 @@ describe.skipIf(!hasCitus)('a form that is not the one of the release', { timeou
       `CREATE OR REPLACE FUNCTION lanes.set_door(p_state text, p_more text) RETURNS text LANGUAGE sql AS 'SELECT p_state'`,
     );
     await execute(nodes.url, 'DROP TRIGGER history_through_the_form ON _prisma_migrations');
+    const setting = 'citus.multi_shard_modify_mode';
+    await execute(nodes.url, `ALTER DATABASE "${new URL(nodes.url).pathname.slice(1)}" RESET ${setting}`);
     await execute(nodes.url, 'CREATE TABLE services.forgotten (id integer)');
     await execute(
       nodes.url,
@@ -208,6 +210,7 @@ describe.skipIf(!hasCitus)('a form that is not the one of the release', { timeou
       'function lanes.set_door differs',
       'function lanes.write_balances is missing',
       'migrations may come past db:deploy',
+      `sessions of some node begin without ${setting}=sequential`,
       'services.sms_opt_outs is not on every node',
       'only the coordinator knows the table services.forgotten',
     ]);

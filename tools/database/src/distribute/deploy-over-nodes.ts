@@ -11,7 +11,7 @@ import type { Migration } from '../migrations.ts';
 import type { Project } from '../project.ts';
 import { pendingOf } from '../verify/history.ts';
 import { hasDistributedForm } from './distributed-dump.ts';
-import { inForm } from './placement.ts';
+import { inForm, setSessions } from './placement.ts';
 import { updateForm } from './update-form.ts';
 
 export interface OverNodes {
@@ -69,6 +69,7 @@ export async function deployOverNodes({
       for (const migration of pending) await apply(place, migration);
       await updateForm(client, { dump, sources: project.distributed });
     });
+    await setSessions(client);
     return pending.map(({ name }) => name);
   });
 }

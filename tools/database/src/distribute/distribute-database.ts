@@ -5,7 +5,14 @@ import { CLAIMS, MESSAGE_TABLES, layOutForm } from './form.ts';
 import { KEYS } from './keys.ts';
 import { readNodes } from './nodes.ts';
 import type { Node } from './nodes.ts';
-import { copyEverywhere, delegate, distributeFunctions, inForm, keepOnCoordinator } from './placement.ts';
+import {
+  copyEverywhere,
+  delegate,
+  distributeFunctions,
+  inForm,
+  keepOnCoordinator,
+  setSessions,
+} from './placement.ts';
 
 /** Every batch reaches nearly all shards of the claims, so these are few. */
 const CLAIM_SHARDS = 8;
@@ -119,24 +126,6 @@ async function distributeTables(client: Client): Promise<void> {
   );
   await copyEverywhere(client);
   await keepOnCoordinator(client);
-}
-
-/**
- * What every session needs: what is set for a transaction on one node holds on the others that it reaches, which opens the
- * door there; and one connection to each node does what there is to do for it, because each of them costs more than it saves.
- */
-const SESSION_SETTINGS = [
-  `citus.propagate_set_commands = 'local'`,
-  'citus.max_adaptive_executor_pool_size = 1',
-];
-
-async function setSessions(client: Client): Promise<void> {
-  const { rows } = await client.query<{ name: string }>('SELECT quote_ident(current_database()) AS name');
-  for (const setting of SESSION_SETTINGS) {
-    const statement = `ALTER DATABASE ${String(rows[0]?.name)} SET ${setting}`;
-    await client.query(statement);
-    await client.query('SELECT run_command_on_workers($1)', [statement]);
-  }
 }
 
 async function readLanes(client: Client): Promise<{ node: string; count: number }[]> {

@@ -8,6 +8,7 @@ import {
   createDb,
   createDepositIntake,
   createSmsSettler,
+  findPayment,
   findSms,
   importStatement,
   listBreaks,
@@ -270,6 +271,29 @@ describe.skipIf(!hasCitus)('a database on a coordinator and two workers', { time
       expect(paid.toSorted()).toEqual(['done', 'key_reused', 'key_reused']);
     }
     expect(await findingsOf(dbs[2] as Db)).toEqual([]);
+  });
+
+  it('settles a payment by one of two deposits of a batch, whichever node is asked', async () => {
+    const [wallet] = await walletsApart();
+    for (const [place, db] of dbs.entries()) {
+      const { payment } = await requestPayment(db, {
+        wallet,
+        amount: '10.00',
+        phone: '0700000020',
+        reference: `BATCH ${String(place)}`,
+        shortCode: '600123',
+        idempotencyKey: `batch-${String(place)}`,
+        leaseMs: 600_000,
+      });
+      const payer = { phone: payment.phone, phoneHash: null, name: null };
+      const both = [depositTo(payment.reference), depositTo(payment.reference)];
+      await recordDeposits(
+        db,
+        both.map((deposit) => ({ ...deposit, payer, paidAt: new Date() })),
+      );
+      const settled = { status: 'PAID', receipt: both[0]?.receipt, isFlagged: false };
+      expect(await findPayment(db, payment.id)).toMatchObject(settled);
+    }
   });
 
   it('gives each payment that is due to one of those who ask for them on three nodes', async () => {

@@ -33,6 +33,36 @@ export async function inForm(client: Client, work: () => Promise<void>): Promise
   }
 }
 
+/**
+ * What every session needs: what is set for a transaction on one node holds on the others that it reaches, which opens the
+ * door there; and one connection to each node does what there is to do for it, because each of them costs more than it saves. Citus
+ * refuses to change a row of the coordinator after it has asked several connections at once ("there was a parallel operation").
+ */
+const SESSION_SETTINGS = {
+  'citus.propagate_set_commands': 'local',
+  'citus.max_adaptive_executor_pool_size': '1',
+  'citus.multi_shard_modify_mode': 'sequential',
+};
+
+/** Sets it for sessions that begin from now on. Citus repeats it on the workers, which take it from the coordinator alone. */
+export async function setSessions(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>('SELECT quote_ident(current_database()) AS name');
+  for (const [setting, value] of Object.entries(SESSION_SETTINGS)) {
+    await client.query(`ALTER DATABASE ${String(rows[0]?.name)} SET ${setting} = '${value}'`);
+  }
+}
+
+/** Settings of sessions that some node does not have so. */
+export async function unsetSomewhere(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ result: string }>('SELECT result FROM run_command_on_all_nodes($1)', [
+    `SELECT coalesce(string_agg(c, ' '), '')
+       FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS c
+      WHERE d.datname = current_database() AND s.setrole = 0`,
+  ]);
+  const all = Object.entries(SESSION_SETTINGS).map(([setting, value]) => `${setting}=${value}`);
+  return all.filter((setting) => rows.some(({ result }) => !result.split(' ').includes(setting)));
+}
+
 /** Each lane asks what every node has whole. */
 export async function copyEverywhere(client: Client): Promise<void> {
   for (const name of await missingSomewhere(client))

@@ -3,7 +3,7 @@ import { bodyOf, readSources } from '../distribute/distributed-dump.ts';
 import { HISTORY_GUARD, MESSAGE_TABLES } from '../distribute/form.ts';
 import { KEYS } from '../distribute/keys.ts';
 import { callableFormOf } from '../distribute/node-form.ts';
-import { missingSomewhere, strayTables } from '../distribute/placement.ts';
+import { missingSomewhere, strayTables, unsetSomewhere } from '../distribute/placement.ts';
 import {
   LANES_SCHEMA,
   LANE_ENTRIES,
@@ -61,6 +61,7 @@ export async function checkDistribution(
       .filter((name) => !whole.has(name))
       .map((name) => `${name} does not run on the node that has the lane`),
     ...(guards[0]?.is === true ? [] : ['migrations may come past db:deploy']),
+    ...(await unsetSomewhere(client)).map((setting) => `sessions of some node begin without ${setting}`),
     ...missing.map((name) => `${name} is not on every node`),
     ...(await strayTables(client))
       .filter((name) => !missing.includes(name))
