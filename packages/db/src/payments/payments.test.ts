@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { transaction } from '../connection/transaction.ts';
 import { assignSuspense } from '../ledger/assign-suspense.ts';
 import { setStatus, balanceOf, openCustomer } from '../testing/database/wallet-fixtures.ts';
+import { overCopies } from '../testing/database/nodes.ts';
 import { throughDoor, useTestDb } from '../testing/database/test-db.ts';
 import { newReceipt } from '../testing/deposits/sample-deposit.ts';
 import { newKey } from '../testing/ledger/requests.ts';
@@ -215,7 +216,7 @@ test("a till's payer, whose number came masked, is told once: when the callback 
   await reportPaid(db, payment, { receipt });
   await assignSuspense(db, { receipt, wallet: payment.wallet });
   await finishAssignment(db, payment.id, null);
-  const rows = await sql(
+  const rows = await overCopies(sql)(
     `SELECT l.template, l.status, l.phase, l.error_code, l.transaction_reference, l.recipient = w.phone AS is_theirs,
             l.message LIKE $2 || ': %150.00%' || w.id || '%' AS is_about_it
        FROM services.sms_logs l JOIN core.wallets w ON w.id = $3

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isOverNodes } from '../testing/database/nodes.ts';
 import { openTestDb } from '../testing/database/test-db.ts';
 import type { TestDb } from '../testing/database/test-db.ts';
 
@@ -89,7 +90,8 @@ test('leases are expired by their index', async () => {
   expect(rows).toBeLessThanOrEqual(5);
 });
 
-test('settlements read what they settle', async () => {
+// Over nodes each lane settles its own, out of sight of this server's plans.
+test.skipIf(isOverNodes)('settlements read what they settle', async () => {
   const text = `
     WITH due AS (SELECT array_agg(id) AS ids, count(*)::int AS n FROM services.sms_logs WHERE phase = 'SENDING')
     SELECT s.* FROM due, services.settle_sms(

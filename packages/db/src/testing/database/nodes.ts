@@ -12,7 +12,7 @@ export function times(count: number): number {
 }
 
 /**
- * Asks copies of the ledger's tables, which one query can join as it likes. On one server it asks the tables.
+ * Asks copies of the ledger's tables and of the outbox, which one query can join as it likes. On one server it asks the tables.
  *
  * Nobody writes meanwhile.
  */
@@ -29,6 +29,6 @@ export function overCopies(sql: Sql): Sql {
   };
 }
 
-const TABLE = /\bcore\.(?:wallets|transactions|holds|requests)\b/g;
+const TABLE = /\b(?:core\.(?:wallets|transactions|holds|requests)|services\.sms_logs)\b/g;
 
 const copyOf = (table: string): string => `copied_${table.replace('.', '_')}`;
