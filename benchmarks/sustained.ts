@@ -55,12 +55,7 @@ const count = (text: string, option: string, most: number) =>
 const seconds = count(values.seconds, '--seconds', 86_400);
 const callers = count(values.callers, '--callers', 20_000);
 const lanes = values.lanes === undefined ? {} : { lanes: count(values.lanes, '--lanes', 16) };
-const set = values.set.map((text): [string, string] => {
-  const [, name, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
-  if (name !== undefined && value !== undefined) return [name, value];
-  return refuse(`--set takes the name of a setting and its value, as in --set wal_compression=pglz.`, USAGE);
-});
-const settings = { ...(values.defaults ? {} : ADVISED_SETTINGS), ...Object.fromEntries(set) };
+const settings = readSettings(values.set, values.defaults ? {} : ADVISED_SETTINGS);
 
 await runCommand(async () => {
   using progress = showProgress();
@@ -122,3 +117,16 @@ await runCommand(async () => {
   );
   return 0;
 });
+
+/** The settings, and those of `--set` over them. */
+function readSettings(
+  set: readonly string[],
+  usual: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const own = set.map((text): [string, string] => {
+    const [, name, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
+    if (name !== undefined && value !== undefined) return [name, value];
+    return refuse('--set takes a setting and its value, as in --set wal_compression=pglz.', USAGE);
+  });
+  return { ...usual, ...Object.fromEntries(own) };
+}

@@ -1,6 +1,7 @@
 import {
   apiKeySetting,
   isProduction,
+  lanesSetting,
   loadEnvironment,
   portSetting,
   SERVICE_SETTINGS,
@@ -41,6 +42,7 @@ export function environmentSchema(strictness: Strictness) {
       'the first key, with every scope; send it as a bearer token to make further keys',
       strictness,
     ),
+    DATABASE_LANES: lanesSetting(),
     WALLET_PORT: portSetting(4001),
     PUBLIC_URL: z
       .url({ protocol: /^https?$/, message: 'not an http:// or https:// address', abort: true })

@@ -11,7 +11,8 @@ const receiptKeys = await readReceiptKeys(environment.RECEIPT_KEYS).catch(exitOn
 const db = createDb(databaseOptions(environment));
 const reads = createReads(db, replicaOptions(environment));
 const QUEUE = { maxQueue: environment.QUEUE_LIMIT };
-const transfers = createTransferIntake(db.patient, QUEUE);
+const lanes = environment.DATABASE_LANES;
+const transfers = createTransferIntake(db.patient, { ...QUEUE, ...(lanes === undefined ? {} : { lanes }) });
 const ledger = createLedgerIntake(db.patient, QUEUE);
 const server = await createApp({
   db,

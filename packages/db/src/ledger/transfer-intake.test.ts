@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createDb } from '../connection/db.ts';
+import { laneOf } from '../lanes.ts';
 import { ledgerFaults } from '../testing/ledger/faults.ts';
 import { refusalOf } from '../testing/ledger/refusal.ts';
 import { sampleTransfer } from '../testing/ledger/requests.ts';
@@ -141,6 +142,91 @@ test('an intake that holds as much as it may refuses at once and does what it ho
   expect(await balanceOf(sql, to)).toBe('3.00');
   await intake.close();
   await blocker.end();
+});
+
+/** Wallets of customers that are dealt to different ones of two lanes. */
+async function payeesApart(): Promise<[string, string]> {
+  const first = await openCustomer(database.db);
+  for (;;) {
+    const other = await openCustomer(database.db);
+    if (laneOf(other) % 2 !== laneOf(first) % 2) return [first, other];
+  }
+}
+
+/** More than go together however many lanes there are. */
+const MANY = 80;
+
+test('transfers into one wallet keep their order in lanes, and money that runs out is refused to the last ones', async () => {
+  const payees = await payeesApart();
+  const from = await openFunded(database, '100.00');
+  const alone = await openFunded(database, '100.00');
+  const intake = createTransferIntake(database.db, { lanes: 2, maxBatch: 7 });
+  const [into, spent] = await Promise.all([
+    Promise.all(
+      Array.from({ length: MANY }, (_, i) =>
+        intake.transfer(sampleTransfer({ from, to: payees[i % 2] ?? '', amount: '1.00' })),
+      ),
+    ),
+    Promise.allSettled(
+      Array.from({ length: MANY }, () =>
+        intake.transfer(sampleTransfer({ from: alone, to: payees[0], amount: '2.00' })),
+      ),
+    ),
+  ]);
+  expect(spent.map(({ status }) => status)).toEqual([
+    ...Array<string>(50).fill('fulfilled'),
+    ...Array<string>(MANY - 50).fill('rejected'),
+  ]);
+  const versions = await sql(
+    `SELECT t.reference FROM core.transactions t WHERE t.credit_wallet_id = $1 ORDER BY t.credit_version`,
+    [payees[1]],
+  );
+  expect(versions.map(({ reference }) => reference)).toEqual(
+    into.filter((_, i) => i % 2 === 1).map(({ reference }) => reference),
+  );
+  expect(await balanceOf(sql, from)).toBe('20.00');
+  await intake.close();
+});
+
+test('one key for payees of two lanes is done for one of them, and the other is told that it was used', async () => {
+  const payees = await payeesApart();
+  const from = await openFunded(database, '1000.00');
+  const intake = createTransferIntake(database.db, { lanes: 2 });
+  for (let round = 0; round < 5; round += 1) {
+    const { idempotencyKey } = sampleTransfer({ from, to: payees[0] });
+    const others = Array.from({ length: MANY }, (_, i) =>
+      intake.transfer(sampleTransfer({ from, to: payees[i % 2] ?? '', amount: '1.00' })),
+    );
+    const told = await Promise.allSettled(
+      payees.map((to) => intake.transfer(sampleTransfer({ from, to, amount: '3.00', idempotencyKey }))),
+    );
+    const codes = told.map((one) =>
+      one.status === 'rejected' ? (one.reason as { code: string }).code : 'done',
+    );
+    expect(codes.toSorted()).toEqual(['done', 'key_reused']);
+    await Promise.all(others);
+  }
+  expect(await balanceOf(sql, from)).toBe(`${String(1_000 - 5 * (MANY + 3))}.00`);
+  await intake.close();
+});
+
+test('customers who pay each other in every direction wait for each other in no circle', async () => {
+  const wallets = await Promise.all(Array.from({ length: 12 }, () => openFunded(database, '1000.00')));
+  const intake = createTransferIntake(database.db, { lanes: 4, maxBatch: 40 });
+  const at = (place: number) => wallets[place % wallets.length] ?? '';
+  const posted = await Promise.all(
+    Array.from({ length: 600 }, (_, i) =>
+      intake.transfer(
+        sampleTransfer({ from: at(i), to: at(i + 1 + (i % (wallets.length - 1))), amount: '1.00' }),
+      ),
+    ),
+  );
+  expect(new Set(posted.map(({ reference }) => reference)).size).toBe(600);
+  const [row] = await sql(`SELECT sum(balance)::text AS sum FROM core.wallets WHERE id = ANY ($1)`, [
+    wallets,
+  ]);
+  expect(row).toEqual({ sum: '12000.00' });
+  await intake.close();
 });
 
 test('after all of this the ledger is sound', async () => {

@@ -2,7 +2,8 @@ import { arrayLiteral } from '../connection/array-literal.ts';
 import { DaftariError, isDaftariError } from '../errors.ts';
 import type { ErrorCode } from '../error-codes/catalogue.ts';
 import type { Handle, Statement } from '../connection/handle.ts';
-import type { GroupCommitOptions } from '../connection/group-commit.ts';
+import type { LaneOptions } from '../connection/group-commit.ts';
+import { laneOf } from '../lanes.ts';
 import { refusal } from '../refusals.ts';
 import type { Posted } from './posted.ts';
 import { newReference } from './reference.ts';
@@ -66,6 +67,9 @@ export async function transfers(db: Handle, requests: readonly Transfer[]): Prom
 /**
  * Group commit of transfers: what many callers ask for at the same time goes in one round trip. The senders of SMS are
  * woken afterwards; where `transfer` is called by itself they find the messages when they poll.
+ *
+ * Transfers are dealt to lanes by the wallet that is credited. Those into one wallet are done in the order in which they came; of
+ * others, one that must come after another is asked for when the other is answered.
  */
 export interface TransferIntake {
   /** Resolves after the commit; throws as `transfer` does, and `queue_full` or `intake_closed`. */
@@ -74,10 +78,14 @@ export interface TransferIntake {
   readonly depth: number;
 }
 
-export function createTransferIntake(db: Handle, options: GroupCommitOptions = {}): TransferIntake {
+export function createTransferIntake(db: Handle, options: LaneOptions = {}): TransferIntake {
   const group = createTellingGroup<Transfer, TransferResult>(
     db,
-    { run: (requests) => transfers(db, requests), failure: 'request_failed' },
+    {
+      run: (requests) => transfers(db, requests),
+      failure: 'request_failed',
+      laneOf: ({ to }) => laneOf(to),
+    },
     options,
   );
   return {
