@@ -44,7 +44,7 @@ SELECT id::text, mpesa_receipt, phone, amount::text, raw_payload, to_char(create
 // The SMS of a deposit has the id of its transaction.
 const SMS = `
 SELECT s.id::text, s.recipient, s.message, s.status, s.cost, to_char(s.created_at, ${ISO}) AS created_at
-  FROM services.sms_logs s JOIN core.transactions t ON t.id = s.id WHERE t.reference = $1`;
+  FROM services.sms_logs s WHERE s.id IN (SELECT t.id FROM core.transactions t WHERE t.reference = $1)`;
 
 const CALLBACKS = `
 SELECT id::text, kind, receipt, outcome, error, source, body, to_char(received_at, ${ISO}) AS received_at
