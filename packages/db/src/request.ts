@@ -13,9 +13,14 @@ export function requestDigest(kind: string, fields: readonly (string | null)[]):
   return hash.digest('hex');
 }
 
-/** @throws DaftariError `invalid_request` naming the field */
-export function requireText(field: string, text: string, longest: number): void {
-  const isFit = text !== '' && [...text].length <= longest && text.isWellFormed() && !text.includes('\0');
+/** Callers without types may give anything. @throws DaftariError `invalid_request` naming the field */
+export function requireText(field: string, text: unknown, longest: number): void {
+  const isFit =
+    typeof text === 'string' &&
+    text !== '' &&
+    [...text].length <= longest &&
+    text.isWellFormed() &&
+    !text.includes('\0');
   if (!isFit) throw new DaftariError('invalid_request', { field });
 }
 

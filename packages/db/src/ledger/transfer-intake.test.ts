@@ -49,6 +49,7 @@ test('refused transfers get their refusals, and those beside them are done', asy
     sampleTransfer({ from: to, to: from, amount: '5.00' }),
     sampleTransfer({ from, to: 'NOBODY' }),
     sampleTransfer({ from, to: '' }),
+    { ...sampleTransfer({ from, to }), to: undefined as unknown as string },
     sampleTransfer({ from, to, amount: '2.00' }),
   ];
   const settled = await Promise.allSettled(requests.map((request) => intake.transfer(request)));
@@ -60,6 +61,7 @@ test('refused transfers get their refusals, and those beside them are done', asy
     'invalid_amount',
     'insufficient_funds',
     'unknown_wallet',
+    'invalid_request',
     'invalid_request',
     'done',
   ]);

@@ -79,18 +79,20 @@ export interface TransferIntake {
 }
 
 export function createTransferIntake(db: Handle, options: LaneOptions = {}): TransferIntake {
-  const group = createTellingGroup<Transfer, TransferResult>(
+  const group = createTellingGroup<Checked, TransferResult>(
     db,
     {
-      run: (requests) => transfers(db, requests),
+      run: (items) => record(db, items),
       failure: 'request_failed',
-      laneOf: ({ to }) => laneOf(to),
+      laneOf: ({ request }) => laneOf(request.to),
     },
     options,
   );
   return {
     async transfer(request) {
-      const result = await group.submit(request);
+      const checked = check(request);
+      if (checked instanceof DaftariError) throw checked;
+      const result = await group.submit(checked);
       if (!result.ok) throw result.error;
       return result;
     },

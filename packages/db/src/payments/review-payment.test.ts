@@ -76,6 +76,17 @@ test('a contradiction that comes after the review flags the payment again, and t
   expect((await findDeposit(database.db, third))?.decisions).toHaveLength(1);
 });
 
+test('another contradiction of a receipt that was reviewed takes a review of its own', async () => {
+  const { payment, second } = await payTwice();
+  await review(payment);
+  await confirm(database.db, payment, { receipt: second, account: await openCustomer(database.db) });
+  expect(await isFlagged(payment)).toBe(true);
+  expect(await review(payment)).toEqual({ replayed: false });
+  expect(await isFlagged(payment)).toBe(false);
+  const decisions = (await findDeposit(database.db, second))?.decisions;
+  expect(decisions?.map(({ decision }) => decision)).toEqual(['REVIEWED', 'REVIEWED']);
+});
+
 test('what a message said that contradicts the payment still waits for the decision about it', async () => {
   const { payment, second } = await payTwice();
   await reportPaid(database.db, payment, { receipt: second, amount: '151.00' });
