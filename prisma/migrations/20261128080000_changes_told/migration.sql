@@ -911,7 +911,7 @@ $$;
 --
 -- p_after_at, p_after_id: where the page before this one ended; p_limit: lines of a page.
 -- After: each line of the page has its movement, and explains it. The movement's reference comes from the line's identity, so
---        that whoever posts at the same time finds it taken. posted: how many this call made. last_at, last_id: where the page
+--        that a call at the same moment finds it taken. posted: how many this call made. last_at, last_id: where the page
 --        ends; NULL when it was the last one.
 CREATE OR REPLACE FUNCTION services.post_mpesa_lines(
     p_short_code text, p_from timestamp, p_to timestamp, p_after_at timestamp, p_after_id uuid, p_limit integer,
