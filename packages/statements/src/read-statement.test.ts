@@ -214,6 +214,31 @@ it('a balance that does not follow from that of its neighbour is counted, with i
   expect(summary.balances).toMatchObject({ breaks: 1, firstBreak: 4 });
 });
 
+it.each([
+  {
+    what: 'a charge below its payment says it',
+    receipt: 'TC1',
+    style: { first: 'oldest', hasPreamble: false },
+  },
+  {
+    what: 'a charge above its payment says it',
+    receipt: 'TC1',
+    style: { first: 'newest', hasPreamble: false },
+  },
+  { what: 'the head says it', receipt: 'TC2', style: { first: 'oldest', hasPreamble: true } },
+] as const)(
+  'which of two lines of one second and one amount came first: $what',
+  async ({ receipt, style }) => {
+    const at = Date.UTC(2026, 2, 1, 9);
+    const book: BookEntry[] = [
+      { receipt: 'TC1', at, what: 'payment', cents: 5_00n },
+      { receipt, at, what: 'charge', cents: 5_00n },
+    ];
+    const { summary } = await read(await statementFile(book, { opening: 7_00n, ...style }));
+    expect(summary.balances).toMatchObject({ opening: 7_00n, closing: 7_00n, breaks: 0 });
+  },
+);
+
 it.each(['TC15P1KAF6', 'UBSKLMNOPQ', 'UC1ABCDEFG'])(
   'a reversal names the payment %s that it undoes, in a column or in its words',
   async (undoes) => {

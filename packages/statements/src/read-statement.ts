@@ -102,7 +102,7 @@ function createReading() {
     },
     end(): StatementSummary {
       if (header === null) throw new StatementError('no_header');
-      return { form: header.form, preamble, ...tally.end() };
+      return { form: header.form, preamble, ...tally.end(preamble) };
     },
   };
 }
@@ -134,10 +134,10 @@ function createTally() {
     get faults() {
       return counts.faults;
     },
-    end(): Omit<StatementSummary, keyof StatementHead> {
+    end(stated: Preamble): Omit<StatementSummary, keyof StatementHead> {
       const { lines, faults: faultCount, paidIn, withdrawn } = counts;
       const rows = lines + faultCount;
-      return { rows, faults, faultCount, first, last, paidIn, withdrawn, balances: balances.end() };
+      return { rows, faults, faultCount, first, last, paidIn, withdrawn, balances: balances.end(stated) };
     },
   };
 }

@@ -12,6 +12,12 @@ export interface BalanceCheck {
   readonly firstBreak: number | null;
 }
 
+/** What the head of the file says of the account; null where it does not. */
+interface StatedBalances {
+  readonly opening: bigint | null;
+  readonly closing: bigint | null;
+}
+
 interface Direction {
   breaks: number;
   firstBreak: number | null;
@@ -21,10 +27,15 @@ type Balanced = StatementLine & { readonly balance: bigint };
 
 /**
  * Follows the running balance. Portals put the newest line first and spreadsheets can turn it round, so both directions
- * are followed, and the one with fewer breaks is the file's. Lines that moved nothing, and those without a balance, say
- * nothing; what the latter moved is carried to the next that has one.
+ * are followed, and the one with fewer breaks is the file's. A payment and a charge of the same amount follow from each
+ * other both ways: then the times decide, then what the head states, then that a charge comes after what it is for.
+ * Lines that moved nothing, and those without a balance, say nothing; what the latter moved is carried to the next that
+ * has one.
  */
-export function createBalanceCheck(): { add(line: StatementLine): void; end(): BalanceCheck } {
+export function createBalanceCheck(): {
+  add(line: StatementLine): void;
+  end(stated: StatedBalances): BalanceCheck;
+} {
   let first: Balanced | null = null;
   let last: Balanced | null = null;
   // What lines without a balance moved since the last one that has one, and what those before the first moved.
@@ -32,11 +43,18 @@ export function createBalanceCheck(): { add(line: StatementLine): void; end(): B
   let leading = 0n;
   const newestFirst: Direction = { breaks: 0, firstBreak: null };
   const oldestFirst: Direction = { breaks: 0, firstBreak: null };
+  // Charges that stand above what they are for, less those that stand below.
+  let chargesAbove = 0;
 
   function compare(line: Balanced): void {
     if (last === null) return;
     if (last.balance - netOf(last) - carried !== line.balance) note(newestFirst, line.row);
     if (line.balance - netOf(line) - carried !== last.balance) note(oldestFirst, line.row);
+    if (line.receipt === last.receipt) chargesAbove += Number(isCharge(last)) - Number(isCharge(line));
+  }
+
+  function balancesOf(oldest: Balanced, newest: Balanced, before: bigint, after: bigint) {
+    return { opening: oldest.balance - netOf(oldest) - before, closing: newest.balance + after };
   }
 
   return {
@@ -52,21 +70,20 @@ export function createBalanceCheck(): { add(line: StatementLine): void; end(): B
       last = line;
       carried = 0n;
     },
-    end() {
+    end(stated) {
       if (first === null || last === null)
         return { opening: null, closing: null, breaks: 0, firstBreak: null };
+      const upwards = balancesOf(last, first, carried, leading);
+      const downwards = balancesOf(first, last, leading, carried);
+      const agreesWith = ({ opening, closing }: { opening: bigint; closing: bigint }) =>
+        Number(opening === stated.opening) + Number(closing === stated.closing);
+      // The first of these that is not zero decides; above zero the newest line stands first.
       const isNewestFirst =
-        newestFirst.breaks < oldestFirst.breaks ||
-        (newestFirst.breaks === oldestFirst.breaks && first.completedAt >= last.completedAt);
-      const { breaks, firstBreak } = isNewestFirst ? newestFirst : oldestFirst;
-      const [oldest, newest] = isNewestFirst ? [last, first] : [first, last];
-      const [before, after] = isNewestFirst ? [carried, leading] : [leading, carried];
-      return {
-        opening: oldest.balance - netOf(oldest) - before,
-        closing: newest.balance + after,
-        breaks,
-        firstBreak,
-      };
+        (oldestFirst.breaks - newestFirst.breaks ||
+          first.completedAt - last.completedAt ||
+          agreesWith(upwards) - agreesWith(downwards) ||
+          chargesAbove) >= 0;
+      return isNewestFirst ? { ...upwards, ...newestFirst } : { ...downwards, ...oldestFirst };
     },
   };
 }
@@ -78,6 +95,10 @@ function note(direction: Direction, row: number): void {
 
 function isBalanced(line: StatementLine): line is Balanced {
   return line.balance !== null;
+}
+
+function isCharge({ kind }: StatementLine): boolean {
+  return kind === 'charge';
 }
 
 function netOf({ paidIn, withdrawn }: StatementLine): bigint {
