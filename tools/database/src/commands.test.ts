@@ -88,8 +88,11 @@ describe('db:verify', () => {
   it('exits with 0 or 1 by whether something is wrong', async () => {
     await using database = await createTestDatabase();
     const healthy = await runCommandLine('verify', database.url);
-    expect(healthy).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(healthy.stdout).toContain('Nothing is wrong.');
+    expect(healthy).toEqual({
+      exitCode: 0,
+      stderr: '',
+      stdout: expect.stringContaining('Nothing is wrong.'),
+    });
 
     await execute(database.url, 'DROP TRIGGER wallets_through_the_door ON core.wallets');
     const damaged = await runCommandInThread('verify', database.url);

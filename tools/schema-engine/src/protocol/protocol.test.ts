@@ -75,8 +75,10 @@ describe('the engine over JSON-RPC', () => {
   it('reads times in the history right whatever the time zone and date style of the session', async () => {
     await using owner = await DatabaseOwner.create();
     const databaseUrl = await owner.createDatabase();
+    // Of this database alone: what a role has in all of them is what db:verify finds in those of other tests.
+    const session = `ALTER ROLE ${owner.name} IN DATABASE ${owner.databaseName('main')} SET`;
     await owner.asAdministrator(
-      `ALTER ROLE ${owner.name} SET timezone = 'Africa/Nairobi'; ALTER ROLE ${owner.name} SET datestyle = 'German, DMY'`,
+      `${session} timezone = 'Africa/Nairobi'; ${session} datestyle = 'German, DMY'`,
     );
     await using engine = EngineClient.on(databaseUrl);
     await engine.call('applyMigrations', applyInput({ '20240101000000_broken': 'SELECT missing()' }));
