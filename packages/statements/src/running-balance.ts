@@ -25,6 +25,12 @@ interface Direction {
 
 type Balanced = StatementLine & { readonly balance: bigint };
 
+/** The line with a balance at one end of the file, and what the lines without one beyond it moved. */
+interface End {
+  readonly line: Balanced;
+  readonly beyond: bigint;
+}
+
 /**
  * Follows the running balance. Portals put the newest line first and spreadsheets can turn it round, so both directions
  * are followed, and the one with fewer breaks is the file's. A payment and a charge of the same amount follow from each
@@ -53,10 +59,6 @@ export function createBalanceCheck(): {
     if (line.receipt === last.receipt) chargesAbove += Number(isCharge(last)) - Number(isCharge(line));
   }
 
-  function balancesOf(oldest: Balanced, newest: Balanced, before: bigint, after: bigint) {
-    return { opening: oldest.balance - netOf(oldest) - before, closing: newest.balance + after };
-  }
-
   return {
     add(line) {
       if (!line.isCompleted) return;
@@ -73,19 +75,31 @@ export function createBalanceCheck(): {
     end(stated) {
       if (first === null || last === null)
         return { opening: null, closing: null, breaks: 0, firstBreak: null };
-      const upwards = balancesOf(last, first, carried, leading);
-      const downwards = balancesOf(first, last, leading, carried);
-      const agreesWith = ({ opening, closing }: { opening: bigint; closing: bigint }) =>
-        Number(opening === stated.opening) + Number(closing === stated.closing);
+      const top: End = { line: first, beyond: leading };
+      const bottom: End = { line: last, beyond: carried };
+      const upwards = balancesOf(bottom, top);
+      const downwards = balancesOf(top, bottom);
       // The first of these that is not zero decides; above zero the newest line stands first.
       const isNewestFirst =
         (oldestFirst.breaks - newestFirst.breaks ||
           first.completedAt - last.completedAt ||
-          agreesWith(upwards) - agreesWith(downwards) ||
+          agreement(upwards, stated) - agreement(downwards, stated) ||
           chargesAbove) >= 0;
       return isNewestFirst ? { ...upwards, ...newestFirst } : { ...downwards, ...oldestFirst };
     },
   };
+}
+
+function balancesOf(oldest: End, newest: End): { opening: bigint; closing: bigint } {
+  return {
+    opening: oldest.line.balance - netOf(oldest.line) - oldest.beyond,
+    closing: newest.line.balance + newest.beyond,
+  };
+}
+
+/** How many of the two balances are those that are stated. */
+function agreement({ opening, closing }: StatedBalances, stated: StatedBalances): number {
+  return Number(opening === stated.opening) + Number(closing === stated.closing);
 }
 
 function note(direction: Direction, row: number): void {
