@@ -3,8 +3,10 @@ import type { Db } from '@repo/db';
 import { hasCitus, startCitus } from '@repo/postgres/citus';
 import type { CitusCluster } from '@repo/postgres/citus';
 import { execute } from '@repo/postgres/database';
+import type { Server } from '@repo/postgres/server';
 import { createTestDatabase } from '@repo/postgres/testing';
 import { until } from '@repo/testing/until';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depositTo } from '../fixtures/both-forms.ts';
 import { applyPending, appliedTo, dumpOf } from '../fixtures/databases.ts';
@@ -79,6 +81,29 @@ async function changedOn(url: string): Promise<string[]> {
   return rows.map(({ name }) => String(name));
 }
 
+/** A migration that goes on when the test lets go of it. */
+const HELD = 'SELECT pg_advisory_xact_lock(20990102)';
+const IS_HELD = `pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) AND query = '${HELD}'`;
+
+/** What can be lost while a release is half-way, and how it comes back. */
+const LOSSES = [
+  {
+    what: 'its session',
+    lose: async () => {
+      await execute(cluster.url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${IS_HELD}`);
+      return () => Promise.resolve();
+    },
+  },
+  {
+    what: 'a worker',
+    lose: async () => {
+      const worker = cluster.workers[1] as Server;
+      await worker.kill();
+      return async () => void (await cluster.restart(worker));
+    },
+  },
+];
+
 describe.skipIf(!hasCitus)('a release over a distributed database', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     cluster = await startCitus({ workers: 2 });
@@ -113,6 +138,31 @@ describe.skipIf(!hasCitus)('a release over a distributed database', { timeout: 3
     await expect(deployOverNodes({ url: cluster.url, project: release.project, lock: LOCK })).rejects.toThrow(
       /migration 20990101000000_phones cannot be applied to it: .* begin with the lane/,
     );
+    expect(await faultsOf(cluster.url)).toEqual([]);
+  });
+
+  it.each(LOSSES)('is taken back on every node when $what is lost on the way', async ({ lose }) => {
+    await using release = await releaseWith({
+      '20990101000000_new': NEW_THINGS + (await changedFunctions()),
+      '20990102000000_held': HELD,
+    });
+    const before = await appliedTo(cluster.url);
+    const holder = new Client({ connectionString: cluster.url });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock(20990102)');
+    const outcome = deployOverNodes({ url: cluster.url, project: release.project, lock: LOCK }).then(
+      () => 'applied',
+      () => 'failed',
+    );
+    await until('the release is half-way', () =>
+      execute(cluster.url, `SELECT FROM pg_stat_activity WHERE ${IS_HELD}`).then(({ length }) => length > 0),
+    );
+    const restore = await lose();
+    await holder.end();
+    expect(await outcome).toBe('failed');
+    await restore();
+    expect(await appliedTo(cluster.url)).toEqual(before);
+    for (const url of [cluster.url, ...cluster.workerUrls]) expect(await changedOn(url)).toEqual([]);
     expect(await faultsOf(cluster.url)).toEqual([]);
   });
 
