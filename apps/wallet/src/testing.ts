@@ -111,7 +111,7 @@ let phones = 0;
 /** Opens a customer's wallet, puts money into it if asked, and gives its number. */
 export async function openCustomer(db: Db, amount = '0.00', holderName = 'Jane Mwangi'): Promise<string> {
   phones += 1;
-  // It ends as none does that a test writes out, whatever files ran before.
+  // No phone that a test writes out ends in 555, so the two never meet.
   const phone = `2547${String(phones).padStart(5, '0')}555`;
   const { number } = await openWallet(db, { holderName, phone });
   if (amount !== '0.00') await deposit(db, { account: number, amount });

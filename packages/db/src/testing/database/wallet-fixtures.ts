@@ -9,8 +9,8 @@ import type { Handle } from '../../connection/handle.ts';
 let phones = 0;
 
 /**
- * A phone number that no other wallet of this process has. It ends as none does that a test writes out: how many came
- * before depends on the files that ran before.
+ * A phone number that no other wallet of this process has. No phone that a test writes out ends in 555, so the two never
+ * meet, however many phones the files before have taken.
  */
 export function newPhone(): string {
   phones += 1;
